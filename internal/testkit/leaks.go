@@ -1,0 +1,66 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Main runs a package's tests and fails the run if they left a mount or an open file descriptor
+// behind. Use it as the whole of TestMain:
+//
+//	func TestMain(m *testing.M) { testkit.Main(m) }
+func Main(m *testing.M) {
+	before := snapshot()
+	code := m.Run()
+	Cleanup()
+	var left []string
+	for range 50 { // descriptors of just-ended children close a moment later
+		if left = snapshot().minus(before); len(left) == 0 {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if len(left) > 0 && code == 0 {
+		fmt.Fprintln(os.Stderr, "tests left behind:\n\t"+strings.Join(left, "\n\t"))
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// state is what can leak: "mount <mountpoint>" and "fd <target>", counted.
+type state map[string]int
+
+func snapshot() state {
+	s := state{}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		if f := strings.Fields(line); len(f) > 4 {
+			s["mount "+f[4]]++
+		}
+	}
+	fds, _ := filepath.Glob("/proc/self/fd/*")
+	for _, fd := range fds {
+		target, err := os.Readlink(fd)
+		if err != nil || strings.HasPrefix(target, "anon_inode:[event") {
+			continue // the glob's own descriptor, and the runtime's epoll
+		}
+		s["fd "+target]++
+	}
+	return s
+}
+
+func (s state) minus(before state) []string {
+	var left []string
+	for k, n := range s {
+		if n > before[k] {
+			left = append(left, k)
+		}
+	}
+	sort.Strings(left)
+	return left
+}

@@ -1,0 +1,119 @@
+// Package testkit is what the project's tests share: skips that CI turns into failures, the shim
+// built once as users get it, scratch folders that an ordinary user can reach, and the check that a
+// test left no mount, process or descriptor behind.
+//
+// It is for tests only; nothing outside _test.go files imports it.
+package testkit
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// StrictVar is the variable that turns every skip into a failure. .ci/run sets it.
+const StrictVar = "WORKER_WRAP_TEST_STRICT"
+
+// Skip ends the test as skipped, or as failed where [StrictVar] is set: a machine that runs the whole
+// suite must have what the suite needs.
+func Skip(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv(StrictVar) != "" {
+		t.Fatalf("would skip, and "+StrictVar+" is set: "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// RequireRoot skips unless the test runs as real root.
+func RequireRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		Skip(t, "needs root")
+	}
+}
+
+// RequireTool returns the path of a program, or skips, naming the Debian package that has it.
+func RequireTool(t testing.TB, name, debianPackage string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		for _, dir := range []string{"/usr/sbin", "/sbin"} {
+			if p, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+				return p
+			}
+		}
+		Skip(t, "needs %s (Debian package %s)", name, debianPackage)
+	}
+	return path
+}
+
+// Root returns the folder that holds go.mod.
+func Root() string {
+	_, file, _, _ := runtime.Caller(0)
+	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
+}
+
+// Dir returns a scratch folder that every user of the machine can reach, unlike t.TempDir, and
+// removes it, read-only parts included, when the test ends.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "worker-wrap-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("scratch folder not removed: %v", err)
+		}
+	})
+	return dir
+}
+
+var built struct {
+	sync.Once
+	path string
+	err  error
+	out  []byte
+}
+
+// Binary returns the path of worker-wrap, built once in each test process by scripts/build, the way
+// users get it. Every user may run it. It has no file capability; copy it to give it one. The caller's
+// TestMain removes it with [Cleanup].
+func Binary(t testing.TB) string {
+	t.Helper()
+	built.Do(func() {
+		if path := os.Getenv("WORKER_WRAP_TEST_BINARY"); path != "" {
+			built.path = path // scripts/test builds once for all packages; in a VM there is no Go
+			return
+		}
+		dir, err := os.MkdirTemp("/var/tmp", "worker-wrap-build-")
+		if err != nil {
+			built.err = err
+			return
+		}
+		built.err = os.Chmod(dir, 0o755)
+		built.path = filepath.Join(dir, "worker-wrap")
+		cmd := exec.Command(filepath.Join(Root(), "scripts", "build"), "-o", built.path)
+		if built.out, err = cmd.CombinedOutput(); err != nil {
+			built.err = err
+		}
+	})
+	if built.err != nil {
+		t.Fatalf("scripts/build: %v\n%s", built.err, built.out)
+	}
+	return built.path
+}
+
+// Cleanup removes what [Binary] built.
+func Cleanup() {
+	if dir := filepath.Dir(built.path); strings.HasPrefix(filepath.Base(dir), "worker-wrap-build-") {
+		os.RemoveAll(dir)
+	}
+}
