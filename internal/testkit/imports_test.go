@@ -1,0 +1,172 @@
+package testkit_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+const (
+	module = "github.com/worker-wrap/worker-wrap/"
+	kit    = module + "internal/testkit"
+)
+
+type goPackage struct {
+	ImportPath, Dir string
+	GoFiles         []string
+	Imports         []string
+}
+
+// goList returns the packages of this module that `go list ARGS` prints.
+func goList(t *testing.T, args ...string) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Dir,GoFiles,Imports"}, args...)...)
+	cmd.Dir = testkit.Root()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v", cmd, err)
+	}
+	var all []goPackage
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := dec.Decode(&p); err == io.EOF {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(p.ImportPath, module) {
+			all = append(all, p)
+		}
+	}
+}
+
+// layer gives the place of a package in cmd → internal → mounts, nsenter.
+func layer(path string) int {
+	switch top, _, _ := strings.Cut(strings.TrimPrefix(path, module), "/"); top {
+	case "cmd":
+		return 2
+	case "internal":
+		return 1
+	default:
+		return 0
+	}
+}
+
+// TestImportsPointOneWay: an import goes to the same layer or a lower one, and only tests use testkit.
+func TestImportsPointOneWay(t *testing.T) {
+	packages := goList(t, "./...")
+	if len(packages) < 4 {
+		t.Fatalf("go list found %d packages", len(packages))
+	}
+	for _, p := range packages {
+		for _, imported := range p.Imports {
+			if !strings.HasPrefix(imported, module) {
+				continue
+			}
+			if layer(imported) > layer(p.ImportPath) {
+				t.Errorf("%s imports %s, which is a layer above it", p.ImportPath, imported)
+			}
+			if layer(imported) == 2 {
+				t.Errorf("%s imports %s, a command", p.ImportPath, imported)
+			}
+			if strings.HasPrefix(imported, kit) && !strings.HasPrefix(p.ImportPath, kit) {
+				t.Errorf("%s imports %s outside a test", p.ImportPath, imported)
+			}
+		}
+	}
+}
+
+// TestImportsLeaveSyscallsToMechanism: only mounts and nsenter make the system calls of mounts and
+// namespaces.
+func TestImportsLeaveSyscallsToMechanism(t *testing.T) {
+	forbidden := []string{
+		"Mount", "MountSetattr", "MoveMount", "OpenTree", "Unmount", "Unshare", "Setns",
+		"Fsopen", "Fsmount", "PivotRoot", "Chroot",
+	}
+	for _, p := range goList(t, "./...") {
+		if layer(p.ImportPath) == 0 || strings.HasPrefix(p.ImportPath, kit) {
+			continue
+		}
+		eachFile(t, p, func(fset *token.FileSet, file *ast.File) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				from, ok := sel.X.(*ast.Ident)
+				if ok && (from.Name == "unix" || from.Name == "syscall") && slices.Contains(forbidden, sel.Sel.Name) {
+					t.Errorf("%s: %s.%s belongs in mounts or nsenter", fset.Position(n.Pos()), from.Name, sel.Sel.Name)
+				}
+				return true
+			})
+		})
+	}
+}
+
+// TestStartUpRunsNothing: the packages of the binary do no work before main, as every job waits for
+// it: no init function, and no compiling of patterns or templates into package variables.
+func TestStartUpRunsNothing(t *testing.T) {
+	allowed := []string{module + "nsenter", module + "nsenter/origin"} // lock the main thread; note what was inherited
+	heavy := []string{"MustCompile", "Must", "NewReplacer", "MustParse"}
+	for _, p := range goList(t, "-deps", "./cmd/worker-wrap") {
+		if slices.Contains(allowed, p.ImportPath) {
+			continue
+		}
+		eachFile(t, p, func(fset *token.FileSet, file *ast.File) {
+			for _, decl := range file.Decls {
+				switch d := decl.(type) {
+				case *ast.FuncDecl:
+					if d.Recv == nil && d.Name.Name == "init" {
+						t.Errorf("%s: an init function", fset.Position(d.Pos()))
+					}
+				case *ast.GenDecl:
+					if d.Tok != token.VAR {
+						continue
+					}
+					inspectStartUp(d, func(call *ast.CallExpr, name string) {
+						if slices.Contains(heavy, name) {
+							t.Errorf("%s: %s at package level; use sync.OnceValue", fset.Position(call.Pos()), name)
+						}
+					})
+				}
+			}
+		})
+	}
+}
+
+// inspectStartUp calls f for each call that a declaration makes when the package is initialised:
+// not for those inside function literals.
+func inspectStartUp(d *ast.GenDecl, f func(call *ast.CallExpr, name string)) {
+	ast.Inspect(d, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.CallExpr:
+			if sel, ok := n.Fun.(*ast.SelectorExpr); ok {
+				f(n, sel.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+func eachFile(t *testing.T, p goPackage, f func(*token.FileSet, *ast.File)) {
+	t.Helper()
+	for _, name := range p.GoFiles {
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, filepath.Join(p.Dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(fset, file)
+	}
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# The checks that run no test of the project.
+
+# scratch is scripts/test's.
+: "${scratch:?}"
+
+# files PATTERN… prints the project's files, those not yet committed included, but no ignored ones.
+files() {
+	git ls-files -co --exclude-standard -- "$@" | while IFS= read -r file; do
+		[[ ! -f $file || -L $file ]] || printf '%s\n' "$file"
+	done
+}
+
+# modules prints the folders that hold a go.mod.
+modules() { files go.mod '*/go.mod' | xargs -rn1 dirname; }
+
+# shell_scripts prints the files that are shell scripts, by name or by first line.
+shell_scripts() {
+	local file
+	files | while IFS= read -r file; do
+		case $file in
+		*.sh) echo "$file" ;;
+		*.go | *.txtar | *.md) ;;
+		*) ! head -c 64 "$file" | head -n 1 | grep -aqE '^#! ?(/usr)?/bin/(env )?(ba|da)?sh( |$)' || echo "$file" ;;
+		esac
+	done
+}
+
+install_tools() {
+	GOBIN=$scratch/bin go -C internal/tools install tool
+	ls "$scratch/bin"
+}
+
+check_format() {
+	local bad
+	bad=$(files '*.go' | xargs -r gofumpt -l)
+	[[ -z $bad ]] || {
+		printf "not in gofumpt's format (run: gofumpt -w FILE):\n%s\n" "$bad"
+		return 1
+	}
+}
+
+# Both run for every architecture that is built, as files can be chosen by architecture.
+check_vet() {
+	local dir arch
+	for dir in $(modules); do go -C "$dir" vet ./...; done
+	for arch in arm64 arm; do GOARCH=$arch go vet ./...; done
+}
+
+check_staticcheck() {
+	local dir
+	for dir in $(modules); do (cd "$dir" && staticcheck ./...); done
+	GOARCH=arm64 staticcheck ./...
+}
+
+check_shell() {
+	local files
+	mapfile -t files < <(shell_scripts)
+	printf '%s\n' "${files[@]}"
+	shellcheck -x "${files[@]}"
+	shfmt -d "${files[@]}"
+}
+
+check_tidy() {
+	local dir
+	for dir in $(modules); do go -C "$dir" mod tidy -diff; done
+	go mod verify
+}
+
+check_imports() { go test -count=1 ./internal/testkit -run 'TestImport|TestStartUp'; }
+
+check_builds() {
+	local arch out size
+	for arch in amd64 arm64 arm; do
+		out=$scratch/worker-wrap-$arch
+		scripts/build -o "$out" "$arch"
+		file -b "$out" | grep -q 'statically linked' || {
+			echo "$out is not static: $(file -b "$out")"
+			return 1
+		}
+		size=$(stat -c %s "$out")
+		echo "$arch: $size bytes, static"
+		((size < 6000000)) || {
+			echo "the $arch binary is larger than 6 MB"
+			return 1
+		}
+	done
+}
