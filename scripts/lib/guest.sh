@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# The machine that scripts/kernel-matrix boots: its initramfs, its qemu, and the reading of its console.
+: "${kernel_cache:?}"
+
+# kernel_tests prints the table scripts/lib/kernel-tests without its comments, "|"-separated, trimmed.
+kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
+
+# make_image DIR makes the files of the initramfs: /init, which copies /image to a tmpfs and runs the
+# rest there, as nothing can be pivoted or moved on the kernel's first root file system.
+make_image() {
+	local dir=$1 root=$1/image package users skip reason name tool
+	mkdir -p "$dir/bin" "$dir/dev" "$root"/{bin,sbin,etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,lib64}
+	chmod 1777 "$root/tmp" "$root/var/tmp"
+	ldd "$(command -v busybox)" >/dev/null 2>&1 && {
+		echo "scripts/kernel-matrix: busybox is not static; install the Debian package busybox-static" >&2
+		return 1
+	}
+	cp "$(command -v busybox)" "$dir/bin/busybox"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	install -m 755 scripts/lib/guest-init "$dir/init"
+	install -m 755 scripts/lib/guest-run "$root/sbin/guest-run"
+	echo 'root:x:0:0::/root:/bin/sh
+user:x:1000:1000::/home/user:/bin/sh
+nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
+	echo 'root:x:0:
+user:x:1000:
+nogroup:x:65534:' >"$root/etc/group"
+	for tool in setpriv setcap getcap setfacl getfacl strace; do add_tool "$root" "$tool"; done
+	scripts/build -o "$root/usr/bin/worker-wrap" amd64
+	: >"$root/tests/list"
+	while IFS='|' read -r package users skip reason; do
+		name=${package//\//-}
+		mkdir -p "$root/tests/$name"
+		GOARCH=amd64 CGO_ENABLED=0 go test -c -trimpath -ldflags='-s -w' -o "$root/tests/$name/test" "./$package" >/dev/null
+		[[ -e $root/tests/$name/test ]] || {
+			echo "$package has no tests"
+			continue
+		}
+		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$root/tests/$name/"
+		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
+		echo "$name $skip $users" >>"$root/tests/list"
+	done < <(kernel_tests)
+}
+
+# add_tool ROOT COMMAND copies a program with the libraries it loads, if this machine has it.
+add_tool() {
+	local path file
+	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || return 0
+	cp -L "$path" "$1/usr/bin/$2"
+	ldd "$path" | grep -oE '/[^ ]+' | while read -r file; do
+		mkdir -p "$1$(dirname "$file")"
+		cp -Ln "$file" "$1$file"
+	done
+}
+
+# boot VERSION INITRAMFS runs the machine to its end, its console on stdout.
+boot() {
+	exec timeout --kill-after=5 600 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+		-kernel "$kernel_cache/$1/vmlinuz" -initrd "$2" -append 'console=ttyS0 quiet panic=-1' \
+		-display none -serial stdio -monitor none -nic none -no-reboot
+}
+
+# report VERSION CONSOLE prints one line for each run of a test binary, what failed in full, and adds
+# to passed, failed and skipped. A machine that did not come to its end has failed.
+report() {
+	local name p f s
+	name=$(<"$kernel_cache/$1/name")
+	tr -d '\r' <"$2" >"$2.text"
+	echo "=== Linux $1 ($name)"
+	[[ ! $verbose ]] || cat "$2.text"
+	read -r p f s < <(awk -v verbose="$verbose" -v out="$2.report" -f scripts/lib/console.awk "$2.text")
+	cat "$2.report"
+	((passed += p, failed += f, skipped += s)) || true
+}
