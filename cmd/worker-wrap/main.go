@@ -1,3 +1,48 @@
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
+// worker-wrap gives each Worker of a GitHub Actions self-hosted runner a _temp of its own.
+//
+// Under the name Runner.Worker it is the shim: all arguments are the Worker's. Under any other name it
+// is a program with subcommands.
+//
+// The container-aware GOMAXPROCS of Go 1.25 is off: it reads cgroup files at every start and keeps a
+// thread watching them, for which each Worker's start would pay.
 package main
 
-func main() {}
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/shim"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+func main() {
+	os.Exit(run(origin.Args()))
+}
+
+func run(args []string) int {
+	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {
+		return runWorker(args)
+	}
+	return runApp(args)
+}
+
+// runWorker is the start of every job: nothing is done here that the start does not need.
+func runWorker(args []string) int {
+	plan, err := shim.PlanWorker(args, origin.Environ())
+	if err != nil {
+		return report(&shim.Failure{Code: shim.ExitFailed, Err: err})
+	}
+	return report(shim.Run(plan))
+}
+
+// report writes why a start failed, in one line, and returns the exit code.
+func report(f *shim.Failure) int {
+	origin.Quiet()
+	fmt.Fprintln(os.Stderr, "worker-wrap:", f)
+	return f.Code
+}

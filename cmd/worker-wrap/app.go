@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/shim"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+// exitUsage is the code for a command line that makes no sense, and for a subcommand that failed
+// without a code of its own.
+const exitUsage = shim.ExitFailed
+
+// after is the metadata key of what stood after "--" on the command line.
+const after = "command"
+
+// runApp runs a subcommand and returns the exit code.
+func runApp(args []string) int {
+	origin.Quiet()
+	own, command := split(args)
+	app := newApp()
+	app.Metadata = map[string]any{after: command}
+	err := app.Run(own)
+	if err == nil {
+		return 0
+	}
+	if text := err.Error(); text != "" {
+		fmt.Fprintln(os.Stderr, "worker-wrap:", text)
+	}
+	var coder cli.ExitCoder
+	if errors.As(err, &coder) {
+		return coder.ExitCode()
+	}
+	return exitUsage
+}
+
+// split parts the command line at the first "--", so that nothing after it can be taken for a
+// subcommand or an option of worker-wrap. command is nil where there is no "--".
+func split(args []string) (own, command []string) {
+	i := slices.Index(args, "--")
+	if i < 0 {
+		return args, nil
+	}
+	return args[:i], append([]string{}, args[i+1:]...)
+}
+
+// commandAfter returns what stood after "--", nil if there was none.
+func commandAfter(c *cli.Context) []string {
+	command, _ := c.App.Metadata[after].([]string)
+	return command
+}
+
+func newApp() *cli.App {
+	return &cli.App{
+		Name:      "worker-wrap",
+		Usage:     "give each Worker of a GitHub Actions runner a _temp of its own",
+		UsageText: "worker-wrap [--temp DIR | --runner-root DIR] -- cmd args…\nworker-wrap SUBCOMMAND [options]",
+		Description: "Two Workers of one runner can be alive at once, and the one that ends empties the _temp of both.\n" +
+			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount\n" +
+			"namespace that only this Worker sees, and becomes the Worker.",
+		Flags:           runFlags(),
+		Action:          runAction,
+		HideVersion:     true, // --version is ours: it asks the kernel too
+		HideHelpCommand: true,
+		Commands:        subcommands(),
+		ExitErrHandler:  func(*cli.Context, error) {}, // runApp reports, once
+		OnUsageError:    usageError,
+	}
+}
+
+// subcommands lists every subcommand, in the order of the help page.
+func subcommands() []*cli.Command {
+	return []*cli.Command{
+		runCommand(),
+	}
+}
+
+func usageError(_ *cli.Context, err error, _ bool) error {
+	return cli.Exit(fmt.Sprintf("%v; see worker-wrap --help", err), exitUsage)
+}

@@ -1,0 +1,144 @@
+package perpid
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Verdict is what can be said of an owner.
+type Verdict int
+
+const (
+	// Unknown: the owner may live; what is its own must not be touched.
+	Unknown Verdict = iota
+	// Living: the owner was found.
+	Living
+	// Dead: the owner has ended, beyond doubt.
+	Dead
+)
+
+func (v Verdict) String() string { return [...]string{"unknown", "living", "dead"}[v] }
+
+// initPIDNS is the inode number of the machine's first PID namespace (PROC_PID_INIT_INO,
+// include/linux/proc_ns.h), in which every process can be seen.
+const initPIDNS = 0xEFFFFFFC
+
+// Judge tells living owners from dead ones, from one process's point of view.
+type Judge struct {
+	Self Owner
+	// Remote is true where other machines may use the same work folder: what another boot left is then
+	// perhaps another machine's, and stays Unknown.
+	Remote bool
+	// Booted is when the kernel started, by the present clock.
+	Booted time.Time
+	proc   string
+}
+
+// NewJudge returns a Judge for the process self.
+func NewJudge(self Owner, remote bool) *Judge {
+	var up unix.Timespec
+	booted := time.Time{}
+	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) == nil {
+		booted = time.Now().Add(-time.Duration(up.Nano()))
+	}
+	return &Judge{self, remote, booted, "/proc"}
+}
+
+// Verdict judges o, whose folder last changed at the time given (its ctime).
+//
+// In the judge's own PID namespace the kernel is asked for the PID, and a process that started at
+// another time is another process. A zombie is dead: its namespaces are gone.
+// An owner in another PID namespace can be judged only from the machine's first one, by looking
+// through all processes, and only if /proc shows them all (no hidepid).
+// LXC gives containers boot ids of their own, so another boot id proves a reboot only if neither side
+// is in a container, or the folder has not changed since this kernel started.
+func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
+	switch {
+	case o == j.Self:
+		return Living
+	case o.Boot != j.Self.Boot:
+		first := o.PIDNS == initPIDNS && j.Self.PIDNS == initPIDNS
+		if j.Remote || !first && !changed.Before(j.Booted) {
+			return Unknown
+		}
+		return Dead
+	case o.PIDNS != j.Self.PIDNS:
+		return j.elsewhere(o)
+	}
+	// kill(2) knows of processes that a /proc with hidepid does not show.
+	if err := unix.Kill(o.PID, 0); err == unix.ESRCH {
+		return Dead
+	}
+	s, err := readStat(j.proc, o.PID)
+	switch {
+	case err != nil && errors.Is(unix.Kill(o.PID, 0), unix.ESRCH):
+		return Dead
+	case err != nil:
+		return Unknown
+	case s.start != o.Start, s.state == 'Z', s.state == 'X':
+		return Dead
+	}
+	return Living
+}
+
+// elsewhere looks for an owner of another PID namespace among all processes.
+func (j *Judge) elsewhere(o Owner) Verdict {
+	if j.Self.PIDNS != initPIDNS {
+		return Unknown
+	}
+	if _, err := os.ReadFile(j.proc + "/1/stat"); err != nil {
+		return Unknown // hidepid: not all processes can be seen
+	}
+	names, err := readNames(j.proc)
+	if err != nil {
+		return Unknown
+	}
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil {
+			continue
+		}
+		s, err := readStat(j.proc, pid)
+		if err != nil || s.start != o.Start {
+			continue // also a process that ended meanwhile
+		}
+		status, err := os.ReadFile(j.proc + "/" + name + "/status")
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue
+		}
+		if err != nil || innermostPID(string(status)) == o.PID && s.state != 'Z' && s.state != 'X' {
+			return Living
+		}
+	}
+	return Dead
+}
+
+func readNames(dir string) ([]string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// innermostPID returns the process's PID in its own PID namespace, the last number of NSpid in
+// /proc/PID/status (Linux 4.1, proc_pid_status(5)), or 0.
+func innermostPID(status string) int {
+	_, rest, ok := strings.Cut(status, "\nNSpid:")
+	if !ok {
+		return 0
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	f := strings.Fields(line)
+	if len(f) == 0 {
+		return 0
+	}
+	pid, _ := strconv.Atoi(f[len(f)-1])
+	return pid
+}

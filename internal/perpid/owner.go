@@ -1,0 +1,115 @@
+package perpid
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Owner names one process, also after its PID is used again and after a reboot.
+type Owner struct {
+	PID   int
+	Start uint64 // field 22 of /proc/PID/stat: clock ticks after boot (proc_pid_stat(5))
+	PIDNS uint64 // inode number of the PID namespace in which PID is meant
+	Boot  string // the first 12 hexadecimal digits of /proc/sys/kernel/random/boot_id
+}
+
+// String is the name of the owner's folder: <pid>-<start>-<pid namespace>-<boot>.
+func (o Owner) String() string {
+	return fmt.Sprintf("%d-%d-%d-%s", o.PID, o.Start, o.PIDNS, o.Boot)
+}
+
+// Parse reads the owner from the name of a folder, or of another thing kept for the same owner, whose
+// name is the folder's, a dot, and what it is. ok is false for a name that String cannot have made.
+func Parse(name string) (o Owner, what string, ok bool) {
+	name, what, _ = strings.Cut(name, ".")
+	f := strings.Split(name, "-")
+	if len(f) != 4 || len(f[3]) != bootDigits || strings.Trim(f[3], "0123456789abcdef") != "" {
+		return Owner{}, "", false
+	}
+	var err [3]error
+	o.PID, err[0] = strconv.Atoi(f[0])
+	o.Start, err[1] = strconv.ParseUint(f[1], 10, 64)
+	o.PIDNS, err[2] = strconv.ParseUint(f[2], 10, 64)
+	o.Boot = f[3]
+	if err != [3]error{} || o.PID <= 0 || o.String() != name {
+		return Owner{}, "", false
+	}
+	return o, what, true
+}
+
+const bootDigits = 12
+
+// Self returns the calling process as an owner. It fails where /proc is missing or belongs to another
+// PID namespace.
+func Self() (Owner, error) { return self("/proc") }
+
+func self(proc string) (Owner, error) {
+	pid := os.Getpid()
+	if link, err := os.Readlink(proc + "/self"); err != nil || link != strconv.Itoa(pid) {
+		return Owner{}, fmt.Errorf("/proc is not that of this process's PID namespace (%s/self leads to %q, the PID is %d); mount a proc there", proc, link, pid)
+	}
+	o := Owner{PID: pid}
+	s, err := readStat(proc, pid)
+	if err != nil {
+		return Owner{}, err
+	}
+	o.Start = s.start
+	if o.PIDNS, err = nsenter.Inode(proc + "/self/ns/pid"); err != nil {
+		return Owner{}, err
+	}
+	o.Boot, err = bootID(proc)
+	return o, err
+}
+
+func bootID(proc string) (string, error) {
+	path := proc + "/sys/kernel/random/boot_id"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", err
+	}
+	id := strings.ReplaceAll(strings.TrimSpace(string(data)), "-", "")
+	if len(id) < bootDigits {
+		return "", fmt.Errorf("%s: %q is no boot id", path, id)
+	}
+	return id[:bootDigits], nil
+}
+
+// stat is what is needed of /proc/PID/stat.
+type stat struct {
+	state byte // R, S, D, Z, X, …
+	start uint64
+}
+
+func readStat(proc string, pid int) (stat, error) {
+	path := proc + "/" + strconv.Itoa(pid) + "/stat"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return stat{}, err
+	}
+	s, ok := parseStat(data)
+	if !ok {
+		return stat{}, fmt.Errorf("%s: not in the form of proc_pid_stat(5): %q", path, data)
+	}
+	return s, nil
+}
+
+// parseStat takes a line of /proc/PID/stat. The name in parentheses can hold anything, parentheses and
+// spaces too, so fields are counted from the last one.
+func parseStat(line []byte) (stat, bool) {
+	end := bytes.LastIndexByte(line, ')')
+	if end < 0 {
+		return stat{}, false
+	}
+	f := bytes.Fields(line[end+1:])
+	const first, starttime = 3, 22 // f[0] is field 3, the state
+	if len(f) <= starttime-first || len(f[0]) != 1 {
+		return stat{}, false
+	}
+	start, err := strconv.ParseUint(string(f[starttime-first]), 10, 64)
+	return stat{f[0][0], start}, err == nil
+}

@@ -1,0 +1,235 @@
+package perpid
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// StoreName is the folder, beside _temp, that holds the per-PID folders.
+	StoreName = ".worker-wrap"
+	// deadPrefix marks what is being deleted, keptPrefix what could not be. Both are renamed in place,
+	// since moving a folder to another needs more rights than renaming it (rename(2), EACCES).
+	deadPrefix = "dead."
+	keptPrefix = "undeletable."
+	// storeMode lets every user through to a per-PID folder, whose own mode is that of _temp, and only
+	// the runner's user list them.
+	storeMode = 0o711
+)
+
+// Store is an open <work>/.worker-wrap.
+type Store struct {
+	dir  *os.File
+	path string
+}
+
+// Path returns the store's path for a per-PID folder beside the _temp at temp.
+func Path(temp string) string { return filepath.Join(filepath.Dir(temp), StoreName) }
+
+// Open opens the store at path; the error wraps [fs.ErrNotExist] where there is none. A symbolic link
+// in its place is refused.
+func Open(path string) (*Store, error) {
+	dir, err := openDir(nil, path)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dir, path}, nil
+}
+
+// Make opens the store at path and makes it if it is missing. It belongs to the owner and group of
+// like, a _temp beside it.
+func Make(path string, like fs.FileInfo) (*Store, error) {
+	s, err := Open(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if s, err = Open(path); err != nil {
+		return nil, err
+	}
+	if err := own(s.dir, like); err != nil {
+		s.Close()
+		return nil, err
+	}
+	if err := s.dir.Chmod(storeMode); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes the store.
+func (s *Store) Close() error { return s.dir.Close() }
+
+// Create makes owner's folder, with the owner, group, mode and access control lists of temp, and
+// returns it open. It is always fresh: whatever has its name is first renamed for deletion.
+func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
+	like, err := temp.Stat()
+	if err != nil {
+		return nil, err
+	}
+	name := owner.String()
+	for range 8 {
+		err := unix.Mkdirat(s.fd(), name, 0o700)
+		if err == nil {
+			break
+		}
+		if err != unix.EEXIST {
+			return nil, &fs.PathError{Op: "mkdir", Path: filepath.Join(s.path, name), Err: err}
+		}
+		if _, err := s.rename(name, deadPrefix); err != nil {
+			return nil, err
+		}
+	}
+	dir, err := openDir(s.dir, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := likeness(dir, temp, like); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+// rename gives an entry another prefix, and returns its new name, or "" where it is gone: another
+// sweeper took it.
+func (s *Store) rename(name, prefix string) (string, error) {
+	bare := strings.TrimPrefix(strings.TrimPrefix(name, deadPrefix), keptPrefix)
+	for n := range 1 << 16 {
+		to := prefix + bare
+		if n > 0 {
+			to = fmt.Sprintf("%s%s.%d", prefix, bare, n)
+		}
+		err := unix.Renameat2(s.fd(), name, s.fd(), to, unix.RENAME_NOREPLACE)
+		if err == unix.EINVAL { // a file system without RENAME_NOREPLACE; replacing an empty folder does no harm
+			err = unix.Renameat(s.fd(), name, s.fd(), to)
+		}
+		switch err {
+		case nil:
+			return to, nil
+		case unix.EEXIST, unix.ENOTEMPTY:
+			continue
+		case unix.ENOENT:
+			return "", nil
+		}
+		return "", &fs.PathError{Op: "rename", Path: filepath.Join(s.path, name), Err: err}
+	}
+	return "", fmt.Errorf("%s: too many entries named %s%s.*; delete them", s.path, prefix, bare)
+}
+
+// Entry is one thing in the store.
+type Entry struct {
+	Name    string
+	Path    string
+	Owner   Owner
+	What    string // "" for a per-PID folder, else what is kept for the same owner
+	Verdict Verdict
+	Changed time.Time // ctime
+	// Undeletable is true for what a sweep could not delete and moved aside. Its Verdict is Dead.
+	Undeletable bool
+	// Sweeping is true for what a sweep has renamed and not yet deleted. Its Verdict is Dead.
+	Sweeping bool
+}
+
+// List returns what is in the store, judged by j. Names that worker-wrap does not make are left out.
+func (s *Store) List(j *Judge) ([]Entry, error) {
+	names, err := s.names()
+	if err != nil {
+		return nil, err
+	}
+	var out []Entry
+	for _, name := range names {
+		if e, ok := s.entry(name, j); ok {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+func (s *Store) entry(name string, j *Judge) (Entry, bool) {
+	e := Entry{Name: name, Path: filepath.Join(s.path, name)}
+	switch {
+	case strings.HasPrefix(name, deadPrefix):
+		e.Sweeping, e.Verdict = true, Dead
+		return e, true
+	case strings.HasPrefix(name, keptPrefix):
+		e.Undeletable, e.Verdict = true, Dead
+		return e, true
+	}
+	var ok bool
+	if e.Owner, e.What, ok = Parse(name); !ok {
+		return e, false
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return e, false // gone meanwhile
+	}
+	e.Changed = time.Unix(st.Ctim.Unix())
+	e.Verdict = j.Verdict(e.Owner, e.Changed)
+	return e, true
+}
+
+// names lists the store through a descriptor of its own, so that two lists do not share a position.
+func (s *Store) names() ([]string, error) {
+	d, err := openDir(s.dir, ".")
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
+}
+
+// Remote reports whether the store is on a file system that other machines may share (statfs(2)).
+func (s *Store) Remote() bool {
+	var st unix.Statfs_t
+	if unix.Fstatfs(s.fd(), &st) != nil {
+		return true
+	}
+	switch uint32(st.Type) {
+	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
+		unix.V9FS_MAGIC, unix.CEPH_SUPER_MAGIC, unix.AFS_SUPER_MAGIC, unix.AFS_FS_MAGIC, unix.CODA_SUPER_MAGIC,
+		unix.FUSE_SUPER_MAGIC, // sshfs, virtiofs, GlusterFS and others
+		unix.OCFS2_SUPER_MAGIC, gfs2Magic, lustreMagic:
+		return true
+	}
+	return false
+}
+
+const (
+	gfs2Magic   = 0x01161970 // include/uapi/linux/gfs2_ondisk.h
+	lustreMagic = 0x0BD00BD0 // lustre/include/uapi/linux/lustre
+)
+
+func (s *Store) fd() int { return int(s.dir.Fd()) }
+
+// openDir opens a folder for reading, below dir or, where dir is nil, by path. The last part of the
+// name must not be a symbolic link.
+func openDir(dir *os.File, name string) (*os.File, error) {
+	at, path := unix.AT_FDCWD, name
+	if dir != nil {
+		at, path = int(dir.Fd()), filepath.Join(dir.Name(), name)
+	}
+	for {
+		fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.ENOTDIR || err == unix.ELOOP {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("is not a folder; move it out of the way")}
+		}
+		if err != nil {
+			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+		}
+		return os.NewFile(uintptr(fd), path), nil
+	}
+}

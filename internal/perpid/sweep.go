@@ -1,0 +1,86 @@
+package perpid
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tidy removes what dead owners left, as far as that takes no time: folders that are empty, as a
+// Worker leaves them that ended in good order. It reports whether something is left that needs a
+// [Store.Sweep].
+func (s *Store) Tidy(j *Judge) (more bool, err error) {
+	entries, err := s.List(j)
+	if err != nil {
+		return false, err
+	}
+	for _, e := range entries {
+		if e.Verdict != Dead || e.Undeletable {
+			continue
+		}
+		// A folder made a moment ago, by a process that is dead already: nobody can be using it.
+		if err := unix.Unlinkat(s.fd(), e.Name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
+			more = true
+		}
+	}
+	return more, nil
+}
+
+// Swept is what a sweep did.
+type Swept struct {
+	Deleted []string // names of entries that are gone
+	Kept    []string // paths of what could not be deleted and was moved aside
+	Err     error    // why the first of Kept could not be deleted
+}
+
+// Sweep deletes everything that dead owners left. Each entry is first renamed, so that a name seen
+// without the prefix is never half deleted, and what cannot be deleted wholly is renamed again and left
+// alone by later sweeps. With again set, those are tried once more.
+func (s *Store) Sweep(j *Judge, again bool) (Swept, error) {
+	entries, err := s.List(j)
+	if err != nil {
+		return Swept{}, err
+	}
+	var out Swept
+	for _, e := range entries {
+		if e.Verdict != Dead || e.Undeletable && !again {
+			continue
+		}
+		s.sweep(e, &out)
+	}
+	return out, nil
+}
+
+func (s *Store) sweep(e Entry, out *Swept) {
+	name := e.Name
+	if !e.Sweeping {
+		renamed, err := s.rename(name, deadPrefix)
+		if err != nil || renamed == "" {
+			if err != nil {
+				out.keep(e.Path, err)
+			}
+			return
+		}
+		name = renamed
+	}
+	var r removal
+	r.remove(s.dir, name)
+	if r.failed == 0 {
+		out.Deleted = append(out.Deleted, e.Name)
+		return
+	}
+	why := fmt.Errorf("%d could not be deleted, the first: %w", r.failed, r.first)
+	kept, err := s.rename(name, keptPrefix)
+	if err != nil {
+		out.keep(s.path+"/"+name, err)
+	} else if kept != "" {
+		out.keep(s.path+"/"+kept, why)
+	}
+}
+
+func (o *Swept) keep(path string, err error) {
+	o.Kept = append(o.Kept, path)
+	if o.Err == nil {
+		o.Err = err
+	}
+}

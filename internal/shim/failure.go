@@ -1,0 +1,48 @@
+package shim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Exit codes of the shim itself, as env(1), nohup(1) and chroot(1) have them. The Listener takes
+// anything but 100 to 105 for a crash of the Worker and shows stderr on the job's page.
+const (
+	ExitFailed   = 125 // the shim failed; nothing was started
+	ExitCannot   = 126 // the program is there but cannot be run
+	ExitNotFound = 127 // there is no such program
+)
+
+// Failure ends a start: what to say and which code to exit with.
+type Failure struct {
+	Code int
+	Err  error
+}
+
+// Error is one line, whatever paths and messages it is made of.
+func (f *Failure) Error() string { return oneLine(f.Err.Error()) }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Err }
+
+func fail(code int, format string, args ...any) *Failure {
+	return &Failure{code, fmt.Errorf(format, args...)}
+}
+
+// oneLine makes control characters visible, so that a path cannot break the line it is named in.
+func oneLine(s string) string {
+	if strings.IndexFunc(s, control) < 0 {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if control(r) {
+			fmt.Fprintf(&b, "\\x%02x", r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func control(r rune) bool { return r < ' ' || r == 0x7f }

@@ -1,0 +1,232 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/mounts"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+// Run carries a plan out. It must be called on the main goroutine, and returns only if something
+// failed: otherwise the process is the program by then.
+func Run(p Plan) *Failure {
+	r := run{Plan: p, uid: os.Getuid(), log: newLog(p.Settings)}
+	if err := r.isolate(); err != nil {
+		return failure(err)
+	}
+	return r.start()
+}
+
+// run is one start under way. Its files are open in the new mount namespace and close on exec.
+type run struct {
+	Plan
+	uid  int
+	log  *log
+	host string // the per-PID folder's path
+	path string // what to exec, where a Worker's path is known already
+}
+
+// isolate makes the namespace and everything in it. From unshare on every path is looked up once, in the
+// new namespace, and what was found is held open: what is checked is what is mounted.
+func (r *run) isolate() error {
+	if os.Geteuid() != r.uid || os.Getegid() != os.Getgid() {
+		return errors.New("worker-wrap is installed set-user-ID or set-group-ID, which the program it starts would inherit; " +
+			"take the bit away and use a file capability: " + setcapCommand())
+	}
+	self, err := perpid.Self()
+	if err != nil {
+		return err
+	}
+	if err := nsenter.UnshareMounts(); err != nil {
+		return explain(fmt.Errorf("cannot make a mount namespace: %w", err))
+	}
+	temp, err := r.openTemp()
+	if err != nil {
+		return err
+	}
+	defer temp.Close()
+	fresh, err := r.fresh(self, temp)
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	binds := []mounts.Mount{{Source: fresh, Target: temp}}
+	if r.Worker != "" {
+		worker, err := r.openWorker()
+		if err != nil {
+			return err
+		}
+		defer worker.close()
+		binds = append(binds, worker.bind()...)
+	}
+	result, err := mounts.Bind(0, binds...)
+	if err != nil {
+		return explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
+	}
+	for _, m := range result.Slaves {
+		r.log.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (needs Linux 5.15)", m)
+	}
+	r.log.debugf("%s lies over %s", r.host, r.Temp)
+	return nil
+}
+
+// openTemp opens _temp, and makes it and its parents first if they are missing.
+func (r *run) openTemp() (*os.File, error) {
+	temp, err := openPath(r.Temp)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(r.Temp, 0o755); err != nil {
+			return nil, err
+		}
+		temp, err = openPath(r.Temp)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := r.mine(temp); err != nil {
+		temp.Close()
+		return nil, err
+	}
+	return temp, nil
+}
+
+// fresh makes the per-PID folder.
+func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
+	like, err := temp.Stat()
+	if err != nil {
+		return nil, err
+	}
+	store, err := perpid.Make(r.Store, like)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	r.sweep(store, self)
+	dir, err := store.Create(self, temp)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.mine(dir); err != nil {
+		dir.Close()
+		return nil, err
+	}
+	r.host = dir.Name()
+	return dir, nil
+}
+
+// mine is the rule for a caller who is not root and has the privilege from a file capability: only his
+// own folders may be mounted, and mounted over, since he could have put anything in them anyway.
+func (r *run) mine(f *os.File) error {
+	if r.uid == 0 {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	if int(st.Uid) != r.uid {
+		return fmt.Errorf("%s belongs to uid %d and you are uid %d; only its owner or root may have another folder mounted over it: chown it, or run as its owner",
+			f.Name(), st.Uid, r.uid)
+	}
+	return nil
+}
+
+// start becomes the program.
+func (r *run) start() *Failure {
+	env := make([]string, 0, len(r.Env)+1)
+	for _, e := range r.Env {
+		if !strings.HasPrefix(e, HostTempVar+"=") { // from a shim around this one
+			env = append(env, e)
+		}
+	}
+	env = append(env, HostTempVar+"="+r.host)
+	if r.path == "" {
+		path, f := lookup(r.Command)
+		if f != nil {
+			return f
+		}
+		r.path = path
+	}
+	r.log.debugf("exec %s", r.path)
+	err := origin.Exec(r.path, r.Argv, env)
+	if errors.Is(err, unix.ENOEXEC) && r.Worker == "" {
+		// A script without #! is run by the shell, as execvp(3) does.
+		argv := append([]string{"sh", r.path}, r.Argv[1:]...)
+		err = origin.Exec("/bin/sh", argv, env)
+	}
+	code := ExitCannot
+	if errors.Is(err, fs.ErrNotExist) {
+		code = ExitNotFound
+	}
+	return fail(code, "cannot run %s: %w%s", r.path, err, execHint(r.path, err))
+}
+
+// worker is a runner's Worker about to be started.
+type worker struct {
+	bin, real, shim *os.File
+	cover           bool
+}
+
+// openWorker opens the runner's own Worker and the shim that stands in its place.
+func (r *run) openWorker() (*worker, error) {
+	w := &worker{}
+	var err error
+	if w.bin, err = openPath(filepath.Dir(r.Worker)); err != nil {
+		return nil, err
+	}
+	if w.real, err = openAt(w.bin, runner.RealWorkerName, unix.O_PATH); err != nil {
+		w.close()
+		return nil, noRealWorker(r.Real, err)
+	}
+	var real, self unix.Stat_t
+	if err := unix.Fstat(int(w.real.Fd()), &real); err != nil {
+		w.close()
+		return nil, &fs.PathError{Op: "stat", Path: r.Real, Err: err}
+	}
+	if unix.Stat("/proc/self/exe", &self) == nil && self.Dev == real.Dev && self.Ino == real.Ino {
+		w.close()
+		return nil, fmt.Errorf("%s is worker-wrap itself, which would start itself for ever; put the runner's own Worker there (worker-wrap doctor says how)", r.Real)
+	}
+	if real.Mode&unix.S_IFMT != unix.S_IFREG {
+		w.close()
+		return nil, fail(ExitCannot, "%s is not a file; put the runner's own Worker there (worker-wrap doctor says how)", r.Real)
+	}
+	if w.shim, err = openAt(w.bin, filepath.Base(r.Worker), unix.O_PATH|unix.O_NOFOLLOW); err != nil {
+		w.close()
+		return nil, err
+	}
+	// The rule of mine, for a file: in a folder of his own the caller could have put any file.
+	if w.cover = r.mine(w.bin) == nil; w.cover {
+		r.path = r.Worker
+	} else {
+		r.path = r.Real
+		r.log.debugf("%s is not yours, so the Worker keeps the name %s", w.bin.Name(), runner.RealWorkerName)
+	}
+	return w, nil
+}
+
+// bind lays the real Worker over the shim, so that /proc/PID/exe and the name of the process are what
+// they are without the shim. A symbolic link to the shim is covered itself.
+func (w *worker) bind() []mounts.Mount {
+	if !w.cover {
+		return nil
+	}
+	return []mounts.Mount{{Source: w.real, Target: w.shim, Parent: w.bin}}
+}
+
+func (w *worker) close() {
+	for _, f := range []*os.File{w.bin, w.real, w.shim} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

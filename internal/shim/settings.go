@@ -1,0 +1,51 @@
+package shim
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Settings are the WORKER_WRAP_… variables: a runner's .env, which the Listener loads, is where people
+// put them.
+type Settings struct {
+	// Debug makes each step be reported on stderr (WORKER_WRAP_LOG=debug).
+	Debug bool
+}
+
+const settingsPrefix = "WORKER_WRAP_"
+
+// ParseSettings reads the settings from an environment. As with getenv(3) the first of several
+// strings for a name counts. An error names the variable, the value and what it may be.
+func ParseSettings(env []string) (Settings, error) {
+	var s Settings
+	seen := ""
+	for _, e := range env {
+		rest, ok := strings.CutPrefix(e, settingsPrefix)
+		if !ok {
+			continue
+		}
+		name, value, ok := strings.Cut(rest, "=")
+		if !ok || strings.Contains(seen, name+",") {
+			continue
+		}
+		seen += name + ","
+		if err := s.set(name, value); err != nil {
+			return Settings{}, fmt.Errorf("%s%s=%q: %w", settingsPrefix, name, value, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Settings) set(name, value string) error {
+	switch name {
+	case "LOG":
+		switch value {
+		case "", "warn", "warning", "error", "info":
+		case "debug":
+			s.Debug = true
+		default:
+			return fmt.Errorf("not a level; use debug, or leave it unset")
+		}
+	}
+	return nil
+}

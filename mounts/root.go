@@ -1,0 +1,85 @@
+package mounts
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mount is one mount of the namespace: a descriptor of its root, and its id.
+type mount struct {
+	root *os.File
+	id   uint64
+}
+
+// mountOf finds the mount that target lies in. parent is the folder that target was opened from,
+// needed where target is no folder.
+//
+// It climbs by openat(fd, "..") until statx(2) says STATX_ATTR_MOUNT_ROOT, so that no path is looked up
+// again. Requires Linux 5.8 (STATX_ATTR_MOUNT_ROOT, STATX_MNT_ID), and search permission on each
+// folder on the way.
+func mountOf(target, parent *os.File) (mount, error) {
+	at, err := duplicate(target)
+	if err != nil {
+		return mount{}, err
+	}
+	for {
+		isRoot, isDir, id, err := inspect(at)
+		if err != nil || isRoot {
+			if err != nil {
+				at.Close()
+				return mount{}, err
+			}
+			return mount{at, id}, nil
+		}
+		var up *os.File
+		if isDir {
+			up, err = openAt(at, "..", unix.O_PATH|unix.O_DIRECTORY)
+		} else {
+			up, err = duplicate(parent)
+		}
+		at.Close()
+		if err != nil {
+			return mount{}, err
+		}
+		at = up
+	}
+}
+
+// inspect says whether f is the root of a mount, whether it is a folder, and which mount it lies in.
+func inspect(f *os.File) (isRoot, isDir bool, id uint64, err error) {
+	var st unix.Statx_t
+	err = retry(func() error {
+		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_MNT_ID, &st)
+	})
+	switch {
+	case err != nil:
+		err = &Error{Op: "statx", Target: f.Name(), Err: err}
+	case st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0:
+		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT, Linux 5.8", Err: unix.ENOSYS}
+	}
+	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Mnt_id, err
+}
+
+func openAt(dir *os.File, name string, flags int) (*os.File, error) {
+	var n int
+	err := retry(func() (err error) {
+		n, err = unix.Openat(fd(dir), name, flags|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return nil, &Error{Op: "openat", Target: dir.Name() + "/" + name, Err: err}
+	}
+	return os.NewFile(uintptr(n), dir.Name()+"/"+name), nil
+}
+
+func duplicate(f *os.File) (*os.File, error) {
+	if f == nil {
+		return nil, &Error{Op: "dup", Target: "the folder of a bind's target, which was not given", Err: unix.EBADF}
+	}
+	n, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, &Error{Op: "dup", Target: f.Name(), Err: err}
+	}
+	return os.NewFile(uintptr(n), f.Name()), nil
+}

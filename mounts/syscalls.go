@@ -1,0 +1,83 @@
+package mounts
+
+import (
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// retry runs a system call again while a signal interrupts it.
+func retry(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// fd returns f's descriptor without making it blocking, as f.Fd would.
+func fd(f *os.File) int { return int(f.Fd()) }
+
+// magic returns the path that leads to exactly what f has open (proc_pid_fd(5)).
+func magic(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(fd(f)) }
+
+// openTree clones the mount that f lies in, with f as its root, mounted nowhere. The clone is in the
+// same peer group. Requires Linux 5.2 (open_tree).
+func openTree(f *os.File) (*os.File, error) {
+	var n int
+	err := retry(func() (err error) {
+		n, err = unix.OpenTree(fd(f), "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+		return err
+	})
+	if err != nil {
+		return nil, &Error{Op: "open_tree", Target: f.Name(), Flags: "OPEN_TREE_CLONE", Err: err}
+	}
+	return os.NewFile(uintptr(n), f.Name()), nil
+}
+
+// moveMount attaches the mount that tree is the root of at target. Requires Linux 5.2 (move_mount).
+func moveMount(tree, target *os.File) error {
+	err := retry(func() error {
+		return unix.MoveMount(fd(tree), "", fd(target), "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	})
+	if err != nil {
+		return &Error{Op: "move_mount", Source: tree.Name(), Target: target.Name(), Err: err}
+	}
+	return nil
+}
+
+// setGroup puts the private mount to into the peer group, or under the master, that from has.
+// Requires Linux 5.15 (MOVE_MOUNT_SET_GROUP, commit 9ffb14ef61ba).
+func setGroup(from, to *os.File) error {
+	return retry(func() error {
+		return unix.MoveMount(fd(from), "", fd(to), "",
+			unix.MOVE_MOUNT_SET_GROUP|unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
+	})
+}
+
+// setPropagation changes how the one mount that root is the root of propagates: unix.MS_PRIVATE or
+// unix.MS_SLAVE. Requires Linux 5.12 (mount_setattr); falls back to mount(2) through /proc/self/fd,
+// also where a seccomp filter that does not know the newer call answers EPERM.
+func setPropagation(root *os.File, propagation uint64, avoid Features) error {
+	name := "MS_PRIVATE"
+	if propagation == unix.MS_SLAVE {
+		name = "MS_SLAVE"
+	}
+	if avoid&MountSetattr == 0 {
+		err := retry(func() error {
+			return unix.MountSetattr(fd(root), "", unix.AT_EMPTY_PATH, &unix.MountAttr{Propagation: propagation})
+		})
+		if err == nil {
+			return nil
+		}
+		if err != unix.ENOSYS && err != unix.EPERM {
+			return &Error{Op: "mount_setattr", Target: root.Name(), Flags: name, Err: err}
+		}
+	}
+	err := retry(func() error { return unix.Mount("", magic(root), "", uintptr(propagation), "") })
+	if err != nil {
+		return &Error{Op: "mount", Target: root.Name(), Flags: name, Err: err}
+	}
+	return nil
+}

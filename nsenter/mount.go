@@ -1,0 +1,76 @@
+package nsenter
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// UnshareMounts gives the calling thread a mount namespace of its own: a copy of the current one, in
+// which the thread's root and working directory are the same places (namespaces(7), unshare(2)). The
+// cost grows with the number of mounts. Shared mounts stay in their peer groups, so that a mount made
+// on one of them is seen outside too until its propagation is changed.
+//
+// It needs CAP_SYS_ADMIN in the user namespace. The error is a [*os.SyscallError]: EPERM without the
+// capability (or from a seccomp filter), ENOSPC past /proc/sys/user/max_mnt_namespaces, ENOMEM.
+func UnshareMounts() error {
+	runtime.LockOSThread()
+	for {
+		switch err := unix.Unshare(unix.CLONE_NEWNS); err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		default:
+			return os.NewSyscallError("unshare(CLONE_NEWNS)", err)
+		}
+	}
+}
+
+// JoinMounts moves the calling thread into the mount namespace ns, an open /proc/PID/ns/mnt. Its root
+// and working directory become the namespace's root (setns(2)).
+//
+// setns(2) refuses a thread that shares its root and working directory with others, as Go's threads
+// do, so these are unshared first. It needs CAP_SYS_ADMIN in the user namespace that owns ns and, as
+// well as CAP_SYS_CHROOT, in the caller's own.
+func JoinMounts(ns *os.File) error {
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return os.NewSyscallError("unshare(CLONE_FS)", err)
+	}
+	return os.NewSyscallError("setns(CLONE_NEWNS)", unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS))
+}
+
+// MountNamespace returns the inode number that names the calling thread's mount namespace, as in
+// mnt:[4026531841] (namespaces(7)).
+func MountNamespace() (uint64, error) { return Inode("/proc/thread-self/ns/mnt") }
+
+// PIDNamespace returns the inode number of the process's PID namespace.
+func PIDNamespace() (uint64, error) { return Inode("/proc/self/ns/pid") }
+
+// Inode reads the inode number from a namespace link such as /proc/PID/ns/mnt. Reading another
+// process's needs the right to trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+func Inode(link string) (uint64, error) {
+	text, err := os.Readlink(link)
+	if err != nil {
+		return 0, err
+	}
+	return parseInode(text)
+}
+
+// parseInode takes the inode number out of "mnt:[4026531841]".
+func parseInode(text string) (uint64, error) {
+	var kind string
+	var inode uint64
+	for i := range len(text) {
+		if text[i] == ':' {
+			kind = text[:i]
+			break
+		}
+	}
+	if _, err := fmt.Sscanf(text[len(kind):], ":[%d]", &inode); err != nil || kind == "" {
+		return 0, fmt.Errorf("%q does not name a namespace", text)
+	}
+	return inode, nil
+}

@@ -1,0 +1,55 @@
+#include "textflag.h"
+#include "go_asm.h"
+
+#define SYS_rt_sigaction 13
+#define SYS_rt_sigprocmask 14
+#define SYS_fcntl 72
+#define F_GETFD 1
+#define EBADF 9
+
+// The kernel starts the program here: no Go stack, no g, RSP at argc. RSP must be left as it is.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	SP, ·state+noted_sp(SB)
+	MOVL	$1, ·state+noted_entered(SB)
+
+	MOVQ	$SYS_rt_sigprocmask, AX
+	XORL	DI, DI
+	XORL	SI, SI
+	LEAQ	·state+noted_blocked(SB), DX
+	MOVQ	$8, R10
+	SYSCALL
+
+	XORL	R12, R12
+fd:
+	MOVQ	$SYS_fcntl, AX
+	MOVQ	R12, DI
+	MOVQ	$F_GETFD, SI
+	SYSCALL
+	CMPQ	AX, $-EBADF
+	JNE	nextfd
+	BTSL	R12, ·state+noted_closed(SB)
+nextfd:
+	INCQ	R12
+	CMPQ	R12, $3
+	JLT	fd
+
+	MOVQ	$1, R12
+sig:
+	MOVQ	$SYS_rt_sigaction, AX
+	MOVQ	R12, DI
+	XORL	SI, SI
+	LEAQ	·state+noted_action(SB), DX
+	MOVQ	$8, R10
+	SYSCALL
+	CMPQ	·state+noted_action(SB), $1 // SIG_IGN
+	JNE	nextsig
+	LEAQ	-1(R12), CX
+	MOVQ	$1, AX
+	SHLQ	CX, AX
+	ORQ	AX, ·state+noted_ignored(SB)
+nextsig:
+	INCQ	R12
+	CMPQ	R12, $64
+	JLE	sig
+
+	JMP	_rt0_amd64_linux(SB)

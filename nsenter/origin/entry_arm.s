@@ -1,0 +1,71 @@
+#include "textflag.h"
+#include "go_asm.h"
+
+#define SYS_rt_sigaction 174
+#define SYS_rt_sigprocmask 175
+#define SYS_fcntl64 221
+#define F_GETFD 1
+#define EBADF 9
+
+// The kernel starts the program here: no Go stack, no g, R13 at argc. R13 must be left as it is.
+// R0 is kept too: some kernels hand rtld_fini over in it, and the runtime ignores it, but it costs nothing.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVW	$·state(SB), R4
+	MOVW	R13, noted_sp(R4)
+	MOVW	$1, R1
+	MOVW	R1, noted_entered(R4)
+
+	MOVW	$SYS_rt_sigprocmask, R7
+	MOVW	$0, R0
+	MOVW	$0, R1
+	ADD	$noted_blocked, R4, R2
+	MOVW	$8, R3
+	SWI	$0
+
+	MOVW	$0, R5
+	MOVW	$0, R6
+fd:
+	MOVW	$SYS_fcntl64, R7
+	MOVW	R5, R0
+	MOVW	$F_GETFD, R1
+	SWI	$0
+	CMN	$EBADF, R0
+	BNE	nextfd
+	MOVW	$1, R1
+	ORR	R1<<R5, R6, R6
+nextfd:
+	ADD	$1, R5, R5
+	CMP	$3, R5
+	BLT	fd
+	MOVW	R6, noted_closed(R4)
+
+	// Signals 1 to 32 make the low word of the mask, 33 to 64 the high one.
+	MOVW	$1, R5
+	MOVW	$0, R6
+	ADD	$noted_ignored, R4, R8
+sig:
+	MOVW	$SYS_rt_sigaction, R7
+	MOVW	R5, R0
+	MOVW	$0, R1
+	ADD	$noted_action, R4, R2
+	MOVW	$8, R3
+	SWI	$0
+	MOVW	noted_action(R4), R1
+	CMP	$1, R1 // SIG_IGN
+	BNE	nextsig
+	SUB	$1, R5, R2
+	AND	$31, R2, R2
+	MOVW	$1, R1
+	ORR	R1<<R2, R6, R6
+nextsig:
+	CMP	$32, R5
+	BNE	more
+	MOVW	R6, 0(R8)
+	MOVW	$0, R6
+more:
+	ADD	$1, R5, R5
+	CMP	$64, R5
+	BLE	sig
+	MOVW	R6, 4(R8)
+
+	B	_rt0_arm_linux(SB)

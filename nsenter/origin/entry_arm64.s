@@ -1,0 +1,65 @@
+#include "textflag.h"
+#include "go_asm.h"
+
+#define SYS_fcntl 25
+#define SYS_rt_sigaction 134
+#define SYS_rt_sigprocmask 135
+#define F_GETFD 1
+#define EBADF 9
+
+// The kernel starts the program here: no Go stack, no g, SP at argc. SP must be left as it is.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVD	$·state(SB), R19
+	MOVD	RSP, R1
+	MOVD	R1, noted_sp(R19)
+	MOVW	$1, R1
+	MOVW	R1, noted_entered(R19)
+
+	MOVD	$SYS_rt_sigprocmask, R8
+	MOVD	ZR, R0
+	MOVD	ZR, R1
+	ADD	$noted_blocked, R19, R2
+	MOVD	$8, R3
+	SVC
+
+	MOVD	ZR, R20
+	MOVD	ZR, R21
+fd:
+	MOVD	$SYS_fcntl, R8
+	MOVD	R20, R0
+	MOVD	$F_GETFD, R1
+	SVC
+	CMN	$EBADF, R0
+	BNE	nextfd
+	MOVD	$1, R1
+	LSL	R20, R1, R1
+	ORR	R1, R21, R21
+nextfd:
+	ADD	$1, R20, R20
+	CMP	$3, R20
+	BLT	fd
+	MOVW	R21, noted_closed(R19)
+
+	MOVD	$1, R20
+	MOVD	ZR, R21
+sig:
+	MOVD	$SYS_rt_sigaction, R8
+	MOVD	R20, R0
+	MOVD	ZR, R1
+	ADD	$noted_action, R19, R2
+	MOVD	$8, R3
+	SVC
+	MOVD	noted_action(R19), R1
+	CMP	$1, R1 // SIG_IGN
+	BNE	nextsig
+	SUB	$1, R20, R2
+	MOVD	$1, R1
+	LSL	R2, R1, R1
+	ORR	R1, R21, R21
+nextsig:
+	ADD	$1, R20, R20
+	CMP	$64, R20
+	BLE	sig
+	MOVD	R21, noted_ignored(R19)
+
+	B	_rt0_arm64_linux(SB)

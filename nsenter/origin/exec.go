@@ -1,0 +1,49 @@
+package origin
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Exec replaces this process by the program at path, with what it inherited itself: the ignored
+// signals, the signal mask, closed standard descriptors and RLIMIT_NOFILE are put back first, and
+// every other attribute passes through execve(2) untouched. It must run on the thread whose
+// namespaces and other per-thread attributes the program is to have (runtime.LockOSThread).
+//
+// It returns only on failure, with a bare [syscall.Errno], and after that the process should do no
+// more than report and exit: its signals are no longer the Go runtime's.
+//
+// Where [Captured] is false only what the runtime keeps is restored: ignored SIGHUP and SIGINT, and
+// the mask but for those signals that the runtime unblocks.
+func Exec(path string, argv, env []string) error {
+	if Captured() {
+		for fd := range 3 {
+			if state.closed&(1<<fd) != 0 {
+				unix.CloseOnExec(fd) // the runtime's /dev/null; the program is to find it closed
+			}
+		}
+		for sig := 1; sig <= 64; sig++ {
+			if state.ignored&(1<<(sig-1)) != 0 {
+				ignore(sig)
+			}
+		}
+		unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&state.blocked)), 0, 8, 0, 0)
+	}
+	return syscall.Exec(path, argv, env) // puts RLIMIT_NOFILE back, and waits for threads being made
+}
+
+// ignore sets SIG_IGN for one signal behind the runtime's back. os/signal cannot: it has no way to
+// ignore SIGPIPE so that a child inherits that.
+func ignore(sig int) {
+	var action [4]uint64 // large enough for struct kernel_sigaction on every architecture
+	*(*uintptr)(unsafe.Pointer(&action)) = 1
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+}
+
+// Quiet makes a write to a closed pipe an error instead of this program's death by SIGPIPE, so that it
+// can end with the exit code it means. Exec is not affected.
+func Quiet() { signal.Ignore(os.Signal(unix.SIGPIPE)) }

