@@ -11,15 +11,22 @@ import (
 // accessLists are the extended attributes that hold POSIX access control lists (acl(5), xattr(7)).
 var accessLists = [...]string{"system.posix_acl_access", "system.posix_acl_default"}
 
-// likeness gives dir the owner, group, mode and access control lists of temp.
+// likeness gives dir, new and empty, the owner, group, mode and access control lists of temp. What is
+// right already is left alone: each change is a transaction of the file system, and a Worker waits for it.
 func likeness(dir, temp *os.File, like fs.FileInfo) error {
 	if err := own(dir, like); err != nil {
 		return err
 	}
-	// Chmod last but for the lists: chown clears set-group-ID, and an access list holds the group bits.
+	// Chmod after chown, which clears set-group-ID, and before the lists, one of which holds the group bits.
 	mode := like.Sys().(*syscall.Stat_t).Mode & 0o7777
-	if err := unix.Fchmod(int(dir.Fd()), mode); err != nil {
-		return &fs.PathError{Op: "chmod", Path: dir.Name(), Err: err}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: dir.Name(), Err: err}
+	}
+	if st.Mode&0o7777 != mode {
+		if err := unix.Fchmod(int(dir.Fd()), mode); err != nil {
+			return &fs.PathError{Op: "chmod", Path: dir.Name(), Err: err}
+		}
 	}
 	for _, name := range accessLists {
 		if err := copyList(dir, temp, name); err != nil {
@@ -32,15 +39,15 @@ func likeness(dir, temp *os.File, like fs.FileInfo) error {
 // own gives f the owner and group of like. An ordinary user can set only groups that are their own; a
 // _temp of another group is then matched as far as a folder that the user makes can be.
 func own(f *os.File, like fs.FileInfo) error {
-	have, err := f.Stat()
-	if err != nil {
-		return err
+	var is unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &is); err != nil {
+		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
-	is, want := have.Sys().(*syscall.Stat_t), like.Sys().(*syscall.Stat_t)
+	want := like.Sys().(*syscall.Stat_t)
 	if is.Uid == want.Uid && is.Gid == want.Gid {
 		return nil
 	}
-	err = unix.Fchown(int(f.Fd()), int(want.Uid), int(want.Gid))
+	err := unix.Fchown(int(f.Fd()), int(want.Uid), int(want.Gid))
 	if err == unix.EPERM && is.Uid == want.Uid {
 		return nil
 	}
@@ -51,7 +58,7 @@ func own(f *os.File, like fs.FileInfo) error {
 }
 
 // copyList copies one access control list from temp to dir, or removes dir's where temp has none: the
-// store may hand a default list down. temp is read through /proc, as it may be open with O_PATH only.
+// store may hand a default list down.
 func copyList(dir, temp *os.File, name string) error {
 	var buf [1024]byte
 	value := buf[:]
@@ -64,7 +71,10 @@ func copyList(dir, temp *os.File, name string) error {
 	case nil:
 		err = unix.Fsetxattr(int(dir.Fd()), name, value[:n], 0)
 	case unix.ENODATA:
-		if err = unix.Fremovexattr(int(dir.Fd()), name); err == unix.ENODATA {
+		if _, err = unix.Fgetxattr(int(dir.Fd()), name, nil); err == nil {
+			err = unix.Fremovexattr(int(dir.Fd()), name)
+		}
+		if err == unix.ENODATA {
 			err = nil
 		}
 	}
@@ -77,10 +87,7 @@ func copyList(dir, temp *os.File, name string) error {
 	return nil
 }
 
+// getxattr goes through /proc, as fgetxattr(2) does not take an O_PATH descriptor.
 func getxattr(f *os.File, name string, value []byte) (int, error) {
-	n, err := unix.Fgetxattr(int(f.Fd()), name, value)
-	if err == unix.EBADF { // O_PATH
-		n, err = unix.Getxattr(magic(f), name, value)
-	}
-	return n, err
+	return unix.Getxattr(magic(f), name, value)
 }

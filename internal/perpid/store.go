@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -78,8 +79,9 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 		return nil, err
 	}
 	name := owner.String()
+	mode := like.Sys().(*syscall.Stat_t).Mode & 0o777
 	for range 8 {
-		err := unix.Mkdirat(s.fd(), name, 0o700)
+		err := unix.Mkdirat(s.fd(), name, mode) // mostly right at once; likeness sees to the rest
 		if err == nil {
 			break
 		}
@@ -220,7 +222,7 @@ func openDir(dir *os.File, name string) (*os.File, error) {
 		at, path = int(dir.Fd()), filepath.Join(dir.Name(), name)
 	}
 	for {
-		fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err == unix.EINTR {
 			continue
 		}

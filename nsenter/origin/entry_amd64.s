@@ -4,6 +4,8 @@
 #define SYS_rt_sigaction 13
 #define SYS_rt_sigprocmask 14
 #define SYS_fcntl 72
+#define SYS_prlimit64 302
+#define RLIMIT_NOFILE 7
 #define F_GETFD 1
 #define EBADF 9
 
@@ -52,4 +54,24 @@ nextsig:
 	CMPQ	R12, $64
 	JLE	sig
 
+	XORL	DI, DI
+	MOVQ	$RLIMIT_NOFILE, SI
+	XORL	DX, DX
+	LEAQ	·state+noted_files(SB), R10
+	MOVQ	$SYS_prlimit64, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JNE	start
+	CMPL	·state+noted_closed(SB), $0
+	JNE	start // the runtime opens /dev/null for these, and ends the program where it cannot
+	MOVQ	·state+noted_files+8(SB), AX
+	MOVQ	AX, ·state+noted_none+8(SB)
+	XORL	DI, DI
+	MOVQ	$RLIMIT_NOFILE, SI
+	LEAQ	·state+noted_none(SB), DX
+	XORL	R10, R10
+	MOVQ	$SYS_prlimit64, AX
+	SYSCALL
+	MOVL	$1, ·state+noted_limited(SB)
+start:
 	JMP	_rt0_amd64_linux(SB)

@@ -4,11 +4,12 @@
 #define SYS_rt_sigaction 174
 #define SYS_rt_sigprocmask 175
 #define SYS_fcntl64 221
+#define SYS_prlimit64 369
+#define RLIMIT_NOFILE 7
 #define F_GETFD 1
 #define EBADF 9
 
 // The kernel starts the program here: no Go stack, no g, R13 at argc. R13 must be left as it is.
-// R0 is kept too: some kernels hand rtld_fini over in it, and the runtime ignores it, but it costs nothing.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVW	$·state(SB), R4
 	MOVW	R13, noted_sp(R4)
@@ -68,4 +69,28 @@ more:
 	BLE	sig
 	MOVW	R6, 4(R8)
 
+	MOVW	$SYS_prlimit64, R7
+	MOVW	$0, R0
+	MOVW	$RLIMIT_NOFILE, R1
+	MOVW	$0, R2
+	ADD	$noted_files, R4, R3
+	SWI	$0
+	CMP	$0, R0
+	BNE	start
+	MOVW	noted_closed(R4), R1
+	CMP	$0, R1
+	BNE	start // the runtime opens /dev/null for these, and ends the program where it cannot
+	MOVW	(noted_files+8)(R4), R1
+	MOVW	R1, (noted_none+8)(R4)
+	MOVW	(noted_files+12)(R4), R1
+	MOVW	R1, (noted_none+12)(R4)
+	MOVW	$SYS_prlimit64, R7
+	MOVW	$0, R0
+	MOVW	$RLIMIT_NOFILE, R1
+	ADD	$noted_none, R4, R2
+	MOVW	$0, R3
+	SWI	$0
+	MOVW	$1, R1
+	MOVW	R1, noted_limited(R4)
+start:
 	B	_rt0_arm_linux(SB)

@@ -4,6 +4,8 @@
 #define SYS_fcntl 25
 #define SYS_rt_sigaction 134
 #define SYS_rt_sigprocmask 135
+#define SYS_prlimit64 261
+#define RLIMIT_NOFILE 7
 #define F_GETFD 1
 #define EBADF 9
 
@@ -62,4 +64,24 @@ nextsig:
 	BLE	sig
 	MOVD	R21, noted_ignored(R19)
 
+	MOVD	$SYS_prlimit64, R8
+	MOVD	ZR, R0
+	MOVD	$RLIMIT_NOFILE, R1
+	MOVD	ZR, R2
+	ADD	$noted_files, R19, R3
+	SVC
+	CBNZ	R0, start
+	MOVW	noted_closed(R19), R1
+	CBNZ	R1, start // the runtime opens /dev/null for these, and ends the program where it cannot
+	MOVD	noted_files+8(R19), R1
+	MOVD	R1, noted_none+8(R19)
+	MOVD	$SYS_prlimit64, R8
+	MOVD	ZR, R0
+	MOVD	$RLIMIT_NOFILE, R1
+	ADD	$noted_none, R19, R2
+	MOVD	ZR, R3
+	SVC
+	MOVW	$1, R1
+	MOVW	R1, noted_limited(R19)
+start:
 	B	_rt0_arm64_linux(SB)

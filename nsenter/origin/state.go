@@ -2,6 +2,7 @@ package origin
 
 import (
 	"os"
+	"syscall"
 	"unsafe"
 )
 
@@ -10,8 +11,12 @@ type noted struct {
 	sp      uintptr   // initial stack pointer: argc, argv…, 0, envp…, 0 (System V ABI; fs/binfmt_elf.c)
 	entered uint32    // 1 once entry ran
 	closed  uint32    // bit n: descriptor n (0 to 2) was not open
+	limited uint32    // 1 if entry lowered the soft RLIMIT_NOFILE to none
+	_       uint32    // keeps what follows at the same offsets on every architecture
 	ignored uint64    // bit n-1: signal n was SIG_IGN
 	blocked uint64    // the signal mask
+	files   [2]uint64 // RLIMIT_NOFILE, soft and hard (struct rlimit64)
+	none    [2]uint64 // the same with soft 0
 	action  [8]uint64 // room for one struct sigaction of the kernel
 }
 
@@ -19,6 +24,23 @@ var state noted
 
 // entry is the program's entry point where the linker was given -E. It is never called.
 func entry()
+
+// init lets the program open files again. From Go 1.25 on the runtime reads /proc/self/mountinfo as it
+// starts, to find its cgroup (runtime/cgroup_linux.go; no setting stops it), and so a start would cost
+// the more the more mounts a machine has. entry therefore lowers the soft RLIMIT_NOFILE until here,
+// and the runtime takes the refusal for a machine without cgroups.
+//
+// syscall.Setrlimit also makes the syscall package forget the limit it has seen, so that Exec hands on
+// this one.
+func init() {
+	if state.limited == 0 {
+		return
+	}
+	limit := syscall.Rlimit{Cur: state.files[0], Max: state.files[1]}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		panic("RLIMIT_NOFILE cannot be put back: " + err.Error())
+	}
+}
 
 // Captured reports whether the inherited state was noted before the runtime started, which needs the
 // linker flag named in the package comment.
