@@ -1,0 +1,30 @@
+package detach
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// DropPrivilege gives up every capability in all threads, unless the user is root, and the way to gain
+// any by execve(2). A process that [Start] made has none; but anybody may run the hidden subcommand by
+// hand, from a file that has a capability, and with any environment.
+//
+// Not for a program that uses cgo: [syscall.AllThreadsSyscall] does not work there.
+func DropPrivilege() error {
+	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
+		return os.NewSyscallError("prctl(PR_SET_NO_NEW_PRIVS)", errno)
+	}
+	if unix.Geteuid() == 0 {
+		return nil
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
+	if errno != 0 {
+		return os.NewSyscallError("capset", errno)
+	}
+	return nil
+}
