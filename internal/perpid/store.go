@@ -163,20 +163,22 @@ func (s *Store) entry(name string, j *Judge) (Entry, bool) {
 	switch {
 	case strings.HasPrefix(name, deadPrefix):
 		e.Sweeping, e.Verdict = true, Dead
-		return e, true
 	case strings.HasPrefix(name, keptPrefix):
 		e.Undeletable, e.Verdict = true, Dead
-		return e, true
-	}
-	var ok bool
-	if e.Owner, e.What, ok = Parse(name); !ok {
-		return e, false
+	default:
+		var ok bool
+		if e.Owner, e.What, ok = Parse(name); !ok {
+			return e, false
+		}
 	}
 	var st unix.Stat_t
 	if unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
 		return e, false // gone meanwhile
 	}
 	e.Changed = time.Unix(st.Ctim.Unix())
+	if e.Verdict == Dead {
+		return e, true
+	}
 	e.Verdict = j.Verdict(e.Owner, e.Changed)
 	return e, true
 }

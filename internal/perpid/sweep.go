@@ -2,6 +2,8 @@ package perpid
 
 import (
 	"fmt"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,25 +35,41 @@ type Swept struct {
 	Err     error    // why the first of Kept could not be deleted
 }
 
+// Sweep is how a sweep is done.
+type Sweep struct {
+	// Again makes what an earlier sweep could not delete be tried once more.
+	Again bool
+	// Before, where it is set, leaves alone what changed after that moment (ctime). It does not spare
+	// what another sweep has begun to delete.
+	Before time.Time
+	// Parallel is how many folders are emptied at the same time; 0 means one after the other.
+	Parallel int
+	// Deleted, where it is set, counts the files and folders that are gone while the sweep runs.
+	Deleted *atomic.Int64
+}
+
 // Sweep deletes everything that dead owners left. Each entry is first renamed, so that a name seen
 // without the prefix is never half deleted, and what cannot be deleted wholly is renamed again and left
-// alone by later sweeps. With again set, those are tried once more.
-func (s *Store) Sweep(j *Judge, again bool) (Swept, error) {
+// alone by later sweeps, unless they are told to try again.
+func (s *Store) Sweep(j *Judge, how Sweep) (Swept, error) {
 	entries, err := s.List(j)
 	if err != nil {
 		return Swept{}, err
 	}
 	var out Swept
 	for _, e := range entries {
-		if e.Verdict != Dead || e.Undeletable && !again {
+		if e.Verdict != Dead || e.Undeletable && !how.Again {
 			continue
 		}
-		s.sweep(e, &out)
+		if !how.Before.IsZero() && !e.Sweeping && e.Changed.After(how.Before) {
+			continue
+		}
+		s.sweep(e, how, &out)
 	}
 	return out, nil
 }
 
-func (s *Store) sweep(e Entry, out *Swept) {
+func (s *Store) sweep(e Entry, how Sweep, out *Swept) {
 	name := e.Name
 	if !e.Sweeping {
 		renamed, err := s.rename(name, deadPrefix)
@@ -63,7 +81,10 @@ func (s *Store) sweep(e Entry, out *Swept) {
 		}
 		name = renamed
 	}
-	var r removal
+	r := removal{deleted: how.Deleted}
+	if how.Parallel > 1 {
+		r.slots = make(chan struct{}, how.Parallel-1)
+	}
 	r.remove(s.dir, name)
 	if r.failed == 0 {
 		out.Deleted = append(out.Deleted, e.Name)
