@@ -13,6 +13,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
+// HostTempVar is the variable in which a wrapped process finds the path of its per-PID folder as the
+// host sees it.
+const HostTempVar = "WORKER_WRAP_HOST_TEMP"
+
 // Owner names one process, also after its PID is used again and after a reboot.
 type Owner struct {
 	PID   int
@@ -46,6 +50,17 @@ func Parse(name string) (o Owner, what string, ok bool) {
 }
 
 const bootDigits = 12
+
+// Is reports whether o is the process that has the given PID in the PID namespace of the /proc at proc,
+// which may be one above o's own.
+func (o Owner) Is(proc string, pid int) bool {
+	s, err := readStat(proc, pid)
+	if err != nil || s.start != o.Start {
+		return false
+	}
+	status, err := os.ReadFile(proc + "/" + strconv.Itoa(pid) + "/status")
+	return err == nil && innermostPID(string(status)) == o.PID
+}
 
 // Self returns the calling process as an owner. It fails where /proc is missing or belongs to another
 // PID namespace.

@@ -10,9 +10,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 )
 
-// HostTempVar is the variable in which the program finds the host's path of its _temp.
-const HostTempVar = "WORKER_WRAP_HOST_TEMP"
-
 // Plan is what one start of the shim is to do.
 type Plan struct {
 	Root  string // the runner's root, or "" where --temp was given

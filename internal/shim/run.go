@@ -144,11 +144,11 @@ func (r *run) mine(f *os.File) error {
 func (r *run) start() *Failure {
 	env := make([]string, 0, len(r.Env)+1)
 	for _, e := range r.Env {
-		if !strings.HasPrefix(e, HostTempVar+"=") { // from a shim around this one
+		if !strings.HasPrefix(e, perpid.HostTempVar+"=") { // from a shim around this one
 			env = append(env, e)
 		}
 	}
-	env = append(env, HostTempVar+"="+r.host)
+	env = append(env, perpid.HostTempVar+"="+r.host)
 	if r.path == "" {
 		path, f := lookup(r.Command)
 		if f != nil {
