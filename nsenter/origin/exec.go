@@ -20,6 +20,9 @@ import (
 // Where [Captured] is false only what the runtime keeps is restored: ignored SIGHUP and SIGINT, and
 // the mask but for those signals that the runtime unblocks.
 func Exec(path string, argv, env []string) error {
+	if quiet {
+		disposition(int(unix.SIGPIPE), sigDefault)
+	}
 	if Captured() {
 		for fd := range 3 {
 			if state.closed&(1<<fd) != 0 {
@@ -28,7 +31,7 @@ func Exec(path string, argv, env []string) error {
 		}
 		for sig := 1; sig <= 64; sig++ {
 			if state.ignored&(1<<(sig-1)) != 0 {
-				ignore(sig)
+				disposition(sig, sigIgnore)
 			}
 		}
 		unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&state.blocked)), 0, 8, 0, 0)
@@ -36,14 +39,25 @@ func Exec(path string, argv, env []string) error {
 	return syscall.Exec(path, argv, env) // puts RLIMIT_NOFILE back, and waits for threads being made
 }
 
-// ignore sets SIG_IGN for one signal behind the runtime's back. os/signal cannot: it has no way to
-// ignore SIGPIPE so that a child inherits that.
-func ignore(sig int) {
+// disposition sets a signal's action behind the runtime's back. os/signal cannot: it has no way to
+// ignore SIGPIPE, or to stop doing so, with effect on a program that takes this one's place.
+func disposition(sig int, handler uintptr) {
 	var action [4]uint64 // large enough for struct kernel_sigaction on every architecture
-	*(*uintptr)(unsafe.Pointer(&action)) = 1
+	*(*uintptr)(unsafe.Pointer(&action)) = handler
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(sig), uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
 }
 
+const (
+	sigDefault = 0 // SIG_DFL
+	sigIgnore  = 1 // SIG_IGN
+)
+
+// quiet is true once Quiet was called.
+var quiet bool
+
 // Quiet makes a write to a closed pipe an error instead of this program's death by SIGPIPE, so that it
-// can end with the exit code it means. Exec is not affected.
-func Quiet() { signal.Ignore(os.Signal(unix.SIGPIPE)) }
+// can end with the exit code it means. Exec undoes it.
+func Quiet() {
+	quiet = true
+	signal.Ignore(os.Signal(unix.SIGPIPE))
+}
