@@ -77,6 +77,9 @@ func newApp() *cli.App {
 func subcommands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(),
+		psCommand(),
+		enterCommand(),
+		gcCommand(),
 	}
 }
 

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/worker-wrap/worker-wrap/internal/gc"
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+)
+
+func gcCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "gc",
+		Usage: "remove what dead Workers left, also what only root can delete",
+		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete:\n" +
+			"files that a container made as root, for instance. Run as root, gc removes that too.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
+			&cli.StringFlag{Name: "older-than", Usage: "leave alone what changed within `DURATION`: 30m, 12h, 7d"},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be removed", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON array", DisableDefaultText: true},
+		},
+		Action:       gcAction,
+		OnUsageError: usageError,
+	}
+}
+
+func gcAction(c *cli.Context) error {
+	o := gc.Options{DryRun: c.Bool("dry-run")}
+	var err error
+	if o.OlderThan, err = parseAge(c.String("older-than")); err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	if o.Stores, err = stores(c.StringSlice("runner-root")); err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	stop := func() {}
+	if !o.DryRun && term.IsTerminal(int(os.Stderr.Fd())) {
+		o.Deleted = &atomic.Int64{}
+		stop = progress(o.Deleted)
+	}
+	reports, err := gc.Run(o)
+	stop()
+	if c.Bool("json") {
+		if reports == nil {
+			reports = []gc.Report{}
+		}
+		e := json.NewEncoder(c.App.Writer)
+		e.SetIndent("", "  ")
+		if jerr := e.Encode(reports); jerr != nil {
+			return jerr
+		}
+	} else {
+		printReports(c.App.Writer, reports, o.DryRun)
+	}
+	if err != nil {
+		return err
+	}
+	for _, r := range reports {
+		if len(r.Kept) > 0 {
+			return cli.Exit("", 1) // said above
+		}
+	}
+	return nil
+}
+
+func printReports(w io.Writer, reports []gc.Report, dry bool) {
+	verb := "removed"
+	if dry {
+		verb = "would remove"
+	}
+	for _, r := range reports {
+		fmt.Fprintf(w, "%s: %s %d, in use %d", r.Store, verb, len(r.Deleted), r.Living)
+		if r.Unknown > 0 {
+			fmt.Fprintf(w, ", %d of other PID namespaces or machines left alone", r.Unknown)
+		}
+		fmt.Fprintln(w)
+		if dry {
+			for _, name := range r.Deleted {
+				fmt.Fprintf(w, "  %s\n", name)
+			}
+		}
+		for _, path := range r.Kept {
+			fmt.Fprintf(w, "  could not remove %s: %s\n", path, r.Why)
+		}
+		if len(r.Kept) > 0 && os.Geteuid() != 0 {
+			fmt.Fprintln(w, "  as root it can: sudo worker-wrap gc")
+		}
+	}
+	if len(reports) == 0 {
+		fmt.Fprintln(w, "nothing to collect: no Worker has left a per-PID folder here")
+	}
+}
+
+// stores returns where the runners in the given roots, or all that can be found, keep their per-PID
+// folders.
+func stores(roots []string) ([]string, error) {
+	var out []string
+	for _, root := range roots {
+		layout, err := runner.FromRoot(root)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, perpid.Path(layout.Temp))
+	}
+	if len(roots) > 0 {
+		return out, nil
+	}
+	layouts, err := everyRunner()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range layouts {
+		out = append(out, perpid.Path(l.Temp))
+	}
+	return out, nil
+}
+
+// parseAge reads a duration of time.ParseDuration, or a number of days.
+func parseAge(s string) (time.Duration, error) {
+	if s == "" {
+		return 0, nil
+	}
+	var days float64
+	if n, err := fmt.Sscanf(s+"\n", "%gd\n", &days); n == 1 && err == nil && days >= 0 {
+		return time.Duration(days * 24 * float64(time.Hour)), nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, fmt.Errorf("--older-than %s: not a duration; write it like 30m, 12h or 7d", s)
+	}
+	return d, nil
+}
+
+// progress shows a running count on the terminal once it takes longer than a moment, until it is told
+// to stop.
+func progress(count *atomic.Int64) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-quit:
+			return
+		case <-time.After(time.Second):
+		}
+		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("deleting"),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("files"), progressbar.OptionClearOnFinish())
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			_ = bar.Set64(count.Load())
+			select {
+			case <-quit:
+				_ = bar.Finish()
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-done
+	}
+}

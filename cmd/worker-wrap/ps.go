@@ -1,0 +1,69 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/workers"
+)
+
+func psCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "ps",
+		Usage: "list the wrapped Workers that are alive on this machine",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON array", DisableDefaultText: true},
+		},
+		Action:       psAction,
+		OnUsageError: usageError,
+	}
+}
+
+func psAction(c *cli.Context) error {
+	list, hidden, err := workers.List()
+	if err != nil {
+		return err
+	}
+	if c.Bool("json") {
+		if list == nil {
+			list = []workers.Worker{}
+		}
+		e := json.NewEncoder(c.App.Writer)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	if len(list) == 0 {
+		fmt.Fprintln(c.App.ErrWriter, "no wrapped Worker is alive")
+	} else if err := printWorkers(c.App.Writer, list); err != nil {
+		return err
+	}
+	if hidden > 0 {
+		fmt.Fprintf(c.App.ErrWriter, "%d processes of other users could not be looked into; sudo shows theirs too\n", hidden)
+	}
+	return nil
+}
+
+func printWorkers(out io.Writer, list []workers.Worker) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PID\tRUNNER\tSINCE\tNAMESPACE\tSIZE\tPROXY\tSTEP\tPER-PID FOLDER")
+	for _, r := range list {
+		from, proxy, step := r.Runner, "-", r.Step
+		if from == "" {
+			from = r.Command
+		}
+		if r.Proxy {
+			proxy = "yes"
+		}
+		if step == "" {
+			step = "-"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s\t%s\t%s\t%s\n", r.PID, from, r.Since.Format(time.DateTime), r.Namespace,
+			size(r.Bytes, r.Partial), proxy, printable(step), r.Temp)
+	}
+	return w.Flush()
+}

@@ -1,0 +1,187 @@
+// Package enter starts a command as a living Worker would: in its mount namespace, with its user,
+// groups, working directory and environment.
+package enter
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+// Become replaces this process by argv in the view of process pid. An empty argv means a shell. It must
+// be called on the main goroutine and returns only an error.
+//
+// It needs root: joining a mount namespace takes CAP_SYS_ADMIN and CAP_SYS_CHROOT (setns(2)).
+func Become(pid int, argv []string) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("entering a mount namespace needs root: sudo worker-wrap enter %d", pid)
+	}
+	t, err := look(pid)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	if t.userns {
+		return fmt.Errorf("process %d is in a user namespace of its own, which a running Go program cannot join; "+
+			"util-linux can: nsenter --target %d --user --mount --preserve-credentials --wd -- sh", pid, pid)
+	}
+	if len(argv) == 0 {
+		argv = []string{"sh"}
+		if shell, ok := lookup(t.env, "SHELL"); ok && shell != "" {
+			argv[0] = shell
+		}
+	}
+	if err := nsenter.JoinMounts(t.mounts); err != nil {
+		return err
+	}
+	// From here on every path means what it means to the Worker.
+	if err := unix.Fchdir(int(t.cwd.Fd())); err != nil {
+		return fmt.Errorf("cannot enter the Worker's working directory: %w", err)
+	}
+	path, err := find(argv[0], t.env)
+	if err != nil {
+		return err
+	}
+	if err := t.drop(); err != nil {
+		return err
+	}
+	return fmt.Errorf("cannot run %s: %w", path, origin.Exec(path, argv, t.env))
+}
+
+// target is the process to be like.
+type target struct {
+	mounts *os.File
+	cwd    *os.File
+	env    []string
+	uid    int
+	gid    int
+	groups []int
+	umask  int
+	userns bool // its user namespace is not ours
+}
+
+func look(pid int) (*target, error) {
+	dir := "/proc/" + strconv.Itoa(pid)
+	t := &target{}
+	err := t.fill(dir)
+	if err != nil {
+		t.close()
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			return nil, fmt.Errorf("process %d has ended", pid)
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+func (t *target) fill(dir string) error {
+	var err error
+	if t.mounts, err = os.Open(dir + "/ns/mnt"); err != nil {
+		return err
+	}
+	// The process's own folder, whatever the path to it leads to here.
+	if t.cwd, err = os.OpenFile(dir+"/cwd", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return err
+	}
+	env, err := os.ReadFile(dir + "/environ")
+	if err != nil {
+		return err
+	}
+	t.env = strings.Split(strings.TrimSuffix(string(env), "\x00"), "\x00")
+	status, err := os.ReadFile(dir + "/status")
+	if err != nil {
+		return err
+	}
+	if err := t.credentials(string(status)); err != nil {
+		return fmt.Errorf("%s/status: %w", dir, err)
+	}
+	theirs, err := nsenter.Inode(dir + "/ns/user")
+	if err != nil {
+		return err
+	}
+	ours, err := nsenter.Inode("/proc/self/ns/user")
+	t.userns = theirs != ours
+	return err
+}
+
+// credentials reads the file system ids, groups and umask from /proc/PID/status (proc_pid_status(5)).
+func (t *target) credentials(status string) error {
+	const fsID = 3 // real, effective, saved set, file system
+	uids, gids := fields(status, "Uid"), fields(status, "Gid")
+	if len(uids) <= fsID || len(gids) <= fsID {
+		return errors.New("has no Uid and Gid lines")
+	}
+	t.uid, t.gid = uids[fsID], gids[fsID]
+	t.groups = fields(status, "Groups")
+	t.umask = 0o022
+	_, rest, ok := strings.Cut(status, "\nUmask:")
+	line, _, _ := strings.Cut(rest, "\n")
+	if n, err := strconv.ParseUint(strings.TrimSpace(line), 8, 32); ok && err == nil {
+		t.umask = int(n)
+	}
+	return nil
+}
+
+func fields(status, name string) []int {
+	_, rest, _ := strings.Cut(status, "\n"+name+":")
+	line, _, _ := strings.Cut(rest, "\n")
+	var out []int
+	for _, f := range strings.Fields(line) {
+		if n, err := strconv.Atoi(f); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// drop takes on the target's user. Go applies each call to all threads of the process.
+func (t *target) drop() error {
+	unix.Umask(t.umask)
+	if err := syscall.Setgroups(t.groups); err != nil {
+		return os.NewSyscallError("setgroups", err)
+	}
+	if err := syscall.Setresgid(t.gid, t.gid, t.gid); err != nil {
+		return os.NewSyscallError("setresgid", err)
+	}
+	return os.NewSyscallError("setresuid", syscall.Setresuid(t.uid, t.uid, t.uid))
+}
+
+func (t *target) close() {
+	for _, f := range []*os.File{t.mounts, t.cwd} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// find looks a command up with the Worker's PATH.
+func find(name string, env []string) (string, error) {
+	path, _ := lookup(env, "PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		return "", err
+	}
+	found, err := exec.LookPath(name)
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return "", fmt.Errorf("in the Worker's view: %w", err)
+	}
+	return found, nil
+}
+
+func lookup(env []string, name string) (string, bool) {
+	for _, e := range env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value, true
+		}
+	}
+	return "", false
+}
