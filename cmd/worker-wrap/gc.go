@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/urfave/cli/v2"
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"github.com/worker-wrap/worker-wrap/internal/gc"
@@ -142,7 +143,7 @@ func parseAge(s string) (time.Duration, error) {
 }
 
 // progress shows a running count on the terminal once it takes longer than a moment, until it is told
-// to stop.
+// to stop. How much there is to delete is not known before it is deleted.
 func progress(count *atomic.Int64) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -152,15 +153,17 @@ func progress(count *atomic.Int64) (stop func()) {
 			return
 		case <-time.After(time.Second):
 		}
-		bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(os.Stderr), progressbar.OptionSetDescription("deleting"),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("files"), progressbar.OptionClearOnFinish())
+		p := mpb.New(mpb.WithOutput(os.Stderr))
+		bar := p.AddSpinner(0, mpb.PrependDecorators(decor.CurrentNoUnit("deleted %d")),
+			mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s"), decor.Name(", "), decor.Elapsed(decor.ET_STYLE_MMSS)))
 		tick := time.NewTicker(200 * time.Millisecond)
 		defer tick.Stop()
 		for {
-			_ = bar.Set64(count.Load())
+			bar.SetCurrent(count.Load())
 			select {
 			case <-quit:
-				_ = bar.Finish()
+				bar.Abort(true)
+				p.Wait()
 				return
 			case <-tick.C:
 			}
