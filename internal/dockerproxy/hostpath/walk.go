@@ -1,0 +1,102 @@
+package hostpath
+
+import (
+	"os"
+	"path"
+	"strings"
+)
+
+// maxLinks is how many links are followed in one path. The kernel follows 40 (path_resolution(7)).
+const maxLinks = 40
+
+// walk follows one path, component by component, with the job's eyes.
+type walk struct {
+	places  []place
+	at      string // where the walk is: no links in it, as the job names it
+	entered *place // the first redirected place that the walk came through
+	rest    string // what was still to be walked then, by the letters of the path
+	looped  bool
+}
+
+func (w *walk) run(name string) {
+	w.at = "/"
+	links := 0
+	for rest := strings.TrimPrefix(name, "/"); rest != ""; {
+		var component string
+		component, rest, _ = strings.Cut(rest, "/")
+		switch component {
+		case "", ".":
+			continue
+		case "..":
+			w.at = path.Dir(w.at)
+			continue
+		}
+		next := path.Join(w.at, component)
+		target, err := os.Readlink(w.onHost(next))
+		if err != nil { // no link, or nothing there that could be one
+			w.at = next
+			w.enter(rest)
+			continue
+		}
+		if links++; links > maxLinks {
+			w.looped = true
+			w.at = path.Join(next, rest)
+			return
+		}
+		if path.IsAbs(target) {
+			w.at = "/"
+		}
+		if rest != "" {
+			target += "/" + rest
+		}
+		rest = target
+	}
+}
+
+// enter notes that the walk has come to a redirected place.
+func (w *walk) enter(rest string) {
+	if w.entered != nil {
+		return
+	}
+	for i := range w.places {
+		if w.at == w.places[i].real {
+			w.entered, w.rest = &w.places[i], rest
+			return
+		}
+	}
+}
+
+// onHost returns the host's path of a place that has no links in it.
+func (w *walk) onHost(name string) string {
+	for _, p := range w.places {
+		if rel, ok := under(name, p.real); ok {
+			return path.Join(p.Host, rel)
+		}
+	}
+	return name
+}
+
+// host is the source's new path: what was written, with only the part that led to the redirected place
+// replaced, if that leads to the same place on the host; otherwise the place itself.
+func (w *walk) host(source string) string {
+	if w.looped {
+		return source
+	}
+	meant := w.onHost(w.at)
+	written := w.entered.Host
+	if w.rest != "" {
+		written += "/" + w.rest
+	}
+	if same(written, meant) {
+		return written
+	}
+	return meant
+}
+
+// same reports whether two paths lead to one place on the host.
+func same(a, b string) bool {
+	var wa, wb walk
+	wa.run(path.Clean(a))
+	wb.run(path.Clean(b))
+	return wa.at == wb.at
+}
