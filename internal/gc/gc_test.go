@@ -1,0 +1,139 @@
+package gc
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// dead returns the name of an owner that cannot live: PID 1 did not start at the end of time.
+func dead(t *testing.T, start uint64) string {
+	t.Helper()
+	o, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.PID, o.Start = 1, 1<<62+start
+	return o.String()
+}
+
+func fill(t *testing.T, dir string, folders, files int) {
+	t.Helper()
+	for i := range folders {
+		d := filepath.Join(dir, strings.Repeat("d", i+1))
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for j := range files {
+			if err := os.WriteFile(filepath.Join(d, strings.Repeat("f", j+1)), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
+	store := filepath.Join(testkit.Dir(t), perpid.StoreName)
+	self, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := self
+	elsewhere.PIDNS = 12345
+	elsewhere.Start = 1 << 62
+	fill(t, filepath.Join(store, dead(t, 1)), 20, 30)
+	fill(t, filepath.Join(store, "undeletable."+dead(t, 2)), 2, 3)
+	fill(t, filepath.Join(store, self.String()), 1, 1)
+	fill(t, filepath.Join(store, "somebody-elses"), 1, 1)
+
+	dry, err := Run(Options{Stores: []string{store}, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(dry) != 1 || len(dry[0].Deleted) != 2 || dry[0].Living != 1 {
+		t.Errorf("dry run: %+v; want two to delete and one living", dry)
+	}
+	var count atomic.Int64
+	got, err := Run(Options{Stores: []string{store, store + "-missing"}, Deleted: &count})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || len(got[0].Deleted) != 2 || len(got[0].Kept) != 0 {
+		t.Errorf("run: %+v; want two deleted", got)
+	}
+	if want := int64(20*30 + 20 + 1 + 2*3 + 2 + 1); count.Load() != want {
+		t.Errorf("counted %d deletions, want %d", count.Load(), want)
+	}
+	left, err := os.ReadDir(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(left) != 2 {
+		t.Errorf("left in the store: %v; want the living one's and what is not worker-wrap's", left)
+	}
+}
+
+func TestRunSparesWhatIsRecent(t *testing.T) {
+	store := filepath.Join(testkit.Dir(t), perpid.StoreName)
+	fill(t, filepath.Join(store, dead(t, 1)), 1, 1)
+	got, err := Run(Options{Stores: []string{store}, OlderThan: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || len(got[0].Deleted) != 0 {
+		t.Errorf("%+v; want nothing deleted: it is a moment old", got)
+	}
+	time.Sleep(20 * time.Millisecond)
+	got, err = Run(Options{Stores: []string{store}, OlderThan: 10 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || len(got[0].Deleted) != 1 {
+		t.Errorf("%+v; want it deleted once it is old enough", got)
+	}
+}
+
+// TestRootRemovesWhatTheRunnerCannot replays actions/runner #529: a container left a folder of root's.
+func TestRootRemovesWhatTheRunnerCannot(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	root, _ := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
+	store := filepath.Join(root, "_work", perpid.StoreName)
+	left := filepath.Join(store, dead(t, 1))
+	fill(t, filepath.Join(left, "of-root"), 1, 1)
+	const nobody = 65534
+	for _, path := range []string{filepath.Dir(store), store, left} {
+		if err := os.Chown(path, nobody, nobody); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(uid uint32, want int) string {
+		t.Helper()
+		cmd := exec.Command(binary, "gc", "--runner-root", root)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		out, err := cmd.CombinedOutput()
+		if cmd.ProcessState.ExitCode() != want {
+			t.Fatalf("gc as uid %d: %v, want exit code %d\n%s", uid, err, want, out)
+		}
+		return string(out)
+	}
+	if out := run(nobody, 1); !strings.Contains(out, "could not remove") || !strings.Contains(out, "permission denied") || !strings.Contains(out, "sudo worker-wrap gc") {
+		t.Errorf("gc as the runner's user does not say what it could not remove, why, and who can:\n%s", out)
+	}
+	if out := run(0, 0); !strings.Contains(out, "removed 1") {
+		t.Errorf("gc as root: %s", out)
+	}
+	if names, err := os.ReadDir(store); err != nil || len(names) != 0 {
+		t.Errorf("left after root's gc: %v, %v", names, err)
+	}
+}
