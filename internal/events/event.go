@@ -63,8 +63,21 @@ type Event struct {
 	Bytes int64 `json:"bytes,omitempty"`
 	// Stages are the timed parts, in order.
 	Stages Stages `json:"stages_us,omitempty"`
-	// Outcome is one word: "private", "waited", "plain", "removed", "failed", …
+	// Outcome is one word, usually one of the constants below.
 	Outcome string `json:"outcome,omitempty"`
 	// Error is the text of the error that led to Outcome.
 	Error string `json:"error,omitempty"`
 }
+
+// The usual outcomes. A start that gave the Worker its own view has Private: that word is what the
+// audit goes by.
+const (
+	Private = "private" // a private view of _temp
+	Plain   = "plain"   // executed without one
+	Refused = "refused" // not executed
+	Waited  = "waited"  // what was waited for happened
+	Removed = "removed" // all of it
+	Partly  = "partly"  // removed but for what could not be
+	Failed  = "failed"
+	Ended   = "ended" // in order
+)

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/audit"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+)
+
+// The exit codes of audit, apart from 0: like grep's and diff's.
+const (
+	auditFound  = 1 // Workers overlapped on a shared _temp
+	auditFailed = 2 // nothing was audited, or a report could not be written
+)
+
+func auditCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "audit",
+		Usage:     "say from a runner's own logs whether its Workers ever overlapped, and what that broke",
+		ArgsUsage: "[DIR|FILE…]",
+		Description: "Reads Runner_*.log and Worker_*.log (plain or gzip) and worker-wrap.jsonl in each DIR, a runner's _diag\n" +
+			"or its root, and each FILE. Default: the _diag of the runner found from here upwards. Needs no worker-wrap\n" +
+			"in use and changes nothing.\n\n" +
+			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 nothing could be audited.",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
+			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page"},
+		},
+		OnUsageError: func(_ *cli.Context, err error, _ bool) error { return cli.Exit(err, auditFailed) },
+		Action: func(c *cli.Context) error {
+			paths, err := auditPaths(append(c.Args().Slice(), commandAfter(c)...))
+			if err != nil {
+				return cli.Exit(err, auditFailed)
+			}
+			report, err := audit.Run(paths)
+			if err != nil {
+				return cli.Exit(err, auditFailed)
+			}
+			if path := c.String("html"); path != "" {
+				if err := writeHTML(path, report); err != nil {
+					return cli.Exit(err, auditFailed)
+				}
+			}
+			write := report.WriteText
+			if c.Bool("json") {
+				write = report.WriteJSON
+			}
+			if err := write(c.App.Writer); err != nil {
+				return cli.Exit(err, auditFailed)
+			}
+			if report.Found() {
+				return cli.Exit("", auditFound)
+			}
+			return nil
+		},
+	}
+}
+
+// auditPaths are the arguments, or the logs of the runner around the working directory.
+func auditPaths(args []string) ([]string, error) {
+	if len(args) > 0 {
+		return args, nil
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	layout, err := runner.FindUp(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Logs are often looked at far from their runner.
+		if logs, _ := filepath.Glob(filepath.Join(dir, "*_*-utc.log*")); len(logs) > 0 {
+			return []string{dir}, nil
+		}
+		return nil, fmt.Errorf("%w; name a _diag folder or log files", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return []string{layout.Diag()}, nil
+}
+
+// writeHTML writes the page to the file, which is replaced.
+func writeHTML(path string, report *audit.Report) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriter(f)
+	return errors.Join(report.WriteHTML(b), b.Flush(), f.Close())
+}

@@ -1,0 +1,168 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+)
+
+const (
+	// pageSize is the least size in bytes of a log that goes on in another file: WORKER_LOGSIZE counts
+	// in MiB and its default is 8.
+	pageSize = 1 << 20
+	// startDelay is how long after the Listener's note of a new process that process may open its log,
+	// in seconds: the Listener kills a Worker that takes longer (ProcessChannel's time limit).
+	startDelay = 30
+)
+
+// join makes one life of what several files of one runner say about one Worker.
+func join(lives []*Life) []*Life {
+	var fromListener, fromWorker []*Life
+	for _, life := range lives {
+		if life.log == nil {
+			fromListener = append(fromListener, life)
+		} else {
+			fromWorker = append(fromWorker, life)
+		}
+	}
+	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
+	slices.SortStableFunc(fromListener, byStart)
+	slices.SortStableFunc(fromWorker, byStart)
+	fromWorker = joinPages(fromWorker)
+	fromWorker = joinByJob(fromListener, fromWorker)
+	fromWorker = joinByTime(fromListener, fromWorker)
+	all := fromWorker
+	for _, life := range fromListener {
+		if !life.start.known() {
+			if life.received.known() {
+				continue // no Worker was ever started for it, or its start is not in the logs
+			}
+			life.start = life.seen
+		}
+		all = append(all, life)
+	}
+	slices.SortStableFunc(all, byStart)
+	return all
+}
+
+// begin is the moment a life is sorted by.
+func (l *Life) begin() at {
+	if l.start.known() {
+		return l.start
+	}
+	return l.seen
+}
+
+// joinPages puts the later pages of a log to its first. A page begins in the second in which the one
+// before it was full.
+func joinPages(lives []*Life) []*Life {
+	var kept []*Life
+	var open *Life // the last life whose page was full
+	for _, life := range lives {
+		first := open
+		if first != nil && life.page && life.start.when >= first.lastLine.when && life.start.when <= first.lastLine.when+2 {
+			first.take(life)
+			first.log = life.log
+		} else {
+			kept = append(kept, life)
+			first = life
+		}
+		if first.log.bytes >= pageSize && first.lastLine.known() && !first.completed.known() {
+			open = first
+		} else if open == first {
+			open = nil
+		}
+	}
+	return kept
+}
+
+// joinByJob gives each Listener's life the log that names the same job, and returns the logs left.
+func joinByJob(listener, workers []*Life) []*Life {
+	byJob := map[string][]*Life{}
+	for _, l := range listener {
+		if l.job != "" {
+			byJob[l.job] = append(byJob[l.job], l)
+		}
+	}
+	return joinWith(workers, func(w *Life) []*Life { return byJob[w.job] })
+}
+
+// joinByTime gives the lives that are still without one the log that was opened when they started,
+// where one of the two does not name its job.
+func joinByTime(listener, workers []*Life) []*Life {
+	return joinWith(workers, func(w *Life) []*Life {
+		i, _ := slices.BinarySearchFunc(listener, w.start.when-startDelay, func(l *Life, t stamp) int {
+			return cmp.Compare(l.begin().when, t)
+		})
+		var near []*Life
+		for ; i < len(listener) && listener[i].begin().when <= w.start.when+1 && len(near) < maxTries; i++ {
+			if l := listener[i]; l.start.known() && (l.job == "" || w.job == "") {
+				near = append(near, l)
+			}
+		}
+		return near
+	})
+}
+
+// maxTries bounds what is compared for one log; real logs have one or two that fit.
+const maxTries = 100
+
+// joinWith joins each Worker's log with the candidate that began nearest to it, and returns the rest.
+func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
+	var left []*Life
+	for _, w := range workers {
+		var best *Life
+		found := candidates(w)
+		for _, l := range found[:min(len(found), maxTries)] {
+			// The log is opened after the process is started; a second is the clock's grain. A job whose
+			// start no Listener's line tells was running already when it was first seen.
+			delay := w.start.when - l.begin().when
+			if l.log != nil || delay > startDelay || l.start.known() && delay < -1 {
+				continue
+			}
+			if best == nil || abs(delay) < abs(w.start.when-best.begin().when) {
+				best = l
+			}
+		}
+		if best == nil {
+			left = append(left, w)
+			continue
+		}
+		best.take(w)
+		best.log = w.log
+	}
+	return left
+}
+
+func abs(s stamp) stamp { return max(s, -s) }
+
+// take adds what a Worker's own log says to l.
+func (l *Life) take(w *Life) {
+	if !l.start.known() {
+		l.start = w.start
+	}
+	l.end = later(l.end, w.end)
+	l.lastLine = later(l.lastLine, w.lastLine)
+	l.job = cmp.Or(l.job, w.job)
+	l.temp = cmp.Or(l.temp, w.temp)
+	l.version = cmp.Or(w.version, l.version)
+	l.step = cmp.Or(w.step, l.step)
+	if w.result != "" {
+		l.result, l.resultAt = w.result, w.resultAt
+	}
+	first := func(a *at, b at) {
+		if !a.known() {
+			*a = b
+		}
+	}
+	first(&l.usesTemp, w.usesTemp)
+	first(&l.emptied, w.emptied)
+	first(&l.cancelled, w.cancelled)
+	first(&l.completed, w.completed)
+	first(&l.notFound, w.notFound)
+	first(&l.abnormal, w.abnormal)
+	room := max(0, maxList-len(l.cleanups))
+	l.cleanups = append(l.cleanups, w.cleanups[:min(room, len(w.cleanups))]...)
+	room = max(0, maxList-len(l.failures))
+	l.failures = append(l.failures, w.failures[:min(room, len(w.failures))]...)
+	l.moreFailures += w.moreFailures + max(0, len(w.failures)-room)
+}

@@ -1,0 +1,312 @@
+package audit
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// listenerLog reads a runner's Runner_*.log files, page after page, in the order of their names.
+type listenerLog struct {
+	add func(*Life) // keeps a life
+
+	active  []*Life // jobs in hand, oldest first
+	ended   [16]string
+	nEnded  int
+	last    *Life // the job received last
+	ack     at    // the last acknowledged request …
+	ackID   string
+	group   *group
+	version string
+
+	worker  bool // the process being started is a Worker
+	spawned at   // a Worker that no job was sent to yet …
+	pid     int
+}
+
+// record takes the first line of a record.
+func (l *listenerLog) record(m []byte, a func() (at, bool)) {
+	if len(m) == 0 {
+		return
+	}
+	switch m[0] {
+	case 'A':
+		if rest, ok := after(m, "Acknowledging runner request '"); ok {
+			if now, ok := a(); ok {
+				l.ack, l.ackID = now, id(rest)
+			}
+		}
+	case 'C', 'R':
+		l.cancelRightAway(m, a)
+	case 'F':
+		if rest, ok := after(m, "Finished process "); ok {
+			l.finishedProcess(rest, a)
+		}
+	case 'J':
+		l.jobMessage(m, a)
+	case 'P':
+		if rest, ok := after(m, "Process started with process id "); ok && l.worker {
+			l.worker = false
+			if now, ok := a(); ok {
+				l.orphanSpawn()
+				l.spawned = now
+				l.pid, _ = number(rest)
+			}
+		}
+	case 'S':
+		l.sent(m, a)
+	case 'V':
+		if rest, ok := after(m, "Version: "); ok { // a Listener starts: what the last one had in hand is over
+			l.newListener()
+			l.version = text(rest, 32)
+		}
+	case 'W':
+		l.workerMessage(m, a)
+	case 'f':
+		if rest, ok := after(m, "finish job request for job "); ok {
+			l.finishRequest(rest, a)
+		}
+	case ' ':
+		if rest, ok := after(m, "  File name: '"); ok {
+			l.worker = isWorker(word(rest, "'"))
+		}
+	}
+}
+
+// isWorker reports whether a program is the Worker, on any platform.
+func isWorker(file []byte) bool {
+	base := path.Base(strings.ReplaceAll(string(file), `\`, "/"))
+	return base == "Runner.Worker" || base == "Runner.Worker.exe"
+}
+
+func (l *listenerLog) newListener() {
+	l.orphanSpawn()
+	l.active, l.last, l.ackID, l.worker = nil, nil, "", false
+}
+
+// orphanSpawn keeps a Worker that was started, but whose job no line names.
+func (l *listenerLog) orphanSpawn() {
+	if !l.spawned.known() {
+		return
+	}
+	life := newLife(l.group)
+	life.pid, life.start, life.end, life.version = l.pid, l.spawned, l.spawned, l.version
+	l.spawned = at{}
+	l.add(life)
+}
+
+// find returns the active life of a job, or makes one where the log begins in its midst.
+func (l *listenerLog) find(job string, a func() (at, bool)) *Life {
+	if job == "" {
+		return nil
+	}
+	for _, life := range l.active {
+		if life.job == job {
+			return life
+		}
+	}
+	for _, ended := range l.ended {
+		if ended == job {
+			return nil
+		}
+	}
+	now, ok := a()
+	if !ok {
+		return nil
+	}
+	life := newLife(l.group)
+	life.job, life.seen, life.end, life.version = job, now, now, l.version
+	l.add(life)
+	if len(l.active) >= maxActive {
+		l.active = append(l.active[:0], l.active[1:]...)
+	}
+	l.active = append(l.active, life)
+	return life
+}
+
+func (l *listenerLog) over(life *Life) {
+	for i, other := range l.active {
+		if other == life {
+			l.active = append(l.active[:i], l.active[i+1:]...)
+			l.ended[l.nEnded%len(l.ended)] = life.job
+			l.nEnded++
+			return
+		}
+	}
+}
+
+func (l *listenerLog) jobMessage(m []byte, a func() (at, bool)) {
+	if rest, ok := after(m, "Job request "); ok && bytes.HasSuffix(m, []byte(" received.")) {
+		i := bytes.Index(rest, []byte(" job "))
+		if i < 0 {
+			return
+		}
+		job := id(rest[i+len(" job "):])
+		now, ok := a()
+		if !ok || job == "" {
+			return
+		}
+		for i := range l.ended { // a job may be sent again
+			if l.ended[i] == job {
+				l.ended[i] = ""
+			}
+		}
+		var others []met
+		for _, other := range l.active {
+			if other.job != job && !other.finished.known() && len(others) < maxList {
+				others = append(others, met{other, other.renewal})
+			}
+		}
+		life := l.find(job, a)
+		life.received, life.met = now, others
+		if request := text(word(rest, " "), 20); request != "0" {
+			life.request = request
+		}
+		if l.ackID == job {
+			life.acknowledged = l.ack
+		}
+		l.last = life
+		return
+	}
+	if rest, ok := after(m, "Job cancellation request "); ok {
+		if life := l.find(id(rest), a); life != nil {
+			life.userCancel, _ = a()
+		}
+	}
+}
+
+// sent reads what the Listener sends its Worker, and the renewals.
+func (l *listenerLog) sent(m []byte, a func() (at, bool)) {
+	if rest, ok := after(m, "Send job request message to worker for job "); ok {
+		if life := l.find(id(rest), a); life != nil && !life.start.known() {
+			now, ok := a()
+			if !ok {
+				return
+			}
+			life.start = now
+			if l.spawned.known() {
+				life.start, life.pid = l.spawned, l.pid
+				l.spawned = at{}
+			}
+			life.end = later(life.end, now)
+		}
+	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
+		if life := l.find(id(rest), a); life != nil {
+			life.cancelSent, _ = a()
+			life.end = later(life.end, life.cancelSent)
+		}
+	} else if rest, ok := after(m, "Successfully renew job "); ok {
+		l.renewed(rest, a)
+	}
+}
+
+// renewed reads "<job>, job is valid till <time>" of run-service jobs and "request <number>, job is
+// valid till <time>" of the others. The time is in the machine's own format and stays a text.
+func (l *listenerLog) renewed(rest []byte, a func() (at, bool)) {
+	var life *Life
+	if number, ok := after(rest, "request "); ok {
+		request := text(word(number, ","), 20)
+		for _, other := range l.active {
+			if other.request == request {
+				life = other
+			}
+		}
+	} else {
+		life = l.find(id(rest), a)
+	}
+	now, ok := a()
+	if life == nil || !ok {
+		return
+	}
+	life.renewal = renewal{at: now}
+	life.end = later(life.end, now)
+	if i := bytes.Index(rest, []byte("valid till ")); i >= 0 {
+		life.renewal.validTill = text(rest[i+len("valid till "):], 40)
+	}
+}
+
+func (l *listenerLog) cancelRightAway(m []byte, a func() (at, bool)) {
+	// The four texts of JobDispatcher.EnsureDispatchFinished.
+	for _, prefix := range [...]string{
+		"Catch job-not-found exception while checking jobrequest ",
+		"Catch exception while checking jobrequest ",
+		"Received job request while previous job ",
+	} {
+		if rest, ok := after(m, prefix); ok {
+			l.force(rest, a)
+			return
+		}
+	}
+}
+
+func (l *listenerLog) force(rest []byte, a func() (at, bool)) {
+	if life := l.find(id(rest), a); life != nil {
+		life.forced, _ = a()
+	}
+}
+
+func (l *listenerLog) workerMessage(m []byte, a func() (at, bool)) {
+	if rest, ok := after(m, "We are not yet checking the state of jobrequest "); ok {
+		l.force(rest, a)
+	} else if rest, ok := after(m, "Worker finished for job "); ok {
+		life := l.find(id(rest), a)
+		if life == nil {
+			return
+		}
+		if i := bytes.Index(rest, []byte("Code: ")); i >= 0 {
+			if code, ok := number(rest[i+len("Code: "):]); ok {
+				life.exitCode = code
+			}
+		}
+		l.ends(life, a)
+	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.name == "" {
+		if i := bytes.Index(rest, []byte("Z: Running job: ")); i >= 0 && i < 24 {
+			l.last.name = text(rest[i+len("Z: Running job: "):], maxText)
+		}
+	}
+}
+
+func (l *listenerLog) finishedProcess(rest []byte, a func() (at, bool)) {
+	pid, ok := number(rest)
+	if !ok {
+		return
+	}
+	for _, life := range l.active {
+		if life.pid == pid {
+			if code, ok := between(rest, "exit code ", ","); ok {
+				if n, ok := number(code); ok {
+					life.exitCode = n
+				}
+			}
+			l.ends(life, a)
+			return
+		}
+	}
+}
+
+// finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
+func (l *listenerLog) finishRequest(rest []byte, a func() (at, bool)) {
+	life := l.find(id(rest), a)
+	if life == nil {
+		return
+	}
+	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.result == "" {
+		life.result = text(rest[i+len("with result: "):], 32)
+	}
+	l.ends(life, a)
+	l.over(life)
+}
+
+func (l *listenerLog) ends(life *Life, a func() (at, bool)) {
+	if now, ok := a(); ok && !life.finished.known() {
+		life.finished = now
+		life.end = later(life.end, now)
+	}
+}
+
+func later(x, y at) at {
+	if y.when > x.when {
+		return y
+	}
+	return x
+}

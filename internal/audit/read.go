@@ -1,0 +1,202 @@
+package audit
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Skipped counts what could not be read, or only in part.
+type Skipped struct {
+	Files      []SkippedFile `json:"files,omitempty"`       // at most 50 of them
+	MoreFiles  int           `json:"moreFiles,omitempty"`   // beyond those
+	LongLines  int64         `json:"longLines,omitempty"`   // over 16 KiB: only the first 16 KiB were looked at
+	NotText    int64         `json:"notText,omitempty"`     // NUL bytes or not UTF-8
+	Torn       int64         `json:"torn,omitempty"`        // a record that breaks off, with another in its line
+	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
+	Headless   int64         `json:"headless,omitempty"`    // lines before a file's first record
+	Backwards  int64         `json:"backwards,omitempty"`   // records earlier than the one before them
+	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are no event
+	Lives      int64         `json:"lives,omitempty"`       // Workers beyond the number that is kept
+	Shared     int           `json:"sharedFiles,omitempty"` // Workers whose log is mixed into another's file
+}
+
+// SkippedFile is a file that was not read to its end.
+type SkippedFile struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+}
+
+func (s *Skipped) file(path string, err error) {
+	if len(s.Files) == 50 {
+		s.MoreFiles++
+		return
+	}
+	s.Files = append(s.Files, SkippedFile{text([]byte(path), maxText), text([]byte(err.Error()), maxText)})
+}
+
+// any reports whether something was skipped.
+func (s *Skipped) any() bool {
+	return len(s.Files) > 0 || s.LongLines+s.NotText+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
+}
+
+// machine takes the records of one log.
+type machine interface {
+	// record takes a record's first line, without its header. The function gives the record's time and
+	// place; false where the time makes no sense.
+	record(message []byte, a func() (at, bool))
+	// gone takes a line that says a file under _temp is missing.
+	gone(line []byte, a func() (at, bool))
+}
+
+// logReader feeds machines.
+type logReader struct {
+	lines   *lineReader
+	skipped *Skipped
+	lineN   int64
+}
+
+// read feeds one log to m and returns where its last record stands. The error is the reader's; what
+// was read before it counts.
+func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
+	l.lines.reset(r)
+	var when [19]byte // of the record being read
+	current := func() (at, bool) {
+		t, ok := parseTime(when[:])
+		if !ok {
+			l.skipped.BadHeaders++
+		}
+		return at{t, evidence{s, l.lines.number}}, ok
+	}
+	records := 0
+	for {
+		line, err := l.lines.next()
+		if err != nil {
+			s.bytes, l.lineN = l.lines.bytes, l.lineN+l.lines.number
+			l.skipped.LongLines += l.lines.cut
+			var last at
+			if records > 0 {
+				if t, ok := parseTime(when[:]); ok {
+					last = at{t, evidence{s, l.lines.number}}
+				}
+			}
+			if err == io.EOF {
+				err = nil
+			}
+			return last, err
+		}
+		t, message, ok := header(line)
+		if !ok {
+			if t, message, ok = l.torn(line); !ok {
+				if records == 0 && len(line) > 0 {
+					l.skipped.Headless++
+				}
+			}
+		}
+		if ok {
+			switch bytes.Compare(t, when[:]) {
+			case -1:
+				l.skipped.Backwards++
+				fallthrough
+			case 1:
+				copy(when[:], t)
+			}
+			records++
+			m.record(message, current)
+		}
+		if l.lines.notText(line) {
+			l.skipped.NotText++
+		}
+		if records > 0 && saysGone(line) {
+			m.gone(line, current)
+		}
+	}
+}
+
+// torn looks for a record in a line that does not begin with one, but with the stump of another that
+// a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
+// lines in its texts.
+func (l *logReader) torn(line []byte) (when, message []byte, ok bool) {
+	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
+		return nil, nil, false
+	}
+	stump := bytes.HasPrefix(line, []byte("[20"))
+	if !stump && line[0] == '[' {
+		return nil, nil, false // a JSON list, say
+	}
+	if i := bytes.Index(line[1:], []byte("[20")); i >= 0 && i < 300 {
+		if when, message, ok = header(line[1+i:]); ok {
+			if _, ok = parseTime(when); ok {
+				l.skipped.Torn++
+				return when, message, true
+			}
+		}
+	}
+	if stump {
+		l.skipped.BadHeaders++
+	}
+	return nil, nil, false
+}
+
+// readGroup reads one runner's logs.
+func (l *logReader) readGroup(g *group, add func(*Life)) {
+	listener := &listenerLog{group: g, add: add}
+	for _, s := range g.sources {
+		if s.kind == eventsFile {
+			continue
+		}
+		if err := l.readFile(g, s, listener, add); err != nil {
+			l.skipped.file(s.path, err)
+		}
+	}
+	listener.newListener()
+}
+
+func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add func(*Life)) (err error) {
+	r, closer, err := openLog(s.path)
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	if s.kind == unknownLog {
+		if r, err = l.sniff(r, s); err != nil || s.kind == eventsFile {
+			return err
+		}
+	}
+	if s.kind == runnerLog {
+		_, err = l.read(r, s, listenerOnly{listener})
+		return err
+	}
+	w := newWorkerLog(g, s, s.started, add)
+	last, err := l.read(r, s, w)
+	w.close(last)
+	l.skipped.Shared += w.interleave
+	return err
+}
+
+// listenerOnly is a Listener's log; what it says of missing files is not about a job.
+type listenerOnly struct{ *listenerLog }
+
+func (listenerOnly) gone([]byte, func() (at, bool)) {}
+
+// sniff finds out what a file with a foreign name is.
+func (l *logReader) sniff(r io.Reader, s *source) (io.Reader, error) {
+	head := make([]byte, 256<<10)
+	n, err := io.ReadFull(r, head)
+	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	head = head[:n]
+	switch {
+	case bytes.HasPrefix(head, []byte(`{"time":"`)):
+		s.kind = eventsFile
+	case bytes.Contains(head, []byte(" JobDispatcher] ")), bytes.Contains(head, []byte("MessageListener] ")), bytes.Contains(head, []byte(" Listener] ")):
+		s.kind = runnerLog
+	case bytes.Contains(head, []byte(" Worker] ")), bytes.Contains(head, []byte(" JobRunner] ")), bytes.Contains(head, []byte(" TempDirectoryManager] ")):
+		s.kind = workerLogFile
+	default:
+		return nil, fmt.Errorf("is no log of a Runner.Listener, a Runner.Worker or worker-wrap")
+	}
+	return io.MultiReader(bytes.NewReader(head), r), nil
+}

@@ -1,0 +1,72 @@
+package audit
+
+import (
+	"bytes"
+	"time"
+)
+
+// stamp is a moment in seconds since 1970 UTC, which is as fine as the logs' times are. 0 is unknown.
+type stamp int64
+
+func (s stamp) time() time.Time { return time.Unix(int64(s), 0).UTC() }
+
+// A record starts with a header that HostTraceListener.WriteHeader writes:
+//
+//	[2026-04-20 11:55:19Z INFO JobDispatcher] Job request 0 for plan …
+//
+// date and time, a level of four letters, and the name of the trace source. A record's other lines,
+// such as those of JSON or of an exception, have none.
+const (
+	headerTime    = len("[")
+	headerTimeEnd = headerTime + len("2026-04-20 11:55:19")
+	headerSource  = headerTimeEnd + len("Z INFO ")
+	maxSource     = 100
+)
+
+// header takes a record's first line apart. The time is returned as it stands, to be read by
+// parseTime only where it matters. False means: no header, so a line of the record before.
+func header(line []byte) (when, message []byte, ok bool) {
+	if len(line) < headerSource+3 || line[0] != '[' || line[headerTimeEnd] != 'Z' || line[headerSource-1] != ' ' {
+		return nil, nil, false
+	}
+	rest := line[headerSource:]
+	i := bytes.IndexByte(rest[:min(len(rest), maxSource)], ']')
+	if i < 0 || i+1 >= len(rest) || rest[i+1] != ' ' {
+		return nil, nil, false
+	}
+	return line[headerTime:headerTimeEnd], rest[i+2:], true
+}
+
+// parseTime reads "2026-04-20 11:55:19".
+func parseTime(b []byte) (stamp, bool) {
+	if len(b) != 19 || b[4] != '-' || b[7] != '-' || b[10] != ' ' || b[13] != ':' || b[16] != ':' {
+		return 0, false
+	}
+	return civil(b[0:4], b[5:7], b[8:10], b[11:13], b[14:16], b[17:19])
+}
+
+// parseNameTime reads the time in a log's file name, "20260420-115519".
+func parseNameTime(b []byte) (stamp, bool) {
+	if len(b) < 15 || b[8] != '-' {
+		return 0, false
+	}
+	return civil(b[0:4], b[4:6], b[6:8], b[9:11], b[11:13], b[13:15])
+}
+
+func civil(parts ...[]byte) (stamp, bool) {
+	var n [6]int
+	for i, part := range parts {
+		for _, c := range part {
+			if c < '0' || c > '9' {
+				return 0, false
+			}
+			n[i] = n[i]*10 + int(c-'0')
+		}
+	}
+	t := time.Date(n[0], time.Month(n[1]), n[2], n[3], n[4], n[5], 0, time.UTC)
+	// Date takes 32 January for 1 February. And nothing here is older than the runner.
+	if n[0] < 2019 || int(t.Month()) != n[1] || t.Day() != n[2] || n[3] > 23 || n[4] > 59 || n[5] > 60 {
+		return 0, false
+	}
+	return stamp(t.Unix()), true
+}

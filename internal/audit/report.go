@@ -1,0 +1,90 @@
+package audit
+
+import "time"
+
+// Report is everything an audit found. Its JSON is what --json prints; fields are only ever added.
+type Report struct {
+	Runners   []Runner    `json:"runners"`
+	Totals    Totals      `json:"totals"`
+	Weeks     []Week      `json:"weeks"`
+	Incidents []*Incident `json:"incidents"`
+	Shim      *Shim       `json:"shim,omitempty"` // from the events files, where there are any
+	Skipped   Skipped     `json:"skipped"`
+	Verdict   string      `json:"verdict"`
+
+	lives []*Life
+}
+
+// Runner is one folder of logs.
+type Runner struct {
+	Dir   string     `json:"dir"`
+	Files int        `json:"files"`
+	Bytes int64      `json:"bytes"` // uncompressed
+	Lines int64      `json:"lines"`
+	Jobs  int        `json:"jobs"`
+	From  *time.Time `json:"from,omitempty"` // start of the first Worker
+	To    *time.Time `json:"to,omitempty"`   // end of the last one
+}
+
+// Totals count over all runners.
+type Totals struct {
+	Jobs           int `json:"jobs"`           // Workers seen
+	Overlaps       int `json:"overlaps"`       // pairs of Workers of one runner that were alive at once
+	Shielded       int `json:"shielded"`       // of these, with at least one in the shim's private view
+	Cleanups       int `json:"cleanups"`       // final cleanups of the shared _temp inside another's life
+	Harmed         int `json:"harmed"`         // jobs that certainly failed because of it
+	PossiblyHarmed int `json:"possiblyHarmed"` // jobs that failed after it, with no line that says why
+	Cancelled      int `json:"cancelled"`      // jobs that the runner cancelled "right away" for the next
+	Unexplained    int `json:"unexplained"`    // jobs that missed files in _temp with no overlap to blame in these logs
+}
+
+// Week are the totals of one ISO week, by the jobs' starts.
+type Week struct {
+	Week           string `json:"week"` // 2026-W17
+	Jobs           int    `json:"jobs"`
+	Overlaps       int    `json:"overlaps"`
+	Harmed         int    `json:"harmed"`
+	PossiblyHarmed int    `json:"possiblyHarmed"`
+}
+
+// Incident is one pair of Workers that were alive at once.
+type Incident struct {
+	Number   int       `json:"number"` // from 1
+	Runner   string    `json:"runner"` // the folder of its logs
+	A        Job       `json:"a"`      // the Worker that started first
+	B        Job       `json:"b"`
+	From     time.Time `json:"from"` // both alive from here …
+	To       time.Time `json:"to"`   // … to here
+	Seconds  int64     `json:"seconds"`
+	Shielded bool      `json:"shielded"`
+	Timeline []Row     `json:"timeline"`
+	Failed   []string  `json:"failed,omitempty"` // what failed because of it
+	WithShim string    `json:"withShim"`         // what would have happened, or did, with worker-wrap
+
+	overlap *overlap
+}
+
+// Job is one Worker's part in an incident.
+type Job struct {
+	ID        string    `json:"id,omitempty"`
+	Name      string    `json:"name,omitempty"`
+	PID       int       `json:"pid,omitempty"`
+	Start     time.Time `json:"start"`
+	End       time.Time `json:"end"`
+	Result    string    `json:"result,omitempty"`
+	ExitCode  *int      `json:"exitCode,omitempty"`
+	Cancelled bool      `json:"cancelled"` // by the runner, in favour of the next job
+	Harm      Harm      `json:"harm"`
+	Wrapped   bool      `json:"wrapped"`
+	Temp      string    `json:"temp,omitempty"`
+	Version   string    `json:"runnerVersion,omitempty"`
+}
+
+// Row is one line of an incident's timeline.
+type Row struct {
+	Time     time.Time `json:"time"`
+	Actor    string    `json:"actor"` // A, B or runner
+	Kind     string    `json:"kind"`  // start, renewed, acknowledged, received, cancel, spawned, initialized, step, cleanup, failure, end
+	Text     string    `json:"text"`
+	Evidence string    `json:"evidence"` // file:line, or a file whose name says it
+}

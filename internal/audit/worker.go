@@ -1,0 +1,201 @@
+package audit
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// workerLog reads one Worker_*.log. Usually that is one life. A second Worker that starts in the same
+// second opens the same file, so one file may have several.
+type workerLog struct {
+	add   func(*Life)
+	life  *Life
+	group *group
+	from  *source
+
+	started    bool // the life's start was seen in this file: not a page that goes on from another
+	waiting    bool // the last start was not yet followed by its job's id
+	program    []byte
+	arguments  []byte
+	interleave int // further lives in the file
+}
+
+func newWorkerLog(g *group, from *source, start stamp, add func(*Life)) *workerLog {
+	w := &workerLog{add: add, group: g, from: from}
+	w.begin(at{start, evidence{file: from}})
+	return w
+}
+
+func (w *workerLog) begin(start at) {
+	w.life = newLife(w.group)
+	w.life.start, w.life.log = start, w.from
+	w.add(w.life)
+}
+
+// record takes the first line of a record.
+func (w *workerLog) record(m []byte, a func() (at, bool)) {
+	if len(m) == 0 {
+		return
+	}
+	life := w.life
+	switch m[0] {
+	case 'C':
+		if rest, ok := after(m, "Cleaning runner temp folder: "); ok {
+			if now, ok := a(); ok && len(life.cleanups) < maxList {
+				life.cleanups = append(life.cleanups, cleanup{now, text(rest, maxText)})
+			}
+		} else if _, ok := after(m, "Cancellation/Shutdown message received"); ok {
+			life.cancelled, _ = a()
+		}
+	case 'F':
+		if rest, ok := after(m, "Finished process "); ok {
+			w.finishedProcess(rest, a)
+		}
+	case 'G':
+		if _, ok := after(m, "Getting job extension."); ok && !life.emptied.known() {
+			// JobRunner.RunAsync has just called InitializeTempDirectory, which logs nothing itself.
+			life.emptied, _ = a()
+		} else if i := bytes.Index(m, []byte("Job not found: ")); i >= 0 {
+			w.notFound(m[i+len("Job not found: "):], a)
+		}
+	case 'J':
+		w.jobMessage(m, a)
+	case 'P':
+		if rest, ok := after(m, "Process started with process id "); ok {
+			if now, ok := a(); ok {
+				pid, _ := number(rest)
+				life.process = process{at: now, pid: pid, what: describe(w.program, w.arguments), exitCode: -1}
+				w.program, w.arguments = w.program[:0], w.arguments[:0]
+			}
+		} else if rest, ok := after(m, "Processing step: DisplayName='"); ok {
+			life.step = text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
+		}
+	case 'V':
+		if rest, ok := after(m, "Version: "); ok {
+			w.another(a)
+			w.life.version = text(rest, 32)
+			w.started = true
+		}
+	case 'W':
+		if rest, ok := after(m, "Well known directory 'Temp': '"); ok && !life.usesTemp.known() {
+			life.usesTemp, _ = a()
+			life.temp = text(word(rest, "'"), maxText)
+		} else if _, ok := after(m, "Waiting to receive the job message"); ok {
+			w.started = true
+		}
+	case ' ':
+		if rest, ok := after(m, "  File name: '"); ok {
+			w.program = append(w.program[:0], rest[:min(len(rest), 2*maxText)]...)
+		} else if rest, ok := after(m, "  Arguments: '"); ok {
+			w.arguments = append(w.arguments[:0], rest[:min(len(rest), 2*maxText)]...)
+		}
+	}
+}
+
+// another begins a further life where a second Worker's start stands in the file.
+func (w *workerLog) another(a func() (at, bool)) {
+	if !w.started {
+		return
+	}
+	now, ok := a()
+	if !ok {
+		return
+	}
+	w.interleave++
+	w.begin(now)
+}
+
+func (w *workerLog) jobMessage(m []byte, a func() (at, bool)) {
+	life := w.life
+	if rest, ok := after(m, "Job ID "); ok && life.job == "" {
+		life.job = id(rest)
+		w.started = true
+	} else if _, ok := after(m, "Job completed."); ok {
+		life.completed, _ = a()
+	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok {
+		life.result = text(rest, 32)
+		life.resultAt, _ = a()
+	}
+}
+
+// notFound reads the answer of a server that has given the job up. It names the job.
+func (w *workerLog) notFound(rest []byte, a func() (at, bool)) {
+	w.life.notFound, _ = a()
+	if w.life.job == "" {
+		w.life.job = id(rest)
+	}
+}
+
+func (w *workerLog) finishedProcess(rest []byte, a func() (at, bool)) {
+	life := w.life
+	pid, ok := number(rest)
+	if !ok || life.process.pid != pid {
+		return
+	}
+	if code, ok := between(rest, "exit code ", ","); ok {
+		if n, ok := number(code); ok {
+			life.process.exitCode = n
+			if n == 127 && !life.abnormal.known() {
+				life.abnormal, _ = a()
+			}
+		}
+	}
+}
+
+// gone takes a line, of a record or after its first, that says a file under _temp is missing.
+func (w *workerLog) gone(line []byte, a func() (at, bool)) {
+	now, ok := a()
+	if !ok {
+		return
+	}
+	life := w.life
+	if len(life.failures) >= maxList {
+		life.moreFailures++
+		return
+	}
+	path := text(tempPath(line), maxText)
+	for _, f := range life.failures {
+		if f.path == path {
+			return // telemetry and the error itself name the same file
+		}
+	}
+	life.failures = append(life.failures, failure{now, says(line), path, life.process, life.step})
+}
+
+// says is the error in a line, without what the record has around it.
+func says(line []byte) string {
+	if _, message, ok := header(line); ok {
+		line = message
+	}
+	line = bytes.TrimSpace(line)
+	if rest, ok := after(line, `errorMessages: ["`); ok {
+		line = rest
+	}
+	return text(bytes.Trim(line, "\"[], "), maxText)
+}
+
+// describe says what a process is: an action by its name and version, a script, or the program.
+func describe(program, arguments []byte) string {
+	args := bytes.ReplaceAll(arguments, []byte{'\\'}, []byte{'/'})
+	if i := bytes.LastIndex(args, []byte("_actions/")); i >= 0 {
+		if part := bytes.SplitN(args[i+len("_actions/"):], []byte{'/'}, 4); len(part) == 4 {
+			return text(part[0], 60) + "/" + text(part[1], 60) + "@" + text(part[2], 60)
+		}
+	}
+	if len(program) == 0 {
+		return "a process"
+	}
+	return text([]byte(path.Base(strings.ReplaceAll(string(word(program, "'")), `\`, "/"))), 60)
+}
+
+// close ends the file: the last record is the last that is known of its lives.
+func (w *workerLog) close(last at) {
+	life := w.life
+	life.lastLine = last
+	if !life.start.known() {
+		life.start = last // a file without a time in its name
+	}
+	life.end = later(life.start, last)
+	life.page = !w.started
+}
