@@ -128,7 +128,8 @@ func machine() string {
 			break
 		}
 	}
-	return fmt.Sprintf("Linux %s, %s", strings.TrimSpace(string(release)), model)
+	version := strings.FieldsFunc(string(release), func(r rune) bool { return r == '.' || r == '-' })
+	return fmt.Sprintf("Linux %s, %s", strings.Join(version[:min(2, len(version))], "."), model)
 }
 
 // versions gives the first line of what each program prints for --version.

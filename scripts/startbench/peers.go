@@ -48,7 +48,7 @@ func makePeers(o options, scratch string) (peers []peer, missing []string, err e
 		return nil, nil, err
 	}
 	add(peer{
-		Name: "floor", Label: "the least possible, in C", dir: scratch,
+		Name: "floor", Label: "the floor, in C", dir: scratch,
 		argv: []string{o.floor, floorTemp, dirs, command},
 	})
 
