@@ -9,7 +9,7 @@
 #define F_GETFD 1
 #define EBADF 9
 
-// The kernel starts the program here: no Go stack, no g, RSP at argc. RSP must be left as it is.
+// The kernel starts the program here: no Go stack, no g, RSP at argc.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	SP, ·state+noted_sp(SB)
 	MOVL	$1, ·state+noted_entered(SB)
@@ -74,4 +74,50 @@ nextsig:
 	SYSCALL
 	MOVL	$1, ·state+noted_limited(SB)
 start:
+	// Copy argc, argv and the auxiliary vector below, with one environment string of our own between
+	// them. What the stack pointer is set to in the end is 16-byte aligned, as the ABI has it.
+	MOVQ	SP, SI
+	LEAQ	8(SP), R8
+argv:
+	MOVQ	(R8), AX
+	ADDQ	$8, R8
+	TESTQ	AX, AX
+	JNE	argv
+	MOVQ	R8, R9 // argv's null ends here
+env:
+	MOVQ	(R9), AX
+	ADDQ	$8, R9
+	TESTQ	AX, AX
+	JNE	env
+	MOVQ	R9, R10 // R9: the auxiliary vector
+auxv:
+	MOVQ	(R10), AX
+	ADDQ	$16, R10
+	TESTQ	AX, AX // AT_NULL
+	JNE	auxv
+
+	MOVQ	R8, AX
+	SUBQ	SI, AX
+	ADDQ	R10, AX
+	SUBQ	R9, AX
+	ADDQ	$16, AX // two words: our string and its null
+	MOVQ	SP, DI
+	SUBQ	AX, DI
+	ANDQ	$~15, DI
+	MOVQ	DI, BX
+	MOVQ	R8, CX
+	SUBQ	SI, CX
+	SHRQ	$3, CX
+	CLD
+	REP; MOVSQ // SI to R8
+	LEAQ	·oneCPU(SB), AX
+	MOVQ	AX, 0(DI)
+	MOVQ	$0, 8(DI)
+	ADDQ	$16, DI
+	MOVQ	R9, SI
+	MOVQ	R10, CX
+	SUBQ	R9, CX
+	SHRQ	$3, CX
+	REP; MOVSQ // R9 to R10
+	MOVQ	BX, SP
 	JMP	_rt0_amd64_linux(SB)

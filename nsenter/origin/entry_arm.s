@@ -9,7 +9,7 @@
 #define F_GETFD 1
 #define EBADF 9
 
-// The kernel starts the program here: no Go stack, no g, R13 at argc. R13 must be left as it is.
+// The kernel starts the program here: no Go stack, no g, R13 at argc.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVW	$·state(SB), R4
 	MOVW	R13, noted_sp(R4)
@@ -93,4 +93,45 @@ more:
 	MOVW	$1, R1
 	MOVW	R1, noted_limited(R4)
 start:
+	// Copy argc, argv and the auxiliary vector below, with one environment string of our own between
+	// them. What the stack pointer is set to in the end is 8-byte aligned, as the ABI has it.
+	MOVW	R13, R1
+	ADD	$4, R1, R2
+argv:
+	MOVW.P	4(R2), R8
+	CMP	$0, R8
+	BNE	argv
+	MOVW	R2, R3 // argv's null ends here
+env:
+	MOVW.P	4(R3), R8
+	CMP	$0, R8
+	BNE	env
+	MOVW	R3, R4 // R3: the auxiliary vector
+auxv:
+	MOVW.P	8(R4), R8
+	CMP	$0, R8 // AT_NULL
+	BNE	auxv
+
+	SUB	R1, R2, R5
+	SUB	R3, R4, R6
+	ADD	R6, R5, R5
+	ADD	$8, R5, R5 // two words: our string and its null
+	SUB	R5, R1, R5
+	BIC	$7, R5, R5
+	MOVW	R5, R6
+first:
+	MOVW.P	4(R1), R8
+	MOVW.P	R8, 4(R6)
+	CMP	R2, R1
+	BLO	first
+	MOVW	$·oneCPU(SB), R8
+	MOVW.P	R8, 4(R6)
+	MOVW	$0, R8
+	MOVW.P	R8, 4(R6)
+second:
+	MOVW.P	4(R3), R8
+	MOVW.P	R8, 4(R6)
+	CMP	R4, R3
+	BLO	second
+	MOVW	R5, R13
 	B	_rt0_arm_linux(SB)

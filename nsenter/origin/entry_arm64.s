@@ -9,7 +9,7 @@
 #define F_GETFD 1
 #define EBADF 9
 
-// The kernel starts the program here: no Go stack, no g, SP at argc. SP must be left as it is.
+// The kernel starts the program here: no Go stack, no g, SP at argc.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	$·state(SB), R19
 	MOVD	RSP, R1
@@ -84,4 +84,41 @@ nextsig:
 	MOVW	$1, R1
 	MOVW	R1, noted_limited(R19)
 start:
+	// Copy argc, argv and the auxiliary vector below, with one environment string of our own between
+	// them. What the stack pointer is set to in the end is 16-byte aligned, as the ABI has it.
+	MOVD	RSP, R1
+	ADD	$8, R1, R2
+argv:
+	MOVD.P	8(R2), R9
+	CBNZ	R9, argv
+	MOVD	R2, R3 // argv's null ends here
+env:
+	MOVD.P	8(R3), R9
+	CBNZ	R9, env
+	MOVD	R3, R4 // R3: the auxiliary vector
+auxv:
+	MOVD.P	16(R4), R9
+	CBNZ	R9, auxv // AT_NULL
+
+	SUB	R1, R2, R5
+	SUB	R3, R4, R6
+	ADD	R6, R5, R5
+	ADD	$16, R5, R5 // two words: our string and its null
+	SUB	R5, R1, R5
+	AND	$~15, R5, R5
+	MOVD	R5, R6
+first:
+	MOVD.P	8(R1), R9
+	MOVD.P	R9, 8(R6)
+	CMP	R2, R1
+	BLT	first
+	MOVD	$·oneCPU(SB), R9
+	MOVD.P	R9, 8(R6)
+	MOVD.P	ZR, 8(R6)
+second:
+	MOVD.P	8(R3), R9
+	MOVD.P	R9, 8(R6)
+	CMP	R4, R3
+	BLT	second
+	MOVD	R5, RSP
 	B	_rt0_arm64_linux(SB)

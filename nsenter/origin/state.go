@@ -2,6 +2,7 @@ package origin
 
 import (
 	"os"
+	"runtime"
 	"syscall"
 	"unsafe"
 )
@@ -22,17 +23,62 @@ type noted struct {
 
 var state noted
 
+// oneCPU is the whole environment that the runtime is shown, so that nobody's GODEBUG, GOTRACEBACK or
+// GOGC changes what it does or prints in a process that is to go unnoticed and may have a capability. A
+// shim has no use for more than one thread of Go code, and each CPU costs a start some time.
+var oneCPU = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
+
 // entry is the program's entry point where the linker was given -E. It is never called.
 func entry()
 
-// init lets the program open files again. From Go 1.25 on the runtime reads /proc/self/mountinfo as it
+// init gives the program back what entry kept from the runtime.
+func init() {
+	if Captured() {
+		adopt(Environ())
+		openFiles()
+	}
+}
+
+// adopt makes env the environment that package os shows, but for GODEBUG, on which the runtime would act.
+// The first of several strings for a name counts, as with getenv(3).
+func adopt(env []string) {
+	syscall.Clearenv()
+	for _, s := range env {
+		name, value, ok := cut(s)
+		if !ok || name == "GODEBUG" {
+			continue
+		}
+		if _, have := syscall.Getenv(name); !have {
+			_ = syscall.Setenv(name, value) // fails for names that no one could look up
+		}
+	}
+}
+
+// cut parts a string at its first '='; a leading one belongs to the name, as the syscall package has it.
+func cut(s string) (name, value string, ok bool) {
+	for i := 1; i < len(s); i++ {
+		if s[i] == '=' {
+			return s[:i], s[i+1:], true
+		}
+	}
+	return "", "", false
+}
+
+// AllCPUs lets Go code run on as many CPUs as the process may use. Without it, it runs on one.
+func AllCPUs() {
+	if Captured() {
+		runtime.GOMAXPROCS(runtime.NumCPU())
+	}
+}
+
+// openFiles lets the program open files again. From Go 1.25 on the runtime reads /proc/self/mountinfo as it
 // starts, to find its cgroup (runtime/cgroup_linux.go; no setting stops it), and so a start would cost
 // the more the more mounts a machine has. entry therefore lowers the soft RLIMIT_NOFILE until here,
 // and the runtime takes the refusal for a machine without cgroups.
 //
 // syscall.Setrlimit also makes the syscall package forget the limit it has seen, so that Exec hands on
 // this one.
-func init() {
+func openFiles() {
 	if state.limited == 0 {
 		return
 	}
