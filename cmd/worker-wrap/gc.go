@@ -16,6 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/gc"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
 func gcCommand() *cli.Command {
@@ -44,6 +45,7 @@ func gcAction(c *cli.Context) error {
 	if o.Stores, err = stores(c.StringSlice("runner-root")); err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
+	origin.AllCPUs()
 	stop := func() {}
 	if !o.DryRun && term.IsTerminal(int(os.Stderr.Fd())) {
 		o.Deleted = &atomic.Int64{}
