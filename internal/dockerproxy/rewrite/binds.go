@@ -1,0 +1,57 @@
+package rewrite
+
+import (
+	"path"
+	"strings"
+)
+
+// bind is an entry of HostConfig.Binds: source:target, with flags behind a second colon or without. The
+// daemon splits at the colons and takes no more than two (volume/mounts/linux_parser.go).
+type bind struct {
+	source, target string
+	flags          string // with its colon, or empty
+}
+
+// parseBind splits an entry; ok is false for one that the daemon refuses, and for an anonymous volume.
+func parseBind(entry string) (b bind, ok bool) {
+	parts := strings.Split(entry, ":")
+	if len(parts) < 2 || len(parts) > 3 {
+		return bind{}, false
+	}
+	b = bind{source: parts[0], target: parts[1]}
+	if len(parts) == 3 {
+		b.flags = ":" + parts[2]
+	}
+	return b, true
+}
+
+func (b bind) String() string { return b.source + ":" + b.target + b.flags }
+
+// binds changes the entries of an array of binds.
+func (t *Translator) binds(e *edits, array *node, other taken, c *container) error {
+	for _, item := range array.items() {
+		b, ok := parseBind(item.text)
+		if !ok {
+			continue
+		}
+		written := b.source
+		if !path.IsAbs(written) { // a named volume
+			written = t.device(b.source)
+		}
+		s := t.source(written)
+		if s.Host != written && path.IsAbs(b.source) {
+			if strings.Contains(s.Host, ":") {
+				return colonError(item.text, s.Host)
+			}
+			c.sources[path.Clean(b.target)] = b.source
+			b.source = s.Host
+			c.binds[b.String()] = item.text
+			e.set(item, b.String())
+		}
+		t.add(spec{b.target, strings.TrimPrefix(b.flags, ":")}, s.Below, other, func(place, host string) {
+			c.added = append(c.added, place)
+			e.after(item, quote(bind{host, place, b.flags}.String()))
+		})
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package rewrite
+
+import "path"
+
+// Created takes the daemon's answer to a request: the status code and the body.
+type Created func(status int, body []byte)
+
+// ContainerCreate changes the body of POST /containers/create. created is to be given the answer, before
+// the client gets it. An error is for the client: what it asked for cannot be done.
+func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, err error) {
+	n, ok := parse(body)
+	if !ok {
+		return body, nil, nil
+	}
+	e := &edits{body: body}
+	c := newContainer()
+	other := targets(n)
+	for _, host := range n.all("HostConfig") {
+		for _, array := range host.all("Binds") {
+			if err := t.binds(e, array, other, c); err != nil {
+				return nil, nil, err
+			}
+		}
+		for _, array := range host.all("Mounts") {
+			t.mounts(e, array, other, c)
+		}
+	}
+	if len(e.list) == 0 {
+		return body, nil, nil
+	}
+	return t.done(e), t.remember("", c), nil
+}
+
+// targets lists the places in a container that a request mounts something on.
+func targets(n *node) taken {
+	var out taken
+	add := func(place string) { out = append(out, path.Clean(place)) }
+	for _, volumes := range n.all("Volumes") {
+		for _, place := range volumes.names {
+			add(place.text)
+		}
+	}
+	for _, host := range n.all("HostConfig") {
+		for _, binds := range host.all("Binds") {
+			for _, item := range binds.items() {
+				if b, ok := parseBind(item.text); ok {
+					add(b.target)
+				} else {
+					add(item.text)
+				}
+			}
+		}
+		for _, tmpfs := range host.all("Tmpfs") {
+			for _, place := range tmpfs.names {
+				add(place.text)
+			}
+		}
+		for _, mounts := range host.all("Mounts") {
+			for _, m := range mounts.items() {
+				add(m.string("Target"))
+			}
+		}
+	}
+	return out
+}
+
+// VolumeCreate changes the body of POST /volumes/create.
+func (t *Translator) VolumeCreate(body []byte) []byte {
+	n, ok := parse(body)
+	if !ok {
+		return body
+	}
+	e := &edits{body: body}
+	for _, options := range n.all("DriverOpts") {
+		device := t.options(e, n.string("Driver"), options)
+		if name := n.string("Name"); name != "" && device != "" && len(t.paths.Source(device).Below) > 0 {
+			t.mu.Lock()
+			t.volumes.put(name, device)
+			t.mu.Unlock()
+		}
+	}
+	return t.done(e)
+}
+
+// Service changes the body of POST /services/create and, with the service's id or name, POST
+// /services/{id}/update. created is to be given the answer.
+func (t *Translator) Service(id string, body []byte) (out []byte, created Created) {
+	n, ok := parse(body)
+	if !ok {
+		return body, nil
+	}
+	e := &edits{body: body}
+	c := newContainer()
+	for _, spec := range n.at("TaskTemplate", "ContainerSpec") {
+		var other taken
+		for _, array := range spec.all("Mounts") {
+			for _, m := range array.items() {
+				other = append(other, path.Clean(m.string("Target")))
+			}
+		}
+		for _, array := range spec.all("Mounts") {
+			t.mounts(e, array, other, c)
+		}
+	}
+	if len(e.list) == 0 && id == "" {
+		return body, nil
+	}
+	return t.done(e), t.remember(id, c)
+}
+
+// remember returns what takes the id of a new container or service from the daemon's answer, and keeps
+// what was changed in it. id is the answer where that is known already.
+func (t *Translator) remember(id string, c *container) Created {
+	return func(status int, body []byte) {
+		if status < 200 || status > 299 {
+			return
+		}
+		if id == "" {
+			if answer, ok := parse(body); ok {
+				id = answer.string("Id")
+			}
+		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.containers.put(id, c)
+	}
+}
+
+// done applies the edits, and notes that there were some.
+func (t *Translator) done(e *edits) []byte {
+	if len(e.list) > 0 {
+		t.mu.Lock()
+		t.changed = true
+		t.mu.Unlock()
+	}
+	return e.apply()
+}

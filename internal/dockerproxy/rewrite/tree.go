@@ -1,0 +1,196 @@
+package rewrite
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// node is one value in a JSON text, and where it stands.
+type node struct {
+	start, end int     // the value's bytes
+	kind       byte    // '{', '[', '"', or 0 for numbers, booleans and null
+	text       string  // of a string, decoded
+	names      []*node // of an object: its keys
+	values     []*node // of an object or array
+}
+
+// parse reads the first value of a body; ok is false where there is none, or the text is not JSON.
+func parse(body []byte) (*node, bool) {
+	// Decode checks the syntax and bounds the depth before anything else is done.
+	first := json.NewDecoder(bytes.NewReader(body))
+	var raw json.RawMessage
+	if first.Decode(&raw) != nil {
+		return nil, false
+	}
+	body = body[:first.InputOffset()]
+	p := parser{body: body, dec: json.NewDecoder(bytes.NewReader(body))}
+	n := p.value()
+	return n, n != nil
+}
+
+type parser struct {
+	body []byte
+	dec  *json.Decoder
+}
+
+// value reads the next value, or returns nil at the end of the array or object around it.
+func (p *parser) value() *node {
+	from := int(p.dec.InputOffset())
+	token, err := p.dec.Token()
+	if err != nil {
+		return nil
+	}
+	end := int(p.dec.InputOffset())
+	// Between the token before and this one there are only white space and punctuation.
+	start := from + bytes.IndexFunc(p.body[from:end], func(r rune) bool { return !strings.ContainsRune(" \t\r\n,:", r) })
+	n := &node{start: start, end: end}
+	switch token := token.(type) {
+	case json.Delim:
+		switch token {
+		case ']', '}':
+			return nil
+		case '[':
+			n.kind = '['
+			for item := p.value(); item != nil; item = p.value() {
+				n.values = append(n.values, item)
+			}
+		case '{':
+			n.kind = '{'
+			for key := p.value(); key != nil; key = p.value() {
+				n.names = append(n.names, key)
+				n.values = append(n.values, p.value())
+			}
+		}
+		n.end = int(p.dec.InputOffset())
+	case string:
+		n.kind, n.text = '"', token
+	}
+	return n
+}
+
+// all returns every value under a field's name in an object, without regard to case as encoding/json
+// matches the fields of a struct. n may be nil.
+func (n *node) all(name string) []*node {
+	if n == nil {
+		return nil
+	}
+	var out []*node
+	for i, key := range n.names {
+		if strings.EqualFold(key.text, name) {
+			out = append(out, n.values[i])
+		}
+	}
+	return out
+}
+
+// last returns the value that decoding ends up with under a field's name, or nil.
+func (n *node) last(name string) *node {
+	all := n.all(name)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// string returns the text of the last value under a field's name, or "".
+func (n *node) string(name string) string {
+	if v := n.last(name); v != nil {
+		return v.text
+	}
+	return ""
+}
+
+// at returns every value at the end of a path of field names.
+func (n *node) at(names ...string) []*node {
+	nodes := []*node{n}
+	for _, name := range names {
+		var next []*node
+		for _, n := range nodes {
+			next = append(next, n.all(name)...)
+		}
+		nodes = next
+	}
+	return nodes
+}
+
+// entry returns the values under a key of a map, whose keys encoding/json takes as they are.
+func (n *node) entry(key string) []*node {
+	var out []*node
+	for i, k := range n.names {
+		if k.text == key {
+			out = append(out, n.values[i])
+		}
+	}
+	return out
+}
+
+// items returns the items of an array, or nothing for any other value.
+func (n *node) items() []*node {
+	if n == nil || n.kind != '[' {
+		return nil
+	}
+	return n.values
+}
+
+// edit replaces the bytes from start to end.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// edits gathers changes to one body.
+type edits struct {
+	body []byte
+	list []edit
+}
+
+// set replaces a string.
+func (e *edits) set(n *node, text string) { e.list = append(e.list, edit{n.start, n.end, quote(text)}) }
+
+// after inserts a value behind an item of an array.
+func (e *edits) after(n *node, json string) { e.list = append(e.list, edit{n.end, n.end, "," + json}) }
+
+// drop removes items from an array, with the commas that they leave over.
+func (e *edits) drop(array *node, gone func(item *node) bool) {
+	items := array.values
+	kept := -1 // the last item before i that stays
+	for i, item := range items {
+		switch {
+		case !gone(item):
+			if kept < 0 && i > 0 {
+				e.list = append(e.list, edit{items[0].start, item.start, ""})
+			}
+			kept = i
+		case kept >= 0:
+			e.list = append(e.list, edit{items[i-1].end, item.end, ""})
+		case i == len(items)-1:
+			e.list = append(e.list, edit{items[0].start, item.end, ""})
+		}
+	}
+}
+
+// apply returns the changed body, or the body itself where nothing changes.
+func (e *edits) apply() []byte {
+	if len(e.list) == 0 {
+		return e.body
+	}
+	slices.SortStableFunc(e.list, func(a, b edit) int { return a.start - b.start })
+	var out []byte
+	at := 0
+	for _, c := range e.list {
+		out = append(append(out, e.body[at:c.start]...), c.text...)
+		at = c.end
+	}
+	return append(out, e.body[at:]...)
+}
+
+// quote encodes a string without the escapes that are only for HTML.
+func quote(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string can always be encoded
+	return strings.TrimSuffix(b.String(), "\n")
+}
