@@ -107,6 +107,9 @@ func (s spec) shared() bool {
 
 // add calls f for each mount that is needed below s.
 func (t *Translator) add(s spec, below []hostpath.Below, other taken, f func(place, host string)) {
+	if !path.IsAbs(s.target) {
+		return // the daemon refuses such a mount
+	}
 	target := path.Clean(s.target)
 	for _, b := range below {
 		place := path.Join(target, b.Rel)
