@@ -9,23 +9,25 @@ kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
 make_image() {
 	local dir=$1 root=$1/image package users skip reason name tool
-	mkdir -p "$dir/bin" "$dir/dev" "$root"/{bin,sbin,etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,lib64}
+	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib,lib64}
+	ln -s usr/bin usr/sbin usr/lib "$root"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
 	ldd "$(command -v busybox)" >/dev/null 2>&1 && {
 		echo "scripts/kernel-matrix: busybox is not static; install the Debian package busybox-static" >&2
 		return 1
 	}
 	cp "$(command -v busybox)" "$dir/bin/busybox"
-	cp "$(command -v busybox)" "$root/bin/busybox"
+	cp "$(command -v busybox)" "$root/usr/bin/busybox"
 	install -m 755 scripts/lib/guest-init "$dir/init"
-	install -m 755 scripts/lib/guest-run "$root/sbin/guest-run"
+	install -m 755 scripts/lib/guest-run "$root/usr/sbin/guest-run"
 	echo 'root:x:0:0::/root:/bin/sh
 user:x:1000:1000::/home/user:/bin/sh
 nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
 	echo 'root:x:0:
 user:x:1000:
 nogroup:x:65534:' >"$root/etc/group"
-	for tool in setpriv setcap getcap setfacl getfacl strace; do add_tool "$root" "$tool"; done
+	# busybox is whatever name it is started by, so what the tests copy or link must be the real thing.
+	for tool in sh bash cat env id ln ls mkdir mv rm sleep stat tail touch true setpriv setcap getcap; do add_tool "$root" "$tool"; done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
 	: >"$root/tests/list"
 	while IFS='|' read -r package users skip reason; do
@@ -37,6 +39,9 @@ nogroup:x:65534:' >"$root/etc/group"
 			continue
 		}
 		[[ ! -d $package/testdata ]] || cp -r "$package/testdata" "$root/tests/$name/"
+		while read -r tool; do add_tool "$root" "$tool"; done < <(
+			sed -nE 's/.*RequireTool\([a-z]+, "([^"]+)".*/\1/p' "$package"/*_test.go | sort -u
+		)
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
 		echo "$name $skip $users" >>"$root/tests/list"
 	done < <(kernel_tests)
@@ -45,9 +50,9 @@ nogroup:x:65534:' >"$root/etc/group"
 # add_tool ROOT COMMAND copies a program with the libraries it loads, if this machine has it.
 add_tool() {
 	local path file
-	path=$(PATH=$PATH:/usr/sbin:/sbin command -v "$2") || return 0
-	cp -L "$path" "$1/usr/bin/$2"
-	ldd "$path" | grep -oE '/[^ ]+' | while read -r file; do
+	path=$(PATH=$PATH:/usr/sbin:/sbin type -P "$2") || return 0
+	cp -Lp "$path" "$1/usr/bin/$2"
+	{ ldd "$path" || true; } 2>/dev/null | { grep -oE '/[^ ]+' || true; } | while read -r file; do
 		mkdir -p "$1$(dirname "$file")"
 		cp -Ln "$file" "$1$file"
 	done
