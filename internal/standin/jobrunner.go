@@ -1,0 +1,130 @@
+package standin
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// run runs the job from the emptying of _temp to the emptying of _temp, as
+// src/Runner.Worker/JobRunner.cs has it.
+func (w *worker) run(ctx context.Context) TaskResult {
+	w.info("JobRunner", "Job ID %s", w.job.JobID)
+	w.info("JobRunner", "Starting the job execution context.")
+	w.info("HostContext", "Well known directory 'Work': '%s'", w.root.Work)
+	w.info("JobRunner", "Validating directory permissions for: '%s'", w.root.Work)
+	tools := filepath.Join(w.root.Work, "_tool")
+	w.info("HostContext", "Well known directory 'Tools': '%s'", tools)
+	if err := os.MkdirAll(tools, 0o777); err != nil {
+		w.error("JobRunner", exception(err))
+		return w.complete(Failed)
+	}
+	w.info("HostContext", "Well known directory 'Temp': '%s'", w.root.Temp)
+	if err := w.initializeTemp(); err != nil {
+		w.error("JobRunner", exception(err))
+		return w.complete(Failed)
+	}
+	w.info("JobRunner", "Getting job extension.")
+	w.info("JobRunner", "Initialize job. Getting all job steps.")
+	if err := w.prepare(); err != nil {
+		w.error("JobRunner", "Job initialize failed.")
+		w.error("JobRunner", "Caught exception from InitializeJob: "+exception(err))
+		return w.complete(Failed)
+	}
+	w.info("JobRunner", "Total job steps: %d.", len(w.job.Steps))
+	w.info("JobRunner", "Run all job steps.")
+	result := w.steps(ctx)
+	w.info("JobRunner", "Finalize job.")
+	w.killOrphans()
+	w.info("JobRunner", "Job result after all job steps finish: %s", result)
+	w.info("JobRunner", "Completing the job execution context.")
+	return w.complete(result)
+}
+
+// complete ends the job: the uploads, which the Teardown stands for, still use _temp, and so it is
+// emptied after them. Cancelling does not shorten this.
+func (w *worker) complete(result TaskResult) TaskResult {
+	time.Sleep(w.scaled(w.job.StandIn.Teardown))
+	w.cleanupTemp()
+	w.info("JobRunner", "Raising job completed against run service")
+	return result
+}
+
+// prepare does what src/Runner.Worker/JobExtension.cs does before the first step that touches files:
+// it deletes _actions, itself and not only what is in it, and gets the actions of all steps.
+func (w *worker) prepare() error {
+	id, err := guid()
+	if err != nil {
+		return err
+	}
+	w.tracking = "github_" + id
+	actions := filepath.Join(w.root.Work, "_actions")
+	w.info("HostContext", "Well known directory 'Actions': '%s'", actions)
+	if err := deleteDirectory(actions, false, false); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.workspace(), 0o777); err != nil {
+		return err
+	}
+	for _, step := range w.job.Steps {
+		if step.Uses == "" {
+			continue
+		}
+		file := w.actionFile(step)
+		if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, []byte(step.Script), 0o666); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// workspace is the job's working directory.
+func (w *worker) workspace() string { return filepath.Join(w.root.Work, "example", "example") }
+
+// actionFile is where the code of a step's action lies: _actions/owner/name/ref/dist/index.sh.
+func (w *worker) actionFile(step Step) string {
+	name, ref, _ := strings.Cut(step.Uses, "@")
+	return filepath.Join(w.root.Work, "_actions", name, ref, "dist", "index.sh")
+}
+
+// steps runs the steps (src/Runner.Worker/StepsRunner.cs).
+func (w *worker) steps(ctx context.Context) TaskResult {
+	result := Succeeded
+	for _, step := range w.job.Steps {
+		w.info("StepsRunner", "Processing step: DisplayName='%s'", step.Name)
+		if ctx.Err() != nil && result == Succeeded {
+			result = cancelled(ctx)
+		}
+		if result != Succeeded {
+			w.info("StepsRunner", "Skipping step due to condition evaluation.")
+			continue
+		}
+		w.info("StepsRunner", "Starting the step.")
+		r := w.step(ctx, step)
+		w.info("StepsRunner", "Step result: %s", r)
+		if r == Failed {
+			w.info("StepsRunner", "Update job result with current step result '%s'.", r)
+			result = Failed
+		} else {
+			w.info("StepsRunner", "No need for updating job result with current step result '%s'.", r)
+		}
+	}
+	if ctx.Err() != nil && result == Succeeded {
+		result = cancelled(ctx)
+	}
+	return result
+}
+
+// cancelled is a job's result after it was stopped: Canceled, or Failed where the whole runner is being
+// stopped.
+func cancelled(ctx context.Context) TaskResult {
+	if context.Cause(ctx) == errShutdown {
+		return Failed
+	}
+	return Canceled
+}

@@ -1,0 +1,182 @@
+package standin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Listener starts Workers as src/Runner.Listener/JobDispatcher.cs and src/Runner.Sdk/ProcessInvoker.cs do.
+// Its methods may be called from several goroutines. The zero value but for Root is a Listener as issue
+// 4357 met it, up to 2.335: it does not wait for a Worker it cancels.
+type Listener struct {
+	// Root is the runner's root. The Workers' program is bin/Runner.Worker below it, links resolved.
+	Root string
+	// Env is the environment of Workers, before that of Root/.env; os.Environ() where nil.
+	Env []string
+	// Handles are the descriptor numbers of a Worker's pipe ends, the one it reads and the one it
+	// writes; 160 and 164 where zero.
+	Handles [2]int
+	// Scale is how long a second of the runner lasts here, in seconds; 1 where zero.
+	Scale float64
+	// Waits makes [Listener.Dispatch] wait for the end of a Worker it cancels, as 2.336.0 does.
+	Waits bool
+	// Trace, where set, is given every record of the Listener and its Workers, one at a time.
+	Trace func(Record)
+	// Held is how long after a Worker's end its pipes may stay open before [Worker.Wait] gives up and
+	// tells which did, in real time; 5 s where zero.
+	Held time.Duration
+
+	open     sync.Once
+	log      *traceLog
+	openErr  error
+	tracing  sync.Mutex
+	mu       sync.Mutex
+	previous *Worker
+}
+
+// renewInterval is how often the Listener renews a job's lock, sendLimit how long it tries to send a
+// message (GITHUB_ACTIONS_RUNNER_CHANNEL_TIMEOUT), killAfter what a cancelled Worker is given.
+const (
+	renewInterval = 60 * time.Second
+	sendLimit     = 30 * time.Second
+	killAfter     = 60 * time.Second
+)
+
+// Dispatch is what a Listener does with a job that comes while another may run: it has the other Worker
+// cancelled, and only if Waits is set waits for its end before it starts the new one. Where Dispatch has
+// waited, it has waited as long as the cancelled Worker took.
+func (l *Listener) Dispatch(job Job) (*Worker, error) {
+	job, err := l.receive(job)
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	previous := l.previous
+	l.mu.Unlock()
+	if previous != nil && !previous.ended() {
+		l.record(job.ID, levelError, "JobDispatcher", "We are not yet checking the state of jobrequest %s status. Cancel running worker right away.", previous.Job.ID)
+		_ = previous.Cancel() // a Worker that cannot be told is killed
+		if l.Waits {
+			<-previous.Done()
+		}
+	}
+	return l.start(job)
+}
+
+// Start starts a Worker for a job beside whatever runs: after a restart the Listener does not know of
+// the Worker that outlived it.
+func (l *Listener) Start(job Job) (*Worker, error) {
+	job, err := l.receive(job)
+	if err != nil {
+		return nil, err
+	}
+	return l.start(job)
+}
+
+// Close closes the Listener's log. Workers are not touched.
+func (l *Listener) Close() error {
+	if err := l.opened(); err != nil {
+		return err
+	}
+	return l.log.close()
+}
+
+func (l *Listener) receive(job Job) (_ Job, err error) {
+	if err := l.opened(); err != nil {
+		return job, err
+	}
+	if job.ID == "" {
+		if job.ID, err = guid(); err != nil {
+			return job, err
+		}
+	}
+	if job.Name == "" {
+		job.Name = "job"
+	}
+	if job.plan, err = guid(); err != nil {
+		return job, err
+	}
+	l.record(job.ID, levelInfo, "BrokerMessageListener", "Acknowledging runner request '%s'.", job.ID)
+	l.record(job.ID, levelInfo, "JobDispatcher", "Job request 0 for plan %s job %s received.", job.plan, job.ID)
+	return job, nil
+}
+
+func (l *Listener) opened() error {
+	l.open.Do(func() {
+		l.log, l.openErr = openTrace(filepath.Join(l.Root, "_diag"), "Runner")
+	})
+	return l.openErr
+}
+
+// environment is what a Worker finds: the Listener's own, the runner's .env, and what the process
+// invoker adds.
+func (l *Listener) environment() ([]string, error) {
+	base := l.Env
+	if base == nil {
+		base = os.Environ()
+	}
+	env := append([]string{}, base...)
+	data, err := os.ReadFile(filepath.Join(l.Root, ".env"))
+	if err != nil && !os.IsNotExist(err) {
+		return nil, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if line = strings.TrimRight(line, "\r\n"); strings.Index(line, "=") > 0 {
+			env = set(env, line)
+		}
+	}
+	env = set(env, "GITHUB_ACTIONS=true")
+	if !has(env, "CI=") {
+		env = append(env, "CI=true")
+	}
+	if l.Scale > 0 {
+		env = set(env, fmt.Sprintf("%s=%g", scaleVar, l.Scale))
+	}
+	if l.Trace != nil {
+		env = set(env, echoVar+"=1")
+	}
+	return env, nil
+}
+
+// set adds a variable, in the place of one of the same name.
+func set(env []string, variable string) []string {
+	name, _, _ := strings.Cut(variable, "=")
+	for i, e := range env {
+		if strings.HasPrefix(e, name+"=") {
+			env[i] = variable
+			return env
+		}
+	}
+	return append(env, variable)
+}
+
+func has(env []string, prefix string) bool {
+	for _, e := range env {
+		if strings.HasPrefix(e, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// record writes to the Listener's log.
+func (l *Listener) record(job, level, source, format string, args ...any) {
+	now, text := time.Now(), fmt.Sprintf(format, args...)
+	l.log.write(now, level, source, text)
+	l.trace(Record{Time: now, Job: job, Level: level, Source: source, Message: text})
+}
+
+func (l *Listener) trace(r Record) {
+	if l.Trace == nil {
+		return
+	}
+	l.tracing.Lock()
+	defer l.tracing.Unlock()
+	l.Trace(r)
+}
+
+func (l *Listener) scaled(d time.Duration) time.Duration { return scaled(d, l.Scale) }

@@ -1,0 +1,258 @@
+package standin
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Worker is a Worker as its Listener sees it.
+type Worker struct {
+	PID int
+	Job Job
+
+	listener       *Listener
+	process        *os.Process
+	out, in        *os.File // the Listener's ends of the pipes
+	stdout, stderr *os.File
+	sending        sync.Mutex
+	began          time.Time
+	cancel         sync.Once
+	done           chan struct{}
+
+	mu        sync.Mutex
+	kept      []string
+	cancelled bool
+	result    Result
+}
+
+// Result is how a Worker ended.
+type Result struct {
+	Code   int            // the exit code, or -1 where a signal ended it
+	Signal syscall.Signal // that signal, or 0
+	// Shown is what the user gets to read as the job's error: what the Worker wrote, if its code is none
+	// of a result.
+	Shown string
+	// Kept is what the Worker wrote on stdout and stderr, without the lines that begin with "[WORKER".
+	Kept string
+	// Held names the pipes of the Worker that somebody kept open after its end.
+	Held []string
+	// Err is why the job could not be sent.
+	Err error
+}
+
+// Cancel asks the Worker to cancel its job, as a user's click does. A Worker that does not end within
+// 60 s is killed. The error is of the sending; the Worker is killed then too.
+func (w *Worker) Cancel() error { return w.stop(cancelJob) }
+
+// Shutdown tells the Worker that the runner is being stopped.
+func (w *Worker) Shutdown() error { return w.stop(runnerShutdown) }
+
+func (w *Worker) stop(kind messageType) (err error) {
+	w.cancel.Do(func() {
+		l := w.listener
+		w.mu.Lock()
+		w.cancelled = true
+		w.mu.Unlock()
+		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Send job cancellation message to worker for job %s.", w.Job.ID)
+		if err = w.send(kind, ""); err != nil {
+			l.record(w.Job.ID, levelInfo, "JobDispatcher", "Job cancel message sending for job %s failed, kill running worker.", w.Job.ID)
+			_ = w.Kill()
+			return
+		}
+		go func() {
+			select {
+			case <-w.done:
+			case <-time.After(l.scaled(killAfter)):
+				l.record(w.Job.ID, levelInfo, "JobDispatcher", "worker process for job %s haven't exit within cancellation timout, kill running worker.", w.Job.ID)
+				_ = w.Kill()
+			}
+		}()
+	})
+	return err
+}
+
+// Kill sends SIGKILL to the Worker's process, and to no other.
+func (w *Worker) Kill() error {
+	if err := w.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
+}
+
+// Abort ends the Worker and everything below it. No Listener does that; it is for those who tidy up.
+func (w *Worker) Abort() {
+	if !w.ended() {
+		killTree(w.PID)
+	}
+	<-w.done
+}
+
+// Done is closed when the Worker has ended and its pipes are closed, or given up.
+func (w *Worker) Done() <-chan struct{} { return w.done }
+
+// Wait waits for [Worker.Done] and returns how the Worker ended.
+func (w *Worker) Wait() Result {
+	<-w.done
+	return w.result
+}
+
+func (w *Worker) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// send sends a message, for at most 30 s: a pipe holds less than most jobs' messages, so this waits
+// for the Worker to read.
+func (w *Worker) send(kind messageType, body string) error {
+	w.sending.Lock()
+	defer w.sending.Unlock()
+	if err := w.out.SetWriteDeadline(time.Now().Add(w.listener.scaled(sendLimit))); err != nil {
+		return err
+	}
+	return send(w.out, kind, body)
+}
+
+// note keeps the first error.
+func (w *Worker) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.result.Err == nil {
+		w.result.Err = err
+	}
+}
+
+// watch reads what the Worker writes, waits for its end and for that of its pipes, and reports.
+func (w *Worker) watch() {
+	l := w.listener
+	ends := map[string]chan struct{}{"stdout": make(chan struct{}), "stderr": make(chan struct{}), "pipe": make(chan struct{})}
+	go func() { w.readLines(w.stdout, true); close(ends["stdout"]) }()
+	go func() { w.readLines(w.stderr, false); close(ends["stderr"]) }()
+	go func() { _, _ = io.Copy(io.Discard, w.in); close(ends["pipe"]) }()
+
+	stop := make(chan struct{})
+	renewing := make(chan struct{})
+	go func() {
+		defer close(renewing)
+		tick := time.NewTicker(l.scaled(renewInterval))
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				l.renewed(w.Job)
+			case <-stop:
+				return
+			}
+		}
+	}()
+	state, err := w.process.Wait()
+	close(stop)
+	<-renewing
+
+	limit := l.Held
+	if limit == 0 {
+		limit = 5 * time.Second
+	}
+	patience := time.NewTimer(limit)
+	defer patience.Stop()
+	var held []string
+	for _, name := range []string{"stdout", "stderr", "pipe"} {
+		if held == nil {
+			select {
+			case <-ends[name]:
+				continue
+			case <-patience.C:
+			}
+		}
+		select {
+		case <-ends[name]:
+		default:
+			held = append(held, name)
+		}
+	}
+	w.closePipes()
+	for _, end := range ends {
+		<-end
+	}
+
+	w.finish(state, err, held)
+	close(w.done)
+}
+
+// finish notes how the Worker ended, and logs it.
+func (w *Worker) finish(state *os.ProcessState, err error, held []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := &w.result
+	r.Held, r.Kept, r.Code = held, strings.Join(w.kept, "\n"), -1
+	if err != nil {
+		r.Err = errors.Join(r.Err, err)
+	} else if status, ok := state.Sys().(syscall.WaitStatus); ok {
+		r.Code = status.ExitStatus()
+		if status.Signaled() {
+			r.Signal = status.Signal()
+		}
+	}
+	outcome, valid := resultOf(r.Code)
+	if !valid {
+		r.Shown = r.Kept
+	}
+	code := r.Code
+	if r.Signal != 0 {
+		code = 128 + int(r.Signal) // as .NET has it
+	}
+	l := w.listener
+	l.record(w.Job.ID, levelInfo, "ProcessInvokerWrapper", "Finished process %d with exit code %d, and elapsed time %s.", w.PID, code, elapsed(time.Since(w.began)))
+	if w.cancelled { // whatever the Worker says
+		outcome = Canceled
+	} else {
+		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Worker finished for job %s. Code: %d", w.Job.ID, code)
+		if !valid {
+			l.record(w.Job.ID, levelInfo, "JobDispatcher", "Return code %d indicate worker encounter an unhandled exception or app crash, attach worker stdout/stderr to JobRequest result.", code)
+		}
+	}
+	l.record(w.Job.ID, levelInfo, "JobDispatcher", "finish job request for job %s with result: %s", w.Job.ID, outcome)
+	if r.Shown != "" && !w.cancelled {
+		l.record(w.Job.ID, levelError, "JobDispatcher", "Unhandled exception happened in worker:")
+		l.record(w.Job.ID, levelError, "JobDispatcher", "%s", r.Shown)
+	}
+}
+
+// readLines keeps what a Worker writes, but for the log lines among it.
+func (w *Worker) readLines(r io.Reader, stdout bool) {
+	lines := bufio.NewReader(r)
+	for {
+		line, err := lines.ReadString('\n')
+		line = strings.TrimRight(line, "\r\n")
+		if stdout && strings.HasPrefix(line, echoMark) {
+			if record, ok := parseEcho(line); ok {
+				record.PID, record.Job = w.PID, w.Job.ID
+				w.listener.trace(record)
+			}
+		} else if line != "" {
+			w.mu.Lock()
+			w.kept = append(w.kept, line)
+			w.mu.Unlock()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (w *Worker) closePipes() {
+	for _, f := range []*os.File{w.out, w.in, w.stdout, w.stderr} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package standin
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf16"
+)
+
+// messageType is what a message on the pipes means (src/Runner.Common/ProcessChannel.cs).
+type messageType int32
+
+const (
+	newJob          messageType = 1
+	cancelJob       messageType = 2
+	runnerShutdown  messageType = 3
+	machineShutdown messageType = 4
+)
+
+// maxString is the longest body in bytes that either side takes (src/Runner.Common/StreamString.cs).
+const maxString = 50 * 1000000
+
+// send writes a message: its type and its body's length in bytes, each an int32 in little-endian, and
+// the body in UTF-16LE. As upstream it makes three writes of it, so that a reader may see parts.
+func send(w io.Writer, kind messageType, body string) error {
+	units := utf16.Encode([]rune(body))
+	data := make([]byte, 0, 2*len(units))
+	for _, u := range units {
+		data = binary.LittleEndian.AppendUint16(data, u)
+	}
+	if len(data) > maxString {
+		return fmt.Errorf("a message of %d bytes is too long (limit %d)", len(data), maxString)
+	}
+	for _, part := range [][]byte{
+		binary.LittleEndian.AppendUint32(nil, uint32(kind)),
+		binary.LittleEndian.AppendUint32(nil, uint32(len(data))),
+		data,
+	} {
+		if len(part) == 0 {
+			continue
+		}
+		if _, err := w.Write(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// receive reads a message.
+func receive(r io.Reader) (messageType, string, error) {
+	var head [8]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return 0, "", err
+	}
+	kind := messageType(binary.LittleEndian.Uint32(head[:4]))
+	n := int32(binary.LittleEndian.Uint32(head[4:]))
+	if n < 0 || n > maxString || n%2 != 0 {
+		return kind, "", errors.New("System.IO.InvalidDataException: Found invalid data while decoding.")
+	}
+	data := make([]byte, n)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return kind, "", err
+	}
+	units := make([]uint16, n/2)
+	for i := range units {
+		units[i] = binary.LittleEndian.Uint16(data[2*i:])
+	}
+	return kind, string(utf16.Decode(units)), nil
+}

@@ -1,0 +1,217 @@
+package standin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// startLimit is how long a Worker waits for its job (src/Runner.Worker/Worker.cs).
+	startLimit = 30 * time.Second
+	// scaleVar tells the Worker how fast its Listener's time passes.
+	scaleVar = "STANDIN_SCALE"
+)
+
+// worker is one Worker at work.
+type worker struct {
+	root  Root
+	log   *traceLog
+	echo  bool
+	scale float64
+
+	job      message
+	tracking string            // RUNNER_TRACKING_ID
+	env      map[string]string // what steps have set for those after them
+	path     []string
+}
+
+var (
+	errCancelled = errors.New("the job was cancelled")
+	errShutdown  = errors.New("the runner is shutting down")
+)
+
+// WorkerMain is the Worker: args are its path, "spawnclient", and the numbers of the inherited pipe ends
+// it reads and writes (src/Runner.Worker/Program.cs). It returns the exit code, which is 1 for a crash;
+// what is wrong then is on stdout.
+func WorkerMain(args []string) int {
+	w := &worker{scale: 1, env: map[string]string{}, echo: os.Getenv(echoVar) == "1"}
+	if scale, err := strconv.ParseFloat(os.Getenv(scaleVar), 64); err == nil && scale > 0 {
+		w.scale = scale
+	}
+	code, err := w.main(args)
+	if w.log != nil {
+		defer w.log.close()
+	}
+	if err != nil {
+		text := exception(err)
+		fmt.Println(text)
+		if w.log != nil {
+			w.error("Worker", text)
+		}
+		return 1
+	}
+	return code
+}
+
+func (w *worker) main(args []string) (int, error) {
+	if len(args) == 0 {
+		return 0, errors.New("not even argv[0] was given")
+	}
+	bin, err := filepath.Abs(filepath.Dir(args[0]))
+	if err != nil {
+		return 0, err
+	}
+	if w.root, err = rootOf(bin); err != nil {
+		return 0, err
+	}
+	if w.log, err = openTrace(w.root.Diag, "Worker"); err != nil {
+		return 0, err
+	}
+	w.info("HostContext", "Well known directory 'Bin': '%s'", w.root.Bin)
+	w.info("HostContext", "Well known directory 'Root': '%s'", w.root.Dir)
+	version := Version
+	if v, ok := strings.CutPrefix(filepath.Base(bin), "bin."); ok {
+		version = v
+	}
+	w.info("Worker", "Version: %s", version)
+	if len(args) != 4 || !strings.EqualFold(args[1], "spawnclient") {
+		return 0, fmt.Errorf("the arguments are %q and not 'spawnclient <pipe in> <pipe out>'", args[1:])
+	}
+	in, err := inherited(args[2], unix.O_RDONLY)
+	if err != nil {
+		return 0, err
+	}
+	out, err := inherited(args[3], unix.O_WRONLY)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Close() // the Listener sees its end; in is being read from until this process ends
+
+	type received struct {
+		kind messageType
+		body string
+		err  error
+	}
+	messages := make(chan received)
+	next := func() {
+		var r received
+		r.kind, r.body, r.err = receive(in)
+		if errors.Is(r.err, io.EOF) {
+			return // upstream goes on reading: a Worker outlives its Listener
+		}
+		messages <- r
+	}
+
+	w.info("Worker", "Waiting to receive the job message from the channel.")
+	go next()
+	var first received
+	select {
+	case first = <-messages:
+	case <-time.After(w.scaled(startLimit)):
+		return 0, errors.New("System.OperationCanceledException: no job message came in time")
+	}
+	if first.err != nil {
+		return 0, first.err
+	}
+	w.info("Worker", "Message received.")
+	if first.kind != newJob {
+		return 0, fmt.Errorf("the first message is of type %d and not a new job", first.kind)
+	}
+	if err := json.Unmarshal([]byte(first.body), &w.job); err != nil {
+		return 0, err
+	}
+	w.info("Worker", "Job message:\n %s", first.body)
+
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	// SIGINT and SIGPIPE do nothing (src/Runner.Common/Terminal.cs, .NET), and as they are caught and not
+	// ignored, steps do not inherit that.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGPIPE)
+	defer signal.Stop(signals)
+
+	result := make(chan TaskResult, 1)
+	go func() { result <- w.run(ctx) }()
+	w.info("Worker", "Listening for cancel message from the channel.")
+	go next()
+	w.info("Worker", "Waiting for the job to complete or for a cancel message from the channel.")
+	for {
+		select {
+		case r := <-result:
+			if ctx.Err() == nil {
+				w.info("Worker", "Job completed.")
+			}
+			return r.ExitCode(), nil
+		case m := <-messages:
+			w.info("Worker", "Cancellation/Shutdown message received.")
+			switch {
+			case m.err != nil:
+				return 0, m.err
+			case m.kind == cancelJob:
+				cancel(errCancelled)
+			case m.kind == runnerShutdown, m.kind == machineShutdown:
+				cancel(errShutdown)
+			default:
+				return 0, fmt.Errorf("a message of unknown type %d", m.kind)
+			}
+		case s := <-signals:
+			if s == unix.SIGTERM {
+				cancel(errShutdown)
+			}
+		}
+	}
+}
+
+// inherited opens one of the Listener's pipe ends, and keeps it from the Worker's own children: the
+// Listener sees a Worker's end by end-of-file.
+func inherited(handle string, mode int) (*os.File, error) {
+	fd, err := strconv.Atoi(handle)
+	if err != nil {
+		return nil, fmt.Errorf("the pipe handle %q is no number", handle)
+	}
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return nil, fmt.Errorf("System.IO.IOException: the pipe handle %d: %w", fd, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFIFO || flags&unix.O_ACCMODE != mode {
+		return nil, fmt.Errorf("System.IO.IOException: the handle %d is not the pipe end it should be", fd)
+	}
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), "pipe "+handle), nil
+}
+
+// scaled is how long a time of the runner lasts here.
+func (w *worker) scaled(d time.Duration) time.Duration { return scaled(d, w.scale) }
+
+func scaled(d time.Duration, scale float64) time.Duration {
+	if scale <= 0 {
+		scale = 1
+	}
+	return time.Duration(float64(d) * scale)
+}
+
+func (w *worker) info(source, format string, args ...any) {
+	w.trace(levelInfo, source, fmt.Sprintf(format, args...))
+}
+
+func (w *worker) error(source, text string) { w.trace(levelError, source, text) }
+
+func (w *worker) trace(level, source, text string) {
+	now := time.Now()
+	w.log.write(now, level, source, text)
+	if w.echo {
+		fmt.Print(echo(now, level, source, text))
+	}
+}
