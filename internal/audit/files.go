@@ -35,6 +35,7 @@ type source struct {
 type group struct {
 	dir     string
 	sources []*source
+	seen    map[string]bool // names without .gz
 }
 
 // find lists the logs that paths name: files as they are, folders with the logs directly in them. A
@@ -53,13 +54,13 @@ func find(paths []string) ([]*group, error) {
 		}
 		g := byDir[dir]
 		if g == nil {
-			g = &group{dir: dir}
+			g = &group{dir: dir, seen: map[string]bool{}}
 			byDir[dir] = g
 			groups = append(groups, g)
 		}
 		// A log and its compressed copy are one log; so is what is named twice.
-		plain := strings.TrimSuffix(s.name, ".gz")
-		if !slices.ContainsFunc(g.sources, func(o *source) bool { return strings.TrimSuffix(o.name, ".gz") == plain }) {
+		if plain := strings.TrimSuffix(s.name, ".gz"); !g.seen[plain] {
+			g.seen[plain] = true
 			g.sources = append(g.sources, s)
 		}
 	}

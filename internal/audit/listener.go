@@ -25,46 +25,42 @@ type listenerLog struct {
 }
 
 // record takes the first line of a record.
-func (l *listenerLog) record(m []byte, a func() (at, bool)) {
+func (l *listenerLog) record(m []byte, now at) {
 	if len(m) == 0 {
 		return
 	}
 	switch m[0] {
 	case 'A':
 		if rest, ok := after(m, "Acknowledging runner request '"); ok {
-			if now, ok := a(); ok {
-				l.ack, l.ackID = now, id(rest)
-			}
+			l.ack, l.ackID = now, id(rest)
 		}
 	case 'C', 'R':
-		l.cancelRightAway(m, a)
+		l.cancelRightAway(m, now)
 	case 'F':
 		if rest, ok := after(m, "Finished process "); ok {
-			l.finishedProcess(rest, a)
+			l.finishedProcess(rest, now)
 		}
 	case 'J':
-		l.jobMessage(m, a)
+		l.jobMessage(m, now)
 	case 'P':
 		if rest, ok := after(m, "Process started with process id "); ok && l.worker {
 			l.worker = false
-			if now, ok := a(); ok {
-				l.orphanSpawn()
-				l.spawned = now
-				l.pid, _ = number(rest)
-			}
+			l.orphanSpawn()
+			l.spawned = now
+			l.pid, _ = number(rest)
 		}
 	case 'S':
-		l.sent(m, a)
+		l.sent(m, now)
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok { // a Listener starts: what the last one had in hand is over
 			l.newListener()
 			l.version = text(rest, 32)
 		}
 	case 'W':
-		l.workerMessage(m, a)
+		l.workerMessage(m, now)
 	case 'f':
 		if rest, ok := after(m, "finish job request for job "); ok {
-			l.finishRequest(rest, a)
+			l.finishRequest(rest, now)
 		}
 	case ' ':
 		if rest, ok := after(m, "  File name: '"); ok {
@@ -96,7 +92,7 @@ func (l *listenerLog) orphanSpawn() {
 }
 
 // find returns the active life of a job, or makes one where the log begins in its midst.
-func (l *listenerLog) find(job string, a func() (at, bool)) *Life {
+func (l *listenerLog) find(job string, now at) *Life {
 	if job == "" {
 		return nil
 	}
@@ -109,10 +105,6 @@ func (l *listenerLog) find(job string, a func() (at, bool)) *Life {
 		if ended == job {
 			return nil
 		}
-	}
-	now, ok := a()
-	if !ok {
-		return nil
 	}
 	life := newLife(l.group)
 	life.job, life.seen, life.end, life.version = job, now, now, l.version
@@ -135,15 +127,14 @@ func (l *listenerLog) over(life *Life) {
 	}
 }
 
-func (l *listenerLog) jobMessage(m []byte, a func() (at, bool)) {
+func (l *listenerLog) jobMessage(m []byte, now at) {
 	if rest, ok := after(m, "Job request "); ok && bytes.HasSuffix(m, []byte(" received.")) {
 		i := bytes.Index(rest, []byte(" job "))
 		if i < 0 {
 			return
 		}
 		job := id(rest[i+len(" job "):])
-		now, ok := a()
-		if !ok || job == "" {
+		if job == "" {
 			return
 		}
 		for i := range l.ended { // a job may be sent again
@@ -157,7 +148,7 @@ func (l *listenerLog) jobMessage(m []byte, a func() (at, bool)) {
 				others = append(others, met{other, other.renewal})
 			}
 		}
-		life := l.find(job, a)
+		life := l.find(job, now)
 		life.received, life.met = now, others
 		if request := text(word(rest, " "), 20); request != "0" {
 			life.request = request
@@ -169,20 +160,16 @@ func (l *listenerLog) jobMessage(m []byte, a func() (at, bool)) {
 		return
 	}
 	if rest, ok := after(m, "Job cancellation request "); ok {
-		if life := l.find(id(rest), a); life != nil {
-			life.userCancel, _ = a()
+		if life := l.find(id(rest), now); life != nil {
+			life.userCancel = now
 		}
 	}
 }
 
 // sent reads what the Listener sends its Worker, and the renewals.
-func (l *listenerLog) sent(m []byte, a func() (at, bool)) {
+func (l *listenerLog) sent(m []byte, now at) {
 	if rest, ok := after(m, "Send job request message to worker for job "); ok {
-		if life := l.find(id(rest), a); life != nil && !life.start.known() {
-			now, ok := a()
-			if !ok {
-				return
-			}
+		if life := l.find(id(rest), now); life != nil && !life.start.known() {
 			life.start = now
 			if l.spawned.known() {
 				life.start, life.pid = l.spawned, l.pid
@@ -191,18 +178,18 @@ func (l *listenerLog) sent(m []byte, a func() (at, bool)) {
 			life.end = later(life.end, now)
 		}
 	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
-		if life := l.find(id(rest), a); life != nil {
-			life.cancelSent, _ = a()
+		if life := l.find(id(rest), now); life != nil {
+			life.cancelSent = now
 			life.end = later(life.end, life.cancelSent)
 		}
 	} else if rest, ok := after(m, "Successfully renew job "); ok {
-		l.renewed(rest, a)
+		l.renewed(rest, now)
 	}
 }
 
 // renewed reads "<job>, job is valid till <time>" of run-service jobs and "request <number>, job is
 // valid till <time>" of the others. The time is in the machine's own format and stays a text.
-func (l *listenerLog) renewed(rest []byte, a func() (at, bool)) {
+func (l *listenerLog) renewed(rest []byte, now at) {
 	var life *Life
 	if number, ok := after(rest, "request "); ok {
 		request := text(word(number, ","), 20)
@@ -212,10 +199,9 @@ func (l *listenerLog) renewed(rest []byte, a func() (at, bool)) {
 			}
 		}
 	} else {
-		life = l.find(id(rest), a)
+		life = l.find(id(rest), now)
 	}
-	now, ok := a()
-	if life == nil || !ok {
+	if life == nil {
 		return
 	}
 	life.renewal = renewal{at: now}
@@ -225,7 +211,7 @@ func (l *listenerLog) renewed(rest []byte, a func() (at, bool)) {
 	}
 }
 
-func (l *listenerLog) cancelRightAway(m []byte, a func() (at, bool)) {
+func (l *listenerLog) cancelRightAway(m []byte, now at) {
 	// The four texts of JobDispatcher.EnsureDispatchFinished.
 	for _, prefix := range [...]string{
 		"Catch job-not-found exception while checking jobrequest ",
@@ -233,23 +219,23 @@ func (l *listenerLog) cancelRightAway(m []byte, a func() (at, bool)) {
 		"Received job request while previous job ",
 	} {
 		if rest, ok := after(m, prefix); ok {
-			l.force(rest, a)
+			l.force(rest, now)
 			return
 		}
 	}
 }
 
-func (l *listenerLog) force(rest []byte, a func() (at, bool)) {
-	if life := l.find(id(rest), a); life != nil {
-		life.forced, _ = a()
+func (l *listenerLog) force(rest []byte, now at) {
+	if life := l.find(id(rest), now); life != nil {
+		life.forced = now
 	}
 }
 
-func (l *listenerLog) workerMessage(m []byte, a func() (at, bool)) {
+func (l *listenerLog) workerMessage(m []byte, now at) {
 	if rest, ok := after(m, "We are not yet checking the state of jobrequest "); ok {
-		l.force(rest, a)
+		l.force(rest, now)
 	} else if rest, ok := after(m, "Worker finished for job "); ok {
-		life := l.find(id(rest), a)
+		life := l.find(id(rest), now)
 		if life == nil {
 			return
 		}
@@ -258,7 +244,7 @@ func (l *listenerLog) workerMessage(m []byte, a func() (at, bool)) {
 				life.exitCode = code
 			}
 		}
-		l.ends(life, a)
+		l.ends(life, now)
 	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.name == "" {
 		if i := bytes.Index(rest, []byte("Z: Running job: ")); i >= 0 && i < 24 {
 			l.last.name = text(rest[i+len("Z: Running job: "):], maxText)
@@ -266,7 +252,7 @@ func (l *listenerLog) workerMessage(m []byte, a func() (at, bool)) {
 	}
 }
 
-func (l *listenerLog) finishedProcess(rest []byte, a func() (at, bool)) {
+func (l *listenerLog) finishedProcess(rest []byte, now at) {
 	pid, ok := number(rest)
 	if !ok {
 		return
@@ -278,27 +264,27 @@ func (l *listenerLog) finishedProcess(rest []byte, a func() (at, bool)) {
 					life.exitCode = n
 				}
 			}
-			l.ends(life, a)
+			l.ends(life, now)
 			return
 		}
 	}
 }
 
 // finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
-func (l *listenerLog) finishRequest(rest []byte, a func() (at, bool)) {
-	life := l.find(id(rest), a)
+func (l *listenerLog) finishRequest(rest []byte, now at) {
+	life := l.find(id(rest), now)
 	if life == nil {
 		return
 	}
 	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.result == "" {
 		life.result = text(rest[i+len("with result: "):], 32)
 	}
-	l.ends(life, a)
+	l.ends(life, now)
 	l.over(life)
 }
 
-func (l *listenerLog) ends(life *Life, a func() (at, bool)) {
-	if now, ok := a(); ok && !life.finished.known() {
+func (l *listenerLog) ends(life *Life, now at) {
+	if !life.finished.known() {
 		life.finished = now
 		life.end = later(life.end, now)
 	}

@@ -45,9 +45,9 @@ func (s *Skipped) any() bool {
 type machine interface {
 	// record takes a record's first line, without its header. The function gives the record's time and
 	// place; false where the time makes no sense.
-	record(message []byte, a func() (at, bool))
+	record(message []byte, now at)
 	// gone takes a line that says a file under _temp is missing.
-	gone(line []byte, a func() (at, bool))
+	gone(line []byte, now at)
 }
 
 // logReader feeds machines.
@@ -61,30 +61,19 @@ type logReader struct {
 // was read before it counts.
 func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 	l.lines.reset(r)
-	var when [19]byte // of the record being read
-	current := func() (at, bool) {
-		t, ok := parseTime(when[:])
-		if !ok {
-			l.skipped.BadHeaders++
-		}
-		return at{t, evidence{s, l.lines.number}}, ok
-	}
+	var when [19]byte // of the record being read, as it stands …
+	var now stamp     // … and as it is meant
+	current := func() at { return at{now, evidence{s, l.lines.number}} }
 	records := 0
 	for {
 		line, err := l.lines.next()
 		if err != nil {
 			s.bytes, l.lineN = l.lines.bytes, l.lineN+l.lines.number
 			l.skipped.LongLines += l.lines.cut
-			var last at
-			if records > 0 {
-				if t, ok := parseTime(when[:]); ok {
-					last = at{t, evidence{s, l.lines.number}}
-				}
-			}
 			if err == io.EOF {
 				err = nil
 			}
-			return last, err
+			return current(), err
 		}
 		t, message, ok := header(line)
 		if !ok {
@@ -94,22 +83,29 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 				}
 			}
 		}
-		if ok {
-			switch bytes.Compare(t, when[:]) {
-			case -1:
+		if ok && string(t) != string(when[:]) {
+			parsed, valid := parseTime(t)
+			switch {
+			case !valid:
+				l.skipped.BadHeaders++
+				ok = false
+			case parsed < now:
 				l.skipped.Backwards++
 				fallthrough
-			case 1:
+			default:
+				now = parsed
 				copy(when[:], t)
 			}
+		}
+		if ok {
 			records++
-			m.record(message, current)
+			m.record(message, current())
 		}
 		if l.lines.notText(line) {
 			l.skipped.NotText++
 		}
 		if records > 0 && saysGone(line) {
-			m.gone(line, current)
+			m.gone(line, current())
 		}
 	}
 }
@@ -178,7 +174,7 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 // listenerOnly is a Listener's log; what it says of missing files is not about a job.
 type listenerOnly struct{ *listenerLog }
 
-func (listenerOnly) gone([]byte, func() (at, bool)) {}
+func (listenerOnly) gone([]byte, at) {}
 
 // sniff finds out what a file with a foreign name is.
 func (l *logReader) sniff(r io.Reader, s *source) (io.Reader, error) {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"strings"
 )
@@ -14,8 +15,8 @@ type workerLog struct {
 	group *group
 	from  *source
 
-	started    bool // the life's start was seen in this file: not a page that goes on from another
-	waiting    bool // the last start was not yet followed by its job's id
+	all        []*Life // of this file
+	started    bool    // the life's start was seen in this file: not a page that goes on from another
 	program    []byte
 	arguments  []byte
 	interleave int // further lives in the file
@@ -30,11 +31,12 @@ func newWorkerLog(g *group, from *source, start stamp, add func(*Life)) *workerL
 func (w *workerLog) begin(start at) {
 	w.life = newLife(w.group)
 	w.life.start, w.life.log = start, w.from
+	w.all = append(w.all, w.life)
 	w.add(w.life)
 }
 
 // record takes the first line of a record.
-func (w *workerLog) record(m []byte, a func() (at, bool)) {
+func (w *workerLog) record(m []byte, now at) {
 	if len(m) == 0 {
 		return
 	}
@@ -42,44 +44,44 @@ func (w *workerLog) record(m []byte, a func() (at, bool)) {
 	switch m[0] {
 	case 'C':
 		if rest, ok := after(m, "Cleaning runner temp folder: "); ok {
-			if now, ok := a(); ok && len(life.cleanups) < maxList {
+			life = w.oldest(func(l *Life) bool { return len(l.cleanups) == 0 })
+			if len(life.cleanups) < maxList {
 				life.cleanups = append(life.cleanups, cleanup{now, text(rest, maxText)})
+				life.temp = cmp.Or(life.temp, text(rest, maxText))
 			}
 		} else if _, ok := after(m, "Cancellation/Shutdown message received"); ok {
-			life.cancelled, _ = a()
+			life.cancelled = now
 		}
 	case 'F':
 		if rest, ok := after(m, "Finished process "); ok {
-			w.finishedProcess(rest, a)
+			w.finishedProcess(rest, now)
 		}
 	case 'G':
 		if _, ok := after(m, "Getting job extension."); ok && !life.emptied.known() {
 			// JobRunner.RunAsync has just called InitializeTempDirectory, which logs nothing itself.
-			life.emptied, _ = a()
+			life.emptied = now
 		} else if i := bytes.Index(m, []byte("Job not found: ")); i >= 0 {
-			w.notFound(m[i+len("Job not found: "):], a)
+			w.notFound(m[i+len("Job not found: "):], now)
 		}
 	case 'J':
-		w.jobMessage(m, a)
+		w.jobMessage(m, now)
 	case 'P':
 		if rest, ok := after(m, "Process started with process id "); ok {
-			if now, ok := a(); ok {
-				pid, _ := number(rest)
-				life.process = process{at: now, pid: pid, what: describe(w.program, w.arguments), exitCode: -1}
-				w.program, w.arguments = w.program[:0], w.arguments[:0]
-			}
+			pid, _ := number(rest)
+			life.process = process{at: now, pid: pid, what: describe(w.program, w.arguments), exitCode: -1}
+			w.program, w.arguments = w.program[:0], w.arguments[:0]
 		} else if rest, ok := after(m, "Processing step: DisplayName='"); ok {
 			life.step = text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
 		}
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok {
-			w.another(a)
+			w.another(now)
 			w.life.version = text(rest, 32)
 			w.started = true
 		}
 	case 'W':
 		if rest, ok := after(m, "Well known directory 'Temp': '"); ok && !life.usesTemp.known() {
-			life.usesTemp, _ = a()
+			life.usesTemp = now
 			life.temp = text(word(rest, "'"), maxText)
 		} else if _, ok := after(m, "Waiting to receive the job message"); ok {
 			w.started = true
@@ -94,40 +96,54 @@ func (w *workerLog) record(m []byte, a func() (at, bool)) {
 }
 
 // another begins a further life where a second Worker's start stands in the file.
-func (w *workerLog) another(a func() (at, bool)) {
+func (w *workerLog) another(now at) {
 	if !w.started {
 		return
 	}
-	now, ok := a()
-	if !ok {
+	if len(w.all) == maxActive {
 		return
 	}
 	w.interleave++
 	w.begin(now)
 }
 
-func (w *workerLog) jobMessage(m []byte, a func() (at, bool)) {
+// oldest returns the file's first life that fits. Which of several Workers a record of a shared file is
+// from cannot be known; that the one that began first says it first is the likeliest.
+func (w *workerLog) oldest(fits func(*Life) bool) *Life {
+	for _, life := range w.all {
+		if fits(life) {
+			return life
+		}
+	}
+	return w.life
+}
+
+func (w *workerLog) jobMessage(m []byte, now at) {
 	life := w.life
-	if rest, ok := after(m, "Job ID "); ok && life.job == "" {
-		life.job = id(rest)
+	if rest, ok := after(m, "Job ID "); ok {
+		if life = w.oldest(func(l *Life) bool { return l.job == "" }); life.job == "" {
+			life.job = id(rest)
+		}
 		w.started = true
 	} else if _, ok := after(m, "Job completed."); ok {
-		life.completed, _ = a()
+		life = w.oldest(func(l *Life) bool { return !l.completed.known() })
+		life.completed = now
 	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok {
+		life = w.oldest(func(l *Life) bool { return l.result == "" })
 		life.result = text(rest, 32)
-		life.resultAt, _ = a()
+		life.resultAt = now
 	}
 }
 
 // notFound reads the answer of a server that has given the job up. It names the job.
-func (w *workerLog) notFound(rest []byte, a func() (at, bool)) {
-	w.life.notFound, _ = a()
+func (w *workerLog) notFound(rest []byte, now at) {
+	w.life.notFound = now
 	if w.life.job == "" {
 		w.life.job = id(rest)
 	}
 }
 
-func (w *workerLog) finishedProcess(rest []byte, a func() (at, bool)) {
+func (w *workerLog) finishedProcess(rest []byte, now at) {
 	life := w.life
 	pid, ok := number(rest)
 	if !ok || life.process.pid != pid {
@@ -137,18 +153,14 @@ func (w *workerLog) finishedProcess(rest []byte, a func() (at, bool)) {
 		if n, ok := number(code); ok {
 			life.process.exitCode = n
 			if n == 127 && !life.abnormal.known() {
-				life.abnormal, _ = a()
+				life.abnormal = now
 			}
 		}
 	}
 }
 
 // gone takes a line, of a record or after its first, that says a file under _temp is missing.
-func (w *workerLog) gone(line []byte, a func() (at, bool)) {
-	now, ok := a()
-	if !ok {
-		return
-	}
+func (w *workerLog) gone(line []byte, now at) {
 	life := w.life
 	if len(life.failures) >= maxList {
 		life.moreFailures++
@@ -191,11 +203,15 @@ func describe(program, arguments []byte) string {
 
 // close ends the file: the last record is the last that is known of its lives.
 func (w *workerLog) close(last at) {
-	life := w.life
-	life.lastLine = last
-	if !life.start.known() {
-		life.start = last // a file without a time in its name
+	for _, life := range w.all {
+		life.lastLine = last
+		if len(w.all) > 1 && life.completed.known() {
+			life.lastLine = life.completed
+		}
+		if !life.start.known() {
+			life.start = life.lastLine // a file without a time in its name
+		}
+		life.end = later(life.start, life.lastLine)
+		life.page = !w.started
 	}
-	life.end = later(life.start, last)
-	life.page = !w.started
 }

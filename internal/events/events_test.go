@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -95,8 +96,8 @@ func TestLongestLine(t *testing.T) {
 		e := full()
 		e.Time = e.Time.Add(-1) // …788: nine digits
 		e.Kind, e.Outcome, e.Error, e.Dir, e.Job.Exe = Kind(long), long, long, long, long
-		e.PID, e.Job.PID, e.Job.Start, e.Namespace = -1<<63, -1<<63, 1<<64-1, 1<<64-1
-		e.Files, e.Bytes, e.Alive, e.Stages = -1<<63, -1<<63, nil, nil
+		e.PID, e.Job.PID, e.Job.Start, e.Namespace = math.MinInt, math.MinInt, math.MaxUint64, math.MaxUint64
+		e.Files, e.Bytes, e.Alive, e.Stages = math.MinInt64, math.MinInt64, nil, nil
 		for range 100 {
 			e.Alive = append(e.Alive, 4194304) // PID_MAX_LIMIT on 64 bits
 			e.Stages = append(e.Stages, Stage{long, 24 * time.Hour})
