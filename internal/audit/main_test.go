@@ -6,10 +6,17 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/standin"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
+// TestMain makes this test program the one that the stand-in's Workers run.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
+		os.Exit(standin.WorkerMain(os.Args[2:]))
+	}
+	testkit.Main(m)
+}
 
 // logs writes files, by name, to a folder of their own.
 func logs(t testing.TB, files map[string]string) string {

@@ -1,0 +1,75 @@
+package audit
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestStandIn audits the logs of a stand-in runner through which issue 4357 was replayed: as the runner
+// was up to 2.335, and as it is since 2.336.0, which waits for the Worker that it cancels.
+func TestStandIn(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for version, waits := range map[string]bool{"2.335.0": false, "2.336.0": true} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			root, err := standin.MakeRoot(filepath.Join(testkit.Dir(t), "runner"), standin.RootOptions{Version: version, Program: program})
+			if err != nil {
+				t.Fatal(err)
+			}
+			replay(t, &standin.Listener{Root: root.Dir, Scale: 0.05, Waits: waits})
+			r := run(t, root.Dir)
+			if waits {
+				if want := (Totals{Jobs: 2, Cancelled: 1}); r.Totals != want {
+					t.Errorf("%+v, want %+v", r.Totals, want)
+				}
+				return
+			}
+			if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Cancelled: 1}); r.Totals != want {
+				t.Fatalf("%+v, want %+v", r.Totals, want)
+			}
+			i := r.Incidents[0]
+			if i.A.Name != "run-tables-tests (spark)" || i.B.Name != "Job B" || i.A.PID == 0 || i.B.PID == 0 ||
+				*i.A.ExitCode != 103 || *i.B.ExitCode != 102 || i.A.Temp != root.Temp || i.A.Version != version || !i.A.Cancelled {
+				t.Errorf("A %+v\nB %+v", i.A, i.B)
+			}
+			var kinds []string
+			for _, row := range i.Timeline {
+				kinds = append(kinds, row.Kind)
+			}
+			if got, want := strings.Join(kinds, " "), "start renewed acknowledged cancel spawned initialized cleanup failure end"; !strings.HasPrefix(got, want) {
+				t.Errorf("rows %s, want %s", got, want)
+			}
+			if r.Skipped.any() {
+				t.Errorf("skipped %+v", r.Skipped)
+			}
+		})
+	}
+}
+
+// replay has Job B come while Job A runs, seconds apart, for the logs count in seconds.
+func replay(t *testing.T, l *standin.Listener) {
+	t.Helper()
+	defer l.Close()
+	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: 40 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Abort()
+	time.Sleep(1100 * time.Millisecond)
+	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{Name: "build", Output: "a=b", Sleep: 80 * time.Second}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Abort()
+	<-a.Done()
+	<-b.Done()
+}
