@@ -74,7 +74,7 @@ nextsig:
 	SYSCALL
 	MOVL	$1, ·state+noted_limited(SB)
 start:
-	// Copy argc, argv and the auxiliary vector below, with one environment string of our own between
+	// Copy argc, argv and the auxiliary vector below, with two environment strings of our own between
 	// them. What the stack pointer is set to in the end is 16-byte aligned, as the ABI has it.
 	MOVQ	SP, SI
 	LEAQ	8(SP), R8
@@ -100,7 +100,7 @@ auxv:
 	SUBQ	SI, AX
 	ADDQ	R10, AX
 	SUBQ	R9, AX
-	ADDQ	$16, AX // two words: our string and its null
+	ADDQ	$24, AX // three words: our strings and their null
 	MOVQ	SP, DI
 	SUBQ	AX, DI
 	ANDQ	$~15, DI
@@ -112,8 +112,10 @@ auxv:
 	REP; MOVSQ // SI to R8
 	LEAQ	·oneCPU(SB), AX
 	MOVQ	AX, 0(DI)
-	MOVQ	$0, 8(DI)
-	ADDQ	$16, DI
+	LEAQ	·noTrace(SB), AX
+	MOVQ	AX, 8(DI)
+	MOVQ	$0, 16(DI)
+	ADDQ	$24, DI
 	MOVQ	R9, SI
 	MOVQ	R10, CX
 	SUBQ	R9, CX

@@ -23,13 +23,14 @@ type noted struct {
 
 var state noted
 
-// oneCPU is the whole environment that the runtime is shown, so that nobody's GODEBUG, GOTRACEBACK or
-// GOGC changes what it does or prints in a process that is to go unnoticed and may have a capability. A
-// shim has no use for more than one thread of Go code, and each CPU costs a start some time.
-var oneCPU = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
-
-// entry is the program's entry point where the linker was given -E. It is never called.
-func entry()
+// oneCPU and noTrace are the whole environment that the runtime is shown, so that nobody's GODEBUG,
+// GOTRACEBACK or GOGC changes what it does or prints in a process that is to go unnoticed and may have a
+// capability. A shim has no use for more than one thread of Go code, and each CPU costs a start some
+// time; where the runtime itself must give up, as when it cannot make a thread, it says why in few lines.
+var (
+	oneCPU  = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
+	noTrace = [...]byte{'G', 'O', 'T', 'R', 'A', 'C', 'E', 'B', 'A', 'C', 'K', '=', 'n', 'o', 'n', 'e', 0}
+)
 
 // init gives the program back what entry kept from the runtime.
 func init() {
