@@ -23,7 +23,16 @@ func lookup(command string) (string, *Failure) {
 	case errors.Is(err, unix.EISDIR):
 		return "", fail(ExitCannot, "cannot run %s: it is a folder", command)
 	}
-	return "", fail(ExitCannot, "cannot run %s: not executable: check its mode (chmod +x) and that its file system is not mounted noexec", command)
+	return "", fail(ExitCannot, "cannot run %s: %w%s", command, cause(err), execHint(command, err))
+}
+
+// cause takes the name that package exec has wrapped around an error off again.
+func cause(err error) error {
+	var e *exec.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // execHint explains what execve(2) says in few words.
