@@ -10,6 +10,8 @@ const (
 	day = 24 * 3600
 	// maxDays bounds the days drawn: those with overlaps first, then the latest.
 	maxDays = 90
+	// daysPart is how many days are one picture: paper cannot break one.
+	daysPart = 10
 )
 
 // days draws every Worker's life as a bar, one line for each day; Workers that overlapped below each
@@ -44,26 +46,40 @@ func (r *Report) days(p *page) {
 	dates, hidden := chosen(byDay, hit)
 
 	p.raw("<h2>Lives of the Workers</h2>\n")
-	p.raw(`<div class="picture"><svg viewBox="0 0 1000 %.0f" role="img">`, number64(len(dates)*20+30))
-	p.raw("<title>Each Worker’s life, by day</title>")
+	first := true
+	for part := range slices.Chunk(dates, daysPart) {
+		p.openDays(len(part), first)
+		for n, d := range part {
+			y := number64(n*20 + 2)
+			if first {
+				y += 20
+			}
+			p.raw(`<text x="0" y="%.1f">`, y+12)
+			p.el("", "</text>", "%s", (d * day).time().Format("Mon 2006-01-02"))
+			p.raw(`<rect class="track" x="110" y="%.1f" width="870" height="16"/>`, y)
+			drawDay(p, d, y, byDay[d], hit, below)
+			for _, t := range deadly[d][:min(len(deadly[d]), 500)] {
+				x := number64(dayX(t - d*day))
+				p.raw(`<line class="deadly" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, x, x, y-2, y+18)
+			}
+		}
+		p.raw("</svg></div>\n")
+		first = false
+	}
+	p.el(`<p class="soft">`, "</p>\n", "Each bar is a Worker, by its start and end in UTC. Red bars shared _temp with another Worker; a red stroke is a cleanup inside another’s life.%s", hidden)
+}
+
+// openDays begins a picture of n days; the first has the hours above it.
+func (p *page) openDays(n int, first bool) {
+	if !first {
+		p.raw(`<div class="picture more"><svg viewBox="0 0 1000 %.0f" role="img"><title>More days</title>`, number64(n*20))
+		return
+	}
+	p.raw(`<div class="picture"><svg viewBox="0 0 1000 %.0f" role="img"><title>Each Worker’s life, by day</title>`, number64(n*20+20))
 	for hour := 0; hour <= 24; hour += 4 {
-		x := number64(dayX(stamp(hour * 3600)))
-		p.raw(`<text class="mid" x="%.1f" y="12">`, x)
+		p.raw(`<text class="mid" x="%.1f" y="12">`, number64(dayX(stamp(hour*3600))))
 		p.el("", "</text>", "%02d:00", hour)
 	}
-	for n, d := range dates {
-		y := number64(n*20 + 22)
-		p.raw(`<text x="0" y="%.1f">`, y+12)
-		p.el("", "</text>", "%s", (d * day).time().Format("Mon 2006-01-02"))
-		p.raw(`<rect class="track" x="110" y="%.1f" width="870" height="16"/>`, y)
-		drawDay(p, d, y, byDay[d], hit, below)
-		for _, t := range deadly[d] {
-			x := number64(dayX(t - d*day))
-			p.raw(`<line class="deadly" x1="%.1f" x2="%.1f" y1="%.1f" y2="%.1f"/>`, x, x, y-2, y+18)
-		}
-	}
-	p.raw("</svg></div>\n")
-	p.el(`<p class="soft">`, "</p>\n", "Each bar is a Worker, by its start and end in UTC. Red bars shared _temp with another Worker; a red stroke is a cleanup inside another’s life.%s", hidden)
 }
 
 func dayX(second stamp) float64 { return 110 + float64(second)/day*870 }

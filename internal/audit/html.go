@@ -91,14 +91,15 @@ func (p *page) incidents(all []*Incident) {
 
 func (p *page) incident(i *Incident) {
 	if i.Shielded {
-		p.raw(`<section class="incident shielded">`)
+		p.raw(`<section class="incident shielded"><div class="head">`)
 	} else {
-		p.raw(`<section class="incident">`)
+		p.raw(`<section class="incident"><div class="head">`)
 	}
 	p.el("<h3>", "</h3>\n", "%d · %s UTC: two Workers for %d s", i.Number, i.From.Format(time.DateTime), i.Seconds)
 	p.el("<p><b>Job A</b> ", "</p>\n", "%s", i.A.describe())
 	p.el("<p><b>Job B</b> ", "</p>\n", "%s", i.B.describe())
 	p.lives(i)
+	p.raw("</div>\n")
 	p.raw(`<table><thead><tr><th class="n">#</th><th>UTC</th><th>Event</th><th class="e">Evidence</th></tr></thead><tbody>` + "\n")
 	for n, row := range i.Timeline {
 		switch row.Kind {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 )
 
 // Skipped counts what could not be read, or only in part.
@@ -32,6 +33,10 @@ func (s *Skipped) file(path string, err error) {
 	if len(s.Files) == 50 {
 		s.MoreFiles++
 		return
+	}
+	var in *fs.PathError
+	if errors.As(err, &in) && in.Path == path {
+		err = in.Err
 	}
 	s.Files = append(s.Files, SkippedFile{text([]byte(path), maxText), text([]byte(err.Error()), maxText)})
 }

@@ -139,7 +139,7 @@ func (t Totals) list() []total {
 	all := []total{
 		{t.Jobs, "jobs (Workers seen)", false},
 		{t.Overlaps, "overlaps of two Workers", false},
-		{t.Shielded, "of these with worker-wrap in between", false},
+		{t.Shielded, "overlaps with worker-wrap in between", false},
 		{t.Cleanups, "cleanups of the shared _temp inside another Worker's life", false},
 		{t.Harmed, "jobs that lost files to it", true},
 		{t.PossiblyHarmed, "jobs that failed after it, with no line that says why", false},

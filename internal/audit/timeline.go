@@ -21,7 +21,11 @@ func (o *overlap) timeline() []Row {
 	t.cancelled()
 	t.row("spawned", b.start, "B", "Job B"+t.who(b)+" starts"+t.named(b)+": two Workers are alive")
 	if b.usesTemp.known() {
-		t.row("initialized", b.usesTemp, "B", "Job B initializes: empties and uses the shared "+cmp.Or(b.temp, "_temp"))
+		whose := "the shared "
+		if o.shielded {
+			whose = "its own "
+		}
+		t.row("initialized", b.usesTemp, "B", "Job B initializes: empties and uses "+whose+cmp.Or(b.temp, "_temp"))
 	}
 	for _, d := range o.deadly {
 		t.deadly(d)
