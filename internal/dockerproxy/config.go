@@ -1,0 +1,55 @@
+package dockerproxy
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// Subcommand is the hidden subcommand of worker-wrap that calls [Main].
+const Subcommand = "__docker-proxy"
+
+// Config says what a proxy stands between. All paths are absolute and the host's.
+type Config struct {
+	Real    string // the real Docker socket, as [Find] gives it
+	Socket  string // the proxy's own, which is laid over Real in the job's namespace
+	Temp    string // the job's _temp
+	Private string // the folder that lies over it in the job's namespace
+	Log     string // a file for what is done, made if missing; or "" for none
+}
+
+// fields names the fields on the command line of the process.
+func (c *Config) fields() map[string]*string {
+	return map[string]*string{
+		"real": &c.Real, "socket": &c.Socket, "temp": &c.Temp, "private": &c.Private, "log": &c.Log,
+	}
+}
+
+// args writes the configuration as a command line, for people who look at ps(1) too.
+func (c *Config) args() []string {
+	args := []string{Subcommand}
+	for _, name := range []string{"real", "socket", "temp", "private", "log"} {
+		if value := *c.fields()[name]; value != "" {
+			args = append(args, name+"="+value)
+		}
+	}
+	return args
+}
+
+// parseArgs reads what args wrote, without the subcommand.
+func parseArgs(args []string) (c Config, err error) {
+	fields := c.fields()
+	for _, arg := range args {
+		name, value, _ := strings.Cut(arg, "=")
+		if fields[name] == nil {
+			return c, fmt.Errorf("%s: unknown argument %q", Subcommand, arg)
+		}
+		*fields[name] = value
+	}
+	for name, value := range fields {
+		if !filepath.IsAbs(*value) && (name != "log" || *value != "") {
+			return c, fmt.Errorf("%s: %s=%q is not an absolute path; only the shim starts this", Subcommand, name, *value)
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,69 @@
+package dockerproxy
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// defaultSocket is where clients look without DOCKER_HOST. The runner names this path, and no other,
+// when it gives a container the socket (ContainerOperationProvider.cs).
+const defaultSocket = "/var/run/docker.sock"
+
+// Find returns the path of the Docker socket that a process with this environment uses, and that
+// its user can reach: that of DOCKER_HOST=unix://…, else /var/run/docker.sock, else that of a rootless
+// daemon. Where there is none, path is empty and why says so in a few words.
+func Find(env []string, uid int) (path, why string) {
+	host := lookupEnv(env, "DOCKER_HOST")
+	if host != "" {
+		path, ok := strings.CutPrefix(host, "unix://")
+		if !ok || !filepath.IsAbs(path) {
+			return "", fmt.Sprintf("DOCKER_HOST=%s is no unix socket of this machine", host)
+		}
+		if err := usable(path); err != nil {
+			return "", fmt.Sprintf("the socket of DOCKER_HOST=%s: %v", host, err)
+		}
+		return path, ""
+	}
+	err := usable(defaultSocket)
+	if err == nil {
+		return defaultSocket, ""
+	}
+	// Where dockerd-rootless.sh puts it.
+	candidates := []string{"/run/user/" + strconv.Itoa(uid)}
+	if dir := lookupEnv(env, "XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		candidates = append([]string{dir}, candidates...)
+	}
+	for _, dir := range candidates {
+		if path := filepath.Join(dir, "docker.sock"); usable(path) == nil {
+			return path, ""
+		}
+	}
+	return "", fmt.Sprintf("%s: %v", defaultSocket, err)
+}
+
+// usable reports whether path is a socket that the process's user may connect to (unix(7): connecting
+// needs write permission).
+func usable(path string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err != nil {
+		return err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return unix.ENOTSOCK
+	}
+	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
+}
+
+// lookupEnv is getenv(3) for a list of strings: the first one counts.
+func lookupEnv(env []string, name string) string {
+	for _, e := range env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,13 @@
+// Package tunnel relays HTTP/1 connections to a server byte for byte, but for the bodies and request
+// targets that its caller wants to change.
+//
+// One connection of a client is one connection to the server. Of a message only the head is parsed, to
+// know where the message ends; head, body, chunk extensions and trailers are passed on as they came,
+// as soon as they come. What cannot be understood, and everything after an upgrade (101) or an answer
+// that ends with the connection, is relayed blindly in both directions until each ends, so that half-closed
+// streams, HTTP/2 and whatever else a server and its client agree on go through. The server alone says
+// what is a bad request.
+//
+// net/http's ReverseProxy is not used: it sends heads of its own making, answers some requests itself,
+// and makes this program larger by half.
+package tunnel

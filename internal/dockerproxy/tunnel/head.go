@@ -1,0 +1,133 @@
+package tunnel
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net/textproto"
+	"strconv"
+	"strings"
+)
+
+// maxHead bounds the head of a message, in bytes. Go's server takes 1 MiB and 4 KiB for one
+// (net/http.DefaultMaxHeaderBytes), and refuses more itself.
+const maxHead = 1<<20 + 8<<10
+
+// errHead says that what was read is not a head this package understands.
+var errHead = errors.New("not the head of an HTTP/1 message")
+
+// head is the head of a message: the bytes as they came, with the empty line, and what is in them.
+type head struct {
+	raw    []byte
+	first  string // the first line without its end
+	fields textproto.MIMEHeader
+}
+
+// readHead reads a head. With errHead, h.raw holds what was read. io.EOF means that nothing came.
+func readHead(r *bufio.Reader) (h head, err error) {
+	for {
+		line, err := r.ReadSlice('\n')
+		h.raw = append(h.raw, line...)
+		switch {
+		case err == bufio.ErrBufferFull && len(h.raw) < maxHead:
+			continue
+		case err == bufio.ErrBufferFull, len(h.raw) > maxHead:
+			return h, errHead
+		case err == io.EOF && len(h.raw) > 0:
+			return h, errHead
+		case err != nil:
+			return h, err
+		}
+		if n := len(h.raw); n < 2 || !bytes.HasSuffix(h.raw, []byte("\n\r\n")) && !bytes.HasSuffix(h.raw, []byte("\n\n")) {
+			if len(h.raw) > 2 || !isBlank(h.raw) {
+				continue
+			}
+			return h, errHead // an empty line where a head should start
+		}
+		break
+	}
+	text := textproto.NewReader(bufio.NewReaderSize(bytes.NewReader(h.raw), len(h.raw)))
+	if h.first, err = text.ReadLine(); err != nil {
+		return h, errHead
+	}
+	if h.fields, err = text.ReadMIMEHeader(); err != nil {
+		return h, errHead
+	}
+	return h, nil
+}
+
+func isBlank(line []byte) bool { return string(line) == "\n" || string(line) == "\r\n" }
+
+// request takes the first line of a request apart.
+func (h *head) request() (method, target string, ok bool) {
+	method, rest, ok := strings.Cut(h.first, " ")
+	target, version, ok2 := strings.Cut(rest, " ")
+	return method, target, ok && ok2 && strings.HasPrefix(version, "HTTP/1.")
+}
+
+// status returns the status code of an answer.
+func (h *head) status() (int, bool) {
+	version, rest, _ := strings.Cut(h.first, " ")
+	code, _, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(code)
+	return n, err == nil && len(code) == 3 && strings.HasPrefix(version, "HTTP/1.")
+}
+
+// framing says where a body ends.
+type framing struct {
+	chunked bool
+	length  int64 // -1: not given
+}
+
+// framing reads Transfer-Encoding and Content-Length as RFC 9112, section 6.3, has them; ok is false
+// where they make no sense, or no sense here.
+func (h *head) framing() (f framing, ok bool) {
+	f.length = -1
+	if te := h.fields["Transfer-Encoding"]; len(te) > 0 {
+		f.chunked = true
+		return f, len(te) == 1 && strings.EqualFold(strings.TrimSpace(te[0]), "chunked")
+	}
+	for _, value := range h.fields["Content-Length"] {
+		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 63)
+		if err != nil || f.length >= 0 && f.length != int64(n) {
+			return f, false
+		}
+		f.length = int64(n)
+	}
+	return f, true
+}
+
+// replace returns the head's bytes with the value of a field, or with name "" the target of a request,
+// replaced. Nothing else changes: the field's name keeps its case and place.
+func (h *head) replace(name, value string) []byte {
+	var out []byte
+	for line := range bytes.Lines(h.raw) {
+		switch {
+		case out == nil && name == "":
+			method, rest, _ := bytes.Cut(line, []byte(" "))
+			_, version, _ := bytes.Cut(rest, []byte(" "))
+			line = bytes.Join([][]byte{method, []byte(value), version}, []byte(" "))
+		case out != nil && name != "":
+			key, old, _ := bytes.Cut(line, []byte(":"))
+			if strings.EqualFold(string(key), name) {
+				end := old[len(bytes.TrimRight(old, "\r\n")):]
+				line = append(append(bytes.Clone(key), ": "+value...), end...)
+			}
+		}
+		out = append(out, line...)
+	}
+	return out
+}
+
+// without returns the head's bytes without the field.
+func (h *head) without(name string) []byte {
+	var out []byte
+	for line := range bytes.Lines(h.raw) {
+		key, _, _ := bytes.Cut(line, []byte(":"))
+		if len(out) == 0 || !strings.EqualFold(string(key), name) {
+			out = append(out, line...)
+		}
+	}
+	return out
+}
