@@ -28,6 +28,7 @@ var errnos = map[string][]string{
 	"eventfd2":      {"EMFILE"},
 	"execve":        {"ENOENT", "EACCES", "ENOEXEC", "ENOMEM", "EPERM", "ETXTBSY"},
 	"faccessat2":    {"EACCES", "ENOSYS"},
+	"fgetxattr":     {"EPERM", "EIO"},
 	"fchmod":        {"EPERM", "EROFS", "EIO"},
 	"fchown":        {"EPERM", "EROFS", "EDQUOT"},
 	"fcntl":         {"EMFILE"},

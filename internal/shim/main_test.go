@@ -1,0 +1,20 @@
+package shim_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	if os.Getenv(manyMountsVar) != "" {
+		if err := manyMounts(os.Args[1], os.Args[2]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
+	testkit.Main(m)
+}
