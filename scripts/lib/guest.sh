@@ -43,7 +43,7 @@ nogroup:x:65534:' >"$root/etc/group"
 			sed -nE 's/.*RequireTool\([a-z]+, "([^"]+)".*/\1/p' "$package"/*_test.go | sort -u
 		)
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
-		echo "$name $skip $users" >>"$root/tests/list"
+		echo "$name ${skip// /|} $users" >>"$root/tests/list"
 	done < <(kernel_tests)
 }
 
