@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+func doctorCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "doctor",
+		Usage: "say whether the jobs of this machine's runners are protected, and what mends it if not",
+		Description: "Looks at the kernel, at where the privilege comes from and what takes it away, at each runner and its\n" +
+			"work folder, and at Docker and Podman. At the end a process is really isolated in a scratch runner, as\n" +
+			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 where a\n" +
+			"runner's jobs are not protected (✗). Run it as root to see everything.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
+			&cli.BoolFlag{Name: "json", Usage: "print a JSON object", DisableDefaultText: true},
+		},
+		Action:       doctorAction,
+		OnUsageError: usageError,
+	}
+}
+
+func doctorAction(c *cli.Context) error {
+	layouts, err := theseRunners(c.StringSlice("runner-root"))
+	if err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	facts := doctor.Gather(layouts, origin.Captured())
+	report := doctor.Judge(facts)
+	report.TryAll(facts, self)
+	if c.Bool("json") {
+		err = encode(c, report)
+	} else {
+		err = report.Print(c.App.Writer)
+	}
+	if err != nil {
+		return err
+	}
+	if code := report.ExitCode(); code != 0 {
+		return cli.Exit("", code) // said above
+	}
+	return nil
+}
+
+// theseRunners returns the runners in the given roots, or, where none is given, every runner there is.
+func theseRunners(roots []string) ([]runner.Layout, error) {
+	if len(roots) == 0 {
+		return everyRunner()
+	}
+	var out []runner.Layout
+	for _, root := range roots {
+		layout, err := runner.FromRoot(root)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, layout)
+	}
+	return out, nil
+}
+
+func encode(c *cli.Context, v any) error {
+	e := json.NewEncoder(c.App.Writer)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,71 @@
+package doctor
+
+import (
+	"os"
+
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/survey"
+)
+
+// Gather collects the facts about this machine and the runners with these layouts.
+func Gather(layouts []runner.Layout, captured bool) Facts {
+	s := survey.System{}
+	f := Facts{Machine: s.Machine(), Captured: captured}
+	for _, layout := range layouts {
+		f.Runners = append(f.Runners, s.Runner(layout))
+	}
+	return f
+}
+
+// Judge runs every check on the facts.
+func Judge(f Facts) Report {
+	report := Report{Machine: machine(f), Runners: []RunnerReport{}}
+	for i := range f.Runners {
+		r := &f.Runners[i]
+		report.Runners = append(report.Runners, RunnerReport{
+			Root: r.Layout.Root, User: r.User, Version: r.Version, Results: oneRunner(r, f.Machine),
+		})
+	}
+	report.conclude()
+	return report
+}
+
+// conclude says of each runner whether it is protected. What is wrong with the machine is wrong for
+// all of them.
+func (r *Report) conclude() {
+	for i := range r.Runners {
+		r.Runners[i].Protected = worst(r.Machine) != Fail && worst(r.Runners[i].Results) != Fail
+	}
+}
+
+// TryAll isolates a process for each runner and adds what came of it. Runners with the same user and
+// binary share a trial. Where a runner has no shim, or there is no runner, the binary at fallback is
+// tried as the doctor's own user: the capability that others need comes with an install.
+func (r *Report) TryAll(f Facts, fallback string) {
+	done := map[Trial]Result{}
+	try := func(t Trial) Result {
+		if _, ok := done[t]; !ok {
+			done[t] = Try(t)
+		}
+		return done[t]
+	}
+	own := Trial{Binary: fallback, UID: os.Getuid(), User: survey.UserName(os.Getuid())}
+	for i := range f.Runners {
+		t := Trial{Binary: f.Runners[i].Current().Binary.Path, UID: f.Runners[i].UID, User: f.Runners[i].User}
+		if t.Binary == "" {
+			t = own
+		}
+		if t.UID < 0 {
+			r.Runners[i].Results = append(r.Runners[i].Results, Result{
+				Check: "trial", Level: Warn, What: "not tried: there is no user " + t.User + " on this machine",
+				Why: "the runner's unit names him", Mend: "sudo systemctl cat " + quote(f.Runners[i].Unit.Name),
+			})
+			continue
+		}
+		r.Runners[i].Results = append(r.Runners[i].Results, try(t))
+	}
+	if len(f.Runners) == 0 {
+		r.Machine = append(r.Machine, try(own))
+	}
+	r.conclude()
+}

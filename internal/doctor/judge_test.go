@@ -1,0 +1,209 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/mounts"
+)
+
+// well is a machine with one runner where nothing is wrong.
+func well() Facts {
+	const all = ^uint64(0)
+	return Facts{
+		Captured: true,
+		Machine: survey.Machine{
+			Kernel:     "6.1.0-29-amd64",
+			Features:   []mounts.Feature{{Name: "open_tree, move_mount", Since: "5.2", Have: true}, {Name: "MOVE_MOUNT_SET_GROUP", Since: "5.15", Have: true}},
+			MaxMountNS: 10000, MaxUserNS: 10000, AppArmorUserNS: -1, UserNSClone: -1,
+			Self: survey.Process{CapBnd: all, UserNS: 1},
+		},
+		Runners: []survey.Runner{{
+			Layout: runner.Layout{Root: "/r", Work: "/r/_work", Temp: "/r/_work/_temp"},
+			User:   "ci", UID: 1000, Version: "2.336.0",
+			Unit:     survey.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
+			Listener: &survey.Process{PID: 77, UID: 1000, CapBnd: all, UserNS: 1},
+			Bins: []survey.Bin{{
+				Dir: "/r/bin.2.336.0", Version: "2.336.0", Current: true, State: survey.Wrapped,
+				Binary: survey.Binary{Path: "/opt/ww", FileCaps: true, SysAdmin: true},
+			}},
+			Work: survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
+			Temp: survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
+		}},
+	}
+}
+
+func TestNothingIsWrong(t *testing.T) {
+	report := Judge(well())
+	if report.ExitCode() != 0 || !report.Runners[0].Protected {
+		t.Errorf("not well: %+v", report)
+	}
+}
+
+// Each case spoils one fact. want is "level check: part of what is said".
+func TestEachFactIsJudged(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(f *Facts, r *survey.Runner)
+		want  string
+		mend  string // part of the command, where it is one
+	}{
+		{"old kernel", func(f *Facts, _ *survey.Runner) { f.Machine.Kernel = "5.4.0-200-generic" }, "problem kernel: too old", "uninstall"},
+		{"kernel of the future", func(f *Facts, _ *survey.Runner) { f.Machine.Kernel = "10.0" }, "ok kernel: Linux 10.0", ""},
+		{"no group", func(f *Facts, _ *survey.Runner) { f.Machine.Features[1].Have = false }, "warning kernel: MOVE_MOUNT_SET_GROUP (Linux 5.15)", "5.15"},
+		{"old mount calls", func(f *Facts, _ *survey.Runner) { f.Machine.Features[0].Have = false }, "ok kernel: stand in for open_tree", ""},
+		{"no mount namespaces", func(f *Facts, _ *survey.Runner) { f.Machine.MaxMountNS = 0 }, "problem namespaces: no mount namespaces", "sysctl"},
+		{"few mount namespaces", func(f *Facts, _ *survey.Runner) { f.Machine.MaxMountNS = 20 }, "warning namespaces: only 20", "sysctl"},
+		{"container", func(f *Facts, _ *survey.Runner) { f.Machine.Container = "docker" }, "ok container: may have CAP_SYS_ADMIN", ""},
+		{"weak container", func(f *Facts, _ *survey.Runner) {
+			f.Machine.Container, f.Machine.Self.CapBnd, f.Machine.Self.Seccomp = "podman", 0, 2
+		}, "problem container: without CAP_SYS_ADMIN, and with a seccomp filter", "--cap-add SYS_ADMIN"},
+		{"own build", func(f *Facts, _ *survey.Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
+		{"no runner", func(f *Facts, _ *survey.Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
+
+		{"old version", func(_ *Facts, r *survey.Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},
+		{"old version without shim", func(_ *Facts, r *survey.Runner) {
+			r.Version, r.Bins[0].State = "2.333.1", survey.Plain
+		}, "warning version: does not wait", ""},
+		{"new version", func(_ *Facts, r *survey.Runner) { r.Version = "2.400.0" }, "ok version: can still overlap: a Worker that outlives", ""},
+		{"no version", func(_ *Facts, r *survey.Runner) { r.Version = "" }, "warning version: not known", "--version"},
+
+		{"no shim", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.Plain }, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
+		{"no real Worker", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.NoReal }, "problem shim: Runner.Worker.real beside it is missing", "install"},
+		{"shim twice", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.RealIsShim }, "problem shim: is worker-wrap too", "unpack"},
+		{"binary gone", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.Dangling }, "problem shim: a link to a file that is gone", "install"},
+		{"no Worker", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.NoWorker }, "problem shim: has no Runner.Worker", "unpack"},
+		{"no bin", func(_ *Facts, r *survey.Runner) { r.Bins = nil }, "problem shim: /r/bin leads nowhere", "unpack"},
+		{"waiting bin", func(_ *Facts, r *survey.Runner) {
+			r.Bins = append(r.Bins, survey.Bin{Dir: "/r/bin.2.340.0", State: survey.Plain})
+		}, "warning shim: /r/bin.2.340.0/Runner.Worker is the runner's own (waits for the runner's update)", "install"},
+
+		{"no privilege", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
+		{"root", func(_ *Facts, r *survey.Runner) { r.UID, r.User, r.Bins[0].Binary.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
+		{"nosuid", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
+		{"noexec", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
+		{"unit's no_new_privs", func(_ *Facts, r *survey.Runner) { r.Unit.NoNewPrivs = "PrivateDevices=yes" }, "problem no_new_privs: has PrivateDevices=yes", `PrivateDevices=no\n`},
+		{"Listener's no_new_privs", func(_ *Facts, r *survey.Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
+		{"unit's bounding set", func(_ *Facts, r *survey.Runner) { r.Unit.Forbids = "CapabilityBoundingSet=CAP_KILL" }, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=~\n`},
+		{"Listener's bounding set", func(_ *Facts, r *survey.Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
+		{"other user namespace", func(_ *Facts, r *survey.Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
+		{"seccomp", func(_ *Facts, r *survey.Runner) { r.Listener.Seccomp = 2 }, "warning seccomp: seccomp filter", "@mount"},
+		{"AppArmor", func(_ *Facts, r *survey.Runner) { r.Listener.AppArmor = "runner (enforce)" }, "warning apparmor: profile runner (enforce)", "mount,"},
+		{"ambient", func(_ *Facts, r *survey.Runner) { r.Listener.CapAmb = 1 << 10 }, "warning ambient: ambient capabilities (0x400)", "AmbientCapabilities"},
+		{"AppArmor's user namespaces", func(f *Facts, r *survey.Runner) {
+			f.Machine.AppArmorUserNS, r.Bins[0].Binary.SysAdmin = 1, false
+		}, "problem privilege: AppArmor restricts unprivileged user namespaces", "setcap"},
+		{"no user namespaces", func(f *Facts, r *survey.Runner) {
+			f.Machine.MaxUserNS, r.Bins[0].Binary.SysAdmin = 0, false
+		}, "problem privilege: user.max_user_namespaces", "setcap"},
+		{"set-user-ID", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
+		{"others' binary", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
+
+		{"settings", func(_ *Facts, r *survey.Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
+		{"read-only", func(_ *Facts, r *survey.Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
+		{"others' _temp", func(_ *Facts, r *survey.Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
+		{"others' store", func(_ *Facts, r *survey.Runner) {
+			r.Leftovers.Store = survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true}
+		}, "problem work folder: .worker-wrap belongs to uid 0", "sudo chown ci"},
+		{"NFS", func(_ *Facts, r *survey.Runner) { r.Work.FS = "nfs" }, "warning work folder: is on nfs", "--work"},
+		{"FAT", func(_ *Facts, r *survey.Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
+		{"overlay", func(_ *Facts, r *survey.Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
+		{"undeletable", func(_ *Facts, r *survey.Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
+		{"other PID namespace", func(_ *Facts, r *survey.Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders belong to another", "delete"},
+		{"dead", func(_ *Facts, r *survey.Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
+
+		{"ran plain", func(_ *Facts, r *survey.Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
+		}, "warning last start: without a _temp of its own: no privilege", ".env"},
+		{"ran", func(_ *Facts, r *survey.Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: "private"}
+		}, "ok last start: private", ""},
+
+		{"no Docker", func(_ *Facts, _ *survey.Runner) {}, "ok docker: no Docker socket", ""},
+		{"Docker", func(_ *Facts, r *survey.Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
+		{"Docker elsewhere", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
+		{"Docker over ssh", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
+		{"Docker snap", func(_ *Facts, r *survey.Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},
+		{"Docker snap at home", func(_ *Facts, r *survey.Runner) {
+			r.Docker, r.Work.Path = survey.Docker{Socket: "/s", Snap: true}, "/home/ci/_work"
+		}, "ok docker: below /home", ""},
+		{"rootless Docker", func(_ *Facts, r *survey.Runner) {
+			r.Docker = survey.Docker{Socket: "/run/user/1000/docker.sock", Rootless: true}
+		}, "ok docker: rootless", ""},
+		{"Podman", func(_ *Facts, r *survey.Runner) {
+			r.Pauses = []survey.PauseView{{Pause: survey.Pause{Process: survey.Process{PID: 9}}, Sees: "/r/_work/_temp"}}
+		}, "warning podman: (PID 9) holds the host's _temp", "podman system migrate"},
+		{"Podman of a Worker", func(_ *Facts, r *survey.Runner) {
+			r.Pauses = []survey.PauseView{{Sees: "/r/_work/.worker-wrap/42-17-4026531836-0123456789ab"}}
+		}, "warning podman: the _temp of Worker 42", "migrate"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := well()
+			test.spoil(&f, &f.Runners[0])
+			report := Judge(f)
+			all := report.Machine
+			for _, r := range report.Runners {
+				all = append(all, r.Results...)
+			}
+			level, rest, _ := strings.Cut(test.want, " ")
+			check, what, _ := strings.Cut(rest, ": ")
+			found := false
+			for _, r := range all {
+				if r.Level != OK && (r.Why == "" || r.Mend == "") {
+					t.Errorf("no reason or no remedy: %+v", r)
+				}
+				if r.Check == check && string(r.Level) == level && strings.Contains(r.What+"; "+r.Why, what) {
+					found = true
+					if !strings.Contains(r.Mend, test.mend) {
+						t.Errorf("the remedy %q does not have %q", r.Mend, test.mend)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("want %q, have:\n%+v", test.want, all)
+			}
+			if got := rank(Level(level)); report.ExitCode() < got || got == 0 && report.ExitCode() != 0 {
+				t.Errorf("exit code %d after %q", report.ExitCode(), test.want)
+			}
+			if protected := report.ExitCode() != 2; len(report.Runners) > 0 && report.Runners[0].Protected != protected {
+				t.Errorf("protected is %v, exit code %d", report.Runners[0].Protected, report.ExitCode())
+			}
+		})
+	}
+}
+
+func TestPrint(t *testing.T) {
+	f := well()
+	f.Runners[0].Layout.Root = "/r\x1b[2J"
+	f.Runners[0].Bins[0].Binary.SysAdmin = false
+	f.Machine.MaxMountNS = 20
+	report := Judge(f)
+	var b strings.Builder
+	if err := report.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  ✓ kernel", "  ! namespaces", "  ✗ privilege", "→ sudo setcap cap_sys_admin+ep /opt/ww\n",
+		"Runner /r?[2J (2.336.0, user ci)\n", "\nthe runner is not protected; what has to be mended is marked ✗ above\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in:\n%s", want, b.String())
+		}
+	}
+	if strings.ContainsRune(b.String(), '\x1b') {
+		t.Error("an escape sequence got through")
+	}
+}
+
+func TestQuote(t *testing.T) {
+	for in, want := range map[string]string{"/a/b-c_1.2": "/a/b-c_1.2", "": "''", "/a b": "'/a b'", "it's": `'it'\''s'`, "$x": "'$x'"} {
+		if got := quote(in); got != want {
+			t.Errorf("quote(%q) = %s, want %s", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package doctor
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+)
+
+// Print writes the report as a table: a mark, what was looked at, what was found, and below what is not
+// well why that matters and the command that mends it.
+func (r *Report) Print(out io.Writer) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "This machine")
+	printResults(w, r.Machine)
+	for _, runner := range r.Runners {
+		version := runner.Version
+		if version == "" {
+			version = "version unknown"
+		}
+		fmt.Fprintf(w, "\nRunner %s (%s, user %s)\n", printable(runner.Root), version, printable(runner.User))
+		printResults(w, runner.Results)
+	}
+	fmt.Fprintf(w, "\n%s\n", r.conclusion())
+	return w.Flush()
+}
+
+func printResults(w io.Writer, results []Result) {
+	for _, r := range results {
+		fmt.Fprintf(w, "  %s %s\t%s\n", mark(r.Level), r.Check, printable(r.What))
+		if r.Level == OK {
+			continue
+		}
+		if r.Why != "" {
+			fmt.Fprintf(w, "\t  %s\n", printable(r.Why))
+		}
+		if r.Mend != "" {
+			fmt.Fprintf(w, "\t  → %s\n", printable(r.Mend))
+		}
+	}
+}
+
+func mark(l Level) string {
+	switch l {
+	case OK:
+		return "✓"
+	case Warn:
+		return "!"
+	}
+	return "✗"
+}
+
+func (r *Report) conclusion() string {
+	protected := 0
+	for _, runner := range r.Runners {
+		if runner.Protected {
+			protected++
+		}
+	}
+	text := fmt.Sprintf("%d of %d runners are protected", protected, len(r.Runners))
+	switch {
+	case len(r.Runners) == 0:
+		text = "no runner to protect"
+	case len(r.Runners) == 1 && protected == 1:
+		text = "the runner is protected"
+	case len(r.Runners) == 1:
+		text = "the runner is not protected"
+	}
+	if r.Level() == Warn {
+		text += "; see the warnings (!) above"
+	}
+	if r.Level() == Fail {
+		text += "; what has to be mended is marked ✗ above"
+	}
+	return text
+}
+
+// printable shows what would disturb a table or a terminal as question marks: names of files can hold
+// anything.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return '?'
+		}
+		return r
+	}, strings.ToValidUTF8(s, "?"))
+}

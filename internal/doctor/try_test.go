@@ -1,0 +1,111 @@
+package doctor
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const nobody = 65534
+
+// install copies worker-wrap to a place of its own, with these capabilities, "" for none.
+func install(t *testing.T, caps string) string {
+	t.Helper()
+	path := filepath.Join(testkit.Dir(t), "worker-wrap")
+	data, err := os.ReadFile(testkit.Binary(t))
+	if err == nil {
+		err = os.WriteFile(path, data, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if caps != "" {
+		if out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), caps, path).CombinedOutput(); err != nil {
+			t.Fatalf("setcap: %v: %s", err, out)
+		}
+	}
+	return path
+}
+
+func TestTry(t *testing.T) {
+	testkit.RequireRoot(t)
+	tests := []struct {
+		name string
+		t    Trial
+		want Level
+		what string
+	}{
+		{"root", Trial{install(t, ""), 0, "root"}, OK, "a process of root was started"},
+		{"capability", Trial{install(t, "cap_sys_admin+ep"), nobody, "nobody"}, OK, "a process of nobody was started"},
+		{"no capability", Trial{install(t, ""), nobody, "nobody"}, Fail, "could not be isolated: "},
+		{"no binary", Trial{"/nonexistent/worker-wrap", nobody, "nobody"}, Fail, "no such file"},
+		{"hides nothing", Trial{script(t, `exec "$0.real" "$@"`), nobody, "nobody"}, Fail, "the host's _temp shows the Worker's file"},
+		{"loses the PID", Trial{script(t, `"$0.real" "$@"; exit`), nobody, "nobody"}, Fail, "the one that was started"},
+		{"says nothing", Trial{script(t, `exit 3`), nobody, "nobody"}, Fail, "exit status 3"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tmp := t.TempDir()
+			if err := os.Chmod(tmp, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for dir := tmp; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+				_ = os.Chmod(dir, 0o755)
+			}
+			t.Setenv("TMPDIR", tmp)
+			got := Try(test.t)
+			if got.Level != test.want || !strings.Contains(got.What, test.what) {
+				t.Errorf("%+v, want %s %q", got, test.want, test.what)
+			}
+			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v (%v)", left, err)
+			}
+		})
+	}
+}
+
+// script stands in for a worker-wrap that does not do what it should.
+func script(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(testkit.Dir(t), "script")
+	text := "#!/bin/sh\nexport WORKER_WRAP_HOST_TEMP=/nowhere\n" + body + "\n"
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestTryNeedsRootForOthers(t *testing.T) {
+	if os.Getuid() == 0 {
+		setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
+		cmd := exec.Command(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", copyOf(t), "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd.Dir = "/"
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+			t.Errorf("as nobody: %v\n%s", err, out)
+		}
+		return
+	}
+	if got := Try(Trial{"/bin/true", 0, "root"}); got.Level != Warn || !strings.Contains(got.What, "only root can") {
+		t.Errorf("%+v", got)
+	}
+}
+
+// copyOf puts this test binary where every user can run it.
+func copyOf(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(testkit.Dir(t), "test")
+	data, err := os.ReadFile("/proc/self/exe")
+	if err == nil {
+		err = os.WriteFile(path, data, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,80 @@
+package survey
+
+import (
+	"encoding/binary"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Binary is an installed worker-wrap.
+type Binary struct {
+	Path     string // links resolved; "" where there is none
+	FileCaps bool   // it has file capabilities at all
+	// SysAdmin is true where they grant CAP_SYS_ADMIN, and the effective flag is set.
+	SysAdmin   bool
+	Nosuid     bool // its file system is mounted nosuid, so file capabilities count for nothing
+	Noexec     bool
+	SetID      bool // set-user-ID or set-group-ID
+	UID        int
+	Mode       fs.FileMode
+	WritableBy string // a path on the way to it that not only root can change, "" if there is none
+}
+
+// BinaryAt looks at the program that path leads to. Path is "" in the answer where there is none.
+func BinaryAt(path string) Binary {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return Binary{}
+	}
+	st, err := os.Stat(real)
+	if err != nil || !st.Mode().IsRegular() {
+		return Binary{}
+	}
+	b := Binary{Path: real, Mode: st.Mode().Perm(), UID: int(st.Sys().(*syscall.Stat_t).Uid)}
+	b.SetID = st.Mode()&(fs.ModeSetuid|fs.ModeSetgid) != 0
+	var vfs unix.Statfs_t
+	if unix.Statfs(real, &vfs) == nil {
+		b.Nosuid = vfs.Flags&unix.ST_NOSUID != 0
+		b.Noexec = vfs.Flags&unix.ST_NOEXEC != 0
+	}
+	data := make([]byte, 64)
+	if n, err := unix.Getxattr(real, "security.capability", data); err == nil {
+		b.FileCaps, b.SysAdmin = true, grantsSysAdmin(data[:n])
+	}
+	b.WritableBy = writableBy(real)
+	return b
+}
+
+// grantsSysAdmin reads a security.capability attribute (struct vfs_cap_data, linux/capability.h):
+// magic and flags, then permitted and inheritable masks, all 32-bit little-endian.
+func grantsSysAdmin(data []byte) bool {
+	const effective = 1 // VFS_CAP_FLAGS_EFFECTIVE
+	if len(data) < 8 {
+		return false
+	}
+	magic := binary.LittleEndian.Uint32(data)
+	permitted := binary.LittleEndian.Uint32(data[4:])
+	return magic&effective != 0 && uint64(permitted)&SysAdmin != 0
+}
+
+// writableBy returns the first part of a path that somebody but root can change.
+func writableBy(path string) string {
+	for {
+		var st unix.Stat_t
+		if unix.Lstat(path, &st) != nil {
+			return ""
+		}
+		sticky := st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&unix.S_ISVTX != 0
+		if st.Uid != 0 || st.Mode&0o002 != 0 && !sticky || st.Mode&0o020 != 0 && st.Gid != 0 && !sticky {
+			return path
+		}
+		if path == "/" {
+			return ""
+		}
+		path = filepath.Dir(path)
+	}
+}

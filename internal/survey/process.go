@@ -1,0 +1,151 @@
+package survey
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Process is one process and what it would hand on to a Worker.
+type Process struct {
+	PID, UID   int
+	Name       string // comm
+	Command    string // argv[0]
+	NoNewPrivs bool
+	Seccomp    int // 0 none, 1 strict, 2 filter (proc_pid_status(5))
+	// CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
+	CapEff, CapBnd, CapAmb uint64
+	AppArmor               string // profile and mode, "" where there is none
+	MountNS, UserNS        uint64 // inode numbers, 0 where they cannot be read
+	DockerHost             string // DOCKER_HOST in its environment, "" also where that cannot be read
+}
+
+// SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
+const SysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
+
+// Process reads what /proc has of a process.
+func (s System) Process(pid int) (Process, error) {
+	dir := filepath.Join("proc", strconv.Itoa(pid))
+	status := s.read(dir + "/status")
+	if status == "" {
+		return Process{}, fmt.Errorf("no process %d can be seen", pid)
+	}
+	p := Process{PID: pid}
+	for line := range strings.Lines(status) {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Name":
+			p.Name = value
+		case "Uid":
+			p.UID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
+		case "NoNewPrivs":
+			p.NoNewPrivs = value == "1"
+		case "Seccomp":
+			p.Seccomp, _ = strconv.Atoi(value)
+		case "CapEff":
+			p.CapEff, _ = strconv.ParseUint(value, 16, 64)
+		case "CapBnd":
+			p.CapBnd, _ = strconv.ParseUint(value, 16, 64)
+		case "CapAmb":
+			p.CapAmb, _ = strconv.ParseUint(value, 16, 64)
+		}
+	}
+	p.Command, _, _ = strings.Cut(s.read(dir+"/cmdline"), "\x00")
+	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
+	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
+		p.AppArmor = profile
+	}
+	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
+	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
+	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
+		if value, ok := strings.CutPrefix(entry, "DOCKER_HOST="); ok {
+			p.DockerHost = value
+			break
+		}
+	}
+	return p, nil
+}
+
+// pids lists the processes that can be seen.
+func (s System) pids() []int {
+	entries, err := os.ReadDir(s.path("proc"))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid > 0 {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// listenerName is the file name of the program that takes jobs and starts Workers.
+const listenerName = "Runner.Listener"
+
+// Listener finds the Listener of the runner in root: the process that was started from its bin folder.
+// ok is false where none runs.
+func (s System) Listener(root string) (p Process, ok bool) {
+	real, err := filepath.EvalSymlinks(s.path(root))
+	if err != nil {
+		return Process{}, false
+	}
+	for _, pid := range s.pids() {
+		command, _, _ := strings.Cut(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		if filepath.Base(command) != listenerName || !filepath.IsAbs(command) {
+			continue
+		}
+		// <root>/bin or <root>/bin.<version>; after an update the latter may be gone.
+		above, err := filepath.EvalSymlinks(s.path(filepath.Dir(filepath.Dir(command))))
+		if err != nil || above != real {
+			continue
+		}
+		if p, err := s.Process(pid); err == nil {
+			return p, true
+		}
+	}
+	return Process{}, false
+}
+
+// Pause is the process that keeps a user's rootless Podman containers in one user and mount namespace
+// (podman's pkg/rootless): each podman command of that user joins it, whatever namespace it was run in.
+type Pause struct{ Process }
+
+// Sees returns which folder a pause process sees at the path temp: temp itself for the host's, the path
+// of a per-PID folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
+func (s System) Sees(p Pause, temp string) string {
+	inside, err := os.Stat(s.path("proc/" + strconv.Itoa(p.PID) + "/root" + temp))
+	if err != nil {
+		return ""
+	}
+	candidates, _ := filepath.Glob(filepath.Join(perpid.Path(temp), "*"))
+	for _, path := range append(candidates, temp) {
+		if st, err := os.Stat(path); err == nil && os.SameFile(st, inside) {
+			return path
+		}
+	}
+	return ""
+}
+
+// pauses finds them by the name that they give themselves.
+func (s System) pauses() []Pause {
+	var out []Pause
+	for _, pid := range s.pids() {
+		if strings.TrimSpace(s.read("proc/"+strconv.Itoa(pid)+"/comm")) != "podman pause" {
+			continue
+		}
+		if p, err := s.Process(pid); err == nil {
+			out = append(out, Pause{p})
+		}
+	}
+	return out
+}

@@ -1,0 +1,86 @@
+package survey
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// VersionOf returns the version of a runner and where it was read. What bin holds comes first: the
+// publish step of the runner's build names the version in bin/Runner.Listener.deps.json
+// (src/dir.proj gives every project Version=$(RunnerVersion)). After an update the link bin names it
+// too (bin.2.336.0, SelfUpdater.cs), and each Listener writes it to its log when it starts
+// (src/Runner.Listener/Program.cs: "Version: …"). Both are "" where nothing says it.
+func VersionOf(root string) (version, from string) {
+	deps := filepath.Join(root, "bin", "Runner.Listener.deps.json")
+	if v := versionIn(deps, `"Runner.Listener/`, '"'); v != "" {
+		return v, deps
+	}
+	link := filepath.Join(root, "bin")
+	if target, err := os.Readlink(link); err == nil {
+		if v, ok := strings.CutPrefix(filepath.Base(target), "bin."); ok && isVersion(v) {
+			return v, link
+		}
+	}
+	logs, _ := filepath.Glob(filepath.Join(root, "_diag", "Runner_*.log"))
+	slices.Sort(logs) // by time, which is in the name
+	for _, log := range slices.Backward(logs) {
+		if v := versionIn(log, " Program] Version: ", '\n'); v != "" {
+			return v, log
+		}
+	}
+	return "", ""
+}
+
+// versionIn reads the version between the first mark and the next end, within a file's first MiB.
+func versionIn(path, mark string, end byte) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	if err != nil {
+		return ""
+	}
+	_, rest, ok := bytes.Cut(data, []byte(mark))
+	if !ok {
+		return ""
+	}
+	value, _, _ := bytes.Cut(rest, []byte{end})
+	if v := strings.TrimSpace(string(value)); isVersion(v) {
+		return v
+	}
+	return ""
+}
+
+func isVersion(s string) bool {
+	_, err := parseVersion(s)
+	return err == nil
+}
+
+// parseVersion reads "2.336.0": the runner's versions are three numbers (src/runnerversion).
+func parseVersion(s string) (v [3]int, err error) {
+	parts := strings.Split(s, ".")
+	if len(parts) != len(v) {
+		return v, fmt.Errorf("%q is not a runner's version", s)
+	}
+	for i, part := range parts {
+		if v[i], err = strconv.Atoi(part); err != nil || v[i] < 0 {
+			return v, fmt.Errorf("%q is not a runner's version", s)
+		}
+	}
+	return v, nil
+}
+
+// Before reports whether version a is older than b. It is false where either is no version.
+func Before(a, b string) bool {
+	x, xerr := parseVersion(a)
+	y, yerr := parseVersion(b)
+	return xerr == nil && yerr == nil && slices.Compare(x[:], y[:]) < 0
+}
