@@ -88,6 +88,7 @@ func (w *Worker) Kill() error {
 // Abort ends the Worker and everything below it. No Listener does that; it is for those who tidy up.
 func (w *Worker) Abort() {
 	if !w.ended() {
+		_ = w.process.Signal(syscall.SIGSTOP) // it starts nothing while its processes are counted
 		killTree(w.PID)
 	}
 	<-w.done

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/demo"
+)
+
+// insideFlag tells the demo that it was started again in a user namespace.
+const insideFlag = "in-user-namespace"
+
+func demoCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "demo",
+		Usage:     "replay actions/runner#4357, without worker-wrap and with it",
+		UsageText: "worker-wrap demo",
+		Flags:     []cli.Flag{&cli.BoolFlag{Name: insideFlag, Hidden: true}},
+		Action:    demoAction,
+
+		OnUsageError: usageError,
+	}
+}
+
+func demoAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return cli.Exit(fmt.Sprintf("demo: takes no arguments, and got %q", c.Args().First()), exitUsage)
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(c.Context, unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	if err := demo.CanMount(); err != nil {
+		if c.Bool(insideFlag) {
+			return cli.Exit(fmt.Sprintf("demo: %v", demo.Forbidden(err)), exitUsage)
+		}
+		fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace, where it may mount as the installed worker-wrap may by its file capability.\n", os.Getuid())
+		return demoResult(demo.InUserNamespace(ctx, program, "demo", "--"+insideFlag))
+	}
+	return demoResult(demo.Run(ctx, demo.Options{Out: c.App.Writer, Program: program, Width: columns()}))
+}
+
+// demoResult gives an error its exit code: 1 where a half of the demo went otherwise than it should, 130
+// where it was interrupted.
+func demoResult(err error) error {
+	var unmet *demo.Unmet
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &exit):
+		return cli.Exit("", max(exit.ExitCode(), 1)) // it has said why
+	case errors.Is(err, context.Canceled):
+		return cli.Exit("demo: interrupted", 130)
+	case errors.As(err, &unmet):
+		return cli.Exit(fmt.Sprintf("demo: %v", err), 1)
+	}
+	return cli.Exit(fmt.Sprintf("demo: %v", err), exitUsage)
+}
+
+// columns is the width of the terminal on stdout; 0 where there is none.
+func columns() int {
+	size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
+	}
+	return int(size.Col)
+}

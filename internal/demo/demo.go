@@ -1,0 +1,102 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// DefaultScale is how long a second of the issue lasts in the demo, in seconds.
+const DefaultScale = 0.1
+
+// Options say how to run the demo.
+type Options struct {
+	// Out gets the timelines.
+	Out io.Writer
+	// Width is the number of columns to print in; 80 where zero.
+	Width int
+	// Program is the absolute path of worker-wrap, which is also the stand-in Worker.
+	Program string
+	// Shim is what takes the place of bin/Runner.Worker in the second half; Program where empty.
+	Shim string
+	// Dir is where the runners are made, in a folder that is removed again; os.TempDir() where empty.
+	Dir string
+	// Scale is [DefaultScale] where zero.
+	Scale float64
+}
+
+// Unmet is the error of a demo in which something went otherwise than it should.
+type Unmet struct{ Failures []string }
+
+func (u *Unmet) Error() string {
+	return "not what should happen: " + strings.Join(u.Failures, "; ")
+}
+
+// Run replays the issue without and with the shim. The process must have the right to mount (see
+// [CanMount]). The error is an [*Unmet] if a half went otherwise than it should, or wraps the context's.
+// Nothing is left behind, neither processes nor files.
+func Run(ctx context.Context, o Options) (err error) {
+	o = o.defaults()
+	dir, err := scratch(o.Dir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rerr := os.RemoveAll(dir); rerr != nil {
+			err = errors.Join(err, fmt.Errorf("cannot tidy up: %w", rerr))
+		}
+	}()
+	fmt.Fprint(o.Out, wrap(fmt.Sprintf("Issue actions/runner#4357, replayed: Job A runs, Job B arrives, A is cancelled, "+
+		"and A's cleanup comes while B runs. A stand-in plays the runner, %g times as fast as in the issue; "+
+		"the times are real, in seconds since Job A's start. This takes some %.0f seconds.", 1/o.Scale, 2*o.scaled(aloneA+stepB+teardownB).Seconds()), o.Width, ""), "\n")
+	began := time.Now()
+	var halves [2]*half
+	for i, shim := range []string{"", o.Shim} {
+		if halves[i], err = replay(ctx, o, filepath.Join(dir, fmt.Sprint("runner", i+1)), shim); err != nil {
+			return err
+		}
+	}
+	fmt.Fprint(o.Out, table(o.Width, halves[0].title, halves[1].title, halves[0].timeline(), halves[1].timeline()))
+	var failures []string
+	for _, h := range halves {
+		failures = append(failures, h.unmet()...)
+	}
+	fmt.Fprintf(o.Out, "\nWithout: %s. With: %s. Both halves took %.1f s.\n", halves[0].outcome(), halves[1].outcome(), time.Since(began).Seconds())
+	if failures != nil {
+		return &Unmet{failures}
+	}
+	return nil
+}
+
+func (o Options) defaults() Options {
+	if o.Shim == "" {
+		o.Shim = o.Program
+	}
+	if o.Scale == 0 {
+		o.Scale = DefaultScale
+	}
+	if o.Width == 0 {
+		o.Width = 80
+	}
+	return o
+}
+
+// scratch makes a folder in which programs may run.
+func scratch(parent string) (string, error) {
+	dir, err := os.MkdirTemp(parent, "worker-wrap-demo-")
+	if err != nil {
+		return "", err
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err == nil && st.Flags&unix.ST_NOEXEC != 0 {
+		return "", errors.Join(fmt.Errorf("no program may run in %s, which is mounted noexec: set TMPDIR to a folder on another file system", filepath.Dir(dir)), os.Remove(dir))
+	}
+	return filepath.EvalSymlinks(dir)
+}
