@@ -17,45 +17,6 @@ const (
 	maxStarts       = 100_000
 )
 
-// Shim is what the events files tell: what worker-wrap saw and did itself.
-type Shim struct {
-	Events     int            `json:"events"`
-	Starts     int            `json:"starts"`
-	Outcomes   map[string]int `json:"outcomes"` // of the starts; at most 32 names
-	Waits      int            `json:"waits"`
-	Fallbacks  int            `json:"fallbacks"`
-	Sweeps     int            `json:"sweeps"`
-	ProxyEnds  int            `json:"proxyEnds"`
-	SweptFiles int64          `json:"sweptFiles"`
-	SweptBytes int64          `json:"sweptBytes"`
-	// MedianStart and SlowestStart are the sum of a start's stages, in microseconds.
-	MedianStart  int64          `json:"medianStartMicroseconds,omitempty"`
-	SlowestStart int64          `json:"slowestStartMicroseconds,omitempty"`
-	Overlaps     []*ShimOverlap `json:"overlaps"`               // starts that met living Workers
-	MoreOverlaps int            `json:"moreOverlaps,omitempty"` // beyond the first 1,000
-}
-
-// ShimOverlap is a start that met living Workers of the same runner.
-type ShimOverlap struct {
-	Runner string    `json:"runner"`
-	Time   time.Time `json:"time"`
-	// Workers are those alive then, the one that started first of all.
-	Workers []ShimWorker `json:"workers"`
-	Total   int          `json:"total"` // Workers alive, where more than are listed
-	Outcome string       `json:"outcome"`
-}
-
-// ShimWorker is one Worker in an overlap, and what became of its directory.
-type ShimWorker struct {
-	PID     int        `json:"pid"`
-	Dir     string     `json:"dir,omitempty"`
-	Private bool       `json:"private"`           // it had a directory of its own
-	Swept   *time.Time `json:"swept,omitempty"`   // when that was removed
-	SweptBy int        `json:"sweptBy,omitempty"` // by the start or sweep of this PID
-	Files   int64      `json:"files,omitempty"`
-	Bytes   int64      `json:"bytes,omitempty"`
-}
-
 // shimReader reads the events of one runner.
 type shimReader struct {
 	shim   *Shim

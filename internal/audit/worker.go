@@ -3,8 +3,6 @@ package audit
 import (
 	"bytes"
 	"cmp"
-	"path"
-	"strings"
 )
 
 // workerLog reads one Worker_*.log. Usually that is one life. A second Worker that starts in the same
@@ -119,19 +117,16 @@ func (w *workerLog) oldest(fits func(*Life) bool) *Life {
 }
 
 func (w *workerLog) jobMessage(m []byte, now at) {
-	life := w.life
 	if rest, ok := after(m, "Job ID "); ok {
-		if life = w.oldest(func(l *Life) bool { return l.job == "" }); life.job == "" {
+		if life := w.oldest(func(l *Life) bool { return l.job == "" }); life.job == "" {
 			life.job = id(rest)
 		}
 		w.started = true
 	} else if _, ok := after(m, "Job completed."); ok {
-		life = w.oldest(func(l *Life) bool { return !l.completed.known() })
-		life.completed = now
+		w.oldest(func(l *Life) bool { return !l.completed.known() }).completed = now
 	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok {
-		life = w.oldest(func(l *Life) bool { return l.result == "" })
-		life.result = text(rest, 32)
-		life.resultAt = now
+		life := w.oldest(func(l *Life) bool { return l.result == "" })
+		life.result, life.resultAt = text(rest, 32), now
 	}
 }
 
@@ -141,64 +136,6 @@ func (w *workerLog) notFound(rest []byte, now at) {
 	if w.life.job == "" {
 		w.life.job = id(rest)
 	}
-}
-
-func (w *workerLog) finishedProcess(rest []byte, now at) {
-	life := w.life
-	pid, ok := number(rest)
-	if !ok || life.process.pid != pid {
-		return
-	}
-	if code, ok := between(rest, "exit code ", ","); ok {
-		if n, ok := number(code); ok {
-			life.process.exitCode = n
-			if n == 127 && !life.abnormal.known() {
-				life.abnormal = now
-			}
-		}
-	}
-}
-
-// gone takes a line, of a record or after its first, that says a file under _temp is missing.
-func (w *workerLog) gone(line []byte, now at) {
-	life := w.life
-	if len(life.failures) >= maxList {
-		life.moreFailures++
-		return
-	}
-	path := text(tempPath(line), maxText)
-	for _, f := range life.failures {
-		if f.path == path {
-			return // telemetry and the error itself name the same file
-		}
-	}
-	life.failures = append(life.failures, failure{now, says(line), path, life.process, life.step})
-}
-
-// says is the error in a line, without what the record has around it.
-func says(line []byte) string {
-	if _, message, ok := header(line); ok {
-		line = message
-	}
-	line = bytes.TrimSpace(line)
-	if rest, ok := after(line, `errorMessages: ["`); ok {
-		line = rest
-	}
-	return text(bytes.Trim(line, "\"[], "), maxText)
-}
-
-// describe says what a process is: an action by its name and version, a script, or the program.
-func describe(program, arguments []byte) string {
-	args := bytes.ReplaceAll(arguments, []byte{'\\'}, []byte{'/'})
-	if i := bytes.LastIndex(args, []byte("_actions/")); i >= 0 {
-		if part := bytes.SplitN(args[i+len("_actions/"):], []byte{'/'}, 4); len(part) == 4 {
-			return text(part[0], 60) + "/" + text(part[1], 60) + "@" + text(part[2], 60)
-		}
-	}
-	if len(program) == 0 {
-		return "a process"
-	}
-	return text([]byte(path.Base(strings.ReplaceAll(string(word(program, "'")), `\`, "/"))), 60)
 }
 
 // close ends the file: the last record is the last that is known of its lives.

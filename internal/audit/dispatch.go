@@ -1,0 +1,136 @@
+package audit
+
+import (
+	"bytes"
+)
+
+// sent reads what the Listener sends its Worker, and the renewals.
+func (l *listenerLog) sent(m []byte, now at) {
+	if rest, ok := after(m, "Send job request message to worker for job "); ok {
+		if life := l.find(id(rest), now); life != nil && !life.start.known() {
+			life.start = now
+			if l.spawned.known() {
+				life.start, life.pid = l.spawned, l.pid
+				l.spawned = at{}
+			}
+			life.end = later(life.end, now)
+		}
+	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
+		if life := l.find(id(rest), now); life != nil {
+			life.cancelSent = now
+			life.end = later(life.end, life.cancelSent)
+		}
+	} else if rest, ok := after(m, "Successfully renew job "); ok {
+		l.renewed(rest, now)
+	}
+}
+
+// renewed reads "<job>, job is valid till <time>" of run-service jobs and "request <number>, job is
+// valid till <time>" of the others. The time is in the machine's own format and stays a text.
+func (l *listenerLog) renewed(rest []byte, now at) {
+	var life *Life
+	if number, ok := after(rest, "request "); ok {
+		request := text(word(number, ","), 20)
+		for _, other := range l.active {
+			if other.request == request {
+				life = other
+			}
+		}
+	} else {
+		life = l.find(id(rest), now)
+	}
+	if life == nil {
+		return
+	}
+	life.renewal = renewal{at: now}
+	life.end = later(life.end, now)
+	if i := bytes.Index(rest, []byte("valid till ")); i >= 0 {
+		life.renewal.validTill = text(rest[i+len("valid till "):], 40)
+	}
+}
+
+func (l *listenerLog) cancelRightAway(m []byte, now at) {
+	// The four texts of JobDispatcher.EnsureDispatchFinished.
+	for _, prefix := range [...]string{
+		"Catch job-not-found exception while checking jobrequest ",
+		"Catch exception while checking jobrequest ",
+		"Received job request while previous job ",
+	} {
+		if rest, ok := after(m, prefix); ok {
+			l.force(rest, now)
+			return
+		}
+	}
+}
+
+func (l *listenerLog) force(rest []byte, now at) {
+	if life := l.find(id(rest), now); life != nil {
+		life.forced = now
+	}
+}
+
+func (l *listenerLog) workerMessage(m []byte, now at) {
+	if rest, ok := after(m, "We are not yet checking the state of jobrequest "); ok {
+		l.force(rest, now)
+	} else if rest, ok := after(m, "Worker finished for job "); ok {
+		life := l.find(id(rest), now)
+		if life == nil {
+			return
+		}
+		if i := bytes.Index(rest, []byte("Code: ")); i >= 0 {
+			if code, ok := number(rest[i+len("Code: "):]); ok {
+				life.exitCode = code
+			}
+		}
+		l.ends(life, now)
+	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.name == "" {
+		if i := bytes.Index(rest, []byte("Z: Running job: ")); i >= 0 && i < 24 {
+			l.last.name = text(rest[i+len("Z: Running job: "):], maxText)
+		}
+	}
+}
+
+func (l *listenerLog) finishedProcess(rest []byte, now at) {
+	pid, ok := number(rest)
+	if !ok {
+		return
+	}
+	for _, life := range l.active {
+		if life.pid == pid {
+			if code, ok := between(rest, "exit code ", ","); ok {
+				if n, ok := number(code); ok {
+					life.exitCode = n
+				}
+			}
+			l.ends(life, now)
+			return
+		}
+	}
+}
+
+// finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
+func (l *listenerLog) finishRequest(rest []byte, now at) {
+	life := l.find(id(rest), now)
+	if life == nil {
+		return
+	}
+	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.result == "" {
+		life.result = text(rest[i+len("with result: "):], 32)
+	}
+	l.ends(life, now)
+	l.over(life)
+}
+
+func (l *listenerLog) ends(life *Life, now at) {
+	if !life.finished.known() {
+		life.finished = now
+		life.end = later(life.end, now)
+	}
+}
+
+func later(x, y at) at {
+	if y.when > x.when {
+		return y
+	}
+	return x
+}

@@ -1,0 +1,69 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Skipped counts what could not be read, or only in part.
+type Skipped struct {
+	Files      []SkippedFile `json:"files,omitempty"`       // at most 50 of them
+	MoreFiles  int           `json:"moreFiles,omitempty"`   // beyond those
+	LongLines  int64         `json:"longLines,omitempty"`   // over 16 KiB: only the first 16 KiB were looked at
+	NotText    int64         `json:"notText,omitempty"`     // NUL bytes or not UTF-8
+	Torn       int64         `json:"torn,omitempty"`        // a record that breaks off, with another in its line
+	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
+	Headless   int64         `json:"headless,omitempty"`    // lines before a file's first record
+	Backwards  int64         `json:"backwards,omitempty"`   // records earlier than the one before them
+	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are no event
+	Lives      int64         `json:"lives,omitempty"`       // Workers beyond the number that is kept
+	Shared     int           `json:"sharedFiles,omitempty"` // Workers whose log is mixed into another's file
+}
+
+// SkippedFile is a file that was not read to its end.
+type SkippedFile struct {
+	Path string `json:"path"`
+	Why  string `json:"why"`
+}
+
+func (s *Skipped) file(path string, err error) {
+	if len(s.Files) == 50 {
+		s.MoreFiles++
+		return
+	}
+	var in *fs.PathError
+	if errors.As(err, &in) && in.Path == path {
+		err = in.Err
+	}
+	s.Files = append(s.Files, SkippedFile{text([]byte(path), maxText), text([]byte(err.Error()), maxText)})
+}
+
+// any reports whether something was skipped.
+func (s *Skipped) any() bool {
+	return len(s.Files) > 0 || s.LongLines+s.NotText+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
+}
+
+// lines says what was skipped, in words.
+func (s *Skipped) lines() []string {
+	var lines []string
+	for _, f := range s.Files {
+		lines = append(lines, f.Path+": "+f.Why)
+	}
+	add := func(n int64, what string) {
+		if n > 0 {
+			lines = append(lines, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(int64(s.MoreFiles), "more files")
+	add(s.LongLines, "lines beyond their first 16 KiB")
+	add(s.NotText, "lines with bytes that are no text")
+	add(s.Torn, "records that break off inside a line")
+	add(s.BadHeaders, "lines that begin as a record and are none")
+	add(s.Headless, "lines before a file's first record")
+	add(s.Backwards, "records older than the one before them")
+	add(s.BadEvents, "lines of an events file that are no event")
+	add(int64(s.Shared), "Workers whose log is mixed into another's file")
+	add(s.Lives, "Workers beyond the first 500,000")
+	return lines
+}

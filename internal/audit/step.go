@@ -1,0 +1,66 @@
+package audit
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// finishedProcess notes how the last process ended.
+func (w *workerLog) finishedProcess(rest []byte, now at) {
+	life := w.life
+	pid, ok := number(rest)
+	if !ok || life.process.pid != pid {
+		return
+	}
+	if code, ok := between(rest, "exit code ", ","); ok {
+		if n, ok := number(code); ok {
+			life.process.exitCode = n
+			if n == 127 && !life.abnormal.known() {
+				life.abnormal = now
+			}
+		}
+	}
+}
+
+// gone takes a line, of a record or after its first, that says a file under _temp is missing.
+func (w *workerLog) gone(line []byte, now at) {
+	life := w.life
+	if len(life.failures) >= maxList {
+		life.moreFailures++
+		return
+	}
+	path := text(tempPath(line), maxText)
+	for _, f := range life.failures {
+		if f.path == path {
+			return // telemetry and the error itself name the same file
+		}
+	}
+	life.failures = append(life.failures, failure{now, says(line), path, life.process, life.step})
+}
+
+// says is the error in a line, without what the record has around it.
+func says(line []byte) string {
+	if _, message, ok := header(line); ok {
+		line = message
+	}
+	line = bytes.TrimSpace(line)
+	if rest, ok := after(line, `errorMessages: ["`); ok {
+		line = rest
+	}
+	return text(bytes.Trim(line, "\"[], "), maxText)
+}
+
+// describe says what a process is: an action by its name and version, a script, or the program.
+func describe(program, arguments []byte) string {
+	args := bytes.ReplaceAll(arguments, []byte{'\\'}, []byte{'/'})
+	if i := bytes.LastIndex(args, []byte("_actions/")); i >= 0 {
+		if part := bytes.SplitN(args[i+len("_actions/"):], []byte{'/'}, 4); len(part) == 4 {
+			return text(part[0], 60) + "/" + text(part[1], 60) + "@" + text(part[2], 60)
+		}
+	}
+	if len(program) == 0 {
+		return "a process"
+	}
+	return text([]byte(path.Base(strings.ReplaceAll(string(word(program, "'")), `\`, "/"))), 60)
+}
