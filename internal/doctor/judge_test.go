@@ -189,7 +189,7 @@ func TestPrint(t *testing.T) {
 	}
 	for _, want := range []string{
 		"  ✓ kernel", "  ! namespaces", "  ✗ privilege", "→ sudo setcap cap_sys_admin+ep /opt/ww\n",
-		"Runner /r?[2J (2.336.0, user ci)\n", "\nthe runner is not protected; what has to be mended is marked ✗ above\n",
+		"Runner /r\uFFFD[2J (2.336.0, user ci)\n", "\nthe runner is not protected; what has to be mended is marked ✗ above\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in:\n%s", want, b.String())

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 )
 
 // Print writes the report as a table: a mark, what was looked at, what was found, and below what is not
@@ -75,13 +76,12 @@ func (r *Report) conclusion() string {
 	return text
 }
 
-// printable shows what would disturb a table or a terminal as question marks: names of files can hold
-// anything.
+// printable replaces what could disturb a terminal or a table: names of files can hold anything.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return '?'
+		if !unicode.IsPrint(r) {
+			return '\uFFFD'
 		}
 		return r
-	}, strings.ToValidUTF8(s, "?"))
+	}, s)
 }

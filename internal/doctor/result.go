@@ -45,6 +45,18 @@ func (r *Report) Level() Level {
 	return level
 }
 
+// Why returns the first thing that is wrong enough to leave runner i unprotected, "" if there is none.
+func (r *Report) Why(i int) string {
+	for _, results := range [][]Result{r.Machine, r.Runners[i].Results} {
+		for _, res := range results {
+			if res.Level == Fail {
+				return res.What
+			}
+		}
+	}
+	return ""
+}
+
 // ExitCode is 0 if everything is well, 1 with warnings, 2 where jobs are not protected.
 func (r *Report) ExitCode() int { return rank(r.Level()) }
 

@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -95,25 +97,38 @@ const listenerName = "Runner.Listener"
 // Listener finds the Listener of the runner in root: the process that was started from its bin folder.
 // ok is false where none runs.
 func (s System) Listener(root string) (p Process, ok bool) {
-	real, err := filepath.EvalSymlinks(s.path(root))
-	if err != nil {
-		return Process{}, false
-	}
-	for _, pid := range s.pids() {
-		command, _, _ := strings.Cut(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
-		if filepath.Base(command) != listenerName || !filepath.IsAbs(command) {
-			continue
-		}
-		// <root>/bin or <root>/bin.<version>; after an update the latter may be gone.
-		above, err := filepath.EvalSymlinks(s.path(filepath.Dir(filepath.Dir(command))))
-		if err != nil || above != real {
-			continue
-		}
+	for _, pid := range s.started(root, listenerName) {
 		if p, err := s.Process(pid); err == nil {
 			return p, true
 		}
 	}
 	return Process{}, false
+}
+
+// Workers lists the PIDs of the Workers of the runner in root, wrapped or not.
+func (s System) Workers(root string) []int {
+	return s.started(root, runner.WorkerName, runner.RealWorkerName)
+}
+
+// started lists the processes that were started from the bin folder of the runner in root under one of
+// these file names. The folder itself may be gone after an update.
+func (s System) started(root string, names ...string) []int {
+	real, err := filepath.EvalSymlinks(s.path(root))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, pid := range s.pids() {
+		command, _, _ := strings.Cut(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
+			continue
+		}
+		above, err := filepath.EvalSymlinks(s.path(filepath.Dir(filepath.Dir(command))))
+		if err == nil && above == real {
+			out = append(out, pid)
+		}
+	}
+	return out
 }
 
 // Pause is the process that keeps a user's rootless Podman containers in one user and mount namespace

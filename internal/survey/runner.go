@@ -18,6 +18,7 @@ type Runner struct {
 	Version, VersionFrom string
 	Unit                 Unit
 	Listener             *Process // nil where none runs
+	Workers              []int    // PIDs of those alive, wrapped or not
 	Bins                 []Bin    // the current one first; empty where bin leads nowhere
 	Work, Temp           Folder
 	Leftovers            Leftovers
@@ -47,6 +48,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	if p, ok := s.Listener(layout.Root); ok {
 		r.Listener = &p
 	}
+	r.Workers = s.Workers(layout.Root)
 	r.Version, r.VersionFrom = VersionOf(layout.Root)
 	r.Bins = Bins(layout.Root, r.Version)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
