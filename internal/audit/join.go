@@ -41,7 +41,10 @@ func join(lives []*Life) []*Life {
 		all = append(all, life)
 	}
 	slices.SortStableFunc(all, byStart)
-	return all
+	// A copy of a log under another name is no second Worker.
+	return slices.CompactFunc(all, func(a, b *Life) bool {
+		return a.job != "" && a.job == b.job && a.start.when == b.start.when && a.lastLine.when == b.lastLine.when && a.log != b.log
+	})
 }
 
 // begin is the moment a life is sorted by.

@@ -10,7 +10,7 @@ const (
 	maxText   = 300 // bytes of a text from a log
 	maxID     = 64  // bytes of a job's or plan's id
 	maxList   = 8   // cleanups, failures, met jobs
-	maxLives  = 500_000
+	maxLives  = 200_000
 	maxActive = 64 // jobs a Listener is taken to have in hand at once
 )
 

@@ -244,6 +244,16 @@ func TestSharedFile(t *testing.T) {
 	}
 }
 
+func TestCopiedLog(t *testing.T) {
+	log := workerLines(jobA, 0, 60)
+	r := run(t, logs(t, map[string]string{
+		name("Worker", 0): log, "Worker_20260420-110000-utc.log.gz": zipped(log), "Worker_20260420-110000-utc (1).log": log,
+	}))
+	if want := (Totals{Jobs: 1}); r.Totals != want {
+		t.Errorf("%+v, want %+v", r.Totals, want)
+	}
+}
+
 func TestTwoRunnersInOneFolder(t *testing.T) {
 	r := run(t, logs(t, map[string]string{
 		name("Worker", 0):  workerLines(jobA, 0, 60),

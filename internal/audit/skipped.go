@@ -64,6 +64,6 @@ func (s *Skipped) lines() []string {
 	add(s.Backwards, "records older than the one before them")
 	add(s.BadEvents, "lines of an events file that are no event")
 	add(int64(s.Shared), "Workers whose log is mixed into another's file")
-	add(s.Lives, "Workers beyond the first 500,000")
+	add(s.Lives, "Workers beyond the first 200,000")
 	return lines
 }
