@@ -80,6 +80,7 @@ func subcommands() []*cli.Command {
 		psCommand(),
 		enterCommand(),
 		gcCommand(),
+		sweepCommand(),
 	}
 }
 

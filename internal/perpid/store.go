@@ -103,10 +103,15 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 	return dir, nil
 }
 
+// Bare returns the name that an entry had before a sweep renamed it.
+func Bare(name string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(name, deadPrefix), keptPrefix)
+}
+
 // rename gives an entry another prefix, and returns its new name, or "" where it is gone: another
 // sweeper took it.
 func (s *Store) rename(name, prefix string) (string, error) {
-	bare := strings.TrimPrefix(strings.TrimPrefix(name, deadPrefix), keptPrefix)
+	bare := Bare(name)
 	for n := range 1 << 16 {
 		to := prefix + bare
 		if n > 0 {
