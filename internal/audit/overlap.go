@@ -1,6 +1,9 @@
 package audit
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 const (
 	// maxAlive bounds how many lives are compared with one that starts.
@@ -78,7 +81,7 @@ func (o *overlap) judge() {
 			}
 		}
 	}
-	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return int(x.when - y.when) })
+	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
 }
 
 func (o *overlap) add(d deadly) {

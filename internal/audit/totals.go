@@ -66,16 +66,21 @@ func (r *Report) Found() bool { return r.Totals.Overlaps > r.Totals.Shielded }
 func (r *Report) verdict() string {
 	t := r.Totals
 	switch {
-	case t.Jobs == 0 && r.Shim == nil:
+	case t.Jobs == 0 && r.Shim != nil:
+		return "No log of a Worker here: what follows is worker-wrap's own record."
+	case t.Jobs == 0:
 		return "These logs tell of no job."
 	case t.Harmed > 0:
 		return fmt.Sprintf("Yes: the race hit this runner. %s failed because another Worker emptied the _temp they shared.", count(t.Harmed, "job", "jobs"))
 	case t.PossiblyHarmed > 0:
 		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", count(t.PossiblyHarmed, "job", "jobs"))
 	case r.Found():
-		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", count(t.Overlaps-t.Shielded, "time", "times"))
+		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", times(t.Overlaps-t.Shielded))
 	case t.Overlaps > 0:
-		return fmt.Sprintf("No: Workers overlapped %s, each time with worker-wrap in between.", count(t.Overlaps, "time", "times"))
+		return fmt.Sprintf("No: Workers overlapped %s, with worker-wrap in between.", times(t.Overlaps))
+	}
+	if t.Jobs <= 1 {
+		return "No: these logs tell of one Worker only."
 	}
 	return fmt.Sprintf("No: in these logs no two of %s overlap.", count(t.Jobs, "Worker", "Workers"))
 }
@@ -106,4 +111,11 @@ func (t Totals) list() []total {
 		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
 	}
 	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x total) bool { return x.n == 0 })...)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
