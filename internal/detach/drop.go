@@ -12,8 +12,12 @@ import (
 // any by execve(2). A process that [Start] made has none; but anybody may run the hidden subcommand by
 // hand, from a file that has a capability, and with any environment.
 //
-// Not for a program that uses cgo: [syscall.AllThreadsSyscall] does not work there.
+// In a program that uses cgo, where [syscall.AllThreadsSyscall] does not work, it fails if there is
+// anything to give up.
 func DropPrivilege() error {
+	if unprivileged() {
+		return nil
+	}
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return os.NewSyscallError("prctl(PR_SET_NO_NEW_PRIVS)", errno)
 	}
@@ -27,4 +31,16 @@ func DropPrivilege() error {
 		return os.NewSyscallError("capset", errno)
 	}
 	return nil
+}
+
+// unprivileged reports whether there is nothing to give up. All threads of a program that has not yet
+// changed any of them are alike.
+func unprivileged() bool {
+	if set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil || set != 1 {
+		return false
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	err := unix.Capget(&header, &data[0])
+	return unix.Geteuid() == 0 || err == nil && data == [2]unix.CapUserData{}
 }

@@ -1,0 +1,138 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// image is an image with busybox and nothing else.
+const image = "worker-wrap-busybox:test"
+
+// daemon is a dockerd of the test's own.
+type daemon struct {
+	docker string // the CLI
+	dir    string // everything of the daemon's
+	socket string
+	cmd    *exec.Cmd
+}
+
+func startDaemon(t *testing.T) *daemon {
+	t.Helper()
+	testkit.RequireRoot(t)
+	d := &daemon{docker: testkit.RequireTool(t, "docker", "docker.io"), dir: testkit.Dir(t)}
+	d.socket = filepath.Join(d.dir, "run", "docker.sock")
+	if err := os.Mkdir(filepath.Join(d.dir, "run"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	d.start(t)
+	t.Cleanup(func() { d.stop(t) })
+	d.loadImage(t)
+	return d
+}
+
+func (d *daemon) start(t *testing.T) {
+	t.Helper()
+	log, err := os.OpenFile(filepath.Join(d.dir, "log"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	d.cmd = exec.Command(testkit.RequireTool(t, "dockerd", "docker.io"),
+		"--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "-H", "unix://"+d.socket,
+		"--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false")
+	d.cmd.Stdout, d.cmd.Stderr = log, log
+	d.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
+	if err := d.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	client := d.client()
+	defer client.CloseIdleConnections()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if answer, err := client.Get("http://docker/_ping"); err == nil {
+			answer.Body.Close()
+			return
+		}
+		if time.Now().After(deadline) || unix.Kill(d.cmd.Process.Pid, 0) != nil {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("%s", text)
+			testkit.Skip(t, "dockerd does not start here")
+		}
+	}
+}
+
+// client speaks HTTP with the daemon itself.
+func (d *daemon) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", d.socket)
+	}}}
+}
+
+func (d *daemon) stop(t *testing.T) {
+	t.Helper()
+	if err := d.cmd.Process.Signal(unix.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		t.Errorf("dockerd ends with %v", err)
+	}
+}
+
+// cli runs docker against the daemon itself, and returns what it prints.
+func (d *daemon) cli(t *testing.T, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(d.docker, args...)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+d.socket)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// loadImage makes the image of a static busybox.
+func (d *daemon) loadImage(t *testing.T) {
+	t.Helper()
+	busybox, err := os.ReadFile(testkit.RequireTool(t, "busybox", "busybox-static"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var layer bytes.Buffer
+	w := tar.NewWriter(&layer)
+	write := func(h tar.Header, data []byte) {
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, dir := range []string{"bin/", "tmp/", "etc/"} {
+		write(tar.Header{Name: dir, Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+	}
+	write(tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(busybox))}, busybox)
+	for _, name := range []string{"sh", "cat", "echo", "ls", "sleep", "tail", "head", "wc", "dd", "mkdir", "id", "true", "env"} {
+		write(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(d.docker, "import", "-", image)
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+d.socket)
+	cmd.Stdin = &layer
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("docker import: %v\n%s", err, out)
+	}
+}
