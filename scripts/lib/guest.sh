@@ -8,7 +8,7 @@ kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
 # make_image DIR makes the files of the initramfs: /init, which copies /image to a tmpfs and runs the
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
 make_image() {
-	local dir=$1 root=$1/image package users skip reason name tool
+	local dir=$1 root=$1/image package users skip reason name tool left
 	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib,lib64}
 	ln -s usr/bin usr/sbin usr/lib "$root"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
@@ -42,6 +42,13 @@ nogroup:x:65534:' >"$root/etc/group"
 		while read -r tool; do add_tool "$root" "$tool"; done < <(
 			sed -nE 's/.*RequireTool\([a-z]+, "([^"]+)".*/\1/p' "$package"/*_test.go | sort -u
 		)
+		for left in ${skip#-}; do
+			grep -q "^func $left(" "$package"/*_test.go || {
+				echo "scripts/lib/kernel-tests: $package has no $left" >&2
+				return 1
+			}
+		done
+		[[ ! ${all:?} == yes ]] || skip=-
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
 		echo "$name ${skip// /|} $users" >>"$root/tests/list"
 	done < <(kernel_tests)
@@ -60,7 +67,9 @@ add_tool() {
 
 # boot VERSION INITRAMFS runs the machine to its end, its console on stdout.
 boot() {
-	exec timeout --kill-after=5 600 qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
+	local limit=600
+	[[ $all == no ]] || limit=3600
+	exec timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
 		-kernel "$kernel_cache/$1/vmlinuz" -initrd "$2" -append 'console=ttyS0 quiet panic=-1' \
 		-display none -serial stdio -monitor none -nic none -no-reboot
 }
