@@ -18,6 +18,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
+// limitedVar makes the test binary a process that may write ten bytes, for TestFileSizeLimit.
+const limitedVar = "WORKER_WRAP_TEST_LIMITED"
+
 // appendVar makes the test binary a process that appends, for TestManyProcesses.
 const appendVar = "WORKER_WRAP_TEST_APPEND"
 
@@ -29,6 +32,13 @@ func TestMain(m *testing.M) {
 				os.Exit(1)
 			}
 		}
+		os.Exit(0)
+	}
+	if dir := os.Getenv(limitedVar); dir != "" {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 10, Max: 10}); err != nil {
+			os.Exit(1)
+		}
+		fmt.Fprint(os.Stderr, Append(dir, full()))
 		os.Exit(0)
 	}
 	testkit.Main(m)
@@ -250,6 +260,23 @@ func TestManyProcesses(t *testing.T) {
 			t.Fatalf("process %d: event %d after %d", e.PID, e.Files, last)
 		}
 		seen[e.PID] = e.Files
+	}
+}
+
+// TestFileSizeLimit: the signal that a write over RLIMIT_FSIZE brings must not end a start, and what was
+// written does not hide the next line.
+func TestFileSizeLimit(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), limitedVar+"="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "only 10 of ") {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if err := Append(dir, full()); err != nil {
+		t.Fatal(err)
+	}
+	if got, bad := readAll(t, filepath.Join(dir, FileName)); len(got) != 1 || bad != 0 {
+		t.Errorf("%d events, %d bad lines; want the whole one", len(got), bad)
 	}
 }
 
