@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -58,18 +57,6 @@ func must(t *testing.T, name string, args ...string) string {
 		t.Fatalf("%s %q: %v\n%s", name, args, err, out)
 	}
 	return out
-}
-
-// dpkg waits for another dpkg or apt to finish: dpkg itself does not.
-func dpkg(args ...string) (string, error) {
-	for range 300 {
-		out, err := run("dpkg", args...)
-		if err == nil || !strings.Contains(out, "lock") {
-			return out, err
-		}
-		time.Sleep(time.Second)
-	}
-	return run("dpkg", args...)
 }
 
 // contents are what each package brings, but for the folders.
@@ -148,44 +135,51 @@ const (
 	user  = "65534"
 )
 
-// TestDebInstalls installs the package on this machine, upgrades it and takes it away again.
+// inside is set in the test process that runs on a copy of this machine: the two packages to install.
+const inside = "WORKER_WRAP_TEST_PACKAGES"
+
+// TestDebInstalls installs the package, upgrades it and takes it away again, all by dpkg, on a copy of
+// this machine that is thrown away.
 func TestDebInstalls(t *testing.T) {
 	testkit.RequireRoot(t)
-	getcap := testkit.RequireTool(t, "getcap", "libcap2-bin")
-	man := testkit.RequireTool(t, "man", "man-db")
-	setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
 	testkit.RequireTool(t, "dpkg", "dpkg")
-	if state, err := run("dpkg-query", "-W", "-f", "${Status}", "worker-wrap"); err == nil && !strings.HasPrefix(state, "unknown") {
-		testkit.Skip(t, "worker-wrap is installed on this machine as a package (%s); remove it first: dpkg --purge worker-wrap", state)
+	testkit.RequireTool(t, "getcap", "libcap2-bin")
+	testkit.RequireTool(t, "man", "man-db")
+	testkit.RequireTool(t, "setpriv", "util-linux")
+	if debs := os.Getenv(inside); debs != "" {
+		old, next, _ := strings.Cut(debs, " ")
+		life(t, old, next)
+		return
 	}
 	old := one(t, filepath.Join(packages(t, "1.0.0", runtime.GOARCH), "*.deb"))
 	next := one(t, filepath.Join(packages(t, "1.1.0", runtime.GOARCH), "*.deb"))
-	before := traces(t)
-	t.Cleanup(func() {
-		if out, err := dpkg("--purge", "worker-wrap"); err != nil {
-			t.Errorf("dpkg --purge: %v\n%s", err, out)
-			_, _ = dpkg("--purge", "--force-all", "worker-wrap")
-		}
-	})
-
-	install := func(deb, version string) {
-		t.Helper()
-		if out, err := dpkg("-i", deb); err != nil {
-			t.Fatalf("dpkg -i: %v\n%s", err, out)
-		}
-		if out := must(t, "worker-wrap", "--version"); !strings.HasPrefix(out, "worker-wrap "+version+" ") {
-			t.Errorf("worker-wrap --version: %s", out)
-		}
-		if out := must(t, getcap, place); strings.TrimSpace(out) != place+" cap_sys_admin=ep" {
-			t.Errorf("getcap: %q", out)
-		}
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
 	}
-	install(old, "1.0.0")
+	again := filepath.Join(filepath.Dir(next), "test") // /tmp is not in the copy
+	if err := os.WriteFile(again, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("lib/scratch-machine", again, "-test.run=^TestDebInstalls$", "-test.v")
+	cmd.Env = append(os.Environ(), inside+"="+old+" "+next)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestDebInstalls") {
+		t.Errorf("on a copy of this machine: %v\n%s", err, out)
+	}
+	if _, err := os.Lstat(place); err == nil {
+		t.Errorf("%s is on this machine itself", place)
+	}
+}
 
-	if st, err := os.Stat(place); err != nil || st.Mode() != 0o755 || st.Sys() == nil {
+// life is all that happens to the package.
+func life(t *testing.T, old, next string) {
+	before := traces(t)
+	install(t, old, "1.0.0")
+	if st, err := os.Stat(place); err != nil || st.Mode() != 0o755 {
 		t.Errorf("%v, %v", st, err)
 	}
-	if out := must(t, man, "-w", "worker-wrap"); !strings.HasPrefix(out, "/usr/share/man/man8/worker-wrap.8") {
+	if out := must(t, "man", "-w", "worker-wrap"); !strings.HasPrefix(out, "/usr/share/man/man8/worker-wrap.8") {
 		t.Errorf("man -w: %s", out)
 	}
 	for _, path := range contents["deb"] {
@@ -193,32 +187,38 @@ func TestDebInstalls(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	isolates(t, setpriv)
+	isolates(t)
 
 	// An upgrade replaces the binary in one step: at no moment is it missing or without its capability.
 	stop, watched := make(chan struct{}), make(chan []string)
 	go func() { watched <- watch(stop) }()
-	install(next, "1.1.0")
+	install(t, next, "1.1.0")
 	close(stop)
 	if bad := <-watched; len(bad) > 0 {
 		t.Errorf("during the upgrade: %q", bad)
 	}
-	isolates(t, setpriv)
+	isolates(t)
 
-	if out, err := dpkg("-r", "worker-wrap"); err != nil || strings.Contains(out, "not empty") {
+	if out, err := run("dpkg", "-r", "worker-wrap"); err != nil || strings.Contains(out, "not empty") {
 		t.Fatalf("dpkg -r: %v\n%s", err, out)
 	}
-	if out, err := dpkg("--purge", "worker-wrap"); err != nil {
-		t.Fatalf("dpkg --purge: %v\n%s", err, out)
-	}
+	must(t, "dpkg", "--purge", "worker-wrap")
 	compare(t, "after the removal this machine", traces(t), before)
-	if state, err := run("dpkg-query", "-W", "-f", "${Status}", "worker-wrap"); err == nil && !strings.HasPrefix(state, "unknown") {
-		t.Errorf("dpkg still knows it: %s", state)
+}
+
+func install(t *testing.T, deb, version string) {
+	t.Helper()
+	must(t, "dpkg", "-i", deb)
+	if out := must(t, "worker-wrap", "--version"); !strings.HasPrefix(out, "worker-wrap "+version+" ") {
+		t.Errorf("worker-wrap --version: %s", out)
+	}
+	if out := must(t, testkit.RequireTool(t, "getcap", "libcap2-bin"), place); strings.TrimSpace(out) != place+" cap_sys_admin=ep" {
+		t.Errorf("getcap: %q", out)
 	}
 }
 
 // isolates runs a command as an ordinary user with a _temp of its own, by the installed program.
-func isolates(t *testing.T, setpriv string) {
+func isolates(t *testing.T) {
 	t.Helper()
 	temp := filepath.Join(testkit.Dir(t), "work", "_temp")
 	if err := os.MkdirAll(temp, 0o755); err != nil {
@@ -229,7 +229,7 @@ func isolates(t *testing.T, setpriv string) {
 			t.Fatal(err)
 		}
 	}
-	out := must(t, setpriv, "--reuid", user, "--regid", user, "--clear-groups",
+	out := must(t, "setpriv", "--reuid", user, "--regid", user, "--clear-groups",
 		"worker-wrap", "--temp", temp, "--", "sh", "-c", "echo x >"+temp+"/inside && ls "+temp)
 	if _, err := os.Stat(filepath.Join(temp, "inside")); out != "inside\n" || err == nil {
 		t.Errorf("not isolated: %q, %v", out, err)
@@ -255,7 +255,7 @@ func watch(stop chan struct{}) []string {
 func traces(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for _, top := range []string{"/usr", "/etc", "/lib/systemd", "/var/lib", "/run/systemd"} {
+	for _, top := range []string{"/usr", "/etc", "/lib/systemd", "/var/lib"} {
 		err := filepath.WalkDir(top, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil {
 				return nil // gone meanwhile

@@ -27,7 +27,7 @@ nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
 user:x:1000:
 nogroup:x:65534:' >"$root/etc/group"
 	# busybox is whatever name it is started by, so what the tests copy or link must be the real thing.
-	for tool in sh bash cat env id ln ls mkdir mv rm sleep stat tail touch true setpriv setcap getcap; do add_tool "$root" "$tool"; done
+	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap; do add_tool "$root" "$tool"; done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
 	: >"$root/tests/list"
 	while IFS='|' read -r package users skip reason; do

@@ -21,6 +21,7 @@ type options struct {
 	rounds              int    // runs of each peer at no more mounts
 	manyRounds          int    // the same at any more
 	only                string // peers to measure, comma-separated; all if empty
+	disk                bool   // let the folders lie in /var/tmp and not on a tmpfs
 	private             bool   // leave the mounts private rather than shared as systemd has them
 	jsonFile, picture   string // where to write, if not empty; - is stdout
 	from                string // a JSON file to draw instead of measuring
@@ -38,6 +39,7 @@ func main() {
 	flag.IntVar(&o.manyRounds, "many-rounds", 40, "runs of each with mounts added")
 	flag.StringVar(&o.only, "only", "", "measure only these `peers`, comma-separated")
 	flag.BoolVar(&o.private, "private", false, "measure with all mounts private, not shared as systemd has them")
+	flag.BoolVar(&o.disk, "disk", false, "let the runners' folders lie in /var/tmp, not on a tmpfs")
 	flag.StringVar(&o.jsonFile, "json", "", "write the figures as JSON to `file`")
 	flag.StringVar(&o.picture, "picture", "", "measure at 0 to 5,000 more mounts and draw the result as SVG to `file`")
 	flag.StringVar(&o.from, "from", "", "draw the figures of this JSON `file` instead of measuring")

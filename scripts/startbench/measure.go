@@ -60,19 +60,11 @@ func measureAll(o options) (report, error) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			return r, err
 		}
-		peers, missing, err := makePeers(o, dir)
+		s, missing, err := measure(o, dir, added)
 		if err != nil {
 			return r, err
 		}
 		r.Missing = missing
-		rounds := o.rounds
-		if added > 0 {
-			rounds = o.manyRounds
-		}
-		s, err := measure(dir, peers, added, rounds, o.private)
-		if err != nil {
-			return r, err
-		}
 		r.Series = append(r.Series, s)
 	}
 	return r, nil
@@ -80,13 +72,20 @@ func measureAll(o options) (report, error) {
 
 // measure runs all peers in turn, so many rounds, each round beginning with another one, on a thread
 // that has a mount namespace with so many mounts added. The thread ends with the goroutine.
-func measure(scratch string, peers []peer, added, rounds int, private bool) (series, error) {
-	s := series{Added: added, Rounds: rounds}
+func measure(o options, scratch string, added int) (s series, missing []string, err error) {
+	s = series{Added: added, Rounds: o.rounds}
+	if added > 0 {
+		s.Rounds = o.manyRounds
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
 		done <- func() error {
-			if err := ownMounts(scratch, added, private); err != nil {
+			if err := ownMounts(o, scratch, added); err != nil {
+				return err
+			}
+			var peers []peer
+			if peers, missing, err = makePeers(o, scratch); err != nil {
 				return err
 			}
 			table, err := os.ReadFile("/proc/thread-self/mountinfo")
@@ -100,7 +99,7 @@ func measure(scratch string, peers []peer, added, rounds int, private bool) (ser
 			}
 			defer stderr.Close()
 			times := make([][]float64, len(peers))
-			for round := -2; round < rounds; round++ { // two to warm up
+			for round := -2; round < s.Rounds; round++ { // two to warm up
 				for i := range peers {
 					which := (i + round + 2) % len(peers)
 					took, err := start(peers[which], stderr)
@@ -114,14 +113,14 @@ func measure(scratch string, peers []peer, added, rounds int, private bool) (ser
 			}
 			for i, p := range peers {
 				slices.Sort(times[i])
-				at := func(share float64) float64 { return times[i][int(share*float64(rounds-1)+0.5)] }
+				at := func(share float64) float64 { return times[i][int(share*float64(s.Rounds-1)+0.5)] }
 				s.Times = append(s.Times, timing{peer: p, Median: at(0.5), P10: at(0.1), P90: at(0.9)})
 			}
 			return nil
 		}()
 	}()
-	err := <-done
-	return s, err
+	err = <-done
+	return s, missing, err
 }
 
 // start runs a peer to its end. Go starts a process by clone(CLONE_VM|CLONE_VFORK), so the size of
@@ -156,12 +155,21 @@ func start(p peer, stderr *os.File) (time.Duration, error) {
 
 // ownMounts gives the calling thread a mount namespace of its own, all shared as systemd has it (or
 // private), with so many binds on a tmpfs added.
-func ownMounts(scratch string, added int, private bool) error {
+//
+// scratch is a tmpfs too, unless the options say disk: hundreds of starts a second make and remove
+// hundreds of folders a second, and ext4 then looks for an inode that was not freed in the last
+// seconds (recently_deleted in fs/ext4/ialloc.c), which no start of a job ever meets.
+func ownMounts(o options, scratch string, added int) error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unshare: %w", err)
 	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make / private: %w", err)
+	}
+	if !o.disk {
+		if err := unix.Mount("tmpfs", scratch, "tmpfs", 0, "mode=755"); err != nil {
+			return fmt.Errorf("tmpfs on %s: %w", scratch, err)
+		}
 	}
 	if added > 0 {
 		dir := filepath.Join(scratch, "mounts")
@@ -181,7 +189,7 @@ func ownMounts(scratch string, added int, private bool) error {
 			}
 		}
 	}
-	if !private {
+	if !o.private {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SHARED, ""); err != nil {
 			return fmt.Errorf("make / shared: %w", err)
 		}
