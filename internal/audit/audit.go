@@ -16,7 +16,7 @@ func Run(paths []string) (*Report, error) {
 	for _, g := range groups {
 		r.runner(g, reader)
 	}
-	slices.SortStableFunc(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
+	arrange(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
 	for i, incident := range r.Incidents {
 		incident.Number = i + 1
 	}

@@ -90,7 +90,7 @@ func find(paths []string) ([]*group, error) {
 		}
 	}
 	for _, g := range groups {
-		slices.SortFunc(g.sources, func(a, b *source) int {
+		arrange(g.sources, func(a, b *source) int {
 			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.started, b.started), strings.Compare(a.name, b.name))
 		})
 	}

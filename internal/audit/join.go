@@ -25,8 +25,8 @@ func join(lives []*Life) []*Life {
 		}
 	}
 	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
-	slices.SortStableFunc(fromListener, byStart)
-	slices.SortStableFunc(fromWorker, byStart)
+	arrange(fromListener, byStart)
+	arrange(fromWorker, byStart)
 	fromWorker = joinPages(fromWorker)
 	fromWorker = joinByJob(fromListener, fromWorker)
 	fromWorker = joinByTime(fromListener, fromWorker)
@@ -40,7 +40,7 @@ func join(lives []*Life) []*Life {
 		}
 		all = append(all, life)
 	}
-	slices.SortStableFunc(all, byStart)
+	arrange(all, byStart)
 	// A copy of a log under another name is no second Worker.
 	return slices.CompactFunc(all, func(a, b *Life) bool {
 		return a.job != "" && a.job == b.job && a.start.when == b.start.when && a.lastLine.when == b.lastLine.when && a.log != b.log

@@ -81,7 +81,7 @@ func (o *overlap) judge() {
 			}
 		}
 	}
-	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
+	arrange(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
 }
 
 func (o *overlap) add(d deadly) {

@@ -31,7 +31,7 @@ func (o *overlap) timeline() []Row {
 	for _, l := range [2]*Life{a, b} {
 		t.end(l)
 	}
-	slices.SortStableFunc(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
+	arrange(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
 	return t.rows
 }
 

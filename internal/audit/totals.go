@@ -57,7 +57,7 @@ func (r *Report) count() {
 	for _, w := range weeks {
 		r.Weeks = append(r.Weeks, *w)
 	}
-	slices.SortFunc(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
+	arrange(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
 }
 
 // Found reports whether Workers shared a _temp, unshielded: whether the race was open.
