@@ -86,7 +86,9 @@ func (h *head) framing() (f framing, ok bool) {
 	f.length = -1
 	if te := h.fields["Transfer-Encoding"]; len(te) > 0 {
 		f.chunked = true
-		return f, len(te) == 1 && strings.EqualFold(strings.TrimSpace(te[0]), "chunked")
+		// HTTP/1.0 does not know it, and Go's server takes no notice of it there.
+		old := strings.HasPrefix(h.first, "HTTP/1.0 ") || strings.HasSuffix(h.first, " HTTP/1.0")
+		return f, !old && len(te) == 1 && strings.EqualFold(strings.TrimSpace(te[0]), "chunked")
 	}
 	for _, value := range h.fields["Content-Length"] {
 		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 63)
