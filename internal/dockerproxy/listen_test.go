@@ -1,0 +1,96 @@
+package dockerproxy
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestAccess: the socket lets in whom the real one lets in, and nobody who cannot come near that.
+func TestAccess(t *testing.T) {
+	testkit.RequireRoot(t)
+	const docker, staff = 12345, 54321
+	for _, c := range []struct {
+		name       string
+		folder     os.FileMode
+		folderGID  int
+		socket     os.FileMode
+		want       os.FileMode
+		wantDocker bool
+	}{
+		{"Debian's", 0o755, 0, 0o660, 0o660, true},
+		{"for all", 0o755, 0, 0o666, 0o666, true},
+		{"for one", 0o755, 0, 0o600, 0o600, false},
+		{"odd", 0o755, 0, 0o604, 0o604, false},
+		{"rootless", 0o700, 0, 0o666, 0o600, false},
+		{"behind another group", 0o750, staff, 0o660, 0o600, false},
+		{"behind the same group", 0o750, docker, 0o666, 0o660, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := testkit.Dir(t)
+			config := newConfig(t, dir)
+			e := startEngine(t, config.Real)
+			folder := filepath.Dir(config.Real)
+			for _, err := range []error{
+				os.Chown(config.Real, 0, docker), os.Chmod(config.Real, c.socket), os.Chown(folder, 0, c.folderGID), os.Chmod(folder, c.folder),
+			} {
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			defer unix.Umask(unix.Umask(0o077))
+			socket, err := listen(config.Socket, config.Real)
+			if err != nil {
+				t.Fatal(err)
+			}
+			socket.Close()
+			e.stop()
+			var st unix.Stat_t
+			if err := unix.Stat(config.Socket, &st); err != nil {
+				t.Fatal(err)
+			}
+			if got := os.FileMode(st.Mode & 0o7777); got != c.want || (st.Gid == docker) != c.wantDocker {
+				t.Errorf("mode %o group %d, want %o", got, st.Gid, c.want)
+			}
+		})
+	}
+}
+
+func TestFind(t *testing.T) {
+	dir := testkit.Dir(t)
+	c := newConfig(t, dir)
+	startEngine(t, c.Real)
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	rootless := filepath.Join(dir, "run")
+	for _, x := range []struct {
+		env  []string
+		want string
+	}{
+		{[]string{"DOCKER_HOST=unix://" + c.Real}, c.Real},
+		{[]string{"DOCKER_HOST=unix://" + c.Real, "DOCKER_HOST=tcp://1.2.3.4"}, c.Real},
+		{[]string{"DOCKER_HOST=tcp://127.0.0.1:2375"}, ""},
+		{[]string{"DOCKER_HOST=ssh://me@there"}, ""},
+		{[]string{"DOCKER_HOST=unix://relative"}, ""},
+		{[]string{"DOCKER_HOST=unix://" + file}, ""},
+		{[]string{"DOCKER_HOST=unix:///none/such"}, ""},
+	} {
+		path, why := Find(x.env, os.Getuid())
+		if path != x.want || (path == "") != (why != "") {
+			t.Errorf("%q: %q, %q; want %q", x.env, path, why, x.want)
+		}
+	}
+	want := filepath.Join(rootless, "docker.sock")
+	if usable(defaultSocket) == nil {
+		want = defaultSocket
+	}
+	if path, _ := Find([]string{"XDG_RUNTIME_DIR=" + rootless}, os.Getuid()); path != want {
+		t.Errorf("without DOCKER_HOST: %q, want %q", path, want)
+	}
+}
