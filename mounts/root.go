@@ -23,8 +23,12 @@ func mountOf(target, parent *os.File) (mount, error) {
 	if err != nil {
 		return mount{}, err
 	}
-	for {
+	for within := uint64(0); ; {
 		isRoot, isDir, id, err := inspect(at)
+		if err == nil && within != 0 && id != within {
+			err = &Error{Op: "statx", Target: target.Name(), Flags: "its folder is on another mount", Err: unix.EXDEV}
+		}
+		within = id
 		if err != nil || isRoot {
 			if err != nil {
 				at.Close()

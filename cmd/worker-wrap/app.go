@@ -77,10 +77,16 @@ func newApp() *cli.App {
 func subcommands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(),
+		demoCommand(),
+		doctorCommand(),
+		statusCommand(),
 		psCommand(),
 		enterCommand(),
 		gcCommand(),
+		auditCommand(),
 		sweepCommand(),
+		dockerProxyCommand(),
+		standinWorkerCommand(),
 	}
 }
 

@@ -69,7 +69,12 @@ func (r *run) isolate() error {
 		defer worker.close()
 		binds = append(binds, worker.bind()...)
 	}
-	result, err := mounts.Bind(0, binds...)
+	socket, done, err := r.docker(self)
+	if err != nil {
+		return err
+	}
+	defer done()
+	result, err := mounts.Bind(0, append(binds, socket...)...)
 	if err != nil {
 		return explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
 	}

@@ -10,6 +10,8 @@ import (
 type Settings struct {
 	// Debug makes each step be reported on stderr (WORKER_WRAP_LOG=debug).
 	Debug bool
+	// NoDocker leaves the Docker socket as it is (WORKER_WRAP_DOCKER=off).
+	NoDocker bool
 }
 
 const settingsPrefix = "WORKER_WRAP_"
@@ -38,6 +40,14 @@ func ParseSettings(env []string) (Settings, error) {
 
 func (s *Settings) set(name, value string) error {
 	switch name {
+	case "DOCKER":
+		switch value {
+		case "", "on":
+		case "off":
+			s.NoDocker = true
+		default:
+			return fmt.Errorf("use off for no Docker proxy, or leave it unset")
+		}
 	case "LOG":
 		switch value {
 		case "", "warn", "warning", "error", "info":
