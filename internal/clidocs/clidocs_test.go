@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,15 +200,57 @@ func TestManPage(t *testing.T) {
 
 // TestGenerator runs the build that writes the program's own documents.
 func TestGenerator(t *testing.T) {
-	for _, what := range []string{"man", "bash", "zsh", "fish"} {
-		cmd := exec.Command("go", "run", "-tags", "worker_wrap_docs", "./cmd/worker-wrap", what)
+	for _, args := range [][]string{{"man", "README.md"}, {"bash"}, {"zsh"}, {"fish"}} {
+		cmd := exec.Command("go", append([]string{"run", "-tags", "worker_wrap_docs", "./cmd/worker-wrap"}, args...)...)
 		cmd.Dir = testkit.Root()
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v: %v\n%s", cmd, err, out)
 		}
-		if !strings.Contains(strings.ReplaceAll(string(out), `\-`, "-"), "runner-root") {
-			t.Errorf("%s does not know --runner-root:\n%s", what, out)
+		text := strings.ReplaceAll(string(out), `\-`, "-")
+		if !strings.Contains(text, "runner-root") {
+			t.Errorf("%s does not know --runner-root:\n%s", args[0], out)
 		}
+		if args[0] != "man" {
+			continue
+		}
+		for _, name := range settings(t) {
+			if !strings.Contains(strings.ReplaceAll(text, `\_`, "_"), "WORKER_WRAP_"+name) {
+				t.Errorf("the man page does not name WORKER_WRAP_%s", name)
+			}
+		}
+	}
+}
+
+// settings lists the names that the program's sources read settings by: the cases of
+// "switch name { case \"LOG\": …".
+func settings(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, file := range []string{"internal/shim/settings.go", "internal/policy/settings.go"} {
+		source, err := os.ReadFile(filepath.Join(testkit.Root(), file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`case ("[A-Z_]+"(, )?)+:`).FindAllString(string(source), -1) {
+			for _, q := range regexp.MustCompile(`"[A-Z_]+"`).FindAllString(m, -1) {
+				names = append(names, strings.Trim(q, `"`))
+			}
+		}
+	}
+	if len(names) < 5 {
+		t.Fatalf("found only the settings %q", names)
+	}
+	return names
+}
+
+func TestSettings(t *testing.T) {
+	got, err := clidocs.Settings([]byte("x\n\n| variable | value | what |\n|---|---|---|\n| `P_ONE` | `a` (default), `b` | do *one* `_temp`; or two |\n| other | | |\n"), "P_")
+	want := "# ENVIRONMENT\n\n**P\\_ONE** (a (default), b)\n: do *one* \\_temp; or two\n\n"
+	if err != nil || got != want {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if got, err := clidocs.Settings([]byte("nothing"), "P_"); err == nil {
+		t.Errorf("%q from nothing", got)
 	}
 }

@@ -51,7 +51,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 	}
 	own := Trial{Binary: fallback, UID: os.Getuid(), User: survey.UserName(os.Getuid())}
 	for i := range f.Runners {
-		t := Trial{Binary: f.Runners[i].Current().Binary.Path, UID: f.Runners[i].UID, User: f.Runners[i].User}
+		t := Trial{Binary: f.Runners[i].Current().Binary.Path, UID: f.Runners[i].UID, User: f.Runners[i].User, Userns: choices(&f.Runners[i]).userns}
 		if t.Binary == "" {
 			t = own
 		}

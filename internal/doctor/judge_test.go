@@ -100,6 +100,18 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"no user namespaces", func(f *Facts, r *survey.Runner) {
 			f.Machine.MaxUserNS, r.Bins[0].Binary.SysAdmin = 0, false
 		}, "problem privilege: user.max_user_namespaces", "setcap"},
+		{"userns", func(_ *Facts, r *survey.Runner) {
+			r.Env, r.Bins[0].Binary.SysAdmin, r.Listener.NoNewPrivs = []string{"WORKER_WRAP_USERNS=1"}, false, true
+		}, "ok privilege: none needed", ""},
+		{"userns and AppArmor", func(f *Facts, r *survey.Runner) {
+			r.Env, f.Machine.AppArmorUserNS = []string{"WORKER_WRAP_USERNS=1"}, 1
+		}, "problem privilege: AppArmor lets only", "worker-wrap install --runner-root /r"},
+		{"userns and no namespaces", func(f *Facts, r *survey.Runner) {
+			r.Env, f.Machine.MaxUserNS = []string{"WORKER_WRAP_USERNS=1"}, 0
+		}, "problem privilege: allows no user namespaces", "sysctl"},
+		{"userns for root only", func(f *Facts, r *survey.Runner) {
+			r.Env, f.Machine.UserNSClone = []string{"WORKER_WRAP_USERNS=1"}, 0
+		}, "problem privilege: only root may make", "sysctl"},
 		{"set-user-ID", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
 		{"others' binary", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
 
@@ -125,6 +137,9 @@ func TestEachFactIsJudged(t *testing.T) {
 
 		{"no Docker", func(_ *Facts, _ *survey.Runner) {}, "ok docker: no Docker socket", ""},
 		{"Docker", func(_ *Facts, r *survey.Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
+		{"Docker left alone", func(_ *Facts, r *survey.Runner) {
+			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
+		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
 		{"Docker elsewhere", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
 		{"Docker over ssh", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
 		{"Docker snap", func(_ *Facts, r *survey.Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},

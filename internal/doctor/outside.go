@@ -21,6 +21,10 @@ func docker(r *survey.Runner) []Result {
 		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + quote(filepath.Join(r.Layout.Root, ".env"))
 	case d.Socket == "":
 		return []Result{{Check: "docker", Level: OK, What: "no Docker socket here"}}
+	case choices(r).noDocker:
+		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
+		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost"
+		res.Mend = "take the line out of " + quote(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses Docker"
 	case d.Snap:
 		res.What = "Docker is installed as a snap"
 		res.Why = "its daemon has a mount namespace of its own and sees only some folders (/home, /media, …)"
@@ -29,9 +33,9 @@ func docker(r *survey.Runner) []Result {
 			return []Result{{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}}
 		}
 	case d.Rootless:
-		return []Result{{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket}}
+		return []Result{{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy"}}
 	default:
-		return []Result{{Check: "docker", Level: OK, What: "the daemon at " + d.Socket}}
+		return []Result{{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: container steps see the job's own _temp"}}
 	}
 	return []Result{res}
 }

@@ -13,6 +13,9 @@ func privilege(r *survey.Runner, m survey.Machine) []Result {
 	if b.Path == "" {
 		return nil // no shim: said elsewhere
 	}
+	if choices(r).userns && r.UID != 0 {
+		return append(userns(r, m), takenByListener(r, m)...)
+	}
 	var out []Result
 	out = append(out, source(r, b, m))
 	if r.UID != 0 {
@@ -55,6 +58,27 @@ func userNamespaces(m survey.Machine) string {
 		return "; unprivileged user namespaces are off here, so these are no way out (kernel.unprivileged_userns_clone)"
 	}
 	return ""
+}
+
+// userns judges WORKER_WRAP_USERNS, which needs no privilege but a kernel that lets everybody make user
+// namespaces.
+func userns(r *survey.Runner, m survey.Machine) []Result {
+	res := Result{
+		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
+	}
+	file := " && take WORKER_WRAP_USERNS out of " + quote(r.Layout.Root+"/.env")
+	install := "sudo worker-wrap install --runner-root " + quote(r.Layout.Root) + file
+	switch {
+	case m.MaxUserNS == 0:
+		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536; or use the file capability: "+install
+	case m.UserNSClone == 0:
+		res.What, res.Mend = "only root may make user namespaces here", "sudo sysctl -w kernel.unprivileged_userns_clone=1; or use the file capability: "+install
+	case m.AppArmorUserNS == 1:
+		res.What, res.Mend = "AppArmor lets only programs with a profile make user namespaces", "use the file capability: "+install
+	default:
+		return []Result{{Check: "privilege", Level: OK, What: "none needed: each Worker gets a user namespace (WORKER_WRAP_USERNS)"}}
+	}
+	return []Result{res}
 }
 
 // takenByFile looks at the binary and the file system it is on.
@@ -120,6 +144,9 @@ func takenByListener(r *survey.Runner, m survey.Machine) []Result {
 	}
 	var out []Result
 	add := func(check string, level Level, what, why, mend string) {
+		if choices(r).userns && (check == "no_new_privs" || check == "bounding set" || check == "ambient") {
+			return // these concern file capabilities only
+		}
 		out = append(out, Result{check, level, fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), why, mend})
 	}
 	if l.NoNewPrivs && r.UID != 0 && r.Unit.NoNewPrivs == "" {

@@ -27,6 +27,7 @@ type Trial struct {
 	Binary string // the worker-wrap that stands in the Worker's place
 	UID    int    // whose process it is
 	User   string
+	Userns bool // the runner isolates in user namespaces (WORKER_WRAP_USERNS)
 }
 
 // trialTime is how long one trial may take.
@@ -75,6 +76,9 @@ func try(t Trial) (err error) {
 	cmd := exec.CommandContext(ctx, scratch.worker, scratch.temp)
 	cmd.Dir = filepath.Dir(scratch.worker)
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + scratch.root}
+	if t.Userns {
+		cmd.Env = append(cmd.Env, "WORKER_WRAP_USERNS=1")
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: scratch.credential}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

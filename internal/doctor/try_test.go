@@ -41,13 +41,13 @@ func TestTry(t *testing.T) {
 		want Level
 		what string
 	}{
-		{"root", Trial{install(t, ""), 0, "root"}, OK, "a process of root was started"},
-		{"capability", Trial{install(t, "cap_sys_admin+ep"), nobody, "nobody"}, OK, "a process of nobody was started"},
-		{"no capability", Trial{install(t, ""), nobody, "nobody"}, Fail, "could not be isolated: "},
-		{"no binary", Trial{"/nonexistent/worker-wrap", nobody, "nobody"}, Fail, "no such file"},
-		{"hides nothing", Trial{script(t, `exec "$0.real" "$@"`), nobody, "nobody"}, Fail, "the host's _temp shows the Worker's file"},
-		{"loses the PID", Trial{script(t, `"$0.real" "$@"; exit`), nobody, "nobody"}, Fail, "the one that was started"},
-		{"says nothing", Trial{script(t, `exit 3`), nobody, "nobody"}, Fail, "exit status 3"},
+		{"root", Trial{Binary: install(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
+		{"capability", Trial{Binary: install(t, "cap_sys_admin+ep"), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
+		{"no capability", Trial{Binary: install(t, ""), UID: nobody, User: "nobody"}, Fail, "could not be isolated: "},
+		{"no binary", Trial{Binary: "/nonexistent/worker-wrap", UID: nobody, User: "nobody"}, Fail, "no such file"},
+		{"hides nothing", Trial{Binary: script(t, `exec "$0.real" "$@"`), UID: nobody, User: "nobody"}, Fail, "the host's _temp shows the Worker's file"},
+		{"loses the PID", Trial{Binary: script(t, `"$0.real" "$@"; exit`), UID: nobody, User: "nobody"}, Fail, "the one that was started"},
+		{"says nothing", Trial{Binary: script(t, `exit 3`), UID: nobody, User: "nobody"}, Fail, "exit status 3"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestTryNeedsRootForOthers(t *testing.T) {
 		}
 		return
 	}
-	if got := Try(Trial{"/bin/true", 0, "root"}); got.Level != Warn || !strings.Contains(got.What, "only root can") {
+	if got := Try(Trial{Binary: "/bin/true", UID: 0, User: "root"}); got.Level != Warn || !strings.Contains(got.What, "only root can") {
 		t.Errorf("%+v", got)
 	}
 }
