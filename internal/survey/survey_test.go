@@ -373,6 +373,40 @@ func TestSees(t *testing.T) {
 	}
 }
 
+// TestPauses has a real process of that name, in a mount namespace where _temp is another folder.
+func TestPauses(t *testing.T) {
+	testkit.RequireRoot(t)
+	unshare := testkit.RequireTool(t, "unshare", "util-linux")
+	sleep, err := os.ReadFile("/bin/sleep")
+	if err != nil {
+		t.Fatal(err)
+	}
+	work := tree(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": "", "podman pause": string(sleep)})
+	temp, one := filepath.Join(work, "_temp"), filepath.Join(work, ".worker-wrap", "one")
+	cmd := exec.Command(unshare, "--mount", "--propagation", "private", "sh", "-c",
+		`mount --bind "$1" "$2" && exec "$3" 60`, "sh", one, temp, filepath.Join(work, "podman pause"))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	for range 5000 {
+		for _, p := range (System{}).pauses() {
+			if p.PID != cmd.Process.Pid {
+				continue
+			}
+			if got := (System{}).Sees(p, temp); got != one {
+				t.Errorf("sees %q, want %q", got, one)
+			}
+			return
+		}
+		_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	}
+	t.Error("not found")
+}
+
 func TestFolderAt(t *testing.T) {
 	dir := tree(t, map[string]string{"file": ""})
 	missing := FolderAt(filepath.Join(dir, "a", "b"))
