@@ -275,7 +275,10 @@ func TestWithShim(t *testing.T) {
 	for _, e := range []events.Event{
 		{Time: at(-1), Kind: events.Start, PID: 100, Job: events.Process{PID: 100, Start: 5}, Dir: dirA, Outcome: events.Private, Stages: events.Stages{{Name: "all", Duration: 900 * time.Microsecond}}},
 		{Time: at(29), Kind: events.Start, PID: 200, Job: events.Process{PID: 200, Start: 9}, Dir: dirB, Outcome: events.Private, Alive: []int{100}, Stages: events.Stages{{Name: "a", Duration: 700 * time.Microsecond}, {Name: "b", Duration: 400 * time.Microsecond}}},
-		{Time: at(200), Kind: events.Sweep, PID: 300, Job: events.Process{PID: 100, Start: 5}, Dir: dirA, Files: 12, Bytes: 3456, Outcome: events.Removed},
+		{Time: at(190), Kind: events.Sweep, PID: 299, Job: events.Process{PID: 100, Start: 5}, Dir: dirA, Outcome: events.Failed},
+		{Time: at(195), Kind: events.Sweep, PID: 298, Job: events.Process{PID: 100, Start: 4}, Dir: "/another", Outcome: events.Removed},
+		{Time: at(196), Kind: events.Sweep, PID: 297, Job: events.Process{PID: 100, Start: 5}, Dir: dirA, Outcome: events.Partly},
+		{Time: at(200), Kind: events.Sweep, PID: 300, Job: events.Process{PID: 100, Start: 5}, Dir: dirA + ".dead", Files: 12, Bytes: 3456, Outcome: events.Removed},
 		{Time: at(201), Kind: events.Start, PID: 300, Job: events.Process{PID: 300}, Outcome: events.Plain},
 		{Time: at(201), Kind: events.Fallback, PID: 300, Job: events.Process{PID: 300}, Error: "no capability"},
 	} {

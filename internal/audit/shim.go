@@ -112,11 +112,21 @@ func (s *shimReader) event(e events.Event) {
 		s.shim.Sweeps++
 		s.shim.SweptFiles += max(0, e.Files)
 		s.shim.SweptBytes += max(0, e.Bytes)
-		if st := s.byPID[e.Job.PID]; st != nil && st.swept == nil && (st.dir == e.Dir || e.Dir == "") {
-			st.swept = &e
-		}
+		s.sweep(e)
 	case events.ProxyEnd:
 		s.shim.ProxyEnds++
+	}
+}
+
+// sweep finds the start whose directory was removed. By then the directory may have another name, so its
+// owner counts: a PID and a start time.
+func (s *shimReader) sweep(e events.Event) {
+	st := s.byPID[e.Job.PID]
+	if st == nil || st.ticks != e.Job.Start && st.dir != e.Dir || e.Outcome == events.Failed {
+		return
+	}
+	if st.swept == nil || st.swept.Outcome == events.Partly {
+		st.swept = &e
 	}
 }
 
@@ -169,6 +179,7 @@ func (s *shimReader) finish(g *group) {
 			if st.swept != nil {
 				t := st.swept.Time.UTC()
 				w.Swept, w.SweptBy, w.Files, w.Bytes = &t, st.swept.PID, st.swept.Files, st.swept.Bytes
+				w.Partly = st.swept.Outcome == events.Partly
 			}
 			o.Workers = append(o.Workers, w)
 		}

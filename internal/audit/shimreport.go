@@ -44,6 +44,7 @@ type ShimWorker struct {
 	Private bool       `json:"private"`           // it had a directory of its own
 	Swept   *time.Time `json:"swept,omitempty"`   // when that was removed
 	SweptBy int        `json:"sweptBy,omitempty"` // by the start or sweep of this PID
+	Partly  bool       `json:"partly,omitempty"`  // but for what could not be removed
 	Files   int64      `json:"files,omitempty"`
 	Bytes   int64      `json:"bytes,omitempty"`
 }
@@ -77,7 +78,11 @@ func (s *Shim) lines() []string {
 		lines = append(lines, fmt.Sprintf("a start took %d µs in the median, %d µs at most", s.MedianStart, s.SlowestStart))
 	}
 	if s.SweptFiles > 0 || s.SweptBytes > 0 {
-		lines = append(lines, fmt.Sprintf("sweeps removed %d files, %s", s.SweptFiles, size(s.SweptBytes)))
+		line := "sweeps removed " + count(int(s.SweptFiles), "file", "files")
+		if s.SweptBytes > 0 {
+			line += ", " + size(s.SweptBytes)
+		}
+		lines = append(lines, line)
 	}
 	return append(lines, fmt.Sprintf("%s met living Workers", count(len(s.Overlaps)+s.MoreOverlaps, "start", "starts")))
 }
@@ -94,11 +99,19 @@ func (o *ShimOverlap) headline() string {
 
 func (w ShimWorker) describe() string {
 	s := cmp.Or(w.Dir, "no private _temp on record")
-	switch {
-	case w.Swept != nil && (w.Files > 0 || w.Bytes > 0):
-		s += fmt.Sprintf(", removed %s by PID %d: %d files, %s", w.Swept.Format(time.DateTime), w.SweptBy, w.Files, size(w.Bytes))
-	case w.Swept != nil:
-		s += fmt.Sprintf(", removed %s by PID %d", w.Swept.Format(time.DateTime), w.SweptBy)
+	if w.Swept == nil {
+		return s
+	}
+	how := "removed"
+	if w.Partly {
+		how = "partly removed"
+	}
+	s += fmt.Sprintf(", %s %s by PID %d", how, w.Swept.Format(time.DateTime), w.SweptBy)
+	if w.Files > 0 {
+		s += ": " + count(int(w.Files), "file", "files")
+	}
+	if w.Bytes > 0 {
+		s += ", " + size(w.Bytes)
 	}
 	return s
 }

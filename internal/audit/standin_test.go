@@ -43,9 +43,11 @@ func TestStandIn(t *testing.T) {
 			}
 			var kinds []string
 			for _, row := range i.Timeline {
-				kinds = append(kinds, row.Kind)
+				if row.Kind != "end" { // Job A's may fall into the second of its cleanup
+					kinds = append(kinds, row.Kind)
+				}
 			}
-			if got, want := strings.Join(kinds, " "), "start renewed acknowledged cancel spawned initialized cleanup failure end"; !strings.HasPrefix(got, want) {
+			if got, want := strings.Join(kinds, " "), "start renewed acknowledged cancel spawned initialized cleanup failure"; got != want {
 				t.Errorf("rows %s, want %s", got, want)
 			}
 			if r.Skipped.any() {
