@@ -8,9 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/briandowns/spinner"
 	"github.com/urfave/cli/v2"
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
 	"golang.org/x/term"
 
 	"github.com/worker-wrap/worker-wrap/internal/gc"
@@ -155,21 +154,14 @@ func progress(count *atomic.Int64) (stop func()) {
 			return
 		case <-time.After(time.Second):
 		}
-		p := mpb.New(mpb.WithOutput(os.Stderr))
-		bar := p.AddSpinner(0, mpb.PrependDecorators(decor.CurrentNoUnit("deleted %d")),
-			mpb.AppendDecorators(decor.AverageSpeed(0, "%.0f/s"), decor.Name(", "), decor.Elapsed(decor.ET_STYLE_MMSS)))
-		tick := time.NewTicker(200 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			bar.SetCurrent(count.Load())
-			select {
-			case <-quit:
-				bar.Abort(true)
-				p.Wait()
-				return
-			case <-tick.C:
-			}
+		s := spinner.New(spinner.CharSets[14], 200*time.Millisecond, spinner.WithWriterFile(os.Stderr))
+		began := time.Now()
+		s.PreUpdate = func(s *spinner.Spinner) {
+			s.Suffix = fmt.Sprintf(" deleted %d, %s", count.Load(), time.Since(began).Round(time.Second))
 		}
+		s.Start()
+		<-quit
+		s.Stop()
 	}()
 	return func() {
 		close(quit)
