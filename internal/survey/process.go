@@ -151,11 +151,19 @@ func (s System) Sees(p Pause, temp string) string {
 	return ""
 }
 
-// pauses finds them by the name that they give themselves.
+// pauses finds them by the names that podman gives them: its own, or catatonit with -P where that is
+// installed (podman's test/system/550-pause-process.bats, pkg/rootless/rootless_linux.c).
 func (s System) pauses() []Pause {
 	var out []Pause
 	for _, pid := range s.pids() {
-		if strings.TrimSpace(s.read("proc/"+strconv.Itoa(pid)+"/comm")) != "podman pause" {
+		dir := "proc/" + strconv.Itoa(pid)
+		switch strings.TrimSpace(s.read(dir + "/comm")) {
+		case "podman pause":
+		case "catatonit":
+			if !slices.Contains(strings.Split(s.read(dir+"/cmdline"), "\x00"), "-P") {
+				continue // the init of a container
+			}
+		default:
 			continue
 		}
 		if p, err := s.Process(pid); err == nil {

@@ -407,6 +407,23 @@ func TestPauses(t *testing.T) {
 	t.Error("not found")
 }
 
+func TestPausesByName(t *testing.T) {
+	s := System{tree(t, map[string]string{
+		"proc/1/comm": "podman pause\n", "proc/1/status": "Name:\tpodman pause\n",
+		"proc/2/comm": "catatonit\n", "proc/2/status": "Name:\tcatatonit\n", "proc/2/cmdline": "catatonit\x00-P\x00",
+		"proc/3/comm": "catatonit\n", "proc/3/status": "Name:\tcatatonit\n", "proc/3/cmdline": "/run/podman-init\x00--\x00sh\x00",
+		"proc/4/comm": "podman\n", "proc/4/status": "Name:\tpodman\n",
+	})}
+	var pids []int
+	for _, p := range s.pauses() {
+		pids = append(pids, p.PID)
+	}
+	slices.Sort(pids)
+	if !slices.Equal(pids, []int{1, 2}) {
+		t.Errorf("pause processes: %v", pids)
+	}
+}
+
 func TestFolderAt(t *testing.T) {
 	dir := tree(t, map[string]string{"file": ""})
 	missing := FolderAt(filepath.Join(dir, "a", "b"))
