@@ -25,7 +25,7 @@ func TestStandIn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			replay(t, &standin.Listener{Root: root.Dir, Scale: 0.05, Waits: waits})
+			replay(t, &standin.Listener{Root: root.Dir, Scale: 0.1, Waits: waits})
 			r := run(t, root.Dir)
 			if waits {
 				if want := (Totals{Jobs: 2, Cancelled: 1}); r.Totals != want {
