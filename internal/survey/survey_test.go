@@ -37,7 +37,7 @@ func tree(t *testing.T, files map[string]string) string {
 
 func TestVersionOf(t *testing.T) {
 	deps := `{"targets":{".NETCoreApp,Version=v8.0/linux-x64":{"Runner.Listener/2.333.1":{"dependencies":{}}}}}`
-	log := "[2026-04-20 11:55:19Z INFO Listener] Runner package linux-x64.\n[2026-04-20 11:55:19Z INFO Program] Version: %s\n"
+	log := "[2026-04-20 11:55:19Z INFO Listener] Runner package linux-x64.\n[2026-04-20 11:55:19Z INFO Listener] Version: %s\n"
 	tests := []struct {
 		name  string
 		files map[string]string

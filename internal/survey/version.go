@@ -30,7 +30,7 @@ func VersionOf(root string) (version, from string) {
 	logs, _ := filepath.Glob(filepath.Join(root, "_diag", "Runner_*.log"))
 	slices.Sort(logs) // by time, which is in the name
 	for _, log := range slices.Backward(logs) {
-		if v := versionIn(log, " Program] Version: ", '\n'); v != "" {
+		if v := versionIn(log, "] Version: ", '\n'); v != "" {
 			return v, log
 		}
 	}
