@@ -39,7 +39,7 @@ func snapshot() state {
 	s := state{}
 	mounts, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(mounts)) {
-		if f := strings.Fields(line); len(f) > 4 {
+		if f := strings.Fields(line); len(f) > 4 && !elsewhere(f[4]) {
 			s["mount "+f[4]]++
 		}
 	}
@@ -52,6 +52,22 @@ func snapshot() state {
 		s["fd "+target]++
 	}
 	return s
+}
+
+// elsewhere reports whether a path is in the scratch folder of another test process: packages are tested
+// side by side, and what those mount in their own folders is for them to answer for.
+func elsewhere(path string) bool {
+	if !strings.HasPrefix(path, scratch) {
+		return false
+	}
+	scratchDirs.Lock()
+	defer scratchDirs.Unlock()
+	for _, dir := range scratchDirs.list {
+		if path == dir || strings.HasPrefix(path, dir+"/") {
+			return false
+		}
+	}
+	return true
 }
 
 func (s state) minus(before state) []string {

@@ -57,14 +57,26 @@ func Root() string {
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
 }
 
+// scratch is what the path of every folder that Dir makes begins with.
+const scratch = "/var/tmp/worker-wrap-test-"
+
+// scratchDirs are the folders that Dir made in this process.
+var scratchDirs struct {
+	sync.Mutex
+	list []string
+}
+
 // Dir returns a scratch folder that every user of the machine can reach, unlike t.TempDir, and
 // removes it, read-only parts included, when the test ends.
 func Dir(t testing.TB) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "worker-wrap-test-")
+	dir, err := os.MkdirTemp(filepath.Dir(scratch), filepath.Base(scratch))
 	if err != nil {
 		t.Fatal(err)
 	}
+	scratchDirs.Lock()
+	scratchDirs.list = append(scratchDirs.list, dir)
+	scratchDirs.Unlock()
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
