@@ -43,7 +43,7 @@ func demoAction(c *cli.Context) error {
 		if c.Bool(insideFlag) {
 			return cli.Exit(fmt.Sprintf("demo: %v", demo.Forbidden(err)), exitUsage)
 		}
-		fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace, where it may mount as the installed worker-wrap may by its file capability.\n", os.Getuid())
+		fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace of its own, to be allowed to mount.\n", os.Getuid())
 		return demoResult(demo.InUserNamespace(ctx, program, "demo", "--"+insideFlag))
 	}
 	return demoResult(demo.Run(ctx, demo.Options{Out: c.App.Writer, Program: program, Width: columns()}))

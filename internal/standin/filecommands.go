@@ -36,9 +36,6 @@ func (w *worker) newFileCommands() (*fileCommands, error) {
 		if err := os.WriteFile(f.path(c.prefix), nil, 0o666); err != nil {
 			return nil, err
 		}
-		if w.echo && c.prefix == "set_output_" { // upstream logs nothing here; a timeline needs it
-			w.note("FileCommandManager", "Created "+f.path(c.prefix))
-		}
 	}
 	return f, nil
 }
@@ -51,7 +48,7 @@ func (f *fileCommands) issue(prefix, command string) error {
 	path := f.path(prefix)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("Missing file at path: %s", path) //nolint:staticcheck // the toolkit's words
+		return upstreamError("Missing file at path: " + path)
 	}
 	if err != nil {
 		return err
@@ -68,7 +65,7 @@ func (f *fileCommands) process(w *worker) []error {
 	var all []error
 	for _, c := range commands {
 		if err := f.processOne(w, c.prefix); err != nil {
-			all = append(all, fmt.Errorf("Unable to process file command '%s' successfully. %w", strings.Trim(c.prefix, "_"), err)) //nolint:staticcheck // upstream's words
+			all = append(all, upstreamError(fmt.Sprintf("Unable to process file command '%s' successfully. %v", strings.Trim(c.prefix, "_"), err)))
 		}
 	}
 	return all
@@ -121,6 +118,11 @@ func (w *worker) note(source, text string) {
 	fmt.Print(echo(time.Now(), levelInfo, source, text))
 }
 
+// upstreamError is an error in the words of the runner or the actions toolkit.
+type upstreamError string
+
+func (e upstreamError) Error() string { return string(e) }
+
 // parsePairs reads NAME=VALUE lines and NAME<<DELIMITER blocks.
 func parsePairs(text string) ([][2]string, error) {
 	var pairs [][2]string
@@ -138,19 +140,19 @@ func parsePairs(text string) ([][2]string, error) {
 		case block >= 0:
 			name, delimiter, _ := strings.Cut(line, "<<")
 			if name == "" || delimiter == "" {
-				return nil, fmt.Errorf("Invalid format '%s'. Name must not be empty and delimiter must not be empty", line) //nolint:staticcheck // upstream's words
+				return nil, upstreamError("Invalid format '" + line + "'. Name must not be empty and delimiter must not be empty")
 			}
 			end := i + 1
 			for end < len(lines) && lines[end] != delimiter {
 				end++
 			}
 			if end == len(lines) {
-				return nil, fmt.Errorf("Invalid value. Matching delimiter not found '%s'", delimiter) //nolint:staticcheck // upstream's words
+				return nil, upstreamError("Invalid value. Matching delimiter not found '" + delimiter + "'")
 			}
 			pairs = append(pairs, [2]string{name, strings.Join(lines[i+1:end], "\n")})
 			i = end
 		default:
-			return nil, fmt.Errorf("Invalid format '%s'", line) //nolint:staticcheck // upstream's words
+			return nil, upstreamError("Invalid format '" + line + "'")
 		}
 	}
 	return pairs, nil

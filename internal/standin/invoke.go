@@ -22,14 +22,14 @@ const (
 	oomScore       = 500                     // makes job processes die before the runner does
 )
 
-type invoked struct {
+type outcome struct {
 	code int
 	text string // stdout and stderr
 }
 
 // invoke runs a program of a step, and ends it when ctx is done: SIGINT, then SIGTERM, then SIGKILL for
 // it and all its descendants.
-func (w *worker) invoke(ctx context.Context, program string, args, env []string, dir string) (invoked, error) {
+func (w *worker) invoke(ctx context.Context, program string, args, env []string, dir string) (outcome, error) {
 	const source = "ProcessInvokerWrapper"
 	quoted := make([]string, len(args))
 	for i, arg := range args {
@@ -47,8 +47,9 @@ func (w *worker) invoke(ctx context.Context, program string, args, env []string,
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, &output, &output
 	cmd.WaitDelay = w.scaled(streamLimit)
 	began := time.Now()
+	w.invoked = true
 	if err := cmd.Start(); err != nil {
-		return invoked{}, err
+		return outcome{}, err
 	}
 	pid := cmd.Process.Pid
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/oom_score_adj", pid), []byte(strconv.Itoa(oomScore)), 0); err == nil {
@@ -65,14 +66,14 @@ func (w *worker) invoke(ctx context.Context, program string, args, env []string,
 		w.info(source, "Process Cancellation finished.")
 	}
 	if err != nil && cmd.ProcessState == nil {
-		return invoked{}, err
+		return outcome{}, err
 	}
 	code := cmd.ProcessState.ExitCode()
 	if status, ok := cmd.ProcessState.Sys().(interface{ Signal() unix.Signal }); ok && code < 0 {
 		code = 128 + int(status.Signal())
 	}
 	w.info(source, "Finished process %d with exit code %d, and elapsed time %s.", pid, code, elapsed(time.Since(began)))
-	return invoked{code, output.String()}, nil
+	return outcome{code, output.String()}, nil
 }
 
 // stop ends a process, asking twice before it kills.

@@ -3,6 +3,7 @@ package standin
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -37,10 +38,8 @@ func processes() []process {
 
 // readProcess reads fields 4 and 22 of /proc/PID/stat (proc_pid_stat(5)).
 func readProcess(pid int) (process, bool) {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return process{}, false
-	}
+	var buf [1024]byte
+	data := readProc(pid, "stat", buf[:])
 	fields := bytes.Fields(data[bytes.LastIndexByte(data, ')')+1:])
 	if len(fields) < 20 {
 		return process{}, false
@@ -49,6 +48,28 @@ func readProcess(pid int) (process, bool) {
 	p.parent, _ = strconv.Atoi(string(fields[1]))
 	p.start, _ = strconv.ParseUint(string(fields[19]), 10, 64)
 	return p, true
+}
+
+// readProc reads what fits into buf of a file of a process, nothing where it cannot. Every Worker reads
+// those of all processes, and there may be many of both, so this does without os.File and its poller.
+func readProc(pid int, name string, buf []byte) []byte {
+	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	n := 0
+	for n < len(buf) {
+		m, err := unix.Read(fd, buf[n:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || m == 0 {
+			break
+		}
+		n += m
+	}
+	return buf[:n]
 }
 
 // killTree sends SIGKILL to a process and its descendants, those first (NixKillProcessTree).
@@ -69,25 +90,24 @@ func killTree(pid int) {
 
 // killOrphans ends what the job's steps left running: processes younger than the Worker that have its RUNNER_TRACKING_ID (src/Runner.Worker/JobExtension.cs).
 func (w *worker) killOrphans() {
+	if !w.invoked {
+		return // nobody can have it
+	}
 	self := os.Getpid()
 	own, ok := readProcess(self)
 	if !ok {
 		return
 	}
 	want := []byte("RUNNER_TRACKING_ID=" + w.tracking)
+	buf := make([]byte, 256<<10)
 	for _, p := range processes() {
 		if p.pid == self || p.start < own.start {
 			continue
 		}
-		environ, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ")
-		if err != nil {
-			continue
-		}
-		for _, e := range bytes.Split(environ, []byte{0}) {
-			if bytes.Equal(e, want) {
-				w.info("JobExtension", "Terminate orphan process: pid (%d)", p.pid)
-				_ = unix.Kill(p.pid, unix.SIGKILL)
-			}
+		environ := readProc(p.pid, "environ", buf)
+		if slices.ContainsFunc(bytes.Split(environ, []byte{0}), func(e []byte) bool { return bytes.Equal(e, want) }) {
+			w.info("JobExtension", "Terminate orphan process: pid (%d)", p.pid)
+			_ = unix.Kill(p.pid, unix.SIGKILL)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 const (
@@ -93,6 +94,10 @@ func WriteWorker(path, program string) error {
 	if strings.ContainsAny(program, " \t\n") || len(script) > 120 {
 		script = fmt.Sprintf("#!/bin/sh\nexec '%s' %s \"$0\" \"$@\"\n", strings.ReplaceAll(program, "'", `'\''`), ScriptCommand)
 	}
+	// A process forked while the file is open for writing could hold it open for a moment, and it could
+	// not be run (execve(2), ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	return os.WriteFile(path, []byte(script), 0o755)
 }
 

@@ -22,6 +22,9 @@ func (w *worker) step(ctx context.Context, step Step) TaskResult {
 		w.error("StepsRunner", "Caught exception from step: "+exception(err))
 		return Failed
 	}
+	if w.echo { // upstream logs nothing here; a timeline needs it
+		w.note("FileCommandManager", "Created "+files.path("set_output_"))
+	}
 	began := time.Now()
 	result, errors := w.handle(ctx, step, files)
 	for _, err := range files.process(w) {

@@ -2,7 +2,6 @@ package standin
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"unicode/utf16"
@@ -56,7 +55,7 @@ func receive(r io.Reader) (messageType, string, error) {
 	kind := messageType(binary.LittleEndian.Uint32(head[:4]))
 	n := int32(binary.LittleEndian.Uint32(head[4:]))
 	if n < 0 || n > maxString || n%2 != 0 {
-		return kind, "", errors.New("System.IO.InvalidDataException: Found invalid data while decoding.")
+		return kind, "", upstreamError("System.IO.InvalidDataException: Found invalid data while decoding.")
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {

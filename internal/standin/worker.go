@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -32,6 +33,7 @@ type worker struct {
 
 	job      message
 	tracking string            // RUNNER_TRACKING_ID
+	invoked  bool              // a process was given it
 	env      map[string]string // what steps have set for those after them
 	path     []string
 }
@@ -45,6 +47,7 @@ var (
 // it reads and writes (src/Runner.Worker/Program.cs). It returns the exit code, which is 1 for a crash;
 // what is wrong then is on stdout.
 func WorkerMain(args []string) int {
+	runtime.GOMAXPROCS(1) // it mostly waits, and a hundred may run at once
 	w := &worker{scale: 1, env: map[string]string{}, echo: os.Getenv(echoVar) == "1"}
 	if scale, err := strconv.ParseFloat(os.Getenv(scaleVar), 64); err == nil && scale > 0 {
 		w.scale = scale
