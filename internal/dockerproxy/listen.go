@@ -1,69 +1,43 @@
 package dockerproxy
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 )
 
 // listen makes the socket at path and listens on it, such that only who can reach the real socket can
 // reach it. From now on clients can connect; they wait until somebody accepts.
-//
-// The path may be longer than the 107 bytes of a sun_path (unix(7)): it is named through an open
-// descriptor of its folder.
+// The path may be of any length.
 func listen(path, real string) (*os.File, error) {
 	access, err := accessOf(real)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := openFolder(path)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	socket := os.NewFile(uintptr(fd), path)
-	// The file gets the mode of the socket's own inode (unix_bind_bsd): nobody gets in before the mode
-	// is what it should be.
+	// The file is made with this mode: nobody gets in before it is what it should be.
 	if err := unix.Fchmod(fd, 0o600); err != nil {
 		socket.Close()
 		return nil, os.NewSyscallError("fchmod", err)
 	}
-	at := through(dir, path)
-	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: at}); err != nil {
-		socket.Close()
-		return nil, &os.PathError{Op: "bind", Path: path, Err: err}
-	}
-	err = access.apply(at)
-	if err == nil {
-		err = os.NewSyscallError("listen", unix.Listen(fd, unix.SOMAXCONN))
-	}
+	err = stream.Bind(fd, path, func(name string) error {
+		if err := access.apply(name); err != nil {
+			return err
+		}
+		return os.NewSyscallError("listen", unix.Listen(fd, unix.SOMAXCONN))
+	})
 	if err != nil {
-		_ = unix.Unlink(at)
 		socket.Close()
 		return nil, err
 	}
 	return socket, nil
-}
-
-// openFolder opens the folder that path is in, as a place.
-func openFolder(path string) (*os.File, error) {
-	folder := filepath.Dir(path)
-	fd, err := unix.Open(folder, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: folder, Err: err}
-	}
-	return os.NewFile(uintptr(fd), folder), nil
-}
-
-// through names path by the descriptor of its folder.
-func through(folder *os.File, path string) string {
-	return fmt.Sprintf("/proc/self/fd/%d/%s", folder.Fd(), filepath.Base(path))
 }
 
 // access is who may connect to a socket besides its owner.

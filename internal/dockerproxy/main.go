@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"os"
 	"os/signal"
 	"runtime"
@@ -59,21 +58,18 @@ func Main(args []string, after func(Config) error) error {
 	return errors.Join(waitErr, after(c))
 }
 
-// inherited makes a listener of a descriptor that is a listening socket.
-func inherited(fd uintptr) (*net.UnixListener, error) {
-	file := os.NewFile(fd, "listener")
-	defer file.Close()
-	l, err := net.FileListener(file)
-	if err != nil {
-		return nil, fmt.Errorf("%s: descriptor %d is no listening socket; only the shim starts this: %w", Subcommand, fd, err)
+// inherited takes over a descriptor that is a listening unix socket.
+func inherited(fd int) (*os.File, error) {
+	for option, want := range map[int]int{unix.SO_ACCEPTCONN: 1, unix.SO_DOMAIN: unix.AF_UNIX} {
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err != nil || got != want {
+			return nil, fmt.Errorf("%s: descriptor %d is no listening unix socket; only the shim starts this", Subcommand, fd)
+		}
 	}
-	listener, ok := l.(*net.UnixListener)
-	if !ok {
-		l.Close()
-		return nil, fmt.Errorf("%s: descriptor %d is no unix socket; only the shim starts this", Subcommand, fd)
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
 	}
-	listener.SetUnlinkOnClose(false) // its name leads through a descriptor that is closed
-	return listener, nil
+	return os.NewFile(uintptr(fd), "listener"), nil
 }
 
 // waitEnd waits until the process of a pidfd has ended (pidfd_open(2): it becomes readable then).

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -76,14 +77,18 @@ func (e *engine) stop() {
 
 // listenLong listens at a path of any length.
 func listenLong(path string) (net.Listener, error) {
-	dir, err := openFolder(path)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
-	defer dir.Close()
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: through(dir, path), Net: "unix"})
+	file := os.NewFile(uintptr(fd), path)
+	defer file.Close()
+	if err := stream.Bind(fd, path, func(string) error { return unix.Listen(fd, 10) }); err != nil {
+		return nil, err
+	}
+	l, err := net.FileListener(file)
 	if err == nil {
-		l.SetUnlinkOnClose(false)
+		l.(*net.UnixListener).SetUnlinkOnClose(false)
 	}
 	return l, err
 }
@@ -171,12 +176,19 @@ func (r *rig) proxy() int {
 
 func (r *rig) running() bool { return r.proxy() != 0 }
 
+// httpConn is a connection as net/http wants it.
+type httpConn struct{ stream.Conn }
+
+func (httpConn) LocalAddr() net.Addr  { return &net.UnixAddr{} }
+func (httpConn) RemoteAddr() net.Addr { return &net.UnixAddr{} }
+
 // get asks through the proxy.
 func (r *rig) get(path string) (status int, body string, err error) {
 	client := http.Client{
 		Timeout: 20 * time.Second,
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
-			return dial(r.c.Socket)
+			conn, err := dial(r.c.Socket)
+			return httpConn{conn}, err
 		}},
 	}
 	answer, err := client.Get("http://docker" + path)
@@ -387,7 +399,8 @@ func TestByHand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := inherited(uintptr(fd)); err == nil || !strings.Contains(err.Error(), "only the shim starts this") {
+	defer unix.Close(fd)
+	if _, err := inherited(fd); err == nil || !strings.Contains(err.Error(), "only the shim starts this") {
 		t.Errorf("%v", err)
 	}
 	if err := waitEnd(1 << 20); err == nil {

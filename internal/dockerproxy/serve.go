@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"net"
+	"os"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/hostpath"
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/rewrite"
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/tunnel"
 )
 
@@ -17,7 +18,7 @@ import (
 const bodyLimit = 16 << 20
 
 // serve relays the listener's connections until it is closed.
-func serve(c Config, listener *net.UnixListener, logger *log.Logger) {
+func serve(c Config, listener *os.File, logger *log.Logger) {
 	paths := hostpath.New(hostpath.Redirect{Job: c.Temp, Host: c.Private}, hostpath.Redirect{Job: c.Real, Host: c.Socket})
 	var note func(string, ...any)
 	if c.Log != "" {
@@ -25,15 +26,15 @@ func serve(c Config, listener *net.UnixListener, logger *log.Logger) {
 	}
 	r := router{rewrite.New(paths, note)}
 	t := &tunnel.Tunnel{
-		Dial:    func() (*net.UnixConn, error) { return dial(c.Real) },
+		Dial:    func() (stream.Conn, error) { return dial(c.Real) },
 		Route:   r.route,
 		Limit:   bodyLimit,
 		Refusal: refusal,
 	}
 	for {
-		client, err := listener.AcceptUnix()
+		client, err := stream.Accept(listener)
 		switch {
-		case errors.Is(err, net.ErrClosed):
+		case errors.Is(err, os.ErrClosed):
 			return
 		case err != nil: // no descriptors or memory left: clients wait until there are again
 			logger.Printf("accept: %v", err)
@@ -44,31 +45,17 @@ func serve(c Config, listener *net.UnixListener, logger *log.Logger) {
 	}
 }
 
-// dial connects to the real socket, whose path may be longer than a sun_path.
-func dial(path string) (*net.UnixConn, error) {
-	const longest = 107 // sizeof(sun_path) - 1, unix(7)
-	name := path
-	if len(path) > longest {
-		dir, err := openFolder(path)
-		if err != nil {
-			return nil, unreachable(path, err)
-		}
-		defer dir.Close()
-		name = through(dir, path)
-	}
-	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: name, Net: "unix"})
+// dial connects to the real socket.
+func dial(path string) (stream.Conn, error) {
+	conn, err := stream.Dial(path)
 	if err != nil {
-		return nil, unreachable(path, err)
+		return conn, unreachable(path, err)
 	}
 	return conn, nil
 }
 
 // unreachable is what a client is told while there is no daemon. It knows the first sentence.
 func unreachable(path string, err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
 	//lint:ignore ST1005 the first words are those of the Docker clients
 	return fmt.Errorf("Cannot connect to the Docker daemon at unix://%s. Is the docker daemon running? (worker-wrap: %w)", path, err)
 }

@@ -46,27 +46,40 @@ type Source struct {
 	Below []Below
 }
 
+// Look is a view of the file system at one moment: what it has seen once it does not look up again.
+// It is for one request, whose paths have most of their folders in common, and for one goroutine.
+type Look struct {
+	places []place
+	links  links
+}
+
+// Look begins a view.
+func (m *Map) Look() *Look { return &Look{m.places, links{}} }
+
 // Source translates a bind's source. dockerd cleans the path by its letters (so "a/.." is nothing,
 // whatever a is) and then follows links, and so does Source, but with the job's eyes: links within a
 // redirected folder lead where they lead for the job. What does not exist is taken to be no link.
 // A relative path is not a path of the host's and comes back as it is.
-func (m *Map) Source(source string) Source {
+func (l *Look) Source(source string) Source {
 	if !path.IsAbs(source) {
 		return Source{Host: source}
 	}
-	w := walk{places: m.places}
+	w := walk{places: l.places, links: l.links}
 	w.run(path.Clean(source))
 	out := Source{Host: source}
 	if w.entered != nil {
 		out.Host = w.host(source)
 	}
-	for _, p := range m.places {
+	for _, p := range l.places {
 		if rel, ok := under(p.real, w.at); ok && rel != "" {
 			out.Below = append(out.Below, Below{rel, p.Host})
 		}
 	}
 	return out
 }
+
+// Source is [Look.Source] for a single path.
+func (m *Map) Source(source string) Source { return m.Look().Source(source) }
 
 // Job turns a path of the host's back into the job's, where it is at or below a redirected place.
 // What follows the place's own path is kept byte for byte.

@@ -1,9 +1,10 @@
 package hostpath
 
 import (
-	"os"
 	"path"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // maxLinks is how many links are followed in one path. The kernel follows 40 (path_resolution(7)).
@@ -12,6 +13,7 @@ const maxLinks = 40
 // walk follows one path, component by component, with the job's eyes.
 type walk struct {
 	places  []place
+	links   links
 	at      string // where the walk is: no links in it, as the job names it
 	entered *place // the first redirected place that the walk came through
 	rest    string // what was still to be walked then, by the letters of the path
@@ -32,8 +34,8 @@ func (w *walk) run(name string) {
 			continue
 		}
 		next := path.Join(w.at, component)
-		target, err := os.Readlink(w.onHost(next))
-		if err != nil { // no link, or nothing there that could be one
+		target := w.links.read(w.onHost(next))
+		if target == "" {
 			w.at = next
 			w.enter(rest)
 			continue
@@ -87,16 +89,32 @@ func (w *walk) host(source string) string {
 	if w.rest != "" {
 		written += "/" + w.rest
 	}
-	if same(written, meant) {
+	if w.links.follow(written) == w.links.follow(meant) {
 		return written
 	}
 	return meant
 }
 
-// same reports whether two paths lead to one place on the host.
-func same(a, b string) bool {
-	var wa, wb walk
-	wa.run(path.Clean(a))
-	wb.run(path.Clean(b))
-	return wa.at == wb.at
+// links remembers what it has read: the target of each link by its path, and "" for what is none.
+type links map[string]string
+
+// read returns the target of the link at a path of the host's, or "" if it is no link, or nothing is
+// there.
+func (l links) read(name string) string {
+	target, ok := l[name]
+	if !ok {
+		var buffer [unix.PathMax]byte
+		if n, err := unix.Readlink(name, buffer[:]); err == nil {
+			target = string(buffer[:n])
+		}
+		l[name] = target
+	}
+	return target
+}
+
+// follow returns where a path leads on the host.
+func (l links) follow(name string) string {
+	w := walk{links: l}
+	w.run(path.Clean(name))
+	return w.at
 }

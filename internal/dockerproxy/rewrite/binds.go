@@ -38,7 +38,7 @@ func (t *Translator) binds(e *edits, array *node, other taken, c *container) err
 		if !path.IsAbs(written) { // a named volume
 			written = t.device(b.source)
 		}
-		s := t.source(written)
+		s := t.source(e, written)
 		if s.Host != written && path.IsAbs(b.source) {
 			if strings.Contains(s.Host, ":") {
 				return colonError(item.text, s.Host)

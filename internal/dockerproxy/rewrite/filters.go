@@ -9,9 +9,9 @@ func (t *Translator) Filters(filters []byte) []byte {
 	if !ok {
 		return filters
 	}
-	e := &edits{body: filters}
+	e := t.edits(filters)
 	change := func(v *node) {
-		if s := t.paths.Source(v.text); path.IsAbs(v.text) && s.Host != v.text {
+		if s := e.look.Source(v.text); path.IsAbs(v.text) && s.Host != v.text {
 			e.set(v, s.Host)
 		}
 	}

@@ -21,7 +21,7 @@ func (t *Translator) mounts(e *edits, array *node, other taken, c *container) {
 func (t *Translator) bindMount(e *edits, m *node, other taken, c *container) {
 	target := m.string("Target")
 	for _, source := range m.all("Source") {
-		s := t.source(source.text)
+		s := t.source(e, source.text)
 		if s.Host != source.text {
 			c.sources[path.Clean(target)] = source.text
 			e.set(source, s.Host)
@@ -63,7 +63,7 @@ func (t *Translator) volumeMount(e *edits, m *node, other taken, c *container) {
 	if v := m.last("ReadOnly"); v != nil {
 		readOnly = string(e.body[v.start:v.end])
 	}
-	t.add(spec{target: m.string("Target")}, t.paths.Source(device).Below, other, func(place, host string) {
+	t.add(spec{target: m.string("Target")}, e.look.Source(device).Below, other, func(place, host string) {
 		c.added = append(c.added, place)
 		e.after(m, `{"Type":"bind","Source":`+quote(host)+`,"Target":`+quote(place)+`,"ReadOnly":`+readOnly+`}`)
 	})
@@ -86,7 +86,7 @@ func (t *Translator) options(e *edits, driver string, options *node) (device str
 	}
 	for _, d := range options.entry("device") {
 		device = d.text
-		if s := t.source(d.text); s.Host != d.text {
+		if s := t.source(e, d.text); s.Host != d.text {
 			e.set(d, s.Host)
 		}
 	}

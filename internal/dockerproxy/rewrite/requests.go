@@ -12,7 +12,7 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 	if !ok {
 		return body, nil, nil
 	}
-	e := &edits{body: body}
+	e := t.edits(body)
 	c := newContainer()
 	other := targets(n)
 	for _, host := range n.all("HostConfig") {
@@ -70,10 +70,10 @@ func (t *Translator) VolumeCreate(body []byte) []byte {
 	if !ok {
 		return body
 	}
-	e := &edits{body: body}
+	e := t.edits(body)
 	for _, options := range n.all("DriverOpts") {
 		device := t.options(e, n.string("Driver"), options)
-		if name := n.string("Name"); name != "" && device != "" && len(t.paths.Source(device).Below) > 0 {
+		if name := n.string("Name"); name != "" && device != "" && len(e.look.Source(device).Below) > 0 {
 			t.mu.Lock()
 			t.volumes.put(name, device)
 			t.mu.Unlock()
@@ -89,7 +89,7 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 	if !ok {
 		return body, nil
 	}
-	e := &edits{body: body}
+	e := t.edits(body)
 	c := newContainer()
 	for _, spec := range n.at("TaskTemplate", "ContainerSpec") {
 		var other taken

@@ -46,9 +46,12 @@ func New(m *hostpath.Map, note func(format string, args ...any)) *Translator {
 	return &Translator{paths: m, note: note}
 }
 
+// edits begins the changes to a request's body.
+func (t *Translator) edits(body []byte) *edits { return &edits{body: body, look: t.paths.Look()} }
+
 // source translates one path, and remembers it if Job would not bring it back.
-func (t *Translator) source(written string) hostpath.Source {
-	s := t.paths.Source(written)
+func (t *Translator) source(e *edits, written string) hostpath.Source {
+	s := e.look.Source(written)
 	if s.Host == written {
 		return s
 	}

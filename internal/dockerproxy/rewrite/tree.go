@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/hostpath"
 )
 
 // node is one value in a JSON text, and where it stands.
@@ -143,6 +145,7 @@ type edit struct {
 // edits gathers changes to one body.
 type edits struct {
 	body []byte
+	look *hostpath.Look // where paths lead, for this body
 	list []edit
 }
 

@@ -4,17 +4,16 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 )
 
 // conn is one client's connection and the one to the server that belongs to it. One goroutine relays
 // requests, another responses.
 type conn struct {
 	*Tunnel
-	client, server         *net.UnixConn
+	client, server         stream.Conn
 	fromClient, fromServer *bufio.Reader
 	// asked hands over a request before it is sent, and verdict tells, once for each, whether the next
 	// bytes of the client are a request again; if not, they are anything. It is closed with the server's
@@ -73,7 +72,7 @@ func (c *conn) request(h *head, f framing, method, target string) error {
 		return relay(c.server, h.raw, c.fromClient, f.scanner())
 	}
 
-	if strings.EqualFold(h.fields.Get("Expect"), "100-continue") {
+	if strings.EqualFold(h.field("Expect"), "100-continue") {
 		// The server would ask for the body when it has the head, and gets the head only with the body.
 		h.raw = h.without("Expect")
 		if _, err := c.client.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
@@ -184,26 +183,10 @@ func (c *conn) refuse(status string, err error) {
 
 // end passes on that one side has ended: wholly, so that the other side's writes fail as they would
 // without this relay, or half, so that the answer to a half-closed stream still comes.
-func end(ended, other *net.UnixConn) {
-	if hungUp(ended) {
+func end(ended, other stream.Conn) {
+	if ended.HungUp() {
 		other.Close()
 		return
 	}
 	_ = other.CloseWrite()
-}
-
-// hungUp reports whether a socket's peer is gone, and not just done with writing (unix_poll in
-// net/unix/af_unix.c), or the socket closed.
-func hungUp(conn *net.UnixConn) bool {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return true
-	}
-	gone := true
-	_ = raw.Control(func(fd uintptr) {
-		fds := []unix.PollFd{{Fd: int32(fd)}}
-		n, err := unix.Poll(fds, 0)
-		gone = err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
-	})
-	return gone
 }

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"net/textproto"
 	"strconv"
 	"strings"
 )
@@ -21,7 +20,28 @@ var errHead = errors.New("not the head of an HTTP/1 message")
 type head struct {
 	raw    []byte
 	first  string // the first line without its end
-	fields textproto.MIMEHeader
+	fields []field
+}
+
+// field is one line of a head.
+type field struct{ name, value string }
+
+// values returns the values of a field, in their order.
+func (h *head) values(name string) (values []string) {
+	for _, f := range h.fields {
+		if strings.EqualFold(f.name, name) {
+			values = append(values, f.value)
+		}
+	}
+	return values
+}
+
+// field returns the first value of a field, or "".
+func (h *head) field(name string) string {
+	if values := h.values(name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // readHead reads a head. With errHead, h.raw holds what was read. io.EOF means that nothing came.
@@ -47,14 +67,27 @@ func readHead(r *bufio.Reader) (h head, err error) {
 		}
 		break
 	}
-	text := textproto.NewReader(bufio.NewReaderSize(bytes.NewReader(h.raw), len(h.raw)))
-	if h.first, err = text.ReadLine(); err != nil {
-		return h, errHead
+	return h, h.parse()
+}
+
+// parse takes the lines apart. It leaves lines that are continued (obs-fold in RFC 9112, section 5.2)
+// and whatever else net/textproto would not take, or take otherwise than it stands, to the server.
+func (h *head) parse() error {
+	lines := strings.Split(strings.TrimRight(string(h.raw), "\r\n"), "\n")
+	h.first = strings.TrimSuffix(lines[0], "\r")
+	for _, line := range lines[1:] {
+		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\r"), ":")
+		if !ok || name == "" || strings.IndexFunc(name, noToken) >= 0 || strings.ContainsAny(value, "\r\x00") {
+			return errHead
+		}
+		h.fields = append(h.fields, field{name, strings.Trim(value, " \t")})
 	}
-	if h.fields, err = text.ReadMIMEHeader(); err != nil {
-		return h, errHead
-	}
-	return h, nil
+	return nil
+}
+
+// noToken reports whether a field's name cannot contain a character (RFC 9110, section 5.6.2).
+func noToken(r rune) bool {
+	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
 }
 
 func isBlank(line []byte) bool { return string(line) == "\n" || string(line) == "\r\n" }
@@ -84,14 +117,14 @@ type framing struct {
 // where they make no sense, or no sense here.
 func (h *head) framing() (f framing, ok bool) {
 	f.length = -1
-	if te := h.fields["Transfer-Encoding"]; len(te) > 0 {
+	if te := h.values("Transfer-Encoding"); len(te) > 0 {
 		f.chunked = true
 		// HTTP/1.0 does not know it, and Go's server takes no notice of it there.
 		old := strings.HasPrefix(h.first, "HTTP/1.0 ") || strings.HasSuffix(h.first, " HTTP/1.0")
-		return f, !old && len(te) == 1 && strings.EqualFold(strings.TrimSpace(te[0]), "chunked")
+		return f, !old && len(te) == 1 && strings.EqualFold(te[0], "chunked")
 	}
-	for _, value := range h.fields["Content-Length"] {
-		n, err := strconv.ParseUint(strings.TrimSpace(value), 10, 63)
+	for _, value := range h.values("Content-Length") {
+		n, err := strconv.ParseUint(value, 10, 63)
 		if err != nil || f.length >= 0 && f.length != int64(n) {
 			return f, false
 		}

@@ -2,8 +2,10 @@ package tunnel
 
 import (
 	"bufio"
-	"net"
+	"io"
 	"sync"
+
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 )
 
 // Exchange says what is to be changed in one request and its answer. The zero value changes nothing, and
@@ -22,7 +24,7 @@ type Exchange struct {
 // Tunnel relays connections.
 type Tunnel struct {
 	// Dial connects to the server.
-	Dial func() (*net.UnixConn, error)
+	Dial func() (stream.Conn, error)
 	// Route says what to change in a request with this method and target.
 	Route func(method, target string) Exchange
 	// Limit is the largest body that is held back to change it, in bytes. A longer request that Route
@@ -36,7 +38,7 @@ type Tunnel struct {
 const bufferSize = 64 << 10
 
 // Serve relays one client's connection until both sides are done, and closes it.
-func (t *Tunnel) Serve(client *net.UnixConn) {
+func (t *Tunnel) Serve(client stream.Conn) {
 	defer client.Close()
 	c := conn{
 		Tunnel: t, client: client,
@@ -63,7 +65,7 @@ func (t *Tunnel) Serve(client *net.UnixConn) {
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
 
-func newReader(conn net.Conn) *bufio.Reader {
+func newReader(conn io.Reader) *bufio.Reader {
 	r := readers.Get().(*bufio.Reader)
 	r.Reset(conn)
 	return r

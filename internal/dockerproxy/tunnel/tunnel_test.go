@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/tunnel"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -44,7 +45,7 @@ func newRig(t *testing.T) rig {
 		return net.DialUnix("unix", nil, l.Addr().(*net.UnixAddr))
 	}
 	tun := &tunnel.Tunnel{
-		Dial:  func() (*net.UnixConn, error) { return dial(back) },
+		Dial:  func() (stream.Conn, error) { return stream.Dial(filepath.Join(dir, "back")) },
 		Limit: limit,
 		Route: func(method, target string) tunnel.Exchange {
 			var x tunnel.Exchange
@@ -70,11 +71,8 @@ func newRig(t *testing.T) rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	accepted, err := front.AcceptUnix()
-	if err != nil {
-		t.Fatal(err)
-	}
 	done := make(chan struct{})
+	accepted := accept(t, front)
 	go func() { defer close(done); tun.Serve(accepted) }()
 	server, err := back.AcceptUnix()
 	if err != nil {
@@ -91,6 +89,21 @@ func newRig(t *testing.T) rig {
 		<-done
 	})
 	return rig{t, client, server}
+}
+
+// accept accepts a connection as the proxy does.
+func accept(t *testing.T, l *net.UnixListener) stream.Conn {
+	t.Helper()
+	file, err := l.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	conn, err := stream.Accept(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // send writes on one side and sees that just this arrives on the other.
@@ -358,15 +371,12 @@ func TestNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	accepted, err := fds.AcceptUnix()
-	if err != nil {
-		t.Fatal(err)
-	}
+	accepted := accept(t, fds)
 	if _, err := io.WriteString(client, "GET / HTTP/1.1\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	tun := &tunnel.Tunnel{
-		Dial:    func() (*net.UnixConn, error) { return nil, errors.New("nobody there") },
+		Dial:    func() (stream.Conn, error) { return stream.Conn{}, errors.New("nobody there") },
 		Refusal: func(err error) (string, []byte) { return "text/plain", []byte(err.Error()) },
 	}
 	tun.Serve(accepted)
