@@ -82,6 +82,8 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Bins = append(r.Bins, survey.Bin{Dir: "/r/bin.2.340.0", State: survey.Plain})
 		}, "warning shim: /r/bin.2.340.0/Runner.Worker is the runner's own (waits for the runner's update)", "install"},
 
+		{"AppArmor is no matter", func(f *Facts, _ *survey.Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
+		{"no user namespaces are no matter", func(f *Facts, _ *survey.Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
 		{"no privilege", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
 		{"root", func(_ *Facts, r *survey.Runner) { r.UID, r.User, r.Bins[0].Binary.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
 		{"nosuid", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
@@ -212,6 +214,14 @@ func TestPrint(t *testing.T) {
 	}
 	if strings.ContainsRune(b.String(), '\x1b') {
 		t.Error("an escape sequence got through")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("x", width+1)
+	got := wrap("a " + long + " b " + strings.Repeat("é ", width))
+	if len(got) != 5 || got[0] != "a" || got[1] != long || !strings.HasPrefix(got[2], "b é é") || len(wrap("")) != 0 {
+		t.Errorf("%q", got)
 	}
 }
 

@@ -15,6 +15,7 @@ func machine(f Facts) []Result {
 	var out []Result
 	out = append(out, kernel(f.Machine)...)
 	out = append(out, namespaces(f.Machine)...)
+	out = append(out, userNS(f.Machine)...)
 	out = append(out, container(f.Machine)...)
 	out = append(out, build(f.Captured)...)
 	if len(f.Runners) == 0 {
@@ -84,6 +85,20 @@ func namespaces(m survey.Machine) []Result {
 	default:
 		return []Result{{Check: "namespaces", Level: OK, What: fmt.Sprintf("up to %d mount namespaces", n)}}
 	}
+}
+
+// userNS is about what a runner needs that has no other privilege; where one does, its own results say so.
+func userNS(m survey.Machine) []Result {
+	r := Result{Check: "user namespaces", Level: OK, What: "everybody may make them"}
+	switch {
+	case m.AppArmorUserNS == 1:
+		r.What = "AppArmor lets only programs with a profile make them; the file capability needs none"
+	case m.MaxUserNS == 0 || m.UserNSClone == 0:
+		r.What = "switched off for ordinary users; the file capability needs none"
+	case m.MaxUserNS < 0:
+		return nil
+	}
+	return []Result{r}
 }
 
 func container(m survey.Machine) []Result {

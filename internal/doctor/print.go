@@ -6,6 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Print writes the report as a table: a mark, what was looked at, what was found, and below what is not
@@ -28,17 +29,44 @@ func (r *Report) Print(out io.Writer) error {
 
 func printResults(w io.Writer, results []Result) {
 	for _, r := range results {
-		fmt.Fprintf(w, "  %s %s\t%s\n", mark(r.Level), r.Check, printable(r.What))
+		head := fmt.Sprintf("  %s %s", mark(r.Level), r.Check)
+		for _, line := range wrap(printable(r.What)) {
+			fmt.Fprintf(w, "%s\t%s\n", head, line)
+			head = ""
+		}
 		if r.Level == OK {
 			continue
 		}
-		if r.Why != "" {
-			fmt.Fprintf(w, "\t  %s\n", printable(r.Why))
+		for _, line := range wrap(printable(r.Why)) {
+			fmt.Fprintf(w, "\t  %s\n", line)
 		}
 		if r.Mend != "" {
-			fmt.Fprintf(w, "\t  → %s\n", printable(r.Mend))
+			fmt.Fprintf(w, "\t  → %s\n", printable(r.Mend)) // in one piece, to be copied
 		}
 	}
+}
+
+// width is how long lines of the table's text may get; single words may be longer.
+const width = 90
+
+func wrap(s string) []string {
+	var lines []string
+	line, length := "", 0
+	for _, word := range strings.Fields(s) {
+		n := utf8.RuneCountInString(word)
+		if length > 0 && length+1+n > width {
+			lines = append(lines, line)
+			line, length = "", 0
+		}
+		if length > 0 {
+			line, length = line+" ", length+1
+		}
+		line, length = line+word, length+n
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 func mark(l Level) string {
