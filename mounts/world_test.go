@@ -13,8 +13,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 // thread is an OS thread with a mount namespace of its own, on which functions are run.
 type thread struct {
 	work chan func()
