@@ -5,11 +5,9 @@ package scripts_test
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,7 +17,8 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// packages makes packages of this tree for the given architectures and returns their folder.
+// packages makes packages of this tree for the given architectures and returns their folder, which lasts as
+// long as the test t.
 func packages(t *testing.T, version string, arches ...string) string {
 	t.Helper()
 	out := testkit.Dir(t)
@@ -30,15 +29,6 @@ func packages(t *testing.T, version string, arches ...string) string {
 		t.Fatalf("scripts/package: %v\n%s", err, said)
 	}
 	return out
-}
-
-func one(t *testing.T, pattern string) string {
-	t.Helper()
-	match, err := filepath.Glob(pattern)
-	if err != nil || len(match) != 1 {
-		t.Fatalf("%s: %v (%v)", pattern, match, err)
-	}
-	return match[0]
 }
 
 // run runs a program and returns what it says on both outputs.
@@ -83,11 +73,15 @@ var contents = map[string][]string{
 	},
 }
 
-// TestPackages makes all six and looks into them.
+// TestPackages makes all six, and looks into them.
 func TestPackages(t *testing.T) {
+	out := packages(t, "1.2.3", "amd64", "arm64", "arm")
+	t.Run("contents", func(t *testing.T) { testContents(t, out) })
+}
+
+func testContents(t *testing.T, out string) {
 	dpkgDeb := testkit.RequireTool(t, "dpkg-deb", "dpkg")
 	rpm := testkit.RequireTool(t, "rpm", "rpm")
-	out := packages(t, "1.2.3", "amd64", "arm64", "arm")
 	for _, arch := range []string{"amd64", "arm64", "armhf"} {
 		path := filepath.Join(out, "worker-wrap_1.2.3-1_"+arch+".deb")
 		if got := strings.TrimSpace(must(t, dpkgDeb, "-f", path, "Architecture")); got != arch {
@@ -128,148 +122,6 @@ func compare(t *testing.T, what string, got, want []string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%s has\n\t%s\nand should have\n\t%s", what, strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
 	}
-}
-
-const (
-	place = "/usr/lib/worker-wrap/worker-wrap"
-	user  = "65534"
-)
-
-// inside is set in the test process that runs on a copy of this machine: the two packages to install.
-const inside = "WORKER_WRAP_TEST_PACKAGES"
-
-// TestDebInstalls installs the package, upgrades it and takes it away again, all by dpkg, on a copy of
-// this machine that is thrown away.
-func TestDebInstalls(t *testing.T) {
-	testkit.RequireRoot(t)
-	testkit.RequireTool(t, "dpkg", "dpkg")
-	testkit.RequireTool(t, "getcap", "libcap2-bin")
-	testkit.RequireTool(t, "man", "man-db")
-	testkit.RequireTool(t, "setpriv", "util-linux")
-	if debs := os.Getenv(inside); debs != "" {
-		old, next, _ := strings.Cut(debs, " ")
-		life(t, old, next)
-		return
-	}
-	old := one(t, filepath.Join(packages(t, "1.0.0", runtime.GOARCH), "*.deb"))
-	next := one(t, filepath.Join(packages(t, "1.1.0", runtime.GOARCH), "*.deb"))
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := filepath.Join(filepath.Dir(next), "test") // /tmp is not in the copy
-	if err := os.WriteFile(again, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("lib/scratch-machine", again, "-test.run=^TestDebInstalls$", "-test.v")
-	cmd.Env = append(os.Environ(), inside+"="+old+" "+next)
-	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "--- PASS: TestDebInstalls") {
-		t.Errorf("on a copy of this machine: %v\n%s", err, out)
-	}
-	if _, err := os.Lstat(place); err == nil {
-		t.Errorf("%s is on this machine itself", place)
-	}
-}
-
-// life is all that happens to the package.
-func life(t *testing.T, old, next string) {
-	before := traces(t)
-	install(t, old, "1.0.0")
-	if st, err := os.Stat(place); err != nil || st.Mode() != 0o755 {
-		t.Errorf("%v, %v", st, err)
-	}
-	if out := must(t, "man", "-w", "worker-wrap"); !strings.HasPrefix(out, "/usr/share/man/man8/worker-wrap.8") {
-		t.Errorf("man -w: %s", out)
-	}
-	for _, path := range contents["deb"] {
-		if _, err := os.Stat(path); err != nil {
-			t.Error(err)
-		}
-	}
-	isolates(t)
-
-	// An upgrade replaces the binary in one step: at no moment is it missing or without its capability.
-	stop, watched := make(chan struct{}), make(chan []string)
-	go func() { watched <- watch(stop) }()
-	install(t, next, "1.1.0")
-	close(stop)
-	if bad := <-watched; len(bad) > 0 {
-		t.Errorf("during the upgrade: %q", bad)
-	}
-	isolates(t)
-
-	if out, err := run("dpkg", "-r", "worker-wrap"); err != nil || strings.Contains(out, "not empty") {
-		t.Fatalf("dpkg -r: %v\n%s", err, out)
-	}
-	must(t, "dpkg", "--purge", "worker-wrap")
-	compare(t, "after the removal this machine", traces(t), before)
-}
-
-func install(t *testing.T, deb, version string) {
-	t.Helper()
-	must(t, "dpkg", "-i", deb)
-	if out := must(t, "worker-wrap", "--version"); !strings.HasPrefix(out, "worker-wrap "+version+" ") {
-		t.Errorf("worker-wrap --version: %s", out)
-	}
-	if out := must(t, testkit.RequireTool(t, "getcap", "libcap2-bin"), place); strings.TrimSpace(out) != place+" cap_sys_admin=ep" {
-		t.Errorf("getcap: %q", out)
-	}
-}
-
-// isolates runs a command as an ordinary user with a _temp of its own, by the installed program.
-func isolates(t *testing.T) {
-	t.Helper()
-	temp := filepath.Join(testkit.Dir(t), "work", "_temp")
-	if err := os.MkdirAll(temp, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, dir := range []string{temp, filepath.Dir(temp)} {
-		if err := os.Chown(dir, 65534, 65534); err != nil {
-			t.Fatal(err)
-		}
-	}
-	out := must(t, "setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-		"worker-wrap", "--temp", temp, "--", "sh", "-c", "echo x >"+temp+"/inside && ls "+temp)
-	if _, err := os.Stat(filepath.Join(temp, "inside")); out != "inside\n" || err == nil {
-		t.Errorf("not isolated: %q, %v", out, err)
-	}
-}
-
-// watch notes each state of the installed binary other than "there, and with a capability".
-func watch(stop chan struct{}) []string {
-	var bad []string
-	for {
-		select {
-		case <-stop:
-			return bad
-		default:
-		}
-		if state := capability(); state != "" && !slices.Contains(bad, state) {
-			bad = append(bad, state)
-		}
-	}
-}
-
-// traces lists what on this machine has worker-wrap's name, where packages put things.
-func traces(t *testing.T) []string {
-	t.Helper()
-	var out []string
-	for _, top := range []string{"/usr", "/etc", "/lib/systemd", "/var/lib"} {
-		err := filepath.WalkDir(top, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil {
-				return nil // gone meanwhile
-			}
-			if strings.Contains(filepath.Base(path), "worker-wrap") {
-				out = append(out, path)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
 }
 
 // TestMaintainerScriptsAreQuietOnUpgrades runs them as rpm does, with counts of versions, where nothing is
