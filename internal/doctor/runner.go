@@ -161,7 +161,7 @@ func leftovers(r *survey.Runner) []Result {
 	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
 		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + quote(l.Store.Path) + " " + quote(l.Store.Path+".old")}}
 	case l.Err != nil:
-		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only as " + r.User + " or root"}}
+		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only by its owner and root"}}
 	case l.Undeletable > 0:
 		return []Result{{
 			Check: "leftovers", Level: Warn, What: fmt.Sprintf("%d of %d dead Workers' folders could not be deleted (%s in all)", l.Undeletable, l.Undeletable+l.Dead, size),

@@ -3,6 +3,7 @@ package survey
 import (
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -94,26 +95,30 @@ func UserName(uid int) string {
 }
 
 // env reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line
-// that has something before a '=' sets a variable.
+// that has something before a '=' sets a variable, the last one counts, and one without a value takes the
+// variable away. Each name is in the answer once.
 func env(text string) []string {
 	var out []string
 	for line := range strings.Lines(strings.TrimPrefix(text, "\xef\xbb\xbf")) {
-		line = strings.TrimRight(line, "\r\n")
-		if strings.IndexByte(line, '=') > 0 {
-			out = append(out, line)
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if !ok || name == "" {
+			continue
+		}
+		out = slices.DeleteFunc(out, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		if value != "" {
+			out = append(out, name+"="+value)
 		}
 	}
 	return out
 }
 
 func variable(env []string, name string) string {
-	value := ""
 	for _, e := range env {
-		if v, ok := strings.CutPrefix(e, name+"="); ok {
-			value = v // the Listener sets them in order
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
 		}
 	}
-	return value
+	return ""
 }
 
 // Docker is how a runner's jobs reach a Docker daemon.

@@ -294,8 +294,8 @@ func TestBins(t *testing.T) {
 }
 
 func TestEnv(t *testing.T) {
-	got := env("\xef\xbb\xbfA=1\r\n\n=x\nnothing\nB=a=b\nA=2")
-	if !slices.Equal(got, []string{"A=1", "B=a=b", "A=2"}) || variable(got, "A") != "2" || variable(got, "C") != "" {
+	got := env("\xef\xbb\xbfA=1\r\n\n=x\nnothing\nB=a=b\nA=2\nD=1\nD=\n")
+	if !slices.Equal(got, []string{"B=a=b", "A=2"}) || variable(got, "A") != "2" || variable(got, "C") != "" {
 		t.Errorf("%q", got)
 	}
 }
