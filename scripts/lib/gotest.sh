@@ -7,7 +7,7 @@ install_packages() {
 	local list=(git git gcc gcc shellcheck shellcheck file file unshare util-linux)
 	if wants unit || wants race || wants modules; then
 		while read -r tool package; do list+=("$tool" "$package"); done < <(
-			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter |
+			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter scripts |
 				sed -E 's/.*"([^"]+)", "([^"]+)"/\1 \2/' | sort -u
 		)
 	fi
