@@ -13,6 +13,8 @@ import (
 type Mount struct {
 	Source *os.File
 	Target *os.File
+	// Tmpfs is laid instead of Source, where it is set; Target is a folder then.
+	Tmpfs *Tmpfs
 	// Parent is the folder that Target was opened from. It may be nil where Target is a folder.
 	Parent *os.File
 }
@@ -71,23 +73,12 @@ type apart struct {
 	peer *os.File // nil where the mount became a slave instead
 }
 
-// clone makes the source's mount. It comes before any propagation changes, so that the clone is in
+// clone makes the source's mount, or the tmpfs. It comes before any propagation changes, so that the clone is in
 // the peer group that the source is in now.
 func (s *session) clone(b Mount) error {
-	if s.avoid&NewMountAPI == 0 {
-		tree, err := openTree(b.Source)
-		if err == nil {
-			s.trees = append(s.trees, tree)
-			s.result.Used |= NewMountAPI
-			return nil
-		}
-		if !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EPERM) {
-			return err
-		}
-		s.result.Used &^= SetGroup // a filter that knows neither call
-	}
-	s.trees = append(s.trees, nil)
-	return nil
+	tree, err := s.tree(b)
+	s.trees = append(s.trees, tree)
+	return err
 }
 
 // lay takes the target's mount out of its peer group, unless it is already, and attaches the clone.
@@ -100,6 +91,9 @@ func (s *session) lay(b Mount) error {
 	if tree != nil {
 		defer tree.Close()
 		return moveMount(tree, b.Target)
+	}
+	if b.Tmpfs != nil {
+		return b.Tmpfs.mount(b.Target)
 	}
 	if err := retry(func() error { return unix.Mount(magic(b.Source), magic(b.Target), "", unix.MS_BIND, "") }); err != nil {
 		return &Error{Op: "mount", Source: b.Source.Name(), Target: b.Target.Name(), Flags: "MS_BIND", Err: err}

@@ -28,6 +28,9 @@ func run(args []string) int {
 	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {
 		return runWorker(args)
 	}
+	if len(args) > 0 && args[0] == shim.InnerName {
+		return report(shim.RunInner(args, origin.Environ()))
+	}
 	return runApp(args)
 }
 
@@ -42,7 +45,9 @@ func runWorker(args []string) int {
 
 // report writes why a start failed, in one line, and returns the exit code.
 func report(f *shim.Failure) int {
-	origin.Quiet()
-	fmt.Fprintln(os.Stderr, "worker-wrap:", f)
+	if f.Err != nil {
+		origin.Quiet()
+		fmt.Fprintln(os.Stderr, "worker-wrap:", f)
+	}
 	return f.Code
 }

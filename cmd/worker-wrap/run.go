@@ -15,7 +15,7 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a command with a _temp of its own",
 		UsageText: "worker-wrap [run] [--temp DIR | --runner-root DIR] -- cmd args…",
-		Flags:     runFlags()[:2],
+		Flags:     runFlags()[:3],
 		Action:    runAction,
 
 		OnUsageError: usageError,
@@ -26,6 +26,7 @@ func runFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "temp", Usage: "lay the fresh folder over `DIR`"},
 		&cli.StringFlag{Name: "runner-root", Usage: "… over the _temp of the runner in `DIR` (default: the runner found from the current folder upwards)"},
+		&cli.BoolFlag{Name: "userns", Usage: "isolate in a user namespace: needs no privilege, but sudo does not work in it (as WORKER_WRAP_USERNS=1)", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "version", Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
 }
@@ -45,7 +46,7 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), shim.ExitFailed)
 	}
-	plan, err := shim.PlanCommand(shim.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir}, command, origin.Environ())
+	plan, err := shim.PlanCommand(shim.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
 		return cli.Exit(err.Error(), shim.ExitFailed)
 	}

@@ -44,7 +44,7 @@ type Extent int
 // The values of Extent.
 const (
 	Always  Extent = iota // every Worker
-	Overlap                // those that find another alive
+	Overlap               // those that find another alive
 )
 
 func (e Extent) String() string { return [...]string{"always", "overlap"}[e] }

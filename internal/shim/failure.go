@@ -13,14 +13,20 @@ const (
 	ExitNotFound = 127 // there is no such program
 )
 
-// Failure ends a start: what to say and which code to exit with.
+// Failure ends a start: what to say and which code to exit with. Err is nil where there is nothing to say:
+// the program ran, as a child, and ended with that code.
 type Failure struct {
 	Code int
 	Err  error
 }
 
 // Error is one line, whatever paths and messages it is made of.
-func (f *Failure) Error() string { return oneLine(f.Err.Error()) }
+func (f *Failure) Error() string {
+	if f.Err == nil {
+		return ""
+	}
+	return oneLine(f.Err.Error())
+}
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }

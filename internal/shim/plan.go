@@ -64,6 +64,7 @@ type Options struct {
 	Temp       string // the folder to cover; relative to Dir
 	RunnerRoot string // else the runner whose _temp it is
 	Dir        string // where to look for a runner upwards when neither is given; absolute
+	Userns     bool   // isolate in a user namespace, whatever WORKER_WRAP_USERNS says
 }
 
 // PlanCommand plans the start of any program with a _temp of its own.
@@ -75,6 +76,7 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return Plan{}, errors.New("no command given; write it after --: worker-wrap -- cmd args…")
 	}
+	settings.Policy.Userns = settings.Policy.Userns || o.Userns
 	p := Plan{Command: argv[0], Argv: argv, Env: env, Settings: settings}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":

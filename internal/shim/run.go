@@ -18,13 +18,14 @@ import (
 )
 
 // Run carries a plan out. It must be called on the main goroutine, and returns only if something
-// failed: otherwise the process is the program by then.
+// failed: otherwise the process is the program by then. In a user namespace the program is a child, and
+// Run returns how that ended.
 func Run(p Plan) *Failure {
-	r := run{Plan: p, uid: os.Getuid(), log: newLog(p.Settings)}
-	if err := r.isolate(); err != nil {
-		return failure(err)
-	}
-	return r.start()
+	r := &run{Plan: p, uid: os.Getuid(), log: newLog(p.Settings)}
+	r.begin()
+	f := r.follow()
+	r.recordRefusal(f)
+	return f
 }
 
 // run is one start under way. Its files are open in the new mount namespace and close on exec.
@@ -32,35 +33,37 @@ type run struct {
 	Plan
 	uid  int
 	log  *log
+	self perpid.Owner
 	host string // the per-PID folder's path
 	path string // what to exec, where a Worker's path is known already
+
+	course course // what policy decides on, and what came of it
+	timing timing // for the event log
+	inner  *inner // set in the child that a user namespace is made for
 }
 
 // isolate makes the namespace and everything in it. From unshare on every path is looked up once, in the
 // new namespace, and what was found is held open: what is checked is what is mounted.
 func (r *run) isolate() error {
-	if os.Geteuid() != r.uid || os.Getegid() != os.Getgid() {
-		return errors.New("worker-wrap is installed set-user-ID or set-group-ID, which the program it starts would inherit; " +
-			"take the bit away and use a file capability: " + setcapCommand())
-	}
-	self, err := perpid.Self()
-	if err != nil {
+	if err := r.identify(); err != nil {
 		return err
 	}
 	if err := nsenter.UnshareMounts(); err != nil {
 		return explain(fmt.Errorf("cannot make a mount namespace: %w", err))
 	}
+	r.stage("namespace")
 	temp, err := r.openTemp()
 	if err != nil {
 		return err
 	}
 	defer temp.Close()
-	fresh, err := r.fresh(self, temp)
+	fresh, err := r.fresh(r.self, temp)
 	if err != nil {
 		return err
 	}
 	defer fresh.Close()
-	binds := []mounts.Mount{{Source: fresh, Target: temp}}
+	r.stage("folder")
+	binds := []mounts.Mount{r.backing(fresh, temp)}
 	if r.Worker != "" {
 		worker, err := r.openWorker()
 		if err != nil {
@@ -69,11 +72,12 @@ func (r *run) isolate() error {
 		defer worker.close()
 		binds = append(binds, worker.bind()...)
 	}
-	socket, done, err := r.docker(self)
+	socket, done, err := r.docker(r.self)
 	if err != nil {
 		return err
 	}
 	defer done()
+	r.stage("docker")
 	result, err := mounts.Bind(0, append(binds, socket...)...)
 	if err != nil {
 		return explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
@@ -82,7 +86,17 @@ func (r *run) isolate() error {
 		r.log.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (needs Linux 5.15)", m)
 	}
 	r.log.debugf("%s lies over %s", r.host, r.Temp)
-	return nil
+	err = r.likenTmpfs(temp)
+	r.stage("mounts")
+	return err
+}
+
+// identify finds out who this process is.
+func (r *run) identify() (err error) {
+	if r.self.PID == 0 {
+		r.self, err = perpid.Self()
+	}
+	return err
 }
 
 // openTemp opens _temp, and makes it and its parents first if they are missing.
@@ -104,8 +118,11 @@ func (r *run) openTemp() (*os.File, error) {
 	return temp, nil
 }
 
-// fresh makes the per-PID folder.
+// fresh makes the per-PID folder. self owns it: this process, or the child that it waits for.
 func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
+	if r.inner != nil {
+		return r.prepared()
+	}
 	like, err := temp.Stat()
 	if err != nil {
 		return nil, err
@@ -115,7 +132,7 @@ func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
 		return nil, err
 	}
 	defer store.Close()
-	r.sweep(store, self)
+	r.sweep(store, r.self)
 	dir, err := store.Create(self, temp)
 	if err != nil {
 		return nil, err
@@ -162,6 +179,10 @@ func (r *run) start() *Failure {
 		r.path = path
 	}
 	r.log.debugf("exec %s", r.path)
+	r.recordStart()
+	if err := r.inner.strip(); err != nil {
+		return failure(err)
+	}
 	err := origin.Exec(r.path, r.Argv, env)
 	if errors.Is(err, unix.ENOEXEC) && r.Worker == "" {
 		// A script without #! is run by the shell, as execvp(3) does.

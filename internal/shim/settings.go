@@ -3,6 +3,8 @@ package shim
 import (
 	"fmt"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/policy"
 )
 
 // Settings are the WORKER_WRAP_… variables: a runner's .env, which the Listener loads, is where people
@@ -12,6 +14,8 @@ type Settings struct {
 	Debug bool
 	// NoDocker leaves the Docker socket as it is (WORKER_WRAP_DOCKER=off).
 	NoDocker bool
+	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
+	Policy policy.Settings
 }
 
 const settingsPrefix = "WORKER_WRAP_"
@@ -56,6 +60,9 @@ func (s *Settings) set(name, value string) error {
 		default:
 			return fmt.Errorf("not a level; use debug, or leave it unset")
 		}
+	default:
+		_, err := s.Policy.Set(name, value)
+		return err
 	}
 	return nil
 }

@@ -1,0 +1,43 @@
+package nsenter
+
+import (
+	"os"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// LeaveNothing makes the calling thread, of a process that [StartInUser] made, ready to become another
+// program: without the capability that it was started with, and with the order to be killed when its parent
+// ends, which it has from its main thread only. It reports whether parent, a PID, is its parent still: if not
+// it has missed the moment.
+func LeaveNothing(parent int) (bool, error) {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return false, os.NewSyscallError("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", err)
+	}
+	var data [2]unix.CapUserData
+	if os.Geteuid() == 0 { // who is not to lose more than the program is to have
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		if err := unix.Capget(&header, &data[0]); err != nil {
+			return false, os.NewSyscallError("capget", err)
+		}
+		data[0].Inheritable, data[1].Inheritable = 0, 0
+	}
+	if err := capset(syscall.RawSyscall, unix.CapUserHeader{}, data); err != nil {
+		return false, err
+	}
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return false, os.NewSyscallError("prctl(PR_SET_PDEATHSIG)", err)
+	}
+	return os.Getppid() == parent, nil
+}
+
+// capset sets the capabilities of the threads that call is made for.
+func capset(call func(trap, a1, a2, a3 uintptr) (r1, r2 uintptr, err syscall.Errno), header unix.CapUserHeader, data [2]unix.CapUserData) error {
+	header.Version = unix.LINUX_CAPABILITY_VERSION_3
+	if _, _, errno := call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0); errno != 0 {
+		return os.NewSyscallError("capset", errno)
+	}
+	return nil
+}
