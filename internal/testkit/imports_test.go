@@ -49,10 +49,10 @@ func goList(t *testing.T, args ...string) []goPackage {
 	}
 }
 
-// layer gives the place of a package in cmd → internal → mounts, nsenter.
+// layer gives the place of a package in cmd, scripts → internal → mounts, nsenter.
 func layer(path string) int {
 	switch top, _, _ := strings.Cut(strings.TrimPrefix(path, module), "/"); top {
-	case "cmd":
+	case "cmd", "scripts":
 		return 2
 	case "internal":
 		return 1
