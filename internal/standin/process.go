@@ -20,7 +20,7 @@ type Worker struct {
 	sending        sync.Mutex
 	began          time.Time
 	cancel         sync.Once
-	done           chan struct{}
+	sent, done     chan struct{} // closed when the job was sent or not, and when all is over
 
 	mu        sync.Mutex
 	kept      []string

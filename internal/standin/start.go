@@ -14,19 +14,20 @@ func (l *Listener) start(job Job) (*Worker, error) {
 	l.record(job.ID, levelInfo, "Terminal", "WRITE LINE: %s: Running job: %s", time.Now().UTC().Format(lineTime), job.Name)
 	l.record(job.ID, levelInfo, "JobDispatcher", "Start renew job request 0 for job %s.", job.ID)
 	l.renewed(job)
-	w := &Worker{Job: job, listener: l, done: make(chan struct{}), began: time.Now()}
+	body, err := job.encode()
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{Job: job, listener: l, sent: make(chan struct{}), done: make(chan struct{}), began: time.Now()}
 	if err := w.spawn(); err != nil {
 		return nil, fmt.Errorf("the Worker cannot be started: %w", err)
 	}
 	l.mu.Lock()
 	l.previous = w
 	l.mu.Unlock()
-	body, err := job.encode()
-	if err != nil {
-		return nil, errors.Join(err, w.Kill())
-	}
 	l.record(job.ID, levelInfo, "JobDispatcher", "Send job request message to worker for job %s.", job.ID)
 	go func() {
+		defer close(w.sent)
 		if err := w.send(newJob, body); err != nil {
 			l.record(job.ID, levelInfo, "JobDispatcher", "Job request message sending for job %s been cancelled, kill running worker.", job.ID)
 			w.note(err)

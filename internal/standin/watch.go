@@ -62,6 +62,7 @@ func (w *Worker) watch() {
 	for _, end := range ends {
 		<-end
 	}
+	<-w.sent
 
 	w.finish(state, err, held)
 	close(w.done)
