@@ -112,53 +112,6 @@ func TestImportsLeaveSyscallsToMechanism(t *testing.T) {
 	}
 }
 
-// TestStartUpRunsNothing: the packages of the binary do no work before main, as every job waits for
-// it: no init function, and no compiling of patterns or templates into package variables.
-func TestStartUpRunsNothing(t *testing.T) {
-	allowed := []string{module + "nsenter", module + "nsenter/origin"} // lock the main thread; note what was inherited
-	heavy := []string{"MustCompile", "Must", "NewReplacer", "MustParse"}
-	for _, p := range goList(t, "-deps", "./cmd/worker-wrap") {
-		if slices.Contains(allowed, p.ImportPath) {
-			continue
-		}
-		eachFile(t, p, func(fset *token.FileSet, file *ast.File) {
-			for _, decl := range file.Decls {
-				switch d := decl.(type) {
-				case *ast.FuncDecl:
-					if d.Recv == nil && d.Name.Name == "init" {
-						t.Errorf("%s: an init function", fset.Position(d.Pos()))
-					}
-				case *ast.GenDecl:
-					if d.Tok != token.VAR {
-						continue
-					}
-					inspectStartUp(d, func(call *ast.CallExpr, name string) {
-						if slices.Contains(heavy, name) {
-							t.Errorf("%s: %s at package level; use sync.OnceValue", fset.Position(call.Pos()), name)
-						}
-					})
-				}
-			}
-		})
-	}
-}
-
-// inspectStartUp calls f for each call that a declaration makes when the package is initialised:
-// not for those inside function literals.
-func inspectStartUp(d *ast.GenDecl, f func(call *ast.CallExpr, name string)) {
-	ast.Inspect(d, func(n ast.Node) bool {
-		switch n := n.(type) {
-		case *ast.FuncLit:
-			return false
-		case *ast.CallExpr:
-			if sel, ok := n.Fun.(*ast.SelectorExpr); ok {
-				f(n, sel.Sel.Name)
-			}
-		}
-		return true
-	})
-}
-
 func eachFile(t *testing.T, p goPackage, f func(*token.FileSet, *ast.File)) {
 	t.Helper()
 	for _, name := range p.GoFiles {
