@@ -39,9 +39,9 @@ func Main(args []string, after func(Config) error) error {
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	unix.Umask(0o077)
 	_ = os.WriteFile("/proc/self/comm", []byte("docker-proxy-ww"), 0) // for ps; at most 15 bytes
-	runtime.GOMAXPROCS(min(4, runtime.NumCPU()))
+	// More only wake each other; with one, a long transfer would hold up short requests.
+	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
 	debug.SetMemoryLimit(memoryLimit)
-	debug.SetGCPercent(50)
 
 	logger, err := openLog(c.Log)
 	if err != nil {
