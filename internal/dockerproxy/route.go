@@ -59,6 +59,21 @@ func is(parts []string, form ...string) bool {
 }
 
 func (r router) post(parts []string) tunnel.Exchange {
+	x := r.change(parts)
+	change := x.Request
+	if change != nil {
+		x.Request = func(body []byte) ([]byte, error) {
+			if err := r.t.CheckHidden(body); err != nil {
+				return nil, err
+			}
+			return change(body)
+		}
+	}
+	return x
+}
+
+// change says what to change in a POST request.
+func (r router) change(parts []string) tunnel.Exchange {
 	switch {
 	case is(parts, "containers", "create"):
 		return r.creating(r.t.ContainerCreate)

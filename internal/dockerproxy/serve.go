@@ -25,6 +25,7 @@ func serve(c Config, listener *os.File, logger *log.Logger) {
 		note = logger.Printf
 	}
 	r := router{rewrite.New(paths, note)}
+	r.t.Hide(c.Hidden)
 	t := &tunnel.Tunnel{
 		Dial:    func() (stream.Conn, error) { return dial(c.Real) },
 		Route:   r.route,

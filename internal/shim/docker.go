@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -42,6 +43,9 @@ func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err 
 		Socket:  filepath.Join(r.Store, self.String()+".docker.sock"),
 		Temp:    r.Temp,
 		Private: r.host,
+	}
+	if r.Settings.Policy.Backing == policy.Tmpfs {
+		c.Hidden = r.host
 	}
 	if r.Settings.Debug && r.Root != "" {
 		c.Log = filepath.Join(r.Root, "_diag", "worker-wrap-docker.log")

@@ -15,6 +15,8 @@ import (
 type Translator struct {
 	paths *hostpath.Map
 	note  func(format string, args ...any)
+	// hidden is a redirect's place that is not on the host; "" for none.
+	hidden string
 
 	mu      sync.Mutex
 	changed bool // something was, so far
@@ -117,6 +119,8 @@ func (t *Translator) add(s spec, below []hostpath.Below, other taken, f func(pla
 	for _, b := range below {
 		place := path.Join(target, b.Rel)
 		switch {
+		case t.hides(b.Host):
+			t.note("%s: %s is in memory only; nothing is added at %s", target, b.Host, place)
 		case s.shared():
 			t.note("%s: a mount below a shared one would reach the host; nothing is added at %s", target, place)
 		case other.free(place, target):

@@ -1,0 +1,63 @@
+package rewrite
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Hide says that the folder host, of one of the map's redirects, is in memory in the job's namespace and
+// nowhere on the host, so that no container can be given any of it. Call it before anything else.
+func (t *Translator) Hide(host string) { t.hidden = host }
+
+// CheckHidden returns an error, for the client, if a request's body asks for a mount of what [Translator.Hide]
+// hides. What lies above it can be mounted; it is not added there.
+func (t *Translator) CheckHidden(body []byte) error {
+	if t.hidden == "" {
+		return nil
+	}
+	n, ok := parse(body)
+	if !ok {
+		return nil
+	}
+	look := t.paths.Look()
+	for _, source := range mounted(n) {
+		if path.IsAbs(source) && t.hides(look.Source(source).Host) {
+			return fmt.Errorf("worker-wrap: %s is in the memory of this job alone (WORKER_WRAP_BACKING=tmpfs), so no container can mount it; use a folder outside of _temp, or set WORKER_WRAP_BACKING=dir for this runner", source)
+		}
+	}
+	return nil
+}
+
+// hides reports whether a path of the host's is in what is hidden.
+func (t *Translator) hides(host string) bool {
+	host = path.Clean(host)
+	return t.hidden != "" && (host == t.hidden || strings.HasPrefix(host, t.hidden+"/"))
+}
+
+// mounted lists the host's paths that a request to make a container, service or volume has in it.
+func mounted(n *node) (sources []string) {
+	for _, array := range n.at("HostConfig", "Binds") {
+		for _, item := range array.items() {
+			if b, ok := parseBind(item.text); ok {
+				sources = append(sources, b.source)
+			}
+		}
+	}
+	for _, where := range [][]string{{"HostConfig", "Mounts"}, {"TaskTemplate", "ContainerSpec", "Mounts"}} {
+		for _, array := range n.at(where...) {
+			for _, m := range array.items() {
+				for _, source := range m.all("Source") {
+					sources = append(sources, source.text)
+				}
+				for _, device := range m.at("VolumeOptions", "DriverConfig", "Options", "device") {
+					sources = append(sources, device.text)
+				}
+			}
+		}
+	}
+	for _, device := range n.at("DriverOpts", "device") {
+		sources = append(sources, device.text)
+	}
+	return sources
+}
