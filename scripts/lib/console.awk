@@ -8,8 +8,12 @@
 /^@@ exit / {
 	# A run without a failed test can fail all the same: a panic, a leak found at its end.
 	if ($5 != 0 && f == 0) f = 1
-	printf "%s %s as %s: %d passed, %d failed, %d skipped (%d s)\n", ($5 == 0 ? "ok  " : "FAIL"), $3, $4, p, f, s, $6 > out
-	if ($5 != 0) { if (!verbose) printf "%s", text > out }
+	if (p + f + s == 0) {
+		f = 1
+		text = "no test ran\n"
+	}
+	printf "%s %s as %s: %d passed, %d failed, %d skipped (%d s)\n", (f == 0 ? "ok  " : "FAIL"), $3, $4, p, f, s, $6 > out
+	if (f != 0) { if (!verbose) printf "%s", text > out }
 	else printf "%s", why > out
 	P += p; F += f; S += s
 	next
