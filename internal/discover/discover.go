@@ -1,0 +1,152 @@
+package discover
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+)
+
+// Found is one runner.
+type Found struct {
+	Layout runner.Layout
+	Unit   string // name of its service unit, "" where it is no service
+	User   string // the unit's User=, "" where it has none
+	From   string // what led to it: a unit's file, a .service or .runner file, a Listener, [ListFile]
+}
+
+// ListFile names, one root to a line, the runners that an install has put the shim into. A runner that
+// nothing else leads to is found by it, so that taking worker-wrap off a machine forgets none.
+const ListFile = "/var/lib/worker-wrap/runners"
+
+// unitFolders are where units are (systemd.unit(5)). svc.sh writes to the first.
+var unitFolders = [...]string{
+	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+}
+
+// usual are where people unpack runners; in each, .service (written by svc.sh) and .runner (written by
+// config.sh) are looked for.
+var usual = [...]string{
+	"/actions-runner*", "/home/*", "/home/*/*", "/home/*/*/*", "/opt/*", "/opt/*/*", "/root", "/root/*",
+	"/srv/*", "/srv/*/*", "/var/lib/*", "/var/lib/*/*", "/data/*", "/data/*/*", "/runner", "/runners/*", "/mnt/*", "/mnt/*/*",
+}
+
+// All returns every runner of the machine whose root file system is at fsroot ("" for this one), each
+// once, sorted by root. What leads to a folder that holds no configured runner (any more) is passed
+// over; the error tells of a runner that is there and whose .runner makes no sense, and the runners
+// that were found are returned beside it.
+func All(fsroot string) ([]Found, error) {
+	s := search{fsroot: fsroot, seen: map[string]bool{}}
+	for _, dir := range unitFolders {
+		s.units(dir)
+	}
+	s.list()
+	s.listeners()
+	for _, dir := range usual {
+		s.files(dir)
+	}
+	slices.SortFunc(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
+	return s.found, errors.Join(s.errs...)
+}
+
+type search struct {
+	fsroot string
+	seen   map[string]bool // resolved roots
+	found  []Found
+	errs   []error
+}
+
+func (s *search) path(p string) string { return filepath.Join("/", s.fsroot, p) }
+
+// add takes the runner in root, a path of the searched file system, if there is one and it is new.
+func (s *search) add(root string, f Found) {
+	if !filepath.IsAbs(root) {
+		return
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil || s.seen[real] {
+		return
+	}
+	f.Layout, err = runner.FromRoot(real)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return
+	case err != nil:
+		s.seen[real] = true
+		s.errs = append(s.errs, err)
+		return
+	}
+	s.seen[real] = true
+	if f.Unit == "" {
+		f.Unit = s.unitOf(real)
+	}
+	s.found = append(s.found, f)
+}
+
+// unitOf reads the unit's name that svc.sh left in root.
+func (s *search) unitOf(root string) string {
+	name := strings.TrimSpace(strings.TrimPrefix(read(filepath.Join(root, ".service")), "\xef\xbb\xbf"))
+	if strings.ContainsAny(name, "/\n") {
+		return ""
+	}
+	return name
+}
+
+// files looks for a runner in each folder that matches pattern.
+func (s *search) files(pattern string) {
+	for _, name := range [...]string{".service", ".runner"} {
+		paths, _ := filepath.Glob(s.path(pattern) + "/" + name)
+		for _, path := range paths {
+			s.add(filepath.Dir(path), Found{From: path})
+		}
+	}
+}
+
+// list reads what installs have noted.
+func (s *search) list() {
+	path := s.path(ListFile)
+	for line := range strings.Lines(read(path)) {
+		s.add(strings.TrimRight(line, "\n"), Found{From: path})
+	}
+}
+
+// listeners looks for Listeners that run. A Listener is started by its path in the runner's bin
+// (RunnerService.js, run-helper.sh).
+func (s *search) listeners() {
+	paths, _ := filepath.Glob(s.path("/proc/[0-9]*/cmdline"))
+	for _, path := range paths {
+		program, _, _ := strings.Cut(read(path), "\x00")
+		if filepath.Base(program) != "Runner.Listener" {
+			continue
+		}
+		if !filepath.IsAbs(program) {
+			dir, err := os.Readlink(filepath.Join(filepath.Dir(path), "cwd"))
+			if err != nil {
+				continue
+			}
+			program = filepath.Join(dir, program)
+		}
+		// Not Clean: what comes before ".." may be a link.
+		s.add(filepath.Dir(filepath.Dir(program)), Found{From: filepath.Dir(path)})
+	}
+}
+
+// read returns the beginning of a regular file, "" where there is none to read.
+func read(path string) string {
+	st, err := os.Stat(path)
+	if err != nil || !st.Mode().IsRegular() {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	data := make([]byte, 64<<10)
+	n, _ := f.Read(data)
+	return string(data[:n])
+}
