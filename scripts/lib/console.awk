@@ -22,6 +22,7 @@
 { text = text $0 "\n" }
 /^ *--- PASS: / { p++ }
 /^ *--- FAIL: / { f++ }
+/^[0-9]+ passed, [0-9]+ failed$/ { p += $1; f += $3 } # scripts/lib/smoke
 /^ *--- SKIP: / { s++; sub(/^ */, ""); why = why "\t" $0 ": " reason "\n" }
 { reason = $0; sub(/^ *[^ ]*\.go:[0-9]+: /, "", reason) } # -test.v prints it before the line that says SKIP
 END {

@@ -76,7 +76,7 @@ test_arm() {
 	))$" "${packages[@]}" || code=$?
 	scripts/build -o "$scratch/worker-wrap-$arch" "$arch"
 	if ((EUID == 0)); then
-		scripts/lib/arm-smoke "$qemu" "$scratch/worker-wrap-$arch" "$arch" | tee "$scratch/smoke.log"
+		scripts/lib/smoke "$scratch/worker-wrap-$arch" "$arch" "$qemu" | tee "$scratch/smoke.log"
 		add_counts "$scratch/smoke.log"
 	fi
 	return "$code"

@@ -20,6 +20,7 @@ make_image() {
 	cp "$(command -v busybox)" "$root/usr/bin/busybox"
 	install -m 755 scripts/lib/guest-init "$dir/init"
 	install -m 755 scripts/lib/guest-run "$root/usr/sbin/guest-run"
+	install -m 755 scripts/lib/smoke "$root/usr/bin/smoke"
 	echo 'root:x:0:0::/root:/bin/sh
 user:x:1000:1000::/home/user:/bin/sh
 nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
