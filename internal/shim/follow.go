@@ -28,6 +28,9 @@ func (r *run) follow() *Failure {
 	if err := r.plainIDs(); err != nil {
 		return failure(err)
 	}
+	if _, warning := r.patience(); warning != "" {
+		r.warn("%s", warning)
+	}
 	for {
 		r.course.step = policy.Next(r.Settings.Policy, r.course.facts)
 		switch r.course.step {

@@ -14,6 +14,11 @@ import (
 // some milliseconds.
 const lockPatience = 2 * time.Second
 
+// patience returns how long this start may wait, and a warning where that is too long.
+func (r *run) patience() (time.Duration, string) {
+	return r.Settings.Policy.Patience(r.getenv(policy.ChannelTimeoutVar))
+}
+
 // look finds out whether there are earlier Workers of the runner. Where that cannot be found out there is
 // nothing to wait for.
 func (r *run) look() {
@@ -35,10 +40,7 @@ func (r *run) look() {
 func (r *run) wait() {
 	f := &r.course.facts
 	f.Waited, f.Claim = true, policy.Untried
-	patience, warning := r.Settings.Policy.Patience(r.getenv(policy.ChannelTimeoutVar))
-	if warning != "" {
-		r.warn("%s", warning)
-	}
+	patience, _ := r.patience()
 	workers, err := r.workers()
 	if err != nil {
 		r.warn("cannot look for earlier Workers, so does not wait for them: %v", err)
