@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,14 +22,15 @@ import (
 type site struct {
 	*daemon
 	work, temp string
-	workers    int
+	binary     string
+	user       *syscall.Credential // nil: root
 }
 
 func newSite(t *testing.T, d *daemon) *site {
 	t.Helper()
-	s := &site{daemon: d, work: filepath.Join(testkit.Dir(t), "_work")}
+	s := &site{daemon: d, work: filepath.Join(testkit.Dir(t), "_work"), binary: testkit.Binary(t)}
 	s.temp = filepath.Join(s.work, "_temp")
-	for _, dir := range []string{s.temp, s.work + "/_actions", s.work + "/_tool", s.work + "/repo/repo", s.work + "/.worker-wrap"} {
+	for _, dir := range []string{s.temp, s.work + "/_actions", s.work + "/_tool", s.work + "/repo/repo"} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -39,26 +41,26 @@ func newSite(t *testing.T, d *daemon) *site {
 // worker is a Worker: a shell that reads commands, whose _temp is its own.
 type worker struct {
 	t       *testing.T
+	s       *site
 	cmd     *exec.Cmd
 	stdin   io.WriteCloser
-	private string
+	private string // what lies over its _temp
+	proxy   bool
 	stopped bool
 }
 
-// start starts a Worker, with a proxy or without.
+// start starts a Worker through the shim, with a proxy or without.
 func (s *site) start(t *testing.T, proxy bool) *worker {
 	t.Helper()
-	s.workers++
-	w := &worker{t: t, private: fmt.Sprintf("%s/.worker-wrap/%d", s.work, s.workers)}
-	real := ""
-	if proxy {
-		real = s.socket
-	}
-	w.cmd = exec.Command("/proc/self/exe")
-	w.cmd.Args = []string{workerName, real, s.temp, w.private, "/bin/sh", "-s"}
+	w := &worker{t: t, s: s, proxy: proxy}
+	w.cmd = exec.Command(s.binary, "--temp", s.temp, "--", "/bin/sh", "-s")
 	w.cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+s.socket, "DOCKER_BUILDKIT=0", "S="+s.socket, "W="+s.work, "T="+s.temp,
 		"IMAGE="+image, "D="+s.docker, "RUNNER_TRACKING_ID=github_1", "HOME="+s.work)
+	if !proxy {
+		w.cmd.Env = append(w.cmd.Env, "WORKER_WRAP_DOCKER=off")
+	}
 	w.cmd.Stderr = os.Stderr
+	w.cmd.SysProcAttr = &unix.SysProcAttr{Credential: s.user, Pdeathsig: unix.SIGKILL}
 	var err error
 	if w.stdin, err = w.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -71,35 +73,36 @@ func (s *site) start(t *testing.T, proxy bool) *worker {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.stop)
-	fmt.Fprintln(w.stdin, "echo ready; exec >/dev/null")
-	if ready, err := io.ReadAll(out); err != nil || string(ready) != "ready\n" {
-		t.Fatalf("the Worker says %q, %v", ready, err)
+	fmt.Fprintln(w.stdin, "echo $WORKER_WRAP_HOST_TEMP; exec >/dev/null")
+	private, err := io.ReadAll(out) // to its end: nobody else may hold it
+	w.private = strings.TrimSpace(string(private))
+	if err != nil || filepath.Dir(w.private) != filepath.Join(s.work, ".worker-wrap") {
+		t.Fatalf("the Worker's _temp is %q, %v", private, err)
 	}
 	return w
 }
 
 // stop ends the Worker and sees that its proxy takes socket and folder with it.
 func (w *worker) stop() {
+	w.t.Helper()
 	if w.stopped {
 		return
 	}
 	w.stopped = true
-	w.t.Helper()
 	w.stdin.Close()
 	if err := w.cmd.Wait(); err != nil {
 		w.t.Errorf("the Worker ends with %v", err)
 	}
-	if w.cmd.Args[1] == "" {
+	if !w.proxy {
 		return
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
-		_, err1 := os.Lstat(w.private)
-		_, err2 := os.Lstat(w.private + ".sock")
-		if errors.Is(err1, os.ErrNotExist) && errors.Is(err2, os.ErrNotExist) {
+		left, err := filepath.Glob(w.private + "*")
+		if err == nil && len(left) == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			w.t.Errorf("left behind: %v, %v", err1, err2)
+			w.t.Errorf("left behind: %q, %v", left, err)
 			return
 		}
 	}
@@ -117,7 +120,11 @@ func (w *worker) run(input, script string) result {
 	w.t.Helper()
 	ns := fmt.Sprintf("/proc/%d/ns/mnt", w.cmd.Process.Pid)
 	// The shell of the Worker has the environment; nsenter(1) joins its namespace without being its child.
-	cmd := exec.Command(testkit.RequireTool(w.t, "nsenter", "util-linux"), "--mount="+ns, "/bin/sh", "-ec", script)
+	args := []string{"--mount=" + ns}
+	if u := w.s.user; u != nil {
+		args = append(args, fmt.Sprintf("--setuid=%d", u.Uid), fmt.Sprintf("--setgid=%d", u.Gid))
+	}
+	cmd := exec.Command(testkit.RequireTool(w.t, "nsenter", "util-linux"), append(args, "/bin/sh", "-ec", script)...)
 	cmd.Env = w.cmd.Env
 	cmd.Stdin = strings.NewReader(input)
 	var out bytes.Buffer

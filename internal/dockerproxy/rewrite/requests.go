@@ -25,9 +25,6 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 			t.mounts(e, array, other, c)
 		}
 	}
-	if len(e.list) == 0 {
-		return body, nil, nil
-	}
 	return t.done(e), t.remember("", c), nil
 }
 

@@ -103,8 +103,8 @@ func (t *Translator) showBind(e *edits, item *node, b bind, c *container) {
 	if c != nil {
 		if written, ok := c.binds[item.text]; ok {
 			e.set(item, written)
-			return
 		}
+		return
 	}
 	if job := t.shown(b.source); job != b.source {
 		b.source = job
@@ -122,11 +122,11 @@ func (t *Translator) showMounts(e *edits, array *node, field string, c *containe
 			continue
 		}
 		for _, source := range m.all("Source") {
-			job := t.shown(source.text)
-			if c != nil {
-				if written, ok := c.sources[target]; ok {
-					job = written
-				}
+			job := source.text
+			if c == nil {
+				job = t.shown(job)
+			} else if written, ok := c.sources[target]; ok {
+				job = written
 			}
 			if field == "Destination" {
 				job = path.Clean(job)

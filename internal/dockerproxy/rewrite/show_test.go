@@ -44,7 +44,11 @@ func TestContainers(t *testing.T) {
 		show(`{"Id":"c1","Mounts":`+c.shown+`}`, `{"Id":"c1","Mounts":`+c.want+`}`)
 		show(`[{"Id":"c0"},{"Id":"c1","Mounts":`+c.shown+`}]`, `[{"Id":"c0"},{"Id":"c1","Mounts":`+c.want+`}]`)
 	}
-	// A container of an unknown id, as one that was renamed or committed: the place is put back.
+	// What the job wrote as the host's path stays that.
+	_, created, _ = tr.ContainerCreate([]byte(expand(`{"HostConfig":{"Binds":["{P}/q:/q"]}}`)))
+	created(201, []byte(`{"Id":"c3"}`))
+	show(`{"Id":"c3","HostConfig":{"Binds":["{P}/q:/q"]},"Mounts":[{"Source":"{P}/q","Destination":"/q"}]}`, `{"Id":"c3","HostConfig":{"Binds":["{P}/q:/q"]},"Mounts":[{"Source":"{P}/q","Destination":"/q"}]}`)
+	// A container whose making was not seen: the place is put back.
 	show(`{"Id":"c2","HostConfig":{"Binds":["{P}/q:/q:ro"]},"Mounts":[{"Source":"{P}/q","Destination":"/q"}]}`, `{"Id":"c2","HostConfig":{"Binds":["{T}/q:/q:ro"]},"Mounts":[{"Source":"{T}/q","Destination":"/q"}]}`)
 	show(`{"message":"No such container: {P}"}`, `{"message":"No such container: {P}"}`)
 	show(`not json`, `not json`)
