@@ -4,6 +4,7 @@
 #define SYS_rt_sigaction 13
 #define SYS_rt_sigprocmask 14
 #define SYS_fcntl 72
+#define SYS_rt_sigtimedwait 128
 #define SYS_prlimit64 302
 #define RLIMIT_NOFILE 7
 #define F_GETFD 1
@@ -21,6 +22,25 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	$8, R10
 	SYSCALL
 
+	// Take what is pending and blocked out of the runtime's reach: it unblocks some signals.
+	XORL	R12, R12
+	CMPQ	·state+noted_blocked(SB), $0
+	JEQ	fd
+	LEAQ	·state+noted_pending(SB), R13
+pending:
+	MOVQ	$SYS_rt_sigtimedwait, AX
+	LEAQ	·state+noted_blocked(SB), DI
+	MOVQ	R13, SI
+	LEAQ	·state+noted_action(SB), DX // still zero: a time of nothing
+	MOVQ	$8, R10
+	SYSCALL
+	TESTQ	AX, AX
+	JLE	taken
+	INCL	·state+noted_taken(SB)
+	ADDQ	$const_infoSize, R13
+	CMPL	·state+noted_taken(SB), $const_infos
+	JLT	pending
+taken:
 	XORL	R12, R12
 fd:
 	MOVQ	$SYS_fcntl, AX

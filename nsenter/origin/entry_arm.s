@@ -3,6 +3,7 @@
 
 #define SYS_rt_sigaction 174
 #define SYS_rt_sigprocmask 175
+#define SYS_rt_sigtimedwait 177
 #define SYS_fcntl64 221
 #define SYS_prlimit64 369
 #define RLIMIT_NOFILE 7
@@ -23,6 +24,29 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVW	$8, R3
 	SWI	$0
 
+	// Take what is pending and blocked out of the runtime's reach: it unblocks some signals.
+	MOVW	noted_blocked(R4), R1
+	MOVW	(noted_blocked+4)(R4), R2
+	ORR	R2, R1, R1
+	CMP	$0, R1
+	BEQ	taken
+	MOVW	$0, R5
+	ADD	$noted_pending, R4, R6
+pending:
+	MOVW	$SYS_rt_sigtimedwait, R7
+	ADD	$noted_blocked, R4, R0
+	MOVW	R6, R1
+	ADD	$noted_action, R4, R2 // still zero: a time of nothing
+	MOVW	$8, R3
+	SWI	$0
+	CMP	$0, R0
+	BLE	taken
+	ADD	$1, R5, R5
+	MOVW	R5, noted_taken(R4)
+	ADD	$const_infoSize, R6, R6
+	CMP	$const_infos, R5
+	BLT	pending
+taken:
 	MOVW	$0, R5
 	MOVW	$0, R6
 fd:

@@ -4,6 +4,7 @@
 #define SYS_fcntl 25
 #define SYS_rt_sigaction 134
 #define SYS_rt_sigprocmask 135
+#define SYS_rt_sigtimedwait 137
 #define SYS_prlimit64 261
 #define RLIMIT_NOFILE 7
 #define F_GETFD 1
@@ -24,6 +25,26 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	$8, R3
 	SVC
 
+	// Take what is pending and blocked out of the runtime's reach: it unblocks some signals.
+	MOVD	noted_blocked(R19), R1
+	CBZ	R1, taken
+	MOVD	ZR, R20
+	ADD	$noted_pending, R19, R21
+pending:
+	MOVD	$SYS_rt_sigtimedwait, R8
+	ADD	$noted_blocked, R19, R0
+	MOVD	R21, R1
+	ADD	$noted_action, R19, R2 // still zero: a time of nothing
+	MOVD	$8, R3
+	SVC
+	CMP	$0, R0
+	BLE	taken
+	ADD	$1, R20, R20
+	MOVW	R20, noted_taken(R19)
+	ADD	$const_infoSize, R21, R21
+	CMP	$const_infos, R20
+	BLT	pending
+taken:
 	MOVD	ZR, R20
 	MOVD	ZR, R21
 fd:

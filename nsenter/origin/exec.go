@@ -35,8 +35,22 @@ func Exec(path string, argv, env []string) error {
 			}
 		}
 		unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&state.blocked)), 0, 8, 0, 0)
+		sendPending()
 	}
 	return syscall.Exec(path, argv, env) // puts RLIMIT_NOFILE back, and waits for threads being made
+}
+
+// sendPending makes the signals pending again that entry took, now that this thread blocks them. It sends
+// them to the thread: of those sent to the process, one of the runtime's other threads, which do not block
+// them, would take its share. To a program with one thread, as every one is at first, that is the same:
+// sigpending(2) has both. A process may send itself a signal with any siginfo (rt_tgsigqueueinfo(2)).
+func sendPending() {
+	pid, tid := uintptr(unix.Getpid()), uintptr(unix.Gettid())
+	for i := range state.taken {
+		info := &state.pending[i]
+		sig := uintptr(*(*int32)(unsafe.Pointer(&info[0])))
+		unix.RawSyscall6(unix.SYS_RT_TGSIGQUEUEINFO, pid, tid, sig, uintptr(unsafe.Pointer(info)), 0, 0)
+	}
 }
 
 // disposition sets a signal's action behind the runtime's back. os/signal cannot: it has no way to

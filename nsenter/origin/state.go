@@ -13,13 +13,20 @@ type noted struct {
 	entered uint32    // 1 once entry ran
 	closed  uint32    // bit n: descriptor n (0 to 2) was not open
 	limited uint32    // 1 if entry lowered the soft RLIMIT_NOFILE to none
-	_       uint32    // keeps what follows at the same offsets on every architecture
+	taken   uint32    // how many of pending are filled
 	ignored uint64    // bit n-1: signal n was SIG_IGN
 	blocked uint64    // the signal mask
 	files   [2]uint64 // RLIMIT_NOFILE, soft and hard (struct rlimit64)
 	none    [2]uint64 // the same with soft 0
 	action  [8]uint64 // room for one struct sigaction of the kernel
+	// pending are signals that were waiting, blocked, and that Exec sends again (siginfo_t, sigaction(2)).
+	pending [infos][infoSize]byte
 }
+
+const (
+	infoSize = 128 // sizeof(siginfo_t)
+	infos    = 8   // what is pending beyond that stays so, as far as the runtime leaves it blocked
+)
 
 var state noted
 
