@@ -99,7 +99,7 @@ func TestFallbackLeavesTheNamespaceBehind(t *testing.T) {
 	// The second move_mount lays the Worker, the first has laid _temp; the probe for a feature comes
 	// before both.
 	for _, when := range []string{"2", "3"} {
-		cmd := exec.Command(strace, "-o", "/dev/null", "-e", "trace=move_mount", "-e", "inject=move_mount:error=EINVAL:when="+when,
+		cmd := exec.Command(strace, "-f", "-o", "/dev/null", "-e", "trace=move_mount", "-e", "inject=move_mount:error=EINVAL:when="+when,
 			"--", s.worker, "-c", whereAmI+"; touch "+filepath.Join(s.temp, "mark"))
 		cmd.Env = append(os.Environ(), "WORKER_WRAP_FALLBACK=run")
 		var stderr strings.Builder
