@@ -1,0 +1,79 @@
+package mounts
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestTmpfs: with every set of calls that may be missing, a new tmpfs of the size asked for is on the target,
+// for this namespace alone.
+func TestTmpfs(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, avoid := range []Features{0, NewMountAPI, MountSetattr, SetGroup, NewMountAPI | MountSetattr | SetGroup} {
+		path := filepath.Join(testkit.Dir(t), "target")
+		if err := os.Mkdir(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		th := newThread(t, nil)
+		th.do(func() {
+			target, err := os.Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer target.Close()
+			result, err := Bind(avoid, Mount{Tmpfs: &Tmpfs{Size: "64k"}, Target: target})
+			if err != nil {
+				t.Errorf("avoiding %b: %v", avoid, err)
+				return
+			}
+			if used := result.Used&NewMountAPI != 0; used != (avoid&NewMountAPI == 0) {
+				t.Errorf("avoiding %b: used %b", avoid, result.Used)
+			}
+			var st unix.Statfs_t
+			if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC || int64(st.Blocks)*st.Bsize != 64<<10 {
+				t.Errorf("avoiding %b: %v, type %#x, %d blocks", avoid, err, st.Type, st.Blocks)
+			}
+			if want := int64(unix.ST_NOSUID | unix.ST_NODEV); st.Flags&want != want || st.Flags&unix.ST_NOEXEC != 0 {
+				t.Errorf("avoiding %b: flags %#x", avoid, st.Flags)
+			}
+			info, err := os.Stat(path)
+			if err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("avoiding %b: %v, %v", avoid, info, err)
+			}
+		})
+		var st unix.Statfs_t
+		if err := unix.Statfs(path, &st); err != nil || st.Type == unix.TMPFS_MAGIC {
+			t.Errorf("avoiding %b: it is seen outside, %v", avoid, err)
+		}
+	}
+}
+
+// TestTmpfsRefusesSize: what the kernel does not take for a size is an error that names it.
+func TestTmpfsRefusesSize(t *testing.T) {
+	testkit.RequireRoot(t)
+	path := testkit.Dir(t)
+	for _, avoid := range []Features{0, NewMountAPI} {
+		th := newThread(t, nil)
+		th.do(func() {
+			target, err := os.Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer target.Close()
+			_, err = Bind(avoid, Mount{Tmpfs: &Tmpfs{Size: "huge"}, Target: target})
+			var e *Error
+			if !errors.As(err, &e) || !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "huge") {
+				t.Errorf("avoiding %b: %v", avoid, err)
+			}
+		})
+	}
+}
