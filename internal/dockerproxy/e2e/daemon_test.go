@@ -26,7 +26,9 @@ type daemon struct {
 	docker string // the CLI
 	dir    string // everything of the daemon's
 	socket string
-	cmd    *exec.Cmd
+	// listener is the socket, which the daemon inherits.
+	listener *os.File
+	cmd      *exec.Cmd
 }
 
 func startDaemon(t *testing.T) *daemon {
@@ -37,6 +39,16 @@ func startDaemon(t *testing.T) *daemon {
 	if err := os.Mkdir(filepath.Join(d.dir, "run"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: d.socket, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	listener.SetUnlinkOnClose(false)
+	if d.listener, err = listener.File(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.listener.Close() })
 	d.start(t)
 	t.Cleanup(func() { d.stop(t) })
 	d.loadImage(t)
@@ -50,15 +62,18 @@ func (d *daemon) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	d.cmd = exec.Command(testkit.RequireTool(t, "dockerd", "docker.io"),
-		"--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "-H", "unix://"+d.socket,
+	// As systemd starts it (sd_listen_fds(3)): the socket outlives the daemon.
+	d.cmd = exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", testkit.RequireTool(t, "dockerd", "docker.io"),
+		"--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "-H", "fd://",
 		"--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false")
+	d.cmd.ExtraFiles = []*os.File{d.listener}
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	d.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	client := d.client()
+	client.Timeout = time.Second // before it accepts, clients wait
 	defer client.CloseIdleConnections()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if answer, err := client.Get("http://docker/_ping"); err == nil {

@@ -13,6 +13,14 @@ func TestDocker(t *testing.T) {
 		{"Overlap", testOverlap},
 		{"Inspect", testInspect},
 		{"Streams", testStreams},
+		{"Images", testImages},
+		{"SocketInContainer", testSocketInContainer},
+		{"User", testUser},
+		{"SDK", testSDK},
+		{"Services", testServices},
+		{"Testcontainers", testTestcontainers},
+		{"Compose", testCompose},
+		{"Restart", testRestart},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}

@@ -1,0 +1,77 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// testSocketInContainer: a container that is given the Docker socket, by itself or in a folder, gets one
+// behind which the job's paths mean what they mean for the job.
+func testSocketInContainer(t *testing.T, d *daemon) {
+	s := newSite(t, d)
+	inside := filepath.Join(s.work, "inside")
+	build := exec.Command("go", "build", "-o", inside, "./inside")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	w := s.start(t, true)
+	w.must(`mkdir $T/sub`)
+	for _, give := range []string{`-v $S:/var/run/docker.sock`, `-v $(dirname $S):/var/run`, `--mount type=bind,source=$S,target=/var/run/docker.sock,readonly`} {
+		answer := w.must(`$D run --rm --network none ` + give + ` -v $W/inside:/inside $IMAGE /inside /var/run/docker.sock POST "/v1.41/containers/create?name=sibling" '{"Image":"'$IMAGE'","Cmd":["true"],"HostConfig":{"Binds":["'$T'/sub:/sub"]}}'`)
+		if !strings.Contains(answer, `"Id":`) {
+			t.Fatalf("%s: %s", give, answer)
+		}
+		if got, want := d.cli(t, "inspect", "-f", "{{range .Mounts}}{{.Source}}{{end}}", "sibling"), w.private+"/sub"; got != want {
+			t.Errorf("%s: the sibling has %q, want %q; the answer was %s", give, got, want, answer)
+		}
+		d.cli(t, "rm", "sibling")
+	}
+}
+
+// testUser: the runner's user is nobody special, and the shim has a file capability.
+func testUser(t *testing.T, d *daemon) {
+	setcap := testkit.RequireTool(t, "setcap", "libcap2-bin")
+	const user = 61234
+	s := newSite(t, d)
+	s.user = &syscall.Credential{Uid: user, Gid: user}
+	binary := filepath.Join(filepath.Dir(s.work), "worker-wrap")
+	for _, args := range [][]string{
+		{"cp", s.binary, binary},
+		{setcap, "cap_sys_admin+ep", binary},
+		{"chown", "-R", "61234:61234", s.work},
+		{"chown", "61234", d.socket}, // Linux lets a socket's owner in
+	} {
+		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%q: %v\n%s", args, err, out)
+		}
+	}
+	defer func() {
+		if err := os.Chown(d.socket, 0, 0); err != nil {
+			t.Error(err)
+		}
+	}()
+	s.binary = binary
+	w := s.start(t, true)
+	w.prepare("u")
+	r := w.run("", `NAME=user; `+runContainerAction+`--user 61234 --entrypoint sh $IMAGE -c 'cat /github/workflow/event.json; echo x=1 >>/github/file_commands/set_output_1; exit 4'`)
+	if r.code != 4 || r.out != "event-u" {
+		t.Errorf("container action: %+v", r)
+	}
+	w.want(`cat $T/_runner_file_commands/set_output_1`, "x=1")
+	status, err := os.ReadFile(filepath.Join("/proc", w.must(`pgrep -u 61234 -f "__docker-prox[y]"`), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"\nUid:\t61234\t61234\t61234\t61234\n", "\nCapPrm:\t0000000000000000\n", "\nCapEff:\t0000000000000000\n", "\nNoNewPrivs:\t1\n"} {
+		if !strings.Contains(string(status), line) {
+			t.Errorf("the proxy's status has no %q:\n%s", line, status)
+		}
+	}
+}
