@@ -2,6 +2,7 @@ package shim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/policy"
@@ -24,17 +25,17 @@ const settingsPrefix = "WORKER_WRAP_"
 // strings for a name counts. An error names the variable, the value and what it may be.
 func ParseSettings(env []string) (Settings, error) {
 	var s Settings
-	seen := ""
+	var seen []string
 	for _, e := range env {
 		rest, ok := strings.CutPrefix(e, settingsPrefix)
 		if !ok {
 			continue
 		}
 		name, value, ok := strings.Cut(rest, "=")
-		if !ok || strings.Contains(seen, name+",") {
+		if !ok || slices.Contains(seen, name) {
 			continue
 		}
-		seen += name + ","
+		seen = append(seen, name)
 		if err := s.set(name, value); err != nil {
 			return Settings{}, fmt.Errorf("%s%s=%q: %w", settingsPrefix, name, value, err)
 		}
