@@ -77,6 +77,8 @@ func newApp() *cli.App {
 func subcommands() []*cli.Command {
 	return []*cli.Command{
 		runCommand(),
+		installCommand(),
+		uninstallCommand(),
 		demoCommand(),
 		doctorCommand(),
 		statusCommand(),
@@ -84,6 +86,7 @@ func subcommands() []*cli.Command {
 		enterCommand(),
 		gcCommand(),
 		auditCommand(),
+		watchCommand(),
 		sweepCommand(),
 		dockerProxyCommand(),
 		standinWorkerCommand(),

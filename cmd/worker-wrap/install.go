@@ -1,0 +1,131 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/install"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+)
+
+func installCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "install",
+		Usage: "put worker-wrap where runners start their Workers, and keep it there through their updates",
+		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a link to it, with the\n" +
+			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the\n" +
+			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut\n" +
+			"short has left is mended. The exit status is 1 where something could not be done.",
+		Flags: append(chooseRunners("install"),
+			&cli.BoolFlag{Name: "bin-only", Usage: "only the links in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
+			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
+		),
+		Action:       func(c *cli.Context) error { return change(c, install.Install) },
+		OnUsageError: usageError,
+	}
+}
+
+// chooseRunners are the flags of the subcommands that change runners.
+func chooseRunners(verb string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringSliceFlag{Name: "runner-root", Usage: verb + " in the runner in `DIR` (default: the runner found from the current folder upwards)"},
+		&cli.BoolFlag{Name: "all", Usage: "… in every runner of this machine", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be done", DisableDefaultText: true},
+	}
+}
+
+// change does an install or uninstall, and reports.
+func change(c *cli.Context, do func(install.Options) install.Result) error {
+	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force")}
+	var err error
+	if o.Layouts, err = chosenRunners(c); err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	if o.Machine, err = thisMachine(c); err != nil {
+		return err
+	}
+	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, line) }
+	if o.DryRun {
+		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would "+line) }
+	}
+	r := do(o)
+	for _, need := range r.NeedsRoot {
+		fmt.Fprintln(c.App.ErrWriter, "needs root:", need)
+	}
+	for _, err := range r.Failed {
+		fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", err)
+	}
+	if len(r.NeedsRoot)+len(r.Failed) > 0 {
+		return cli.Exit("", 1) // said above
+	}
+	switch {
+	case len(o.Layouts) == 0:
+		fmt.Fprintln(c.App.Writer, "no runner found on this machine; name one with --runner-root DIR")
+	case r.Steps == 0:
+		fmt.Fprintln(c.App.Writer, "nothing to do")
+	}
+	return nil
+}
+
+// chosenRunners returns the runners that the flags choose.
+func chosenRunners(c *cli.Context) ([]runner.Layout, error) {
+	rootsGiven := c.StringSlice("runner-root")
+	switch {
+	case c.Args().Present():
+		return nil, fmt.Errorf("%q is not an option; name a runner with --runner-root %s", c.Args().First(), c.Args().First())
+	case c.Bool("all") && len(rootsGiven) > 0:
+		return nil, fmt.Errorf("--all and --runner-root exclude each other; give one")
+	case c.Bool("all"):
+		return everyRunner()
+	case len(rootsGiven) > 0:
+		return rootsOf(rootsGiven)
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	here, err := runner.FindUp(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w; say which with --runner-root DIR, or --all for every runner of this machine", err)
+	}
+	return rootsOf([]string{here.Root})
+}
+
+// rootsOf returns the runners in the given roots, by paths without links, each once.
+func rootsOf(given []string) ([]runner.Layout, error) {
+	var out []runner.Layout
+	for _, root := range given {
+		if real, err := filepath.EvalSymlinks(root); err == nil {
+			root = real
+		}
+		l, err := runner.FromRoot(root)
+		if err != nil {
+			return nil, fmt.Errorf("%w: that is no configured runner; give the folder that config.sh was run in", err)
+		}
+		if !has(out, l) {
+			out = append(out, l)
+		}
+	}
+	return out, nil
+}
+
+// thisMachine says where things are put.
+func thisMachine(c *cli.Context) (install.Machine, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return install.Machine{}, err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return install.Machine{}, err
+	}
+	prefix := c.String("prefix")
+	if prefix != "" {
+		if prefix, err = filepath.Abs(prefix); err != nil {
+			return install.Machine{}, err
+		}
+	}
+	return install.Machine{Self: self, Prefix: prefix}, nil
+}

@@ -1,0 +1,23 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/install"
+)
+
+func uninstallCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "uninstall",
+		Usage: "give runners their own Workers back, and leave no trace",
+		Description: "The runner's files are what they were, and units, per-PID folders and the record of starts are removed.\n" +
+			"When no runner has the shim any more the binary goes too, unless a package has brought it. A runner\n" +
+			"with a living wrapped Worker is left as it is, and the exit status is 1.",
+		Flags: append(chooseRunners("uninstall"),
+			&cli.BoolFlag{Name: "force", Usage: "also where wrapped Workers are alive, whose folders then stay", DisableDefaultText: true},
+			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
+		),
+		Action:       func(c *cli.Context) error { return change(c, install.Uninstall) },
+		OnUsageError: usageError,
+	}
+}

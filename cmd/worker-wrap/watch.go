@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os/signal"
+	"time"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/watch"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+func watchCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "watch",
+		Usage: "keep worker-wrap in runners while they update themselves",
+		Description: "Under systemd the units that install makes start this when it is needed. Where there is no systemd,\n" +
+			"keep it running beside the runner, as its user; scripts/runsvc-worker-wrap.sh does.",
+		Flags: []cli.Flag{
+			&cli.StringSliceFlag{Name: "runner-root", Usage: "watch the runner in `DIR` (default: the runner found from the current folder upwards)"},
+			&cli.BoolFlag{Name: "all", Usage: "watch every runner of this machine", DisableDefaultText: true},
+			&cli.DurationFlag{Name: "until-quiet", Usage: "end when nothing has changed for `DURATION`"},
+			&cli.IntFlag{Name: "while-pid", Usage: "end when the process `PID` does"},
+			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
+		},
+		Action:       watchAction,
+		OnUsageError: usageError,
+	}
+}
+
+func watchAction(c *cli.Context) error {
+	if c.Duration("until-quiet") < 0 || c.Int("while-pid") < 0 {
+		return cli.Exit("--until-quiet and --while-pid take no negative numbers", exitUsage)
+	}
+	o := watch.Options{UntilQuiet: c.Duration("until-quiet").Round(time.Millisecond)}
+	var err error
+	if o.Layouts, err = chosenRunners(c); err != nil {
+		return cli.Exit(err.Error(), exitUsage)
+	}
+	if len(o.Layouts) == 0 {
+		return cli.Exit("no runner found on this machine; name one with --runner-root DIR", 1)
+	}
+	machine, err := thisMachine(c)
+	if err != nil {
+		return err
+	}
+	if o.Place, err = machine.Usable(); err != nil {
+		return cli.Exit(fmt.Sprintf("%v: sudo %s install", err, machine.Self), 1)
+	}
+	o.Say = func(line string) { fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", line) }
+	origin.AllCPUs()
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	defer stop()
+	if pid := c.Int("while-pid"); pid > 0 {
+		var cancel context.CancelFunc
+		if ctx, cancel, err = watch.WhileAlive(ctx, pid); err != nil {
+			return err
+		}
+		defer cancel()
+	}
+	return watch.Run(ctx, o)
+}

@@ -1,0 +1,98 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/workers"
+)
+
+// living names the wrapped Workers of a runner that are alive, or may be.
+func (r *run) living(l runner.Layout) ([]string, error) {
+	var out []string
+	seen := map[int]bool{}
+	alive, _, err := workers.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range alive {
+		if w.Runner == l.Root || filepath.Dir(w.Temp) == perpid.Path(l.Temp) {
+			seen[w.PID] = true
+			out = append(out, fmt.Sprintf("PID %d", w.PID))
+		}
+	}
+	entries, _, err := storeOf(l)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.What != "" || seen[e.Owner.PID]:
+		case e.Verdict == perpid.Living:
+			out = append(out, fmt.Sprintf("PID %d", e.Owner.PID))
+		case e.Verdict == perpid.Unknown:
+			out = append(out, "perhaps the owner of "+e.Path+", in another PID namespace or on another machine")
+		}
+	}
+	return out, nil
+}
+
+// storeOf lists a runner's per-PID folders. The judge is nil where there is no store.
+func storeOf(l runner.Layout) ([]perpid.Entry, *perpid.Judge, error) {
+	store, err := perpid.Open(perpid.Path(l.Temp))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.Close()
+	self, err := perpid.Self()
+	if err != nil {
+		return nil, nil, err
+	}
+	judge := perpid.NewJudge(self, store.Remote())
+	entries, err := store.List(judge)
+	return entries, judge, err
+}
+
+// removeStore removes what Workers left, and the store itself. The folders of those that live on stay.
+func (r *run) removeStore(l runner.Layout) {
+	path := perpid.Path(l.Temp)
+	entries, judge, err := storeOf(l)
+	switch {
+	case err != nil:
+		r.fail(err)
+		return
+	case judge == nil:
+		return
+	}
+	stay := 0
+	for _, e := range entries {
+		if e.Verdict != perpid.Dead {
+			stay++
+		}
+	}
+	if stay == 0 {
+		r.tasks([]task{{"remove " + path, func() error { return os.RemoveAll(path) }}})
+		return
+	}
+	r.tasks([]task{{
+		fmt.Sprintf("empty %s, but for what living Workers use", path),
+		func() error {
+			store, err := perpid.Open(path)
+			if err != nil {
+				return err
+			}
+			defer store.Close()
+			swept, err := store.Sweep(judge, perpid.Sweep{Again: true})
+			return errors.Join(err, swept.Err)
+		},
+	}})
+	r.Say(fmt.Sprintf("left: %s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay))
+}

@@ -1,0 +1,166 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/discover"
+	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+)
+
+// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
+// folders and the record of starts. When no runner of the machine has the shim any more the binary goes
+// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force.
+func Uninstall(o Options) Result {
+	r := newRun(o)
+	complete := true
+	for _, l := range o.Layouts {
+		if !r.remove(l) {
+			complete = false
+		}
+	}
+	if complete && r.root && !o.BinOnly {
+		r.removeBinary()
+	}
+	return r.Result
+}
+
+// remove takes the shim out of one runner, and reports whether it is gone without a trace.
+func (r *run) remove(l runner.Layout) bool {
+	before := len(r.Failed) + len(r.NeedsRoot)
+	if !r.Force {
+		living, err := r.living(l)
+		switch {
+		case err != nil:
+			r.fail(err)
+			return false
+		case len(living) > 0:
+			r.fail(fmt.Errorf("%s: left as it is, since wrapped Workers are alive (%s): wait for their end, or take it out under them: worker-wrap uninstall --force%s",
+				l.Root, strings.Join(living, ", "), roots([]runner.Layout{l})))
+			return false
+		}
+	}
+	s, err := Inspect(l)
+	if err != nil {
+		r.fail(err)
+		return false
+	}
+	if _, err := os.Lstat(filepath.Join(r.path(unitDir), wants, instance(l.Root))); err == nil && !r.root {
+		r.needsRoot("systemd would put the shim back into %s: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
+		return false
+	}
+	if r.root && !r.BinOnly {
+		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
+	}
+	for _, b := range s.Bins {
+		switch err := r.change(b, unwrapSteps); {
+		case errors.Is(err, errNotAllowed):
+			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
+		case errors.As(err, new(*LostError)) && r.restore(l, b):
+			if err := r.change(b, unwrapSteps); err != nil && !r.DryRun {
+				r.fail(err)
+			}
+		case err != nil:
+			r.fail(err)
+		}
+	}
+	r.removeStore(l)
+	r.tasks(recordRemovals(l))
+	if len(r.Failed)+len(r.NeedsRoot) > before {
+		return false
+	}
+	t, err := r.listTask(without(l.Root), "take "+l.Root+" off the list of runners that have worker-wrap")
+	switch {
+	case err != nil:
+		r.fail(err)
+	case t != nil && !r.root:
+		r.needsRoot("%s still stands in the list of runners, and has its units: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
+	case t != nil:
+		r.tasks([]task{*t})
+	}
+	return len(r.Failed)+len(r.NeedsRoot) == before
+}
+
+// recordRemovals plans the removal of what starts have recorded.
+func recordRemovals(l runner.Layout) []task {
+	var tasks []task
+	for _, name := range []string{events.FileName, events.RotatedName} {
+		path := filepath.Join(l.Diag(), name)
+		if _, err := os.Lstat(path); err == nil {
+			tasks = append(tasks, task{"remove " + path, func() error { return os.Remove(path) }})
+		}
+	}
+	return tasks
+}
+
+// removeBinary takes the binary off the machine, if no runner leads to it any more.
+func (r *run) removeBinary() {
+	place := r.Place()
+	if users := r.users(); len(users) > 0 || r.packaged() {
+		return
+	}
+	var tasks []task
+	remove := func(path string) {
+		if _, err := os.Lstat(path); err == nil {
+			tasks = append(tasks, task{"remove " + path, func() error { return os.Remove(path) }})
+		}
+	}
+	if to, err := filepath.EvalSymlinks(r.command()); err == nil && to == place {
+		remove(r.command())
+	}
+	if _, err := os.Lstat(place); err == nil {
+		tasks = append(tasks, task{"remove " + place, func() error {
+			if err := os.Remove(place); err != nil {
+				return err
+			}
+			_ = os.Remove(filepath.Dir(place)) // unless somebody has put something else there
+			return nil
+		}})
+	}
+	gone := false
+	for _, name := range unitNames {
+		path := filepath.Join(r.path(unitDir), name)
+		if _, err := os.Lstat(path); err == nil {
+			remove(path)
+			gone = true
+		}
+	}
+	if gone && r.systemd() {
+		tasks = append(tasks, task{"make systemd read its units again", func() error { return r.systemctl("daemon-reload") }})
+	}
+	r.tasks(tasks)
+}
+
+// users are the runners of the machine that have the shim; in a dry run those that would have it.
+func (r *run) users() []string {
+	found, _ := discover.All(r.Root) // a runner that cannot be read cannot run either
+	listed, _ := r.listed()
+	seen := map[string]bool{}
+	for _, f := range found {
+		seen[f.Layout.Root] = true
+	}
+	for _, root := range listed {
+		seen[root] = true
+	}
+	if r.DryRun {
+		for _, l := range r.Layouts {
+			delete(seen, l.Root)
+		}
+	}
+	var out []string
+	for root := range seen {
+		l, err := runner.FromRoot(root)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil || hasShim(l) {
+			out = append(out, root)
+		}
+	}
+	return out
+}
