@@ -1,0 +1,168 @@
+package perpid
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func claimStore(t *testing.T) (*Store, *Judge) {
+	t.Helper()
+	dir := t.TempDir()
+	like, err := os.Stat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Make(filepath.Join(dir, StoreName), like)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	self, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, NewJudge(self, false)
+}
+
+func nobody() error { return nil }
+
+func write(t *testing.T, s *Store, text string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.path, ClaimName), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestClaim: who may take the real _temp, by what the file says.
+func TestClaim(t *testing.T) {
+	s, j := claimStore(t)
+	parent, err := j.Self.Peer(os.Getppid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, reused, elsewhere := j.Self, parent, j.Self
+	dead.PID, dead.Start = 1<<22+1, 1 // over the kernel's PID_MAX_LIMIT
+	reused.Start++
+	elsewhere.PIDNS++
+	boot := parent
+	boot.Boot = "0123456789ab"
+	for name, c := range map[string]struct {
+		text string
+		free bool
+	}{
+		"empty": {"", true}, "cut": {j.Self.String()[:10], true}, "garbage": {strings.Repeat("\x00", 400), true},
+		"its own": {j.Self.String() + "\n", true}, "dead": {dead.String() + "\n", true}, "a PID used again": {reused.String() + "\n", true},
+		"before a reboot": {boot.String() + "\n", j.Self.PIDNS == initPIDNS}, "living": {parent.String() + "\n", false},
+	} {
+		write(t, s, c.text)
+		err := s.Claim(j, time.Second, nobody)
+		if c.free != (err == nil) || err != nil && !errors.Is(err, ErrClaimed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if data, _ := os.ReadFile(filepath.Join(s.path, ClaimName)); (string(data) == j.Self.String()+"\n") != c.free {
+			t.Errorf("%s: the file has %q", name, data)
+		}
+	}
+}
+
+// TestClaimHeedsOthers: a folder of a living owner, and what the caller knows, stand in the way too.
+func TestClaimHeedsOthers(t *testing.T) {
+	s, j := claimStore(t)
+	refusal := errors.New("somebody")
+	if err := s.Claim(j, time.Second, func() error { return refusal }); !errors.Is(err, refusal) {
+		t.Errorf("%v, want %v", err, refusal)
+	}
+	parent, err := j.Self.Peer(os.Getppid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(s.path, parent.String())
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Claim(j, time.Second, nobody); !errors.Is(err, ErrClaimed) || !strings.Contains(err.Error(), folder) {
+		t.Errorf("beside a living owner's folder: %v", err)
+	}
+	parent.Start++
+	if err := os.Rename(folder, filepath.Join(s.path, parent.String())); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Claim(j, time.Second, nobody); err != nil {
+		t.Errorf("beside a dead owner's folder: %v", err)
+	}
+}
+
+// TestClaimLock: no two are between reading and writing at the same time, and who cannot get the lock
+// gives up, and lets go of it where it comes late.
+func TestClaimLock(t *testing.T) {
+	s, j := claimStore(t)
+	var inside, most atomic.Int32
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			for range 50 {
+				err := s.Claim(j, 10*time.Second, func() error {
+					most.Store(max(most.Load(), inside.Add(1)))
+					inside.Add(-1)
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d at a time", most.Load())
+	}
+	f, err := s.openClaim()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := flock(f, unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Claim(j, 20*time.Millisecond, nobody); !errors.Is(err, ErrClaimed) {
+		t.Errorf("locked: %v", err)
+	}
+	f.Close()
+	if err := s.Claim(j, 10*time.Second, nobody); err != nil {
+		t.Errorf("free again: %v", err)
+	}
+}
+
+// TestClaimRefusesOtherFiles: nothing but a regular file with one name is written to.
+func TestClaimRefusesOtherFiles(t *testing.T) {
+	s, j := claimStore(t)
+	path := filepath.Join(s.path, ClaimName)
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.WriteFile(target, []byte("untouched"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, make := range map[string]func() error{
+		"link": func() error { return os.Symlink(target, path) }, "second name": func() error { return os.Link(target, path) },
+		"FIFO": func() error { return unix.Mkfifo(path, 0o600) }, "folder": func() error { return os.Mkdir(path, 0o700) },
+	} {
+		if err := make(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Claim(j, time.Second, nobody); err == nil {
+			t.Errorf("%s: claimed", name)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, _ := os.ReadFile(target); string(data) != "untouched" {
+		t.Errorf("the other file has %q", data)
+	}
+}
