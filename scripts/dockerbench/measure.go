@@ -120,13 +120,17 @@ func (b *bench) latency(a ask) error {
 	}
 	const warm = 20
 	for i := range a.n + warm {
-		x, err := one(b.bare, 2*i)
-		if err != nil {
-			return err
-		}
-		y, err := one(b.proxied, 2*i+1)
-		if err != nil {
-			return err
+		var x, y time.Duration
+		for turn := range 2 { // each is first every other time
+			var err error
+			if (i+turn)%2 == 0 {
+				x, err = one(b.bare, 2*i)
+			} else {
+				y, err = one(b.proxied, 2*i+1)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if i >= warm {
 			bare, proxied, added = append(bare, x), append(proxied, y), append(added, y-x)

@@ -33,7 +33,7 @@ func (w *walk) run(name string) {
 			w.at = path.Dir(w.at)
 			continue
 		}
-		next := path.Join(w.at, component)
+		next := below(w.at, component)
 		target := w.links.read(w.onHost(next))
 		if target == "" {
 			w.at = next
@@ -72,10 +72,21 @@ func (w *walk) enter(rest string) {
 func (w *walk) onHost(name string) string {
 	for _, p := range w.places {
 		if rel, ok := under(name, p.real); ok {
-			return path.Join(p.Host, rel)
+			return below(p.Host, rel)
 		}
 	}
 	return name
+}
+
+// below is path.Join for two clean paths, without looking at every letter again.
+func below(dir, rel string) string {
+	switch {
+	case rel == "":
+		return dir
+	case dir == "/":
+		return dir + rel
+	}
+	return dir + "/" + rel
 }
 
 // host is the source's new path: what was written, with only the part that led to the redirected place

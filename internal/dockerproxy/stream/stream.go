@@ -18,15 +18,6 @@ const longest = 107
 // without holding a thread.
 type Conn struct{ *os.File }
 
-// New makes a connection of a connected socket, which then belongs to it.
-func New(fd int) (Conn, error) {
-	if err := unix.SetNonblock(fd, true); err != nil { // before os.NewFile, which asks
-		unix.Close(fd)
-		return Conn{}, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
-	}
-	return Conn{os.NewFile(uintptr(fd), "connection")}, nil
-}
-
 // Dial connects to the socket at path, which may be of any length. A full queue of the listener is
 // waited for. Errors are of type [*os.PathError].
 func Dial(path string) (Conn, error) {
@@ -35,14 +26,24 @@ func Dial(path string) (Conn, error) {
 		return Conn{}, err
 	}
 	defer done()
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return Conn{}, &os.PathError{Op: "socket", Path: path, Err: err}
 	}
+	blocking := false
 	for {
 		switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: name}); err {
 		case nil:
-			return New(fd)
+			if blocking {
+				err = unix.SetNonblock(fd, true)
+			}
+			return Conn{os.NewFile(uintptr(fd), "connection")}, err
+		case unix.EAGAIN: // the queue is full; a blocking socket waits for it (connect(2) on AF_UNIX)
+			if err := unix.SetNonblock(fd, false); err != nil {
+				unix.Close(fd)
+				return Conn{}, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
+			}
+			blocking = true
 		case unix.EINTR: // nothing has happened yet: it waited for the queue
 		default:
 			unix.Close(fd)
