@@ -5,7 +5,6 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/policy"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
-	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
 
 // chosen is what a runner's settings change about what has to be there.
@@ -14,7 +13,7 @@ type chosen struct {
 }
 
 // choices reads the runner's .env. What makes no sense there is judged by settings.
-func choices(r *survey.Runner) chosen {
+func choices(r *Runner) chosen {
 	var c chosen
 	if s, err := shim.ParseSettings(r.Env); err == nil {
 		c.noDocker = s.NoDocker

@@ -40,7 +40,7 @@ func newRunner(t *testing.T) (root string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(install(t, "cap_sys_admin+ep"), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
+	if err := os.Symlink(place(t, "cap_sys_admin+ep"), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
 		t.Fatal(err)
 	}
 	err = filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {

@@ -2,7 +2,9 @@ package doctor
 
 import (
 	"os"
+	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/install"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
@@ -12,9 +14,22 @@ func Gather(layouts []runner.Layout, captured bool) Facts {
 	s := survey.System{}
 	f := Facts{Machine: s.Machine(), Captured: captured}
 	for _, layout := range layouts {
-		f.Runners = append(f.Runners, s.Runner(layout))
+		r := Runner{Runner: s.Runner(layout)}
+		r.Install, r.InstallErr = install.Inspect(layout)
+		if b := r.current(); b.Worker == install.Shim {
+			r.Shim = survey.BinaryAt(filepath.Join(b.Dir, runner.WorkerName))
+		}
+		f.Runners = append(f.Runners, r)
 	}
 	return f
+}
+
+// current is the bin folder that the Listener runs from, the zero Bin where there is none.
+func (r *Runner) current() install.Bin {
+	if len(r.Install.Bins) > 0 && r.Install.Bins[0].Current {
+		return r.Install.Bins[0]
+	}
+	return install.Bin{}
 }
 
 // Judge runs every check on the facts.
@@ -51,7 +66,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 	}
 	own := Trial{Binary: fallback, UID: os.Getuid(), User: survey.UserName(os.Getuid())}
 	for i := range f.Runners {
-		t := Trial{Binary: f.Runners[i].Current().Binary.Path, UID: f.Runners[i].UID, User: f.Runners[i].User, Userns: choices(&f.Runners[i]).userns}
+		t := Trial{Binary: f.Runners[i].Shim.Path, UID: f.Runners[i].UID, User: f.Runners[i].User, Userns: choices(&f.Runners[i]).userns}
 		if t.Binary == "" {
 			t = own
 		}

@@ -1,11 +1,13 @@
 package doctor
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/install"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 	"github.com/worker-wrap/worker-wrap/mounts"
@@ -22,17 +24,18 @@ func well() Facts {
 			MaxMountNS: 10000, MaxUserNS: 10000, AppArmorUserNS: -1, UserNSClone: -1,
 			Self: survey.Process{CapBnd: all, UserNS: 1},
 		},
-		Runners: []survey.Runner{{
-			Layout: runner.Layout{Root: "/r", Work: "/r/_work", Temp: "/r/_work/_temp"},
-			User:   "ci", UID: 1000, Version: "2.336.0",
-			Unit:     survey.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
-			Listener: &survey.Process{PID: 77, UID: 1000, CapBnd: all, UserNS: 1},
-			Bins: []survey.Bin{{
-				Dir: "/r/bin.2.336.0", Version: "2.336.0", Current: true, State: survey.Wrapped,
-				Binary: survey.Binary{Path: "/opt/ww", FileCaps: true, SysAdmin: true},
-			}},
-			Work: survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
-			Temp: survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
+		Runners: []Runner{{
+			Runner: survey.Runner{
+				Layout: runner.Layout{Root: "/r", Work: "/r/_work", Temp: "/r/_work/_temp"},
+				User:   "ci", UID: 1000, Version: "2.336.0",
+				Unit:     survey.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
+				Listener: &survey.Process{PID: 77, UID: 1000, CapBnd: all, UserNS: 1},
+				Keeper:   "the path unit x",
+				Work:     survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
+				Temp:     survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
+			},
+			Install: install.State{Bins: []install.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: install.Shim, Real: install.Own, Target: "/opt/ww"}}},
+			Shim:    survey.Binary{Path: "/opt/ww", FileCaps: true, SysAdmin: true},
 		}},
 	}
 }
@@ -48,113 +51,137 @@ func TestNothingIsWrong(t *testing.T) {
 func TestEachFactIsJudged(t *testing.T) {
 	tests := []struct {
 		name  string
-		spoil func(f *Facts, r *survey.Runner)
+		spoil func(f *Facts, r *Runner)
 		want  string
 		mend  string // part of the command, where it is one
 	}{
-		{"old kernel", func(f *Facts, _ *survey.Runner) { f.Machine.Kernel = "5.4.0-200-generic" }, "problem kernel: too old", "uninstall"},
-		{"kernel of the future", func(f *Facts, _ *survey.Runner) { f.Machine.Kernel = "10.0" }, "ok kernel: Linux 10.0", ""},
-		{"no group", func(f *Facts, _ *survey.Runner) { f.Machine.Features[1].Have = false }, "warning kernel: MOVE_MOUNT_SET_GROUP (Linux 5.15)", "5.15"},
-		{"old mount calls", func(f *Facts, _ *survey.Runner) { f.Machine.Features[0].Have = false }, "ok kernel: stand in for open_tree", ""},
-		{"no mount namespaces", func(f *Facts, _ *survey.Runner) { f.Machine.MaxMountNS = 0 }, "problem namespaces: no mount namespaces", "sysctl"},
-		{"few mount namespaces", func(f *Facts, _ *survey.Runner) { f.Machine.MaxMountNS = 20 }, "warning namespaces: only 20", "sysctl"},
-		{"container", func(f *Facts, _ *survey.Runner) { f.Machine.Container = "docker" }, "ok container: may have CAP_SYS_ADMIN", ""},
-		{"weak container", func(f *Facts, _ *survey.Runner) {
+		{"old kernel", func(f *Facts, _ *Runner) { f.Machine.Kernel = "5.4.0-200-generic" }, "problem kernel: too old", "uninstall"},
+		{"kernel of the future", func(f *Facts, _ *Runner) { f.Machine.Kernel = "10.0" }, "ok kernel: Linux 10.0", ""},
+		{"no group", func(f *Facts, _ *Runner) { f.Machine.Features[1].Have = false }, "warning kernel: MOVE_MOUNT_SET_GROUP (Linux 5.15)", "5.15"},
+		{"old mount calls", func(f *Facts, _ *Runner) { f.Machine.Features[0].Have = false }, "ok kernel: stand in for open_tree", ""},
+		{"no mount namespaces", func(f *Facts, _ *Runner) { f.Machine.MaxMountNS = 0 }, "problem namespaces: no mount namespaces", "sysctl"},
+		{"few mount namespaces", func(f *Facts, _ *Runner) { f.Machine.MaxMountNS = 20 }, "warning namespaces: only 20", "sysctl"},
+		{"container", func(f *Facts, _ *Runner) { f.Machine.Container = "docker" }, "ok container: may have CAP_SYS_ADMIN", ""},
+		{"weak container", func(f *Facts, _ *Runner) {
 			f.Machine.Container, f.Machine.Self.CapBnd, f.Machine.Self.Seccomp = "podman", 0, 2
 		}, "problem container: without CAP_SYS_ADMIN, and with a seccomp filter", "--cap-add SYS_ADMIN"},
-		{"own build", func(f *Facts, _ *survey.Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
-		{"no runner", func(f *Facts, _ *survey.Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
+		{"own build", func(f *Facts, _ *Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
+		{"no runner", func(f *Facts, _ *Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
 
-		{"old version", func(_ *Facts, r *survey.Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},
-		{"old version without shim", func(_ *Facts, r *survey.Runner) {
-			r.Version, r.Bins[0].State = "2.333.1", survey.Plain
+		{"old version", func(_ *Facts, r *Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},
+		{"old version without shim", func(_ *Facts, r *Runner) {
+			r.Version, r.Install.Bins[0].Worker, r.Install.Bins[0].Real = "2.333.1", install.Own, install.Missing
 		}, "warning version: does not wait", ""},
-		{"new version", func(_ *Facts, r *survey.Runner) { r.Version = "2.400.0" }, "ok version: can still overlap: a Worker that outlives", ""},
-		{"no version", func(_ *Facts, r *survey.Runner) { r.Version = "" }, "warning version: not known", "--version"},
+		{"new version", func(_ *Facts, r *Runner) { r.Version = "2.400.0" }, "ok version: can still overlap: a Worker that outlives", ""},
+		{"no version", func(_ *Facts, r *Runner) { r.Version = "" }, "warning version: not known", "--version"},
 
-		{"no shim", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.Plain }, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
-		{"no real Worker", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.NoReal }, "problem shim: Runner.Worker.real beside it is missing", "install"},
-		{"shim twice", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.RealIsShim }, "problem shim: is worker-wrap too", "unpack"},
-		{"binary gone", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.Dangling }, "problem shim: a link to a file that is gone", "install"},
-		{"no Worker", func(_ *Facts, r *survey.Runner) { r.Bins[0].State = survey.NoWorker }, "problem shim: has no Runner.Worker", "unpack"},
-		{"no bin", func(_ *Facts, r *survey.Runner) { r.Bins = nil }, "problem shim: /r/bin leads nowhere", "unpack"},
-		{"waiting bin", func(_ *Facts, r *survey.Runner) {
-			r.Bins = append(r.Bins, survey.Bin{Dir: "/r/bin.2.340.0", State: survey.Plain})
+		{"no shim", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Missing
+		}, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
+		{"half a shim", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Same = install.Own, true
+		}, "problem shim: an install was cut short", "install"},
+		{"shim replaced", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: has put it over the shim", "install"},
+		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
+		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Shim }, "problem shim: is gone", "unpack"},
+		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: a file that is gone (/opt/ww)", "sudo worker-wrap install"},
+		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
+		{"no Worker", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Missing, install.Missing
+		}, "problem shim: has no Runner.Worker", "unpack"},
+		{"no bin", func(_ *Facts, r *Runner) { r.Install.Bins = nil }, "problem shim: /r/bin leads nowhere", "unpack"},
+		{"unreadable", func(_ *Facts, r *Runner) { r.InstallErr = os.ErrPermission }, "warning shim: permission denied", "sudo"},
+		{"waiting bin", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
 		}, "warning shim: /r/bin.2.340.0/Runner.Worker is the runner's own (waits for the runner's update)", "install"},
+		{"bin being copied", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Copying = true
+		}, "ok shim: it is being copied", ""},
+		{"bin being copied, and nobody watches", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Copying, r.Keeper = true, ""
+		}, "warning shim: from the update on", "install"},
+		{"old bin", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.330.0", Worker: install.Own})
+		}, "ok shim: in place", ""},
+		{"kept", func(_ *Facts, _ *Runner) {}, "ok updates: the path unit x", ""},
+		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "watch --runner-root /r"},
+		{"no updates", func(_ *Facts, r *Runner) { r.Keeper, r.NoUpdates = "", true }, "ok updates: --disableupdate", ""},
 
-		{"AppArmor is no matter", func(f *Facts, _ *survey.Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
-		{"no user namespaces are no matter", func(f *Facts, _ *survey.Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
-		{"no privilege", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
-		{"root", func(_ *Facts, r *survey.Runner) { r.UID, r.User, r.Bins[0].Binary.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
-		{"nosuid", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
-		{"noexec", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
-		{"unit's no_new_privs", func(_ *Facts, r *survey.Runner) { r.Unit.NoNewPrivs = "PrivateDevices=yes" }, "problem no_new_privs: has PrivateDevices=yes", `PrivateDevices=no\n`},
-		{"Listener's no_new_privs", func(_ *Facts, r *survey.Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
-		{"unit's bounding set", func(_ *Facts, r *survey.Runner) { r.Unit.Forbids = "CapabilityBoundingSet=CAP_KILL" }, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=~\n`},
-		{"Listener's bounding set", func(_ *Facts, r *survey.Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
-		{"other user namespace", func(_ *Facts, r *survey.Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
-		{"seccomp", func(_ *Facts, r *survey.Runner) { r.Listener.Seccomp = 2 }, "warning seccomp: seccomp filter", "@mount"},
-		{"AppArmor", func(_ *Facts, r *survey.Runner) { r.Listener.AppArmor = "runner (enforce)" }, "warning apparmor: profile runner (enforce)", "mount,"},
-		{"ambient", func(_ *Facts, r *survey.Runner) { r.Listener.CapAmb = 1 << 10 }, "warning ambient: ambient capabilities (0x400)", "AmbientCapabilities"},
-		{"AppArmor's user namespaces", func(f *Facts, r *survey.Runner) {
-			f.Machine.AppArmorUserNS, r.Bins[0].Binary.SysAdmin = 1, false
+		{"AppArmor is no matter", func(f *Facts, _ *Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
+		{"no user namespaces are no matter", func(f *Facts, _ *Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
+		{"no privilege", func(_ *Facts, r *Runner) { r.Shim.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
+		{"root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
+		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
+		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
+		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.NoNewPrivs = "PrivateDevices=yes" }, "problem no_new_privs: has PrivateDevices=yes", `PrivateDevices=no\n`},
+		{"Listener's no_new_privs", func(_ *Facts, r *Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
+		{"unit's bounding set", func(_ *Facts, r *Runner) { r.Unit.Forbids = "CapabilityBoundingSet=CAP_KILL" }, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=~\n`},
+		{"Listener's bounding set", func(_ *Facts, r *Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
+		{"other user namespace", func(_ *Facts, r *Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
+		{"seccomp", func(_ *Facts, r *Runner) { r.Listener.Seccomp = 2 }, "warning seccomp: seccomp filter", "@mount"},
+		{"AppArmor", func(_ *Facts, r *Runner) { r.Listener.AppArmor = "runner (enforce)" }, "warning apparmor: profile runner (enforce)", "mount,"},
+		{"ambient", func(_ *Facts, r *Runner) { r.Listener.CapAmb = 1 << 10 }, "warning ambient: ambient capabilities (0x400)", "AmbientCapabilities"},
+		{"AppArmor's user namespaces", func(f *Facts, r *Runner) {
+			f.Machine.AppArmorUserNS, r.Shim.SysAdmin = 1, false
 		}, "problem privilege: AppArmor restricts unprivileged user namespaces", "setcap"},
-		{"no user namespaces", func(f *Facts, r *survey.Runner) {
-			f.Machine.MaxUserNS, r.Bins[0].Binary.SysAdmin = 0, false
+		{"no user namespaces", func(f *Facts, r *Runner) {
+			f.Machine.MaxUserNS, r.Shim.SysAdmin = 0, false
 		}, "problem privilege: user.max_user_namespaces", "setcap"},
-		{"userns", func(_ *Facts, r *survey.Runner) {
-			r.Env, r.Bins[0].Binary.SysAdmin, r.Listener.NoNewPrivs = []string{"WORKER_WRAP_USERNS=1"}, false, true
+		{"userns", func(_ *Facts, r *Runner) {
+			r.Env, r.Shim.SysAdmin, r.Listener.NoNewPrivs = []string{"WORKER_WRAP_USERNS=1"}, false, true
 		}, "ok privilege: none needed", ""},
-		{"userns and AppArmor", func(f *Facts, r *survey.Runner) {
+		{"userns and AppArmor", func(f *Facts, r *Runner) {
 			r.Env, f.Machine.AppArmorUserNS = []string{"WORKER_WRAP_USERNS=1"}, 1
 		}, "problem privilege: AppArmor lets only", "worker-wrap install --runner-root /r"},
-		{"userns and no namespaces", func(f *Facts, r *survey.Runner) {
+		{"userns and no namespaces", func(f *Facts, r *Runner) {
 			r.Env, f.Machine.MaxUserNS = []string{"WORKER_WRAP_USERNS=1"}, 0
 		}, "problem privilege: allows no user namespaces", "sysctl"},
-		{"userns for root only", func(f *Facts, r *survey.Runner) {
+		{"userns for root only", func(f *Facts, r *Runner) {
 			r.Env, f.Machine.UserNSClone = []string{"WORKER_WRAP_USERNS=1"}, 0
 		}, "problem privilege: only root may make", "sysctl"},
-		{"set-user-ID", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
-		{"others' binary", func(_ *Facts, r *survey.Runner) { r.Bins[0].Binary.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
+		{"set-user-ID", func(_ *Facts, r *Runner) { r.Shim.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
+		{"others' binary", func(_ *Facts, r *Runner) { r.Shim.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
 
-		{"settings", func(_ *Facts, r *survey.Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
-		{"read-only", func(_ *Facts, r *survey.Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
-		{"others' _temp", func(_ *Facts, r *survey.Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
-		{"others' store", func(_ *Facts, r *survey.Runner) {
+		{"settings", func(_ *Facts, r *Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
+		{"read-only", func(_ *Facts, r *Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
+		{"others' _temp", func(_ *Facts, r *Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
+		{"others' store", func(_ *Facts, r *Runner) {
 			r.Leftovers.Store = survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true}
 		}, "problem work folder: .worker-wrap belongs to uid 0", "sudo chown ci"},
-		{"NFS", func(_ *Facts, r *survey.Runner) { r.Work.FS = "nfs" }, "warning work folder: is on nfs", "--work"},
-		{"FAT", func(_ *Facts, r *survey.Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
-		{"overlay", func(_ *Facts, r *survey.Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
-		{"undeletable", func(_ *Facts, r *survey.Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
-		{"other PID namespace", func(_ *Facts, r *survey.Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders belong to another", "delete"},
-		{"dead", func(_ *Facts, r *survey.Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
+		{"NFS", func(_ *Facts, r *Runner) { r.Work.FS = "nfs" }, "warning work folder: is on nfs", "--work"},
+		{"FAT", func(_ *Facts, r *Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
+		{"overlay", func(_ *Facts, r *Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
+		{"undeletable", func(_ *Facts, r *Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
+		{"other PID namespace", func(_ *Facts, r *Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders belong to another", "delete"},
+		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
 
-		{"ran plain", func(_ *Facts, r *survey.Runner) {
+		{"ran plain", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
 		}, "warning last start: without a _temp of its own: no privilege", ".env"},
-		{"ran", func(_ *Facts, r *survey.Runner) {
+		{"ran", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: "private"}
 		}, "ok last start: private", ""},
 
-		{"no Docker", func(_ *Facts, _ *survey.Runner) {}, "ok docker: no Docker socket", ""},
-		{"Docker", func(_ *Facts, r *survey.Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
-		{"Docker left alone", func(_ *Facts, r *survey.Runner) {
+		{"no Docker", func(_ *Facts, _ *Runner) {}, "ok docker: no Docker socket", ""},
+		{"Docker", func(_ *Facts, r *Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
+		{"Docker left alone", func(_ *Facts, r *Runner) {
 			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
 		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
-		{"Docker elsewhere", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
-		{"Docker over ssh", func(_ *Facts, r *survey.Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
-		{"Docker snap", func(_ *Facts, r *survey.Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},
-		{"Docker snap at home", func(_ *Facts, r *survey.Runner) {
+		{"Docker elsewhere", func(_ *Facts, r *Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
+		{"Docker over ssh", func(_ *Facts, r *Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
+		{"Docker snap", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},
+		{"Docker snap at home", func(_ *Facts, r *Runner) {
 			r.Docker, r.Work.Path = survey.Docker{Socket: "/s", Snap: true}, "/home/ci/_work"
 		}, "ok docker: below /home", ""},
-		{"rootless Docker", func(_ *Facts, r *survey.Runner) {
+		{"rootless Docker", func(_ *Facts, r *Runner) {
 			r.Docker = survey.Docker{Socket: "/run/user/1000/docker.sock", Rootless: true}
 		}, "ok docker: rootless", ""},
-		{"Podman", func(_ *Facts, r *survey.Runner) {
+		{"Podman", func(_ *Facts, r *Runner) {
 			r.Pauses = []survey.PauseView{{Pause: survey.Pause{Process: survey.Process{PID: 9}}, Sees: "/r/_work/_temp"}}
 		}, "warning podman: (PID 9) holds the host's _temp", "podman system migrate"},
-		{"Podman of a Worker", func(_ *Facts, r *survey.Runner) {
+		{"Podman of a Worker", func(_ *Facts, r *Runner) {
 			r.Pauses = []survey.PauseView{{Sees: "/r/_work/.worker-wrap/42-17-4026531836-0123456789ab"}}
 		}, "warning podman: the _temp of Worker 42", "migrate"},
 	}
@@ -197,7 +224,7 @@ func TestEachFactIsJudged(t *testing.T) {
 func TestPrint(t *testing.T) {
 	f := well()
 	f.Runners[0].Layout.Root = "/r\x1b[2J"
-	f.Runners[0].Bins[0].Binary.SysAdmin = false
+	f.Runners[0].Shim.SysAdmin = false
 	f.Machine.MaxMountNS = 20
 	report := Judge(f)
 	var b strings.Builder

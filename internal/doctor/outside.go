@@ -6,11 +6,10 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
-	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
 
 // docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
-func docker(r *survey.Runner) []Result {
+func docker(r *Runner) []Result {
 	d := r.Docker
 	res := Result{Check: "docker", Level: Warn}
 	scheme, _, remote := strings.Cut(d.Host, "://")
@@ -42,7 +41,7 @@ func docker(r *survey.Runner) []Result {
 
 // podman judges what rootless Podman's commands will see: they join the namespaces of the user's pause
 // process, whatever namespace they are run in.
-func podman(r *survey.Runner) []Result {
+func podman(r *Runner) []Result {
 	var out []Result
 	for _, p := range r.Pauses {
 		view := "an unknown view of it"

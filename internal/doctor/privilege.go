@@ -8,8 +8,8 @@ import (
 )
 
 // privilege says where the right to mount comes from, and what takes it away.
-func privilege(r *survey.Runner, m survey.Machine) []Result {
-	b := r.Current().Binary
+func privilege(r *Runner, m survey.Machine) []Result {
+	b := r.Shim
 	if b.Path == "" {
 		return nil // no shim: said elsewhere
 	}
@@ -33,7 +33,7 @@ func privilege(r *survey.Runner, m survey.Machine) []Result {
 	return out
 }
 
-func source(r *survey.Runner, b survey.Binary, m survey.Machine) Result {
+func source(r *Runner, b survey.Binary, m survey.Machine) Result {
 	switch {
 	case r.UID == 0:
 		return Result{Check: "privilege", Level: OK, What: "the runner runs as root"}
@@ -62,7 +62,7 @@ func userNamespaces(m survey.Machine) string {
 
 // userns judges WORKER_WRAP_USERNS, which needs no privilege but a kernel that lets everybody make user
 // namespaces.
-func userns(r *survey.Runner, m survey.Machine) []Result {
+func userns(r *Runner, m survey.Machine) []Result {
 	res := Result{
 		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
 	}
@@ -100,7 +100,7 @@ func takenByFile(b survey.Binary) []Result {
 }
 
 // takenByService looks at the unit's files: what is there counts from the next start of the service.
-func takenByService(r *survey.Runner) []Result {
+func takenByService(r *Runner) []Result {
 	var out []Result
 	if setting := r.Unit.NoNewPrivs; setting != "" {
 		out = append(out, Result{
@@ -133,7 +133,7 @@ func dropIn(unit, setting string) string {
 }
 
 // takenByListener looks at the Listener that runs: its Workers inherit all of this.
-func takenByListener(r *survey.Runner, m survey.Machine) []Result {
+func takenByListener(r *Runner, m survey.Machine) []Result {
 	l := r.Listener
 	if l == nil {
 		return nil

@@ -1,6 +1,9 @@
 package doctor
 
-import "github.com/worker-wrap/worker-wrap/internal/survey"
+import (
+	"github.com/worker-wrap/worker-wrap/internal/install"
+	"github.com/worker-wrap/worker-wrap/internal/survey"
+)
 
 // Level is how a result is meant.
 type Level string
@@ -85,10 +88,18 @@ func worst(results []Result) Level {
 	return level
 }
 
+// Runner is what the checks judge of one runner.
+type Runner struct {
+	survey.Runner
+	Install    install.State
+	InstallErr error         // why Install could not be found out
+	Shim       survey.Binary // what the shim in the current bin leads to
+}
+
 // Facts are what the checks judge.
 type Facts struct {
 	Machine survey.Machine
-	Runners []survey.Runner
+	Runners []Runner
 	// Captured is true for a worker-wrap that notes what it inherited before the Go runtime starts.
 	Captured bool
 	Root     bool // the doctor runs as root

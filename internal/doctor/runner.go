@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/install"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
@@ -18,11 +20,12 @@ const waits = "2.336.0"
 const remaining = "a Worker that outlives its Listener (crash, OOM kill, stop limit; KillMode=process), or two runners with one work folder"
 
 // oneRunner judges one runner.
-func oneRunner(r *survey.Runner, m survey.Machine) []Result {
+func oneRunner(r *Runner, m survey.Machine) []Result {
 	var out []Result
 	shims := installed(r)
 	out = append(out, version(r, worst(shims) == OK))
 	out = append(out, shims...)
+	out = append(out, updates(r)...)
 	out = append(out, privilege(r, m)...)
 	out = append(out, settings(r)...)
 	out = append(out, workFolder(r)...)
@@ -33,7 +36,7 @@ func oneRunner(r *survey.Runner, m survey.Machine) []Result {
 	return out
 }
 
-func version(r *survey.Runner, wrapped bool) Result {
+func version(r *Runner, wrapped bool) Result {
 	res := Result{Check: "version", Level: OK}
 	switch {
 	case r.Version == "":
@@ -56,52 +59,97 @@ func version(r *survey.Runner, wrapped bool) Result {
 }
 
 // installed looks at what stands in the Worker's place.
-func installed(r *survey.Runner) []Result {
-	install := "sudo worker-wrap install --runner-root " + quote(r.Layout.Root)
-	if len(r.Bins) == 0 || !r.Bins[0].Current {
+func installed(r *Runner) []Result {
+	put := "sudo worker-wrap install --runner-root " + quote(r.Layout.Root)
+	unpack := "unpack the runner's release again over " + quote(r.Layout.Root) + ", then: " + put
+	if r.InstallErr != nil {
+		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo worker-wrap doctor"}}
+	}
+	if r.current().Dir == "" {
 		return []Result{{
 			Check: "shim", Level: Fail, What: r.Layout.Bin() + " leads nowhere",
-			Why: "the runner cannot start; an update may have been cut short", Mend: "unpack the runner's release over " + quote(r.Layout.Root) + ", then: " + install,
+			Why: "the runner cannot start; an update may have been cut short", Mend: unpack,
 		}}
 	}
 	var out []Result
-	for _, b := range r.Bins {
-		res := Result{Check: "shim", Level: Fail, Mend: install}
-		worker := b.Dir + "/Runner.Worker"
-		switch b.State {
-		case survey.Wrapped:
-			res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
-		case survey.Plain:
-			res.What = worker + " is the runner's own"
-			res.Why = "jobs share one _temp"
-		case survey.NoReal:
-			res.What = worker + " is worker-wrap, and Runner.Worker.real beside it is missing"
-			res.Why = "no job can start"
-		case survey.RealIsShim:
-			res.What = b.Dir + "/Runner.Worker.real is worker-wrap too"
-			res.Why = "no job can start: the runner's own Worker is lost"
-			res.Mend = "unpack the runner's release over " + quote(r.Layout.Root) + ", then: " + install
-		case survey.Dangling:
-			res.What = worker + " is a link to a file that is gone"
-			res.Why = "no job can start: worker-wrap was removed without uninstalling it"
-		default:
-			res.What = b.Dir + " has no Runner.Worker"
-			res.Why = "no job can start"
-			res.Mend = "unpack the runner's release over " + quote(r.Layout.Root) + ", then: " + install
+	for _, b := range r.Install.Bins {
+		if !b.Current && !b.Waiting {
+			continue // an old version, which the runner will delete
+		}
+		res := standing(b)
+		if res.Level == Fail && res.Mend == "" {
+			res.Mend = put
+		} else if res.Level == Fail {
+			res.Mend = unpack
 		}
 		if !b.Current {
-			res.What += " (waits for the runner's update)"
-			if res.Level == Fail {
-				res.Level = Warn
-				res.Why += " from the update on, unless something puts the shim in place before"
-			}
+			res = waiting(res, r)
 		}
 		out = append(out, res)
 	}
 	return out
 }
 
-func settings(r *survey.Runner) []Result {
+// lost is put in place of a command where an install alone does not help.
+const lost = "unpack"
+
+// standing judges one bin folder.
+func standing(b install.Bin) Result {
+	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
+	worker := b.Dir + "/" + runner.WorkerName
+	switch b.Kind() {
+	case install.Installed:
+		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
+	case install.NotInstalled:
+		res.What, res.Why = worker+" is the runner's own", "jobs share one _temp"
+	case install.Half:
+		res.What, res.Why = worker+" is the runner's own still: an install was cut short", "jobs share one _temp"
+	case install.Replaced:
+		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
+	case install.Gone:
+		res.What, res.Why = worker+" is a link to a file that is gone ("+b.Target+")", "no job can start: worker-wrap was removed without uninstalling it"
+	case install.Unlinked:
+		res.What = worker + " is missing; the runner's own Worker is kept beside it"
+	case install.Lost:
+		res.What, res.Mend = worker+" is worker-wrap, and the runner's own Worker, which should be "+runner.RealWorkerName+" beside it, is gone", lost
+	default:
+		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost
+	}
+	return res
+}
+
+// waiting turns a result for the version that the runner will use next into what it means now.
+func waiting(res Result, r *Runner) Result {
+	res.What += " (waits for the runner's update)"
+	switch {
+	case res.Level == OK:
+	case r.Install.Copying && r.Keeper != "":
+		return Result{Check: res.Check, Level: OK, What: res.What + "; it is being copied, and the shim follows before it is used"}
+	default:
+		res.Level = Warn
+		res.Why = "from the update on, unless the shim is put in place before: " + res.Why
+	}
+	return res
+}
+
+// updates looks at what becomes of the shim when the runner updates itself.
+func updates(r *Runner) []Result {
+	switch {
+	case r.current().Kind() != install.Installed:
+		return nil
+	case r.NoUpdates:
+		return []Result{{Check: "updates", Level: OK, What: "the runner does not update itself (--disableupdate)"}}
+	case r.Keeper != "":
+		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
+	}
+	return []Result{{
+		Check: "updates", Level: Warn, What: "nothing puts the shim back when the runner updates itself",
+		Why:  "the new version's Workers run unprotected from then on",
+		Mend: "sudo worker-wrap install --runner-root " + quote(r.Layout.Root) + "; without systemd, start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + quote(r.Layout.Root),
+	}}
+}
+
+func settings(r *Runner) []Result {
 	if _, err := shim.ParseSettings(r.Env); err != nil {
 		return []Result{{
 			Check: "settings", Level: Fail, What: fmt.Sprintf("%s/.env: %v", r.Layout.Root, err),
@@ -111,7 +159,7 @@ func settings(r *survey.Runner) []Result {
 	return nil
 }
 
-func workFolder(r *survey.Runner) []Result {
+func workFolder(r *Runner) []Result {
 	owned := func(f survey.Folder) []Result {
 		if !f.Exists || r.UID <= 0 || f.UID == r.UID {
 			return nil
@@ -150,7 +198,7 @@ func existing(f survey.Folder) string {
 	return "/"
 }
 
-func leftovers(r *survey.Runner) []Result {
+func leftovers(r *Runner) []Result {
 	l := r.Leftovers
 	gc := "worker-wrap gc --runner-root " + quote(r.Layout.Root)
 	size := Size(l.Bytes)
@@ -178,7 +226,7 @@ func leftovers(r *survey.Runner) []Result {
 	return []Result{{Check: "leftovers", Level: OK, What: "none"}}
 }
 
-func lastStart(r *survey.Runner) []Result {
+func lastStart(r *Runner) []Result {
 	e := r.Last
 	if e == nil {
 		return nil

@@ -14,8 +14,8 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 const nobody = 65534
 
-// install copies worker-wrap to a place of its own, with these capabilities, "" for none.
-func install(t *testing.T, caps string) string {
+// place copies worker-wrap to a place of its own, with these capabilities, "" for none.
+func place(t *testing.T, caps string) string {
 	t.Helper()
 	path := filepath.Join(testkit.Dir(t), "worker-wrap")
 	data, err := os.ReadFile(testkit.Binary(t))
@@ -41,9 +41,9 @@ func TestTry(t *testing.T) {
 		want Level
 		what string
 	}{
-		{"root", Trial{Binary: install(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
-		{"capability", Trial{Binary: install(t, "cap_sys_admin+ep"), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
-		{"no capability", Trial{Binary: install(t, ""), UID: nobody, User: "nobody"}, Fail, "could not be isolated: "},
+		{"root", Trial{Binary: place(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
+		{"capability", Trial{Binary: place(t, "cap_sys_admin+ep"), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
+		{"no capability", Trial{Binary: place(t, ""), UID: nobody, User: "nobody"}, Fail, "could not be isolated: "},
 		{"no binary", Trial{Binary: "/nonexistent/worker-wrap", UID: nobody, User: "nobody"}, Fail, "no such file"},
 		{"hides nothing", Trial{Binary: script(t, `exec "$0.real" "$@"`), UID: nobody, User: "nobody"}, Fail, "the host's _temp shows the Worker's file"},
 		{"loses the PID", Trial{Binary: script(t, `"$0.real" "$@"; exit`), UID: nobody, User: "nobody"}, Fail, "the one that was started"},

@@ -44,7 +44,7 @@ func Gather(layouts []runner.Layout, captured bool) (out []Runner, hidden int, e
 	report := doctor.Judge(facts)
 	out = []Runner{}
 	for i := range facts.Runners {
-		out = append(out, one(&facts.Runners[i], &report, i, alive))
+		out = append(out, one(&facts.Runners[i].Runner, &report, i, alive))
 	}
 	return out, hidden, nil
 }

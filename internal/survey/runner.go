@@ -20,7 +20,8 @@ type Runner struct {
 	Unit                 Unit
 	Listener             *Process // nil where none runs
 	Workers              []int    // PIDs of those alive, wrapped or not
-	Bins                 []Bin    // the current one first; empty where bin leads nowhere
+	Keeper               string   // what puts the shim back after a self-update, "" if nothing does
+	NoUpdates            bool     // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
 	Env                  []string // what <root>/.env sets
@@ -35,14 +36,6 @@ type PauseView struct {
 	Sees string // see [System.Sees]
 }
 
-// Current returns the bin that the runner's Listener runs from.
-func (r *Runner) Current() Bin {
-	if len(r.Bins) > 0 && r.Bins[0].Current {
-		return r.Bins[0]
-	}
-	return Bin{State: NoWorker, Current: true}
-}
-
 // Runner gathers the facts of one runner.
 func (s System) Runner(layout runner.Layout) Runner {
 	r := Runner{Layout: layout, Unit: s.Unit(layout.Root)}
@@ -51,7 +44,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	}
 	r.Workers = s.Workers(layout.Root)
 	r.Version, r.VersionFrom = VersionOf(layout.Root)
-	r.Bins = Bins(layout.Root, r.Version)
+	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit), noUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))

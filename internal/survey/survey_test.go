@@ -244,52 +244,53 @@ func TestBinaryAt(t *testing.T) {
 	}
 }
 
-func TestBins(t *testing.T) {
-	shim, err := os.ReadFile(testkit.Binary(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := tree(t, map[string]string{
-		"shim":                             string(shim),
-		"bin.2.333.0/Runner.Worker":        "old",
-		"bin.2.334.0/Runner.Worker.real":   "own",
-		"bin.2.335.0/Runner.Worker":        "own",
-		"bin.2.336.0/Runner.Worker":        string(shim), // a copy in place of a link
-		"bin.2.336.0/Runner.Worker.real":   string(shim),
-		"bin.2.337.0/Runner.Worker":        string(shim),
-		"bin.2.338.0/x":                    "",
-		"bin.2.339.0/x":                    "",
-		"bin.old/Runner.Worker":            "own",
-		"bin.2.340.0.tmp/Runner.Worker":    "own",
-		"externals.2.336.0/Runner.Worker":  "own",
-		"bin.2.334.0/Runner.Listener.conf": "",
+func TestIsShim(t *testing.T) {
+	dir := tree(t, map[string]string{
+		"own":   strings.Repeat("x", 3<<20),
+		"edge":  strings.Repeat("x", 1<<20-20) + "github.com/worker-wrap/worker-wrap/internal/shim.Run" + "x",
+		"empty": "",
 	})
-	link := func(target, name string) {
-		t.Helper()
-		if err := os.Symlink(target, filepath.Join(root, name)); err != nil {
-			t.Fatal(err)
+	for path, want := range map[string]bool{
+		testkit.Binary(t):             true,
+		"/bin/sh":                     false,
+		filepath.Join(dir, "own"):     false,
+		filepath.Join(dir, "edge"):    true,
+		filepath.Join(dir, "empty"):   false,
+		filepath.Join(dir, "nothing"): false,
+	} {
+		if got := IsShim(path); got != want {
+			t.Errorf("IsShim(%s) = %v", path, got)
 		}
 	}
-	link("bin.2.334.0", "bin")
-	link(filepath.Join(root, "shim"), "bin.2.334.0/Runner.Worker")
-	link(filepath.Join(root, "gone"), "bin.2.339.0/Runner.Worker")
-	var got []string
-	for _, b := range Bins(root, "2.334.0") {
-		got = append(got, fmt.Sprint(b.Version, " ", b.State, " ", b.Current, " ", b.Binary.Path != ""))
+}
+
+func TestKeeper(t *testing.T) {
+	const wants, unit = "etc/systemd/system/paths.target.wants/", "etc/systemd/system/actions.runner.o-r.box.service"
+	layout := runner.Layout{Root: "/srv/my-runner"}
+	for _, test := range []struct {
+		name  string
+		files map[string]string
+		want  string
+	}{
+		{"nothing", map[string]string{unit: "[Service]\nExecStart=/srv/my-runner/runsvc.sh\n"}, ""},
+		{"path unit", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: ""}, `the path unit worker-wrap@srv-my\x2drunner.path`},
+		{"another's path unit", map[string]string{wants + "worker-wrap@srv-runner.path": ""}, ""},
+		{"script", map[string]string{unit: "[Service]\nExecStart=/usr/lib/worker-wrap/runsvc-worker-wrap.sh\n"}, "runsvc-worker-wrap.sh in the unit u"},
+		{"watch", map[string]string{"proc/7/cmdline": "/usr/bin/worker-wrap\x00watch\x00--runner-root\x00/srv/my-runner/\x00"}, "worker-wrap watch (PID 7)"},
+		{"watch, other form", map[string]string{"proc/7/cmdline": "worker-wrap\x00watch\x00--runner-root=/srv/my-runner\x00"}, "worker-wrap watch (PID 7)"},
+		{"another's watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00watch\x00--runner-root\x00/srv/x\x00"}, ""},
+		{"no watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00doctor\x00--runner-root\x00/srv/my-runner\x00"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := System{tree(t, test.files)}.keeper(layout, Unit{Name: "u", Path: "/" + unit})
+			if got != test.want {
+				t.Errorf("%q, want %q", got, test.want)
+			}
+		})
 	}
-	want := []string{
-		"2.334.0 wrapped true true",
-		"2.335.0 plain false false",
-		"2.336.0 real is the shim false true",
-		"2.337.0 real missing false true",
-		"2.338.0 no worker false false",
-		"2.339.0 link leads nowhere false false",
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	if bins := Bins(filepath.Join(root, "externals.2.336.0"), ""); len(bins) != 0 {
-		t.Errorf("%+v", bins)
+	root := tree(t, map[string]string{".runner": "\xef\xbb\xbf{\"DisableUpdate\": true}", "other/.runner": "{}"})
+	if !noUpdates(root) || noUpdates(root+"/other") || noUpdates(root+"/none") {
+		t.Error("disableUpdate is misread")
 	}
 }
 
@@ -334,7 +335,7 @@ func TestRunner(t *testing.T) {
 	if l.Living != 1 || l.Dead != 1 || l.Undeletable != 1 || l.Unknown != 0 || l.Err != nil || !l.Store.Exists {
 		t.Errorf("leftovers: %+v", l)
 	}
-	if r.Current().State != Plain || r.UID != os.Getuid() || r.Listener != nil || r.Work.FS == "" || !r.Temp.Exists {
+	if r.UID != os.Getuid() || r.Listener != nil || r.Work.FS == "" || !r.Temp.Exists {
 		t.Errorf("%+v", r)
 	}
 	if !r.Docker.Rootless || r.Docker.Socket != "/run/user/7/docker.sock" {
