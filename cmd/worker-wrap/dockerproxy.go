@@ -1,11 +1,13 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
+	"github.com/worker-wrap/worker-wrap/internal/events"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 )
 
@@ -16,12 +18,29 @@ func dockerProxyCommand() *cli.Command {
 		Hidden:          true,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			return dockerproxy.Main(c.Args().Slice(), sweepAfter)
+			return dockerproxy.Main(c.Args().Slice(), afterWorker)
 		},
 	}
 }
 
-// sweepAfter removes the folder of the Worker that has ended, with whatever other dead Workers left.
+// afterWorker removes the folder of the Worker that has ended and records it.
+func afterWorker(c dockerproxy.Config) error {
+	err := sweepAfter(c)
+	if c.Diag == "" {
+		return err
+	}
+	e := events.Event{Kind: events.ProxyEnd, PID: os.Getpid(), Dir: c.Private, Outcome: "removed"}
+	if owner, _, ok := perpid.Parse(filepath.Base(c.Private)); ok {
+		e.Job = events.Process{PID: owner.PID, Start: owner.Start}
+	}
+	if err != nil {
+		e.Outcome, e.Error = "failed", err.Error()
+	}
+	_ = events.Append(c.Diag, e) // nothing depends on the record
+	return err
+}
+
+// sweepAfter removes the Worker's folder, with whatever other dead Workers left.
 func sweepAfter(c dockerproxy.Config) error {
 	store, err := perpid.Open(filepath.Dir(c.Private))
 	if err != nil {
@@ -32,6 +51,9 @@ func sweepAfter(c dockerproxy.Config) error {
 	if err != nil {
 		return err
 	}
-	_, err = store.Sweep(perpid.NewJudge(self, store.Remote()), perpid.Sweep{})
-	return err
+	swept, err := store.Sweep(perpid.NewJudge(self, store.Remote()), perpid.Sweep{})
+	if err != nil {
+		return err
+	}
+	return swept.Err
 }

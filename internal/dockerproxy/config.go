@@ -16,20 +16,21 @@ type Config struct {
 	Temp    string // the job's _temp
 	Private string // the folder that lies over it in the job's namespace
 	Hidden  string // Private again where no path of the host leads to what is mounted there; or ""
+	Diag    string // the runner's _diag, for a record of the proxy's end; or ""
 	Log     string // a file for what is done, made if missing; or "" for none
 }
 
 // fields names the fields on the command line of the process.
 func (c *Config) fields() map[string]*string {
 	return map[string]*string{
-		"real": &c.Real, "socket": &c.Socket, "temp": &c.Temp, "private": &c.Private, "hidden": &c.Hidden, "log": &c.Log,
+		"real": &c.Real, "socket": &c.Socket, "temp": &c.Temp, "private": &c.Private, "hidden": &c.Hidden, "diag": &c.Diag, "log": &c.Log,
 	}
 }
 
 // args writes the configuration as a command line, for people who look at ps(1) too.
 func (c *Config) args() []string {
 	args := []string{Subcommand}
-	for _, name := range []string{"real", "socket", "temp", "private", "hidden", "log"} {
+	for _, name := range []string{"real", "socket", "temp", "private", "hidden", "diag", "log"} {
 		if value := *c.fields()[name]; value != "" {
 			args = append(args, name+"="+value)
 		}
@@ -48,7 +49,8 @@ func parseArgs(args []string) (c Config, err error) {
 		*fields[name] = value
 	}
 	for name, value := range fields {
-		if !filepath.IsAbs(*value) && (name != "log" && name != "hidden" || *value != "") {
+		optional := name == "hidden" || name == "diag" || name == "log"
+		if !filepath.IsAbs(*value) && (!optional || *value != "") {
 			return c, fmt.Errorf("%s: %s=%q is not an absolute path; only the shim starts this", Subcommand, name, *value)
 		}
 	}
