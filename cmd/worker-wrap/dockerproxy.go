@@ -29,12 +29,12 @@ func afterWorker(c dockerproxy.Config) error {
 	if c.Diag == "" {
 		return err
 	}
-	e := events.Event{Kind: events.ProxyEnd, PID: os.Getpid(), Dir: c.Private, Outcome: "removed"}
+	e := events.Event{Kind: events.ProxyEnd, PID: os.Getpid(), Dir: c.Private, Outcome: events.Removed}
 	if owner, _, ok := perpid.Parse(filepath.Base(c.Private)); ok {
 		e.Job = events.Process{PID: owner.PID, Start: owner.Start}
 	}
 	if err != nil {
-		e.Outcome, e.Error = "failed", err.Error()
+		e.Outcome, e.Error = events.Failed, err.Error()
 	}
 	_ = events.Append(c.Diag, e) // nothing depends on the record
 	return err
