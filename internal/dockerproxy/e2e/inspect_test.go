@@ -15,7 +15,7 @@ func testInspect(t *testing.T, d *daemon) {
 		remove = `$D rm -f shown; $D volume rm vol`
 	)
 	shows := []string{
-		`$D inspect -f '{{json .HostConfig.Binds}} {{json .HostConfig.Mounts}}' shown`,
+		`$D inspect -f '{{range .HostConfig.Binds}}{{.}}{{"\n"}}{{end}}{{json .HostConfig.Mounts}}' shown | sort`, // docker itself sends the binds in any order
 		`$D inspect -f '{{range .Mounts}}{{json .}}{{"\n"}}{{end}}' shown | sort`,
 		`$D ps -a --no-trunc --format '{{.Mounts}}' --filter volume=$T/m | tr , '\n' | sort`,
 		`$D volume inspect -f '{{.Options.device}} {{.Name}}' vol`,
