@@ -75,7 +75,11 @@ func (r *run) tasks(tasks []task) bool {
 
 // change does in one bin folder what plan makes of it.
 func (r *run) change(b Bin, plan func(Bin) ([]Step, error)) error {
-	steps, err := plan(b)
+	now, err := InspectBin(b.Dir) // it may have changed since b was seen
+	if err != nil {
+		return err
+	}
+	steps, err := plan(now)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
