@@ -38,7 +38,7 @@ func TestTmpfs(t *testing.T) {
 				t.Errorf("avoiding %b: used %b", avoid, result.Used)
 			}
 			var st unix.Statfs_t
-			if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC || int64(st.Blocks)*st.Bsize != 64<<10 {
+			if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC || int64(st.Blocks)*int64(st.Bsize) != 64<<10 {
 				t.Errorf("avoiding %b: %v, type %#x, %d blocks", avoid, err, st.Type, st.Blocks)
 			}
 			if want := int64(unix.ST_NOSUID | unix.ST_NODEV); st.Flags&want != want || st.Flags&unix.ST_NOEXEC != 0 {

@@ -34,7 +34,7 @@ func TestStandIn(t *testing.T) {
 				return
 			}
 			if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Cancelled: 1}); r.Totals != want {
-				t.Fatalf("%+v, want %+v", r.Totals, want)
+				t.Fatalf("%+v, want %+v; incidents: %+v", r.Totals, want, r.Incidents)
 			}
 			i := r.Incidents[0]
 			if i.A.Name != "run-tables-tests (spark)" || i.B.Name != "Job B" || i.A.PID == 0 || i.B.PID == 0 ||

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -28,17 +29,40 @@ func TestEnterIsLikeTheWorker(t *testing.T) {
 	const look = `pwd; umask; id -u; id -g; readlink /proc/self/ns/mnt; ls -d ` + `"$0"/inside; echo "$WORKER_WRAP_HOST_TEMP"`
 	want := p.Do(t, strings.ReplaceAll(look, `"$0"`, temp))
 
-	for _, which := range []string{strconv.Itoa(p.Process.Pid), "latest"} {
-		out, err := exec.Command(binary, "enter", which, "--", "sh", "-c", look, temp).CombinedOutput()
-		if err != nil {
-			t.Fatalf("enter %s: %v\n%s", which, err, out)
-		}
-		if got := strings.TrimSuffix(string(out), "\n"); got != want {
-			t.Errorf("enter %s sees\n%s\nand the Worker\n%s", which, got, want)
-		}
+	out, err := exec.Command(binary, "enter", strconv.Itoa(p.Process.Pid), "--", "sh", "-c", look, temp).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := strings.TrimSuffix(string(out), "\n"); got != want {
+		t.Errorf("enter sees\n%s\nand the Worker\n%s", got, want)
 	}
 	if _, err := os.Stat(temp + "/inside"); err == nil {
 		t.Error("the Worker's folder is in the host's _temp: it was not wrapped")
+	}
+}
+
+// TestEnterLatest starts two Workers, in a PID namespace where nobody else starts any.
+func TestEnterLatest(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	_, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
+	const script = `
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../first"; exec sleep 1000' &
+while ! [ -e "$2/first" ]; do sleep 0.02; done
+sleep 0.05 # start times are counted in hundredths of a second
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../second"; exec sleep 1000' &
+second=$!
+while ! [ -e "$2/second" ]; do sleep 0.02; done
+ls -d "$2/$second"-*
+"$3" enter latest -- sh -c 'echo "$WORKER_WRAP_HOST_TEMP"'
+` // the Workers end with the namespace
+	store := filepath.Join(filepath.Dir(filepath.Dir(path)), "_work", perpid.StoreName)
+	out, err := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", path, store, binary).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if lines := strings.Fields(string(out)); len(lines) != 2 || lines[0] != lines[1] {
+		t.Errorf("the folders of the Worker that started last, and of the one that was entered: %q", lines)
 	}
 }
 

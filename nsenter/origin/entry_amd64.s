@@ -94,7 +94,7 @@ nextsig:
 	SYSCALL
 	MOVL	$1, ·state+noted_limited(SB)
 start:
-	// Copy argc, argv and the auxiliary vector below, with two environment strings of our own between
+	// Copy argc, argv and the auxiliary vector below, with environment strings of our own between
 	// them. What the stack pointer is set to in the end is 16-byte aligned, as the ABI has it.
 	MOVQ	SP, SI
 	LEAQ	8(SP), R8
@@ -120,7 +120,7 @@ auxv:
 	SUBQ	SI, AX
 	ADDQ	R10, AX
 	SUBQ	R9, AX
-	ADDQ	$24, AX // three words: our strings and their null
+	ADDQ	$32, AX // four words: our strings and their null
 	MOVQ	SP, DI
 	SUBQ	AX, DI
 	ANDQ	$~15, DI
@@ -134,8 +134,10 @@ auxv:
 	MOVQ	AX, 0(DI)
 	LEAQ	·noTrace(SB), AX
 	MOVQ	AX, 8(DI)
-	MOVQ	$0, 16(DI)
-	ADDQ	$24, DI
+	LEAQ	·noPreempt(SB), AX
+	MOVQ	AX, 16(DI)
+	MOVQ	$0, 24(DI)
+	ADDQ	$32, DI
 	MOVQ	R9, SI
 	MOVQ	R10, CX
 	SUBQ	R9, CX

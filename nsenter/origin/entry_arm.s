@@ -117,7 +117,7 @@ more:
 	MOVW	$1, R1
 	MOVW	R1, noted_limited(R4)
 start:
-	// Copy argc, argv and the auxiliary vector below, with two environment strings of our own between
+	// Copy argc, argv and the auxiliary vector below, with environment strings of our own between
 	// them. What the stack pointer is set to in the end is 8-byte aligned, as the ABI has it.
 	MOVW	R13, R1
 	ADD	$4, R1, R2
@@ -139,7 +139,7 @@ auxv:
 	SUB	R1, R2, R5
 	SUB	R3, R4, R6
 	ADD	R6, R5, R5
-	ADD	$12, R5, R5 // three words: our strings and their null
+	ADD	$16, R5, R5 // four words: our strings and their null
 	SUB	R5, R1, R5
 	BIC	$7, R5, R5
 	MOVW	R5, R6
@@ -151,6 +151,8 @@ first:
 	MOVW	$·oneCPU(SB), R8
 	MOVW.P	R8, 4(R6)
 	MOVW	$·noTrace(SB), R8
+	MOVW.P	R8, 4(R6)
+	MOVW	$·noPreempt(SB), R8
 	MOVW.P	R8, 4(R6)
 	MOVW	$0, R8
 	MOVW.P	R8, 4(R6)

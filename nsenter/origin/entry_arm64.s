@@ -105,7 +105,7 @@ nextsig:
 	MOVW	$1, R1
 	MOVW	R1, noted_limited(R19)
 start:
-	// Copy argc, argv and the auxiliary vector below, with two environment strings of our own between
+	// Copy argc, argv and the auxiliary vector below, with environment strings of our own between
 	// them. What the stack pointer is set to in the end is 16-byte aligned, as the ABI has it.
 	MOVD	RSP, R1
 	ADD	$8, R1, R2
@@ -124,7 +124,7 @@ auxv:
 	SUB	R1, R2, R5
 	SUB	R3, R4, R6
 	ADD	R6, R5, R5
-	ADD	$24, R5, R5 // three words: our strings and their null
+	ADD	$32, R5, R5 // four words: our strings and their null
 	SUB	R5, R1, R5
 	AND	$~15, R5, R5
 	MOVD	R5, R6
@@ -136,6 +136,8 @@ first:
 	MOVD	$·oneCPU(SB), R9
 	MOVD.P	R9, 8(R6)
 	MOVD	$·noTrace(SB), R9
+	MOVD.P	R9, 8(R6)
+	MOVD	$·noPreempt(SB), R9
 	MOVD.P	R9, 8(R6)
 	MOVD.P	ZR, 8(R6)
 second:

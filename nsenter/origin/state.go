@@ -8,6 +8,8 @@ import (
 )
 
 // noted is filled by entry, before the runtime starts. Offsets are read from go_asm.h by the assembly.
+//
+//lint:ignore U1000 entry uses all fields
 type noted struct {
 	sp      uintptr   // initial stack pointer: argc, argv…, 0, envp…, 0 (System V ABI; fs/binfmt_elf.c)
 	entered uint32    // 1 once entry ran
@@ -30,13 +32,18 @@ const (
 
 var state noted
 
-// oneCPU and noTrace are the whole environment that the runtime is shown, so that nobody's GODEBUG,
-// GOTRACEBACK or GOGC changes what it does or prints in a process that is to go unnoticed and may have a
-// capability. A shim has no use for more than one thread of Go code, and each CPU costs a start some
-// time; where the runtime itself must give up, as when it cannot make a thread, it says why in few lines.
+// The whole environment that the runtime is shown, so that nobody's GODEBUG, GOTRACEBACK or GOGC changes
+// what it does or prints in a process that is to go unnoticed and may have a capability.
 var (
-	oneCPU  = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
+	//lint:ignore U1000 entry uses it. A shim has no use for more than one thread of Go code, and each CPU costs a start some time.
+	oneCPU = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
+	//lint:ignore U1000 entry uses it. Where the runtime must give up, as when it cannot make a thread, it is to say why in few lines.
 	noTrace = [...]byte{'G', 'O', 'T', 'R', 'A', 'C', 'E', 'B', 'A', 'C', 'K', '=', 'n', 'o', 'n', 'e', 0}
+	//lint:ignore U1000 entry uses it. The runtime's own SIGURG must not be waiting for the program where SIGURG is blocked.
+	noPreempt = [...]byte{
+		'G', 'O', 'D', 'E', 'B', 'U', 'G', '=',
+		'a', 's', 'y', 'n', 'c', 'p', 'r', 'e', 'e', 'm', 'p', 't', 'o', 'f', 'f', '=', '1', 0,
+	}
 )
 
 // init gives the program back what entry kept from the runtime.
