@@ -41,7 +41,7 @@ func TestTmpfs(t *testing.T) {
 			if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC || int64(st.Blocks)*int64(st.Bsize) != 64<<10 {
 				t.Errorf("avoiding %b: %v, type %#x, %d blocks", avoid, err, st.Type, st.Blocks)
 			}
-			if want := int64(unix.ST_NOSUID | unix.ST_NODEV); st.Flags&want != want || st.Flags&unix.ST_NOEXEC != 0 {
+			if want := int64(unix.ST_NOSUID | unix.ST_NODEV); int64(st.Flags)&want != want || int64(st.Flags)&unix.ST_NOEXEC != 0 {
 				t.Errorf("avoiding %b: flags %#x", avoid, st.Flags)
 			}
 			info, err := os.Stat(path)
