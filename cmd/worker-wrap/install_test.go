@@ -1,0 +1,239 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// onMachine runs a shell script as root on a copy of this machine that is thrown away, in a folder with
+// the built binary, ww, and the runners r of nobody and s of root, whose Worker is a shell. as USER runs a
+// command. It returns what the script prints on both outputs.
+func onMachine(t *testing.T, script string) string {
+	t.Helper()
+	testkit.RequireRoot(t)
+	testkit.RequireTool(t, "getcap", "libcap2-bin")
+	testkit.RequireTool(t, "setpriv", "util-linux")
+	binary, err := os.ReadFile(testkit.Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := testkit.Dir(t)
+	if err := os.WriteFile(filepath.Join(dir, "ww"), binary, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const prologue = `set -eu
+PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
+cd "$1"
+for r in r s; do
+	mkdir -p $r/bin $r/_diag $r/_work/_temp
+	echo '{"workFolder": "_work"}' >$r/.runner
+	cp /bin/sh $r/bin/Runner.Worker
+done
+chown -R nobody: r
+as() { user=$1; shift; setpriv --reuid "$user" --regid nogroup --clear-groups "$@"; }
+code() { "$@" && echo "exit 0" || echo "exit $?"; }
+`
+	file := filepath.Join(dir, "script")
+	if err := os.WriteFile(file, []byte(prologue+script), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts", "lib", "scratch-machine"), "sh", file, dir)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return strings.ReplaceAll(string(out), dir, "$W")
+}
+
+func compareLines(t *testing.T, got, want string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestInstallCommand(t *testing.T) {
+	out := onMachine(t, `
+sha256sum r/bin/* s/bin/* >before
+code ./ww install --runner-root r --dry-run
+echo "-- for real"
+code ./ww install --runner-root r --runner-root s --runner-root r/
+code worker-wrap install --runner-root r --runner-root s
+getcap /usr/local/lib/worker-wrap/worker-wrap
+echo "-- a job of nobody"
+as nobody r/bin/Runner.Worker -c 'test -d "$WORKER_WRAP_HOST_TEMP" && echo own _temp; grep Cap.ff /proc/self/status'
+echo "-- found by the list"
+code worker-wrap uninstall --all --dry-run
+code worker-wrap uninstall --all
+sha256sum -c before --quiet && echo unchanged
+ls -A r/bin r/_diag r/_work s/bin s/_work
+ls /usr/local/lib/worker-wrap /usr/local/bin/worker-wrap /var/lib/worker-wrap 2>&1 || true
+cd r/_work
+code ../../ww uninstall
+`)
+	compareLines(t, out, `would put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+would make the link /usr/local/bin/worker-wrap
+would $W/r/bin: keep the runner's own Worker as Runner.Worker.real
+would $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+would $W/r/bin: put it in place of Runner.Worker
+would note $W/r in the list of runners that have worker-wrap
+exit 0
+-- for real
+put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+make the link /usr/local/bin/worker-wrap
+$W/r/bin: keep the runner's own Worker as Runner.Worker.real
+$W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/r/bin: put it in place of Runner.Worker
+$W/s/bin: keep the runner's own Worker as Runner.Worker.real
+$W/s/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/s/bin: put it in place of Runner.Worker
+note $W/r in the list of runners that have worker-wrap
+note $W/s in the list of runners that have worker-wrap
+exit 0
+nothing to do
+exit 0
+/usr/local/lib/worker-wrap/worker-wrap cap_sys_admin=ep
+-- a job of nobody
+own _temp
+CapEff:	0000000000000000
+-- found by the list
+would $W/r/bin: put the runner's own Worker back in its place
+would remove $W/r/_work/.worker-wrap
+would remove $W/r/_diag/worker-wrap.jsonl
+would take $W/r off the list of runners that have worker-wrap
+would $W/s/bin: put the runner's own Worker back in its place
+would take $W/s off the list of runners that have worker-wrap
+would remove /usr/local/bin/worker-wrap
+would remove /usr/local/lib/worker-wrap/worker-wrap
+exit 0
+$W/r/bin: put the runner's own Worker back in its place
+remove $W/r/_work/.worker-wrap
+remove $W/r/_diag/worker-wrap.jsonl
+take $W/r off the list of runners that have worker-wrap
+$W/s/bin: put the runner's own Worker back in its place
+take $W/s off the list of runners that have worker-wrap
+remove /usr/local/bin/worker-wrap
+remove /usr/local/lib/worker-wrap/worker-wrap
+exit 0
+unchanged
+r/_diag:
+
+r/_work:
+_temp
+
+r/bin:
+Runner.Worker
+
+s/_work:
+_temp
+
+s/bin:
+Runner.Worker
+ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
+ls: cannot access '/usr/local/bin/worker-wrap': No such file or directory
+ls: cannot access '/var/lib/worker-wrap': No such file or directory
+nothing to do
+exit 0
+`)
+}
+
+func TestInstallCommandWithoutRoot(t *testing.T) {
+	out := onMachine(t, `
+code as nobody ./ww install --runner-root r
+ls r/bin
+echo "-- the binary is there"
+./ww install --runner-root s >/dev/null
+code as nobody ./ww install --runner-root r
+code as nobody ./ww install --bin-only --runner-root r
+code as nobody ./ww install --runner-root s --bin-only
+mv s/bin/Runner.Worker.real s/bin/Runner.Worker
+code as nobody ./ww install --runner-root s --bin-only
+as nobody r/bin/Runner.Worker -c 'test -d "$WORKER_WRAP_HOST_TEMP" && echo own _temp'
+echo "-- out again"
+code as nobody ./ww uninstall --runner-root r
+echo "-- the capability is lost"
+setcap -r /usr/local/lib/worker-wrap/worker-wrap
+code as nobody ./ww install --runner-root r
+code ./ww install --runner-root r --bin-only
+code ./ww watch --runner-root r
+ls -A r/bin
+`)
+	compareLines(t, out, `needs root: worker-wrap is not installed as /usr/local/lib/worker-wrap/worker-wrap: sudo $W/ww install --runner-root $W/r
+exit 1
+Runner.Worker
+-- the binary is there
+$W/r/bin: keep the runner's own Worker as Runner.Worker.real
+$W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/r/bin: put it in place of Runner.Worker
+needs root: $W/r is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo $W/ww install --runner-root $W/r
+exit 1
+nothing to do
+exit 0
+nothing to do
+exit 0
+needs root: $W/s is not yours to change: sudo $W/ww install --runner-root $W/s
+exit 1
+own _temp
+-- out again
+$W/r/bin: put the runner's own Worker back in its place
+remove $W/r/_work/.worker-wrap
+remove $W/r/_diag/worker-wrap.jsonl
+exit 0
+-- the capability is lost
+needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install --runner-root $W/r
+exit 1
+needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install --runner-root $W/r
+exit 1
+worker-wrap: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install
+exit 1
+Runner.Worker
+`)
+}
+
+// TestInstallCommandRefuses: what makes no sense, and places that would do no good, cost one line.
+func TestInstallCommandRefuses(t *testing.T) {
+	out := onMachine(t, `
+mkdir nosuid && mount -t tmpfs -o nosuid tmpfs nosuid
+code ./ww install --runner-root r --prefix nosuid
+mount -o remount,suid,noexec tmpfs nosuid
+code ./ww install --runner-root r --prefix nosuid/x
+umount nosuid
+code ./ww install --runner-root nosuid
+code ./ww install r
+code ./ww install --all --runner-root r
+code ./ww uninstall
+code ./ww watch --runner-root r --while-pid -1
+cp ww r/bin/Runner.Worker
+code ./ww install --runner-root r
+code ./ww uninstall --runner-root r
+ls -A r/bin
+`)
+	compareLines(t, out, `worker-wrap: $W/nosuid is on a file system mounted nosuid, where a file capability counts for nothing: choose another place with --prefix DIR
+exit 1
+worker-wrap: $W/nosuid is on a file system mounted noexec: choose another place with --prefix DIR
+exit 1
+worker-wrap: open $W/nosuid/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
+exit 125
+worker-wrap: "r" is not an option; name a runner with --runner-root r
+exit 125
+worker-wrap: --all and --runner-root exclude each other; give one
+exit 125
+worker-wrap: no runner found: looked for a .runner file in $W and each folder above it: file does not exist; say which with --runner-root DIR, or --all for every runner of this machine
+exit 125
+worker-wrap: --until-quiet and --while-pid take no negative numbers
+exit 125
+put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+make the link /usr/local/bin/worker-wrap
+note $W/r in the list of runners that have worker-wrap
+worker-wrap: $W/r/bin/Runner.Worker is worker-wrap, and the runner's own Worker, which should be Runner.Worker.real beside it, is gone: no job can start; unpack the runner's release of the same version again over $W/r, then run worker-wrap install
+exit 1
+worker-wrap: $W/r/bin/Runner.Worker is worker-wrap, and the runner's own Worker, which should be Runner.Worker.real beside it, is gone: no job can start; unpack the runner's release of the same version again over $W/r, then run worker-wrap install
+exit 1
+Runner.Worker
+`)
+}
