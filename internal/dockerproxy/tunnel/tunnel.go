@@ -58,8 +58,8 @@ func (t *Tunnel) Serve(client stream.Conn) {
 	defer putReader(c.fromServer)
 
 	var wg sync.WaitGroup
-	wg.Go(c.requests)
-	c.responses()
+	wg.Go(c.responses)
+	c.requests() // first: the request is likely to be there already
 	wg.Wait()
 }
 
