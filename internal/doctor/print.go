@@ -20,7 +20,7 @@ func (r *Report) Print(out io.Writer) error {
 		if version == "" {
 			version = "version unknown"
 		}
-		fmt.Fprintf(w, "\nRunner %s (%s, user %s)\n", printable(runner.Root), version, printable(runner.User))
+		fmt.Fprintf(w, "\nRunner %s (%s, user %s)\n", Printable(runner.Root), version, Printable(runner.User))
 		printResults(w, runner.Results)
 	}
 	fmt.Fprintf(w, "\n%s\n", r.conclusion())
@@ -30,18 +30,18 @@ func (r *Report) Print(out io.Writer) error {
 func printResults(w io.Writer, results []Result) {
 	for _, r := range results {
 		head := fmt.Sprintf("  %s %s", mark(r.Level), r.Check)
-		for _, line := range wrap(printable(r.What)) {
+		for _, line := range wrap(Printable(r.What)) {
 			fmt.Fprintf(w, "%s\t%s\n", head, line)
 			head = ""
 		}
 		if r.Level == OK {
 			continue
 		}
-		for _, line := range wrap(printable(r.Why)) {
+		for _, line := range wrap(Printable(r.Why)) {
 			fmt.Fprintf(w, "\t  %s\n", line)
 		}
 		if r.Mend != "" {
-			fmt.Fprintf(w, "\t  → %s\n", printable(r.Mend)) // in one piece, to be copied
+			fmt.Fprintf(w, "\t  → %s\n", Printable(r.Mend)) // in one piece, to be copied
 		}
 	}
 }
@@ -104,8 +104,8 @@ func (r *Report) conclusion() string {
 	return text
 }
 
-// printable replaces what could disturb a terminal or a table: names of files can hold anything.
-func printable(s string) string {
+// Printable replaces what could disturb a terminal or a table: names of files can hold anything.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return '\uFFFD'

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/worker-wrap/worker-wrap/internal/doctor"
 )
@@ -23,7 +22,7 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 		if version == "" {
 			version = "?"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", printable(r.Root), protected, version, printable(r.User), len(r.Workers)+len(r.Bare), last(r.Last, now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", doctor.Printable(r.Root), protected, version, doctor.Printable(r.User), len(r.Workers)+len(r.Bare), last(r.Last, now))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -40,7 +39,7 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 func details(out io.Writer, r Runner, now time.Time) error {
 	var b strings.Builder
 	if !r.Protected {
-		fmt.Fprintf(&b, "  not protected: %s (see worker-wrap doctor)\n", printable(r.Why))
+		fmt.Fprintf(&b, "  not protected: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
 	}
 	for _, worker := range r.Workers {
 		atLeast := ""
@@ -49,9 +48,9 @@ func details(out io.Writer, r Runner, now time.Time) error {
 		}
 		step := ""
 		if worker.Step != "" {
-			step = ", at step " + printable(worker.Step)
+			step = ", at step " + doctor.Printable(worker.Step)
 		}
-		fmt.Fprintf(&b, "  Worker %d since %s, %s%s in %s%s\n", worker.PID, moment(worker.Since, now), atLeast, doctor.Size(worker.Bytes), printable(worker.Temp), step)
+		fmt.Fprintf(&b, "  Worker %d since %s, %s%s in %s%s\n", worker.PID, moment(worker.Since, now), atLeast, doctor.Size(worker.Bytes), doctor.Printable(worker.Temp), step)
 	}
 	for _, pid := range r.Bare {
 		fmt.Fprintf(&b, "  Worker %d has no _temp of its own\n", pid)
@@ -59,7 +58,7 @@ func details(out io.Writer, r Runner, now time.Time) error {
 	if b.Len() == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "\n%s:\n%s", printable(r.Root), b.String())
+	_, err := fmt.Fprintf(out, "\n%s:\n%s", doctor.Printable(r.Root), b.String())
 	return err
 }
 
@@ -71,7 +70,7 @@ func last(s *Start, now time.Time) string {
 	if s.Error != "" {
 		text += ": " + s.Error
 	}
-	return printable(text)
+	return doctor.Printable(text)
 }
 
 // moment leaves the date out of today's times.
@@ -81,14 +80,4 @@ func moment(t, now time.Time) string {
 		return t.Format(time.TimeOnly)
 	}
 	return t.Format(time.DateTime)
-}
-
-// printable replaces what could disturb a terminal or a table.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
