@@ -9,7 +9,7 @@ import (
 
 // chosen is what a runner's settings change about what has to be there.
 type chosen struct {
-	userns, noDocker bool
+	userns, noDocker, inMemory bool
 }
 
 // choices reads the runner's .env. What makes no sense there is judged by settings.
@@ -25,6 +25,6 @@ func choices(r *Runner) chosen {
 			_, _ = p.Set(name, value)
 		}
 	}
-	c.userns = p.Userns
+	c.userns, c.inMemory = p.Userns, p.Backing == policy.Tmpfs
 	return c
 }

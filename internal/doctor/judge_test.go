@@ -160,6 +160,9 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"ran plain", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
 		}, "warning last start: without a _temp of its own: no privilege", ".env"},
+		{"refused", func(_ *Facts, r *Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: events.Refused, Error: "no privilege"}
+		}, "warning last start: was not started: no privilege", "mend"},
 		{"ran", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: "private"}
 		}, "ok last start: private", ""},
@@ -169,6 +172,9 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"Docker left alone", func(_ *Facts, r *Runner) {
 			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
 		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
+		{"Docker and memory", func(_ *Facts, r *Runner) {
+			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_BACKING=tmpfs:1g"}
+		}, "warning docker: WORKER_WRAP_BACKING=tmpfs", ".env"},
 		{"Docker elsewhere", func(_ *Facts, r *Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
 		{"Docker over ssh", func(_ *Facts, r *Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
 		{"Docker snap", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},

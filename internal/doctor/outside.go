@@ -24,6 +24,10 @@ func docker(r *Runner) []Result {
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
 		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost"
 		res.Mend = "take the line out of " + quote(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses Docker"
+	case choices(r).inMemory:
+		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
+		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail"
+		res.Mend = "take the line out of " + quote(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses containers"
 	case d.Snap:
 		res.What = "Docker is installed as a snap"
 		res.Why = "its daemon has a mount namespace of its own and sees only some folders (/home, /media, …)"

@@ -233,13 +233,16 @@ func lastStart(r *Runner) []Result {
 	}
 	when := e.Time.Local().Format("2006-01-02 15:04:05")
 	switch {
-	case e.Kind == events.Fallback && e.Outcome == "plain":
+	case e.Kind == events.Fallback:
 		return []Result{{
 			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
 			Why: "this is what the runner's settings ask for where isolation fails", Mend: "mend what is named here, or take WORKER_WRAP_FALLBACK out of " + quote(r.Layout.Root+"/.env"),
 		}}
 	case e.Error != "":
-		return []Result{{Check: "last start", Level: Warn, What: fmt.Sprintf("at %s: %s", when, e.Error), Why: "that job may not have run as it should", Mend: "see the other results here, and the job's log"}}
+		return []Result{{
+			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job was not started: %s", when, e.Error),
+			Why: "unless that has been mended since, the next one is not started either", Mend: "mend what is named here and marked above",
+		}}
 	}
 	return []Result{{Check: "last start", Level: OK, What: when + ", " + e.Outcome}}
 }

@@ -27,7 +27,7 @@ type Runner struct {
 	Env                  []string // what <root>/.env sets
 	Docker               Docker
 	Pauses               []PauseView   // of the runner's user
-	Last                 *events.Event // the last start or fallback on record, nil if there is none
+	Last                 *events.Event // the last start on record, see LastStart
 }
 
 // PauseView is a pause process and which _temp it sees.

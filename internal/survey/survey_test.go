@@ -325,8 +325,14 @@ func TestRunner(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(root, "_diag"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, outcome := range []string{"plain", "private"} {
-		if err := events.Append(layout.Diag(), events.Event{Kind: events.Start, PID: 5, Outcome: outcome}); err != nil {
+	for _, e := range []events.Event{
+		{Kind: events.Start, PID: 5, Outcome: events.Private},
+		{Kind: events.Fallback, PID: 6, Outcome: events.Plain, Error: "no privilege"},
+		{Kind: events.Sweep, PID: 7},
+		{Kind: events.Start, PID: 6, Outcome: events.Plain},
+		{Kind: events.ProxyEnd, PID: 5},
+	} {
+		if err := events.Append(layout.Diag(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -341,8 +347,16 @@ func TestRunner(t *testing.T) {
 	if !r.Docker.Rootless || r.Docker.Socket != "/run/user/7/docker.sock" {
 		t.Errorf("docker: %+v", r.Docker)
 	}
-	if r.Last == nil || r.Last.Outcome != "private" {
+	if r.Last == nil || r.Last.PID != 6 || r.Last.Kind != events.Fallback || r.Last.Error != "no privilege" {
 		t.Errorf("last start: %+v", r.Last)
+	}
+	for _, outcome := range []string{events.Private, events.Plain} { // plain without a fallback: as WORKER_WRAP_ISOLATE=overlap has it
+		if err := events.Append(layout.Diag(), events.Event{Kind: events.Start, PID: 8, Outcome: outcome}); err != nil {
+			t.Fatal(err)
+		}
+		if e := LastStart(layout.Diag()); e == nil || e.Kind != events.Start || e.Outcome != outcome || e.Error != "" {
+			t.Errorf("last start: %+v", e)
+		}
 	}
 }
 
