@@ -50,7 +50,7 @@ func (s scratch) gone(t *testing.T, when string) {
 // over its start and after it.
 func TestUsernsLeavesNoOrphan(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
-	for i := range 60 {
+	for i := range 25 {
 		c := command([]string{"USERNS=1"}, s.worker, "-c", "while :; do read line || exit; done")
 		in, err := c.StdinPipe()
 		if err != nil {
@@ -59,7 +59,7 @@ func TestUsernsLeavesNoOrphan(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		after := time.Duration(i) * 300 * time.Microsecond // a start takes some 5 ms
+		after := time.Duration(i) * 700 * time.Microsecond // a start takes some 5 ms
 		time.Sleep(after)
 		if err := c.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -75,7 +75,7 @@ func TestUsernsLeavesNoOrphan(t *testing.T) {
 func TestUsernsChildDiesFirst(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	ends := map[string]int{}
-	for i := range 40 {
+	for i := range 20 {
 		c := command([]string{"USERNS=1"}, s.worker, "-c", "while :; do read line || exit; done")
 		in, err := c.StdinPipe()
 		if err != nil {

@@ -93,7 +93,7 @@ func (in *inner) proceed() error {
 
 // tell reports a failure. Where nothing was told when the line ends, the child has become the program.
 func (in *inner) tell(f *Failure) {
-	_, _ = in.line.Write(append([]byte{byte(f.Code)}, f.Error()...))
+	_ = send(in.line, append([]byte{byte(f.Code)}, f.Error()...))
 }
 
 // strip is the last thing before the child becomes the program.

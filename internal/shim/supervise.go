@@ -81,7 +81,7 @@ func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
 		return nil, err
 	}
 	dir.Close()
-	if _, err := line.Write([]byte{1}); err != nil {
+	if err := send(line, []byte{1}); err != nil {
 		return nil, fmt.Errorf("the process in the user namespace ended at once: %w", err)
 	}
 	word, err := io.ReadAll(line)
@@ -104,6 +104,18 @@ func connect() (ours, theirs *os.File, err error) {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
 	return os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "supervisor"), nil
+}
+
+// send writes to a stream whose other end may be gone, without a SIGPIPE.
+func send(line *os.File, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.SendmsgN(int(line.Fd()), data, nil, nil, unix.MSG_NOSIGNAL)
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("sendmsg", err)
+		}
+		data = data[max(n, 0):]
+	}
+	return nil
 }
 
 // reap ends a child and waits for its end.

@@ -10,6 +10,10 @@ import (
 // Signals catches every signal that can be caught, but for those that the kernel and Go's runtime send to
 // the process on their own account: SIGCHLD, SIGURG (which the runtime preempts goroutines with) and
 // the two that C libraries keep for themselves.
+//
+// A signal for a whole process group, such as ^C on a terminal, reaches the child twice: from its sender and
+// from here. os/signal does not tell who has sent one, and signalfd(2) would need every thread of
+// the runtime to block it.
 type Signals struct{ caught chan os.Signal }
 
 // Catch begins to catch. Signals wait until there is a child to hand them to.
