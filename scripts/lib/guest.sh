@@ -9,7 +9,7 @@ kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
 make_image() {
 	local dir=$1 root=$1/image package users skip reason name tool left
-	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib,lib64}
+	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib/compiled,lib64}
 	ln -s usr/bin usr/sbin usr/lib "$root"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
 	ldd "$(command -v busybox)" >/dev/null 2>&1 && {
@@ -28,7 +28,7 @@ nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
 user:x:1000:
 nogroup:x:65534:' >"$root/etc/group"
 	# busybox is whatever name it is started by, so what the tests copy or link must be the real thing.
-	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap; do add_tool "$root" "$tool"; done
+	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap setfacl getfacl; do add_tool "$root" "$tool"; done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
 	: >"$root/tests/list"
 	while IFS='|' read -r package users skip reason; do
@@ -50,9 +50,13 @@ nogroup:x:65534:' >"$root/etc/group"
 			}
 		done
 		[[ ! ${all:?} == yes ]] || skip=-
+		for left in "$package"/testdata/*.c; do
+			[[ ! -e $left ]] || gcc -O1 -static -o "$root/usr/lib/compiled/$(basename "$left" .c)" "$left"
+		done
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
 		echo "$name ${skip// /|} $users" >>"$root/tests/list"
 	done < <(kernel_tests)
+	install -m 755 scripts/lib/guest-gcc "$root/usr/bin/gcc"
 }
 
 # add_tool ROOT COMMAND copies a program with the libraries it loads, if this machine has it.
