@@ -8,5 +8,9 @@
 // [Find] and [Start] are for the shim, before it leaves the host's mount namespace. [Main] is the
 // process. Its parts: tunnel relays HTTP, rewrite knows the API's bodies, hostpath the file system.
 //
+// The socket must outlive the daemon, as one that systemd holds does (docker.socket). A daemon that removes
+// its socket and makes another takes the mount over it along, in every namespace (detach_mounts in
+// fs/namespace.c): the rest of the job reaches the daemon itself, and its containers the host's _temp.
+//
 // It is no security boundary: who reaches the real socket may as well use that.
 package dockerproxy
