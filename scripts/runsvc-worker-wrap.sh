@@ -1,0 +1,53 @@
+#!/bin/sh
+# Stands in for a runner's runsvc.sh in its service unit: makes sure that the runner has the shim, starts
+# a watch that keeps it through self-updates, and becomes runsvc.sh: same PID, arguments, working folder,
+# environment, signals and exit code.
+#
+#   runsvc-worker-wrap.sh [what runsvc.sh takes]        in the runner's root, as its user
+#
+# For machines without systemd's path units, and for service units made by svc.sh with
+# GITHUB_ACTIONS_RUNNER_SERVICE_TEMPLATE=…/actions.runner.worker-wrap.service.template.
+#
+# worker-wrap is looked for beside this script, then in /usr/local/lib/worker-wrap and
+# /usr/lib/worker-wrap. Where the shim cannot be put in place the runner is not started (exit code 125),
+# unless its .env, or else the environment, says WORKER_WRAP_FALLBACK=run.
+
+# Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
+worker_wrap_next=./runsvc.sh
+[ -e "$worker_wrap_next" ] || worker_wrap_next=./bin/runsvc.sh
+if [ ! -e "$worker_wrap_next" ]; then
+	echo "runsvc-worker-wrap.sh: no runsvc.sh in $PWD; start it in the runner's root (WorkingDirectory= of its unit)" >&2
+	exit 127
+fi
+
+worker_wrap_binary=
+for worker_wrap_dir in "${0%/*}" /usr/local/lib/worker-wrap /usr/lib/worker-wrap; do
+	if [ -f "$worker_wrap_dir/worker-wrap" ] && [ -x "$worker_wrap_dir/worker-wrap" ]; then
+		worker_wrap_binary=$worker_wrap_dir/worker-wrap
+		break
+	fi
+done
+
+worker_wrap_failed=
+if [ -z "$worker_wrap_binary" ]; then
+	worker_wrap_failed="worker-wrap is neither in ${0%/*} nor in /usr/local/lib/worker-wrap or /usr/lib/worker-wrap"
+elif ! "$worker_wrap_binary" install --bin-only --runner-root . >&2; then
+	worker_wrap_failed="the shim could not be put in place"
+fi
+if [ -n "$worker_wrap_failed" ]; then
+	# The last line counts, as for the Listener.
+	worker_wrap_fallback=$(sed -n 's/\r$//; s/^WORKER_WRAP_FALLBACK=//p' .env 2>/dev/null | tail -n 1)
+	if [ "${worker_wrap_fallback:-${WORKER_WRAP_FALLBACK-}}" != run ]; then
+		echo "runsvc-worker-wrap.sh: $worker_wrap_failed, so the runner is not started; worker-wrap doctor says more, and with WORKER_WRAP_FALLBACK=run in $PWD/.env it starts without" >&2
+		exit 125
+	fi
+	echo "runsvc-worker-wrap.sh: $worker_wrap_failed; the runner is started without, as WORKER_WRAP_FALLBACK=run asks for" >&2
+fi
+
+# In a subshell, so that it is no child of runsvc.sh. It ends when runsvc.sh, which will have this PID,
+# does: the unit's KillMode=process would leave it running.
+if [ -n "$worker_wrap_binary" ]; then
+	("$worker_wrap_binary" watch --runner-root . --while-pid $$ </dev/null >&2 &)
+fi
+
+exec "$worker_wrap_next" "$@"
