@@ -3,9 +3,10 @@
 # package named beside it. Root gets the missing packages installed; anybody else is told their names.
 
 need() {
-	local missing=()
+	local missing=() words
 	while (($# >= 2)); do
-		PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || missing+=("$2")
+		read -ra words <<<"$2" # a tool can need more than one package
+		PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null || missing+=("${words[@]}")
 		shift 2
 	done
 	((${#missing[@]})) || return 0
