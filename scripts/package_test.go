@@ -49,10 +49,14 @@ func must(t *testing.T, name string, args ...string) string {
 	return out
 }
 
-// contents are what each package brings, but for the folders.
+// contents are what each package brings; of folders, those that an rpm says are its own.
 var contents = map[string][]string{
 	"deb": {
 		"/usr/bin/worker-wrap",
+		"/usr/lib/systemd/system/worker-wrap@.path",
+		"/usr/lib/systemd/system/worker-wrap@.service",
+		"/usr/lib/worker-wrap/actions.runner.worker-wrap.service.template",
+		"/usr/lib/worker-wrap/runsvc-worker-wrap.sh",
 		"/usr/lib/worker-wrap/worker-wrap.packaged",
 		"/usr/share/bash-completion/completions/worker-wrap",
 		"/usr/share/doc/worker-wrap/README.md",
@@ -63,20 +67,28 @@ var contents = map[string][]string{
 	},
 	"rpm": {
 		"/usr/bin/worker-wrap",
+		"/usr/lib/systemd/system/worker-wrap@.path",
+		"/usr/lib/systemd/system/worker-wrap@.service",
+		"/usr/lib/worker-wrap",
+		"/usr/lib/worker-wrap/actions.runner.worker-wrap.service.template",
+		"/usr/lib/worker-wrap/runsvc-worker-wrap.sh",
 		"/usr/lib/worker-wrap/worker-wrap.packaged",
 		"/usr/share/bash-completion/completions/worker-wrap",
+		"/usr/share/doc/worker-wrap",
 		"/usr/share/doc/worker-wrap/README.md",
 		"/usr/share/fish/vendor_completions.d/worker-wrap.fish",
+		"/usr/share/licenses/worker-wrap",
 		"/usr/share/licenses/worker-wrap/LICENSE",
 		"/usr/share/man/man8/worker-wrap.8.gz",
 		"/usr/share/zsh/site-functions/_worker-wrap",
 	},
 }
 
-// TestPackages makes all six, and looks into them.
+// TestPackages makes all six, looks into them, and installs one of each kind.
 func TestPackages(t *testing.T) {
 	out := packages(t, "1.2.3", "amd64", "arm64", "arm")
 	t.Run("contents", func(t *testing.T) { testContents(t, out) })
+	t.Run("life", func(t *testing.T) { testLife(t, out) })
 }
 
 func testContents(t *testing.T, out string) {
