@@ -129,4 +129,26 @@ func TestTmpfsAndContainers(t *testing.T) {
 	if code, out := run(s.root+"/bin:/x", "BACKING=tmpfs"); code != 0 || !strings.Contains(out, "Runner.Worker.real") {
 		t.Errorf("another folder: exit code %d, %q", code, out)
 	}
+
+	// In a user namespace the proxy serves an ordinary user. The socket must be his, as only that of
+	// /var/run may be another's.
+	socket := d.Command().Args[2][len("unix://"):]
+	if err := os.Chown(socket, user, group); err != nil {
+		t.Fatal(err)
+	}
+	cmd := d.Command("run", "--rm", "--network=none", "-v", s.temp+":/x", testkit.DockerImage, "/bin/ls", "/x")
+	c := command([]string{"USERNS=1"}, s.worker, "-c", "touch "+s.temp+"/there; exec '"+strings.Join(cmd.Args, "' '")+"'")
+	c.Env = append(c.Env, "DOCKER_HOST=unix://"+socket, "DOCKER_CONFIG=/nonexistent")
+	if code := c.end(t); code != 0 || c.out.String() != "there\n" {
+		t.Errorf("in a user namespace: exit code %d, %q, %q", code, &c.out, &c.err)
+	}
+	// And the group alone lets him in, where there is no proxy.
+	if err := os.Chown(socket, 0, group); err != nil {
+		t.Fatal(err)
+	}
+	c = command([]string{"USERNS=1", "DOCKER=off"}, s.worker, "-c", "exec "+cmd.Path+" version")
+	c.Env = append(c.Env, "DOCKER_HOST=unix://"+socket, "DOCKER_CONFIG=/nonexistent")
+	if code := c.end(t); code != 0 || !strings.Contains(c.out.String(), "Server") {
+		t.Errorf("with the group: exit code %d, %q, %q", code, &c.out, &c.err)
+	}
 }
