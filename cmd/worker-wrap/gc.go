@@ -8,7 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/briandowns/spinner"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -143,25 +142,32 @@ func parseAge(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// progress shows a running count on the terminal once it takes longer than a moment, until it is told
-// to stop. How much there is to delete is not known before it is deleted.
+// progress keeps a running count in the last line of the terminal, once it takes longer than a moment,
+// until it is told to stop. There is no bar, as how much there is to delete is not known before it is
+// deleted. Libraries for this make their tables when a program starts, for which each Worker's start would
+// pay, and are larger than all of gc.
 func progress(count *atomic.Int64) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		select {
-		case <-quit:
-			return
-		case <-time.After(time.Second):
-		}
-		s := spinner.New(spinner.CharSets[14], 200*time.Millisecond, spinner.WithWriterFile(os.Stderr))
 		began := time.Now()
-		s.PreUpdate = func(s *spinner.Spinner) {
-			s.Suffix = fmt.Sprintf(" deleted %d, %s", count.Load(), time.Since(began).Round(time.Second))
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		shown := false
+		for {
+			select {
+			case <-quit:
+				if shown {
+					fmt.Fprint(os.Stderr, "\r\033[K")
+				}
+				return
+			case <-tick.C:
+			}
+			if took := time.Since(began); took > time.Second {
+				fmt.Fprintf(os.Stderr, "\r\033[Kdeleted %d, %s", count.Load(), took.Round(time.Second))
+				shown = true
+			}
 		}
-		s.Start()
-		<-quit
-		s.Stop()
 	}()
 	return func() {
 		close(quit)

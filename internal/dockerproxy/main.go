@@ -39,7 +39,7 @@ func Main(args []string, after func(Config) error) error {
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	unix.Umask(0o077)
 	_ = os.WriteFile("/proc/self/comm", []byte("docker-proxy-ww"), 0) // for ps; at most 15 bytes
-	// It only hands bytes on. More would wake each other all the time, for a third more latency.
+	// It only hands bytes on, and a job's machine has other work for its CPUs.
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(memoryLimit)
 

@@ -47,6 +47,9 @@ func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err 
 	if r.Settings.Policy.Backing == policy.Tmpfs {
 		c.Hidden = r.host
 	}
+	if r.Root != "" {
+		c.Diag = filepath.Join(r.Root, "_diag")
+	}
 	if r.Settings.Debug && r.Root != "" {
 		c.Log = filepath.Join(r.Root, "_diag", "worker-wrap-docker.log")
 	}
