@@ -1,0 +1,219 @@
+package perpid
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestParse(t *testing.T) {
+	const boot = "0123456789ab"
+	for name, want := range map[string]string{
+		"1-2-3-" + boot: "", "4194304-18446744073709551615-4026531836-" + boot: "", "1-2-3-" + boot + ".docker.sock": "docker.sock",
+		"1-2-3-" + boot + "\n": "no", "01-2-3-" + boot: "no", "+1-2-3-" + boot: "no", "0-2-3-" + boot: "no", "-1-2-3-" + boot: "no",
+		"1-2-3-0123456789AB": "no", "1-2-3-0123456789a": "no", "1-2-" + boot: "no", "1-2-3-4-" + boot: "no", "": "no", ".": "no", "..": "no",
+		"1-18446744073709551616-3-" + boot: "no", "dead.1-2-3-" + boot: "no", "1-2-3-" + boot + "/x": "no",
+	} {
+		o, what, ok := Parse(name)
+		if ok != (want != "no") || ok && (what != want || !strings.HasPrefix(name, o.String())) {
+			t.Errorf("%q: %v, %q, %v", name, o, what, ok)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"1-2-3-0123456789ab", "1-2-3-0123456789ab.sock", "dead.1-2-3-0123456789ab", "01-2-3-0123456789ab", "1--3-0123456789ab", "\xff", "1-2-3-0123456789ab\n"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		o, what, ok := Parse(name)
+		if !ok {
+			return
+		}
+		again := o.String()
+		if what != "" || strings.HasSuffix(name, ".") {
+			again += "." + what
+		}
+		if again != name || o.PID <= 0 {
+			t.Errorf("%q becomes %q", name, again)
+		}
+	})
+}
+
+// TestVerdictAfterReboot: another boot id proves death only outside of containers, or by the time of change.
+func TestVerdictAfterReboot(t *testing.T) {
+	booted := time.Now().Add(-time.Hour)
+	const here, there = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
+	for _, c := range []struct {
+		what        string
+		judge, of   uint64
+		remote, old bool
+		want        Verdict
+	}{
+		{"on the machine itself", initPIDNS, initPIDNS, false, false, Dead},
+		{"a container's, seen from the machine", initPIDNS, 5, false, false, Unknown},
+		{"a container's, from before the boot", initPIDNS, 5, false, true, Dead},
+		{"in one container", 5, 5, false, false, Unknown},
+		{"in one container, from before the boot", 5, 5, false, true, Dead},
+		{"perhaps another machine's", initPIDNS, initPIDNS, true, true, Unknown},
+	} {
+		j := &Judge{Self: Owner{1, 2, c.judge, here}, Remote: c.remote, Booted: booted, proc: "/proc"}
+		changed := time.Now()
+		if c.old {
+			changed = booted.Add(-time.Minute)
+		}
+		if got := j.Verdict(Owner{os.Getpid(), 2, c.of, there}, changed); got != c.want {
+			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// TestVerdictOnProcesses: the living, the ended, those that are not reaped yet, and a PID used again.
+func TestVerdictOnProcesses(t *testing.T) {
+	self, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := NewJudge(self, false)
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	child, err := self.Peer(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reused := child
+	reused.Start--
+	expect := func(o Owner, want Verdict) {
+		t.Helper()
+		if got := j.Verdict(o, time.Now()); got != want {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	expect(self, Living)
+	expect(child, Living)
+	expect(reused, Dead)
+	in.Close()
+	for range 1000 {
+		if s, err := readStat("/proc", child.PID); err == nil && s.state == 'Z' {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	expect(child, Dead)
+	if _, err := self.Peer(child.PID); err == nil {
+		t.Error("a zombie is a peer")
+	}
+	_ = cmd.Wait()
+	expect(child, Dead)
+}
+
+// actor returns a command that runs this test binary in a role, from a place that every user can reach.
+func actor(t *testing.T, role string, argv ...string) *exec.Cmd {
+	t.Helper()
+	testkit.RequireRoot(t)
+	data, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(testkit.Dir(t), "actor")
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	argv = append(argv, path)
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), roleVar+"="+role)
+	return cmd
+}
+
+// TestVerdictInAnotherPIDNamespace: owners in two PID namespaces share a store, and none loses its folder.
+func TestVerdictInAnotherPIDNamespace(t *testing.T) {
+	s, j := claimStore(t)
+	if j.Self.PIDNS != initPIDNS {
+		testkit.Skip(t, "needs the machine's first PID namespace")
+	}
+	host, err := s.Create(j.Self, s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host.Close()
+	cmd := actor(t, "child "+s.path, "/bin/sh", "-c", `mount -t proc proc /proc && exec "$0"`)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v, %q, %s", err, line, &stderr)
+	}
+	var name string
+	var deleted int
+	if _, err := fmt.Sscan(line, &name, &deleted); err != nil || deleted != 0 || !strings.HasPrefix(name, "1-") {
+		t.Errorf("the child says %q, %v", line, err)
+	}
+	sweepAndList(t, s, j, j.Self.String(), name)
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	sweepAndList(t, s, j, j.Self.String())
+}
+
+// sweepAndList sweeps, and expects what is left.
+func sweepAndList(t *testing.T, s *Store, j *Judge, want ...string) Swept {
+	t.Helper()
+	swept, err := s.Sweep(j, Sweep{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := s.names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != len(want) {
+		t.Errorf("left: %q, want %q", names, want)
+	}
+	for _, name := range want {
+		if _, err := os.Lstat(filepath.Join(s.path, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	return swept
+}
+
+// TestVerdictWithHidepid: a /proc that does not show others makes nobody dead.
+func TestVerdictWithHidepid(t *testing.T) {
+	setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
+	proc := testkit.Dir(t)
+	cmd := actor(t, "hidden "+proc, "/bin/sh", "-c",
+		`mount -t proc -o hidepid=2 proc `+proc+` && `+setpriv+` --reuid=61236 --regid=61236 --clear-groups "$0"; exit $?`)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "unknown dead unknown dead \n" {
+		t.Errorf("%v, %q", err, out)
+	}
+}
