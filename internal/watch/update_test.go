@@ -17,8 +17,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Main(m) }
-
 // runnerUser is who runs the runner: an ordinary user that every Debian has.
 const runnerUser = 65534
 
