@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -75,7 +76,25 @@ func capable(t *testing.T) string {
 // start is one start of a Worker by the ordinary user.
 type start struct {
 	*exec.Cmd
-	out, err bytes.Buffer
+	out, err printed
+}
+
+// printed is what a process wrote so far; it can be looked at while the process lives.
+type printed struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *printed) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *printed) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
 }
 
 // command prepares the start of a program, with settings such as "FALLBACK=run", as the ordinary user.

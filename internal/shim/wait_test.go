@@ -108,7 +108,7 @@ func TestWaitForAnUnwrappedWorker(t *testing.T) {
 	s := ordinary(t, capable(t))
 	other := s.unwrapped(t)
 	c := s.waiting(t, whereAmI, "WAIT=25s")
-	if c.out.Len() > 0 {
+	if c.out.String() != "" {
 		t.Fatal("it was started beside the other")
 	}
 	began := time.Now()
