@@ -28,6 +28,17 @@ const (
 
 var unitNames = [...]string{"worker-wrap@.path", "worker-wrap@.service"}
 
+// fitted names the binary by its place in a unit's text where systemd would not find it in its PATH
+// (systemd.exec(5), ExecSearchPath=).
+func (m Machine) fitted(text []byte) []byte {
+	switch m.prefix() {
+	case m.path("/usr"), m.path(DefaultPrefix):
+		return text
+	}
+	place := strings.ReplaceAll(m.Place(), "%", "%%") // systemd starts no program that has a quote in its path
+	return bytes.ReplaceAll(text, []byte("ExecStart="+binaryName+" "), []byte(`ExecStart="`+place+`" `))
+}
+
 // instance is the name of the path unit that looks after the runner in root.
 func instance(root string) string { return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path" }
 
@@ -53,6 +64,7 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 		if err != nil {
 			return nil, err
 		}
+		text = m.fitted(text)
 		if shipped, err := os.ReadFile(filepath.Join(m.path(packagedUnitDir), name)); err == nil && bytes.Equal(shipped, text) {
 			if name == unitNames[0] {
 				target = filepath.Join(packagedUnitDir, name)
