@@ -230,14 +230,22 @@ func (r *run) openWorker() (*worker, error) {
 		w.close()
 		return nil, err
 	}
-	// The rule of mine, for a file: in a folder of his own the caller could have put any file.
-	if w.cover = r.mine(w.bin) == nil; w.cover {
+	// The rule of mine, for a file: in a folder of his own the caller could have put any file of his own. One
+	// of another's that he has only a link to would become a file there, which he could not have arranged.
+	if w.cover = r.mine(w.bin) == nil && (r.mine(w.real) == nil || w.inBin(real)); w.cover {
 		r.path = r.Worker
 	} else {
 		r.path = r.Real
-		r.log.debugf("%s is not yours, so the Worker keeps the name %s", w.bin.Name(), runner.RealWorkerName)
+		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, runner.RealWorkerName)
 	}
 	return w, nil
+}
+
+// inBin reports whether the real Worker is in bin itself, and not where a link leads.
+func (w *worker) inBin(real unix.Stat_t) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(w.bin.Fd()), runner.RealWorkerName, &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err == nil && st.Dev == real.Dev && st.Ino == real.Ino
 }
 
 // bind lays the real Worker over the shim, so that /proc/PID/exe and the name of the process are what
