@@ -15,6 +15,12 @@ import (
 // command. It returns what the script prints on both outputs.
 func onMachine(t *testing.T, script string) string {
 	t.Helper()
+	return inMachine(t, "scratch-machine", script)
+}
+
+// inMachine does that on the kind of machine that a script of scripts/lib makes.
+func inMachine(t *testing.T, machine, script string) string {
+	t.Helper()
 	testkit.RequireRoot(t)
 	testkit.RequireTool(t, "getcap", "libcap2-bin")
 	testkit.RequireTool(t, "setpriv", "util-linux")
@@ -42,7 +48,7 @@ code() { "$@" && echo "exit 0" || echo "exit $?"; }
 	if err := os.WriteFile(file, []byte(prologue+script), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts", "lib", "scratch-machine"), "sh", file, dir)
+	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts", "lib", machine), "sh", file, dir)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
