@@ -6,7 +6,7 @@ install_packages() {
 	# What the scripts use; then what the tests ask for by testkit.RequireTool(t, "command", "package").
 	local list=(git git gcc gcc shellcheck shellcheck file file unshare util-linux)
 	if wants unit || wants race || wants modules; then
-		list+=(dockerd docker.io useradd passwd setcap libcap2-bin)
+		list+=(dockerd docker.io useradd passwd setcap libcap2-bin systemd-analyze systemd)
 		while read -r tool package; do list+=("$tool" "$package"); done < <(
 			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter scripts |
 				sed -E 's/.*"([^"]+)", "([^"]+)"/\1 \2/' | sort -u
