@@ -1,0 +1,104 @@
+package runner
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const config = "\ufeff{\n  \"AgentId\": 1,\n  \"workFolder\": \"_work\"\n}"
+
+func TestParseWorkFolder(t *testing.T) {
+	for data, want := range map[string]string{
+		config: "_work", `{"WORKFOLDER":"/data/w"}`: "/data/w", `{"workFolder":"a","WorkFolder":"b"}`: "b", `{"workFolder":"ü\n"}`: "ü\n",
+		"": "error", "\ufeff": "error", "{}": "error", `{"workFolder":""}`: "error", `{"workFolder":null}`: "error", `{"workFolder":1}`: "error",
+		`{"workFolder":"a\u0000b"}`: "error", `{"workFolder":"a"`: "error", `[]`: "error", "\ufeff\ufeff{}": "error", `{"workFolder":"a"}x`: "error",
+	} {
+		got, err := parseWorkFolder([]byte(data))
+		if (err != nil) != (want == "error") || err == nil && got != want {
+			t.Errorf("%q: %q, %v, want %q", data, got, err, want)
+		}
+	}
+}
+
+func FuzzParseWorkFolder(f *testing.F) {
+	for _, seed := range []string{config, `{"WORKFOLDER":"/data"}`, `{"workFolder":null}`, "\ufeff", `{"workFolder":"\u0000"}`, "[1"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		work, err := parseWorkFolder(data)
+		if err == nil && (work == "" || strings.Contains(work, "\x00")) {
+			t.Errorf("%q gives %q", data, work)
+		}
+	})
+}
+
+// place makes a folder with a .runner.
+func place(t *testing.T, root, data string) {
+	t.Helper()
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, configName), []byte(data), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFromWorkerPath: bin as a folder, as a link beside its target, and as one that leads to another place.
+func TestFromWorkerPath(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, elsewhere := filepath.Join(dir, "runner"), filepath.Join(dir, "elsewhere")
+	place(t, root, config)
+	for _, err := range []error{
+		os.Mkdir(root+"/bin.2.336.0", 0o755), os.Symlink("bin.2.336.0", root+"/bin"), os.Mkdir(elsewhere, 0o755), os.Symlink(root+"/bin.2.336.0", elsewhere+"/bin"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := Layout{root, root + "/_work", root + "/_work/_temp"}
+	for _, path := range []string{root + "/bin/Runner.Worker", root + "/bin.2.336.0/Runner.Worker", elsewhere + "/bin/Runner.Worker", root + "/bin/../bin/Runner.Worker"} {
+		if got, err := FromWorkerPath(path); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", path, got, err)
+		}
+	}
+	if _, err := FromWorkerPath(dir + "/nowhere/bin/Runner.Worker"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no runner: %v", err)
+	}
+	if got, err := FindUp(root + "/bin/a/b"); err != nil || got != want {
+		t.Errorf("upwards: %+v, %v", got, err)
+	}
+	place(t, root, `{"workFolder":"../x/./w/"}`)
+	if got, err := FromRoot(root); err != nil || got.Work != dir+"/x/w" {
+		t.Errorf("relative: %+v, %v", got, err)
+	}
+}
+
+// TestFromRootRefuses: what is no configuration is an error that names the file, and nobody waits for it.
+func TestFromRootRefuses(t *testing.T) {
+	root := t.TempDir()
+	path := filepath.Join(root, configName)
+	for name, put := range map[string]func() error{
+		"FIFO": func() error { return unix.Mkfifo(path, 0o644) }, "folder": func() error { return os.Mkdir(path, 0o755) },
+		"device": func() error { return os.Symlink("/dev/zero", path) }, "not JSON": func() error { return os.WriteFile(path, []byte("workFolder=_work"), 0o644) },
+		"too long": func() error { return os.WriteFile(path, make([]byte, maxConfig+1), 0o644) }, "loop": func() error { return os.Symlink(configName, path) },
+	} {
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := FromRoot(root); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
