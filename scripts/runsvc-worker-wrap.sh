@@ -13,8 +13,8 @@
 # unless its .env, or else the environment, says WORKER_WRAP_FALLBACK=run.
 
 # Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
-worker_wrap_next=./runsvc.sh
-[ -e "$worker_wrap_next" ] || worker_wrap_next=./bin/runsvc.sh
+worker_wrap_next=$PWD/runsvc.sh
+[ -e "$worker_wrap_next" ] || worker_wrap_next=$PWD/bin/runsvc.sh
 if [ ! -e "$worker_wrap_next" ]; then
 	echo "runsvc-worker-wrap.sh: no runsvc.sh in $PWD; start it in the runner's root (WorkingDirectory= of its unit)" >&2
 	exit 127
