@@ -188,7 +188,7 @@ func TestThisMachine(t *testing.T) {
 	var p Process
 	for range 1000 {
 		p, _ = System{}.Process(cmd.Process.Pid)
-		if p.Name == "sleep" {
+		if p.Command == "sleep" { // later than Name: execve(2) sets the arguments last
 			break
 		}
 		_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
