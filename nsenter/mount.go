@@ -49,28 +49,19 @@ func MountNamespace() (uint64, error) { return Inode("/proc/thread-self/ns/mnt")
 // PIDNamespace returns the inode number of the process's PID namespace.
 func PIDNamespace() (uint64, error) { return Inode("/proc/self/ns/pid") }
 
-// Inode reads the inode number from a namespace link such as /proc/PID/ns/mnt. Reading another
-// process's needs the right to trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS).
+// Inode returns the inode number that names the namespace which a link such as /proc/PID/ns/mnt leads to.
+// Another process's needs the right to trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS).
 func Inode(link string) (uint64, error) {
-	text, err := os.Readlink(link)
-	if err != nil {
-		return 0, err
+	var st unix.Stat_t
+	if err := unix.Stat(link, &st); err != nil {
+		return 0, &os.PathError{Op: "stat", Path: link, Err: err}
 	}
-	return parseInode(text)
-}
-
-// parseInode takes the inode number out of "mnt:[4026531841]".
-func parseInode(text string) (uint64, error) {
-	var kind string
-	var inode uint64
-	for i := range len(text) {
-		if text[i] == ':' {
-			kind = text[:i]
-			break
-		}
+	var fs unix.Statfs_t
+	if err := unix.Statfs(link, &fs); err != nil {
+		return 0, &os.PathError{Op: "statfs", Path: link, Err: err}
 	}
-	if _, err := fmt.Sscanf(text[len(kind):], ":[%d]", &inode); err != nil || kind == "" {
-		return 0, fmt.Errorf("%q does not name a namespace", text)
+	if fs.Type != unix.NSFS_MAGIC {
+		return 0, fmt.Errorf("%s does not lead to a namespace", link)
 	}
-	return inode, nil
+	return st.Ino, nil
 }

@@ -103,7 +103,7 @@ func TestErrorsAreErrnos(t *testing.T) {
 			t.Errorf("joining /dev/null: %v, want EINVAL", err)
 		}
 	})
-	for _, link := range []string{"/proc/self/exe", "/proc/self/ns/nothing"} {
+	for _, link := range []string{"/proc/self/exe", "/dev/null", "/proc/self/ns/nothing"} {
 		if n, err := nsenter.Inode(link); err == nil {
 			t.Errorf("%s names namespace %d", link, n)
 		}

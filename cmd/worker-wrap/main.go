@@ -33,6 +33,7 @@ func run(args []string) int {
 	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {
 		return runWorker(args)
 	}
+	origin.ShowEnvironment()
 	if len(args) > 0 && args[0] == shim.InnerName {
 		return report(shim.RunInner(args, origin.Environ()))
 	}

@@ -36,6 +36,7 @@ var errnos = map[string][]string{
 	"fstatfs":       {"ENOSYS", "EIO"},
 	"getdents64":    {"EIO"},
 	"getxattr":      {"ENODATA", "EOPNOTSUPP", "EPERM", "EIO"},
+	"statfs":        {"EACCES", "EIO", "ENOSYS"},
 	"kill":          {"EPERM"},
 	"mkdirat":       {"EACCES", "EDQUOT", "ENOSPC", "EROFS", "EMLINK", "EEXIST"},
 	"mount":         {"EPERM", "ENOMEM"},

@@ -46,19 +46,22 @@ var (
 	}
 )
 
-// init gives the program back what entry kept from the runtime.
 func init() {
 	if Captured() {
-		adopt(Environ())
 		openFiles()
 	}
 }
 
-// adopt makes env the environment that package os shows, but for GODEBUG, on which the runtime would act.
-// The first of several strings for a name counts, as with getenv(3).
-func adopt(env []string) {
+// ShowEnvironment makes the environment that this process was given the one that package os shows, but
+// for GODEBUG, on which the runtime would act. The first of several strings for a name counts, as with
+// getenv(3). Until it is called, package os has what entry shows the runtime; a start that only hands
+// [Environ] on does without.
+func ShowEnvironment() {
+	if !Captured() {
+		return
+	}
 	syscall.Clearenv()
-	for _, s := range env {
+	for _, s := range Environ() {
 		name, value, ok := cut(s)
 		if !ok || name == "GODEBUG" {
 			continue
