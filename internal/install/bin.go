@@ -92,13 +92,15 @@ type State struct {
 	// Bins are its bin folders: the current one first, then the others by name. Empty where bin
 	// leads nowhere and there is no other.
 	Bins []Bin
-	// Copying is true while an update copies a new version into its bin folder, see [Copying].
+	// Copying is true while a self-update may be writing a new version into its bin folder.
 	Copying bool
+	phase   phase
 }
 
 // Inspect looks at every bin folder of a runner and changes nothing.
 func Inspect(l runner.Layout) (State, error) {
-	s := State{Copying: Copying(l)}
+	s := State{phase: phaseOf(l)}
+	s.Copying = s.phase == copying
 	current, err := filepath.EvalSymlinks(l.Bin())
 	switch {
 	case err == nil:

@@ -40,7 +40,8 @@ type Result struct {
 type run struct {
 	Options
 	Result
-	root bool
+	root    bool
+	careful bool // see keepSteps
 }
 
 func newRun(o Options) *run { return &run{Options: o, root: os.Geteuid() == 0} }
@@ -156,7 +157,7 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 	for _, b := range s.Bins {
 		plan := func(now Bin) ([]Step, error) {
 			now.Current, now.Waiting = b.Current, b.Waiting
-			return keepSteps(now, s.Copying, place)
+			return keepSteps(now, s.phase, r.careful, place)
 		}
 		if err := r.change(b, plan); err != nil {
 			if !errors.As(err, new(*LostError)) || !r.restore(l, b) {

@@ -412,6 +412,17 @@ func TestCopying(t *testing.T) {
 		text(t, script, "")
 		check("when it has copied", Installed)
 	}
+	// The next one begins by deleting what this one has left.
+	if err := os.RemoveAll(update); err != nil {
+		t.Fatal(err)
+	}
+	check("while the next one clears away", Installed)
+	text(t, filepath.Join(update, "bin", "x"), "")
+	check("when it downloads", NotInstalled)
+	if err := os.RemoveAll(update); err != nil {
+		t.Fatal(err)
+	}
+	check("while one more clears away", NotInstalled)
 }
 
 // TestTakenOut: a keeper does not put back what somebody took out.

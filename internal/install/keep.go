@@ -31,6 +31,7 @@ func (k *Keeper) Keep() error {
 		}
 	}
 	r := newRun(Options{BinOnly: true, Say: k.Say})
+	r.careful = true
 	err = r.keep(k.Layout, k.Place, true)
 	if s, ierr := Inspect(k.Layout); ierr == nil {
 		k.seen = map[string]bool{}
