@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/detach"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -64,6 +65,7 @@ func newApp() *cli.App {
 			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount\n" +
 			"namespace that only this Worker sees, and becomes the Worker.",
 		Flags:           runFlags(),
+		Before:          dropCapabilities,
 		Action:          runAction,
 		HideVersion:     true, // --version is ours: it asks the kernel too
 		HideHelpCommand: true,
@@ -91,6 +93,16 @@ func subcommands() []*cli.Command {
 		dockerProxyCommand(),
 		standinWorkerCommand(),
 	}
+}
+
+// dropCapabilities gives up what the binary's file capability gave an ordinary user, where it has no use.
+// The demo starts the shim as often as not, and looks what it may do first.
+func dropCapabilities(c *cli.Context) error {
+	switch c.Args().First() {
+	case "", "run", "demo":
+		return nil
+	}
+	return detach.DropCapabilities()
 }
 
 func usageError(_ *cli.Context, err error, _ bool) error {

@@ -21,11 +21,21 @@ func DropPrivilege() error {
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return os.NewSyscallError("prctl(PR_SET_NO_NEW_PRIVS)", errno)
 	}
+	return DropCapabilities()
+}
+
+// DropCapabilities gives up every capability in all threads, unless the user is root. Programs that are
+// started afterwards may gain some again, as sudo does.
+func DropCapabilities() error {
 	if unix.Geteuid() == 0 {
 		return nil
 	}
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
+		return nil
+	}
+	data = [2]unix.CapUserData{}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
 	if errno != 0 {
 		return os.NewSyscallError("capset", errno)

@@ -3,6 +3,7 @@ package perpid
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -96,11 +97,33 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := likeness(dir, temp, like); err != nil {
+	err = s.untouched(dir, like)
+	if err == nil {
+		err = likeness(dir, temp, like)
+	}
+	if err != nil {
 		dir.Close()
 		return nil, err
 	}
 	return dir, nil
+}
+
+// untouched makes sure, where the folder is about to be given to another user, that it is the one that was
+// just made: that user owns the store, and could have put another folder of root's in its place, to be
+// given what is in there.
+func (s *Store) untouched(dir *os.File, like fs.FileInfo) error {
+	if int(like.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() {
+		return nil
+	}
+	names, err := dir.Readdirnames(1)
+	if len(names) > 0 {
+		return fmt.Errorf("%s was replaced by another folder while it was made; start again", dir.Name())
+	}
+	if err != io.EOF {
+		return err
+	}
+	_, err = dir.Seek(0, io.SeekStart)
+	return err
 }
 
 // Bare returns the name that an entry had before a sweep renamed it.
