@@ -23,9 +23,19 @@ func installCommand() *cli.Command {
 			&cli.BoolFlag{Name: "bin-only", Usage: "only the links in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
-		Action:       func(c *cli.Context) error { return change(c, install.Install) },
+		Action:       installAction,
 		OnUsageError: usageError,
 	}
+}
+
+func installAction(c *cli.Context) error {
+	return change(c, func(o install.Options) install.Result {
+		r := install.Install(o)
+		if r.Steps > 0 && len(r.Failed)+len(r.NeedsRoot) == 0 && !o.DryRun && !o.BinOnly && !o.Systemd() {
+			fmt.Fprintln(c.App.ErrWriter, "no systemd here: a runner's self-update takes the shim away, unless `worker-wrap watch` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner")
+		}
+		return r
+	})
 }
 
 // chooseRunners are the flags of the subcommands that change runners.

@@ -100,6 +100,7 @@ $W/s/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap
 $W/s/bin: put it in place of Runner.Worker
 note $W/r in the list of runners that have worker-wrap
 note $W/s in the list of runners that have worker-wrap
+no systemd here: a runner's self-update takes the shim away, unless `+"`worker-wrap watch`"+` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner
 exit 0
 nothing to do
 exit 0
@@ -173,6 +174,7 @@ ls -A r/bin
 exit 1
 Runner.Worker
 -- the binary is there
+no systemd here: a runner's self-update takes the shim away, unless `+"`worker-wrap watch`"+` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
