@@ -445,3 +445,29 @@ func TestTakenOut(t *testing.T) {
 		t.Errorf("%q", b.Kind())
 	}
 }
+
+// TestWorkFolderOfUnitFiles: what a runner's user writes into .runner cannot become a setting of a unit.
+func TestWorkFolderOfUnitFiles(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l, well := aRunner(t, m, "a", "", ownWorker), aRunner(t, m, "b", "", ownWorker)
+	text(t, filepath.Join(l.Root, ".runner"), `{"workFolder": "_work\nUnit=poweroff.target\n#"}`)
+	l, err := runner.FromRoot(l.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Machine: m, Layouts: []runner.Layout{l, well}}
+	output(&o)
+	r := Install(o)
+	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "control characters") || strings.Contains(r.Failed[0].Error(), "\n") {
+		t.Errorf("%+v", r)
+	}
+	for path := range tree(t, filepath.Join(m.Root, "etc/systemd/system")) {
+		if strings.Contains(path, "work.conf") {
+			t.Errorf("%s was written", path)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(m.Root, "etc/systemd/system", wants, instance(well.Root))); err != nil {
+		t.Errorf("the other runner has to do without: %v", err)
+	}
+}

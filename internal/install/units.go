@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/coreos/go-systemd/v22/unit"
 
@@ -76,10 +77,16 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 		}
 	}
 	var start []task
+	var errs []error // of runners that do without
 	for _, l := range layouts {
 		name := instance(l.Root)
 		if len(name) > 255 {
-			return nil, fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root)
+			errs = append(errs, fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root))
+			continue
+		}
+		if strings.ContainsFunc(l.Root+l.Work, unicode.IsControl) { // .runner is the user's; the unit file is root's
+			errs = append(errs, fmt.Errorf("%q, work folder %q: systemd cannot look after paths with control characters; keep worker-wrap watch running instead", l.Root, l.Work))
+			continue
 		}
 		if l.Work != filepath.Join(l.Root, "_work") {
 			if err := write(m.dropIn(name), dropInText(l)); err != nil {
@@ -97,7 +104,7 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 	if changed {
 		tasks = append(tasks, task{"make systemd read its units again", func() error { return m.systemctl("daemon-reload") }})
 	}
-	return append(tasks, start...), nil
+	return append(tasks, start...), errors.Join(errs...)
 }
 
 func (m Machine) dropIn(name string) string {
