@@ -109,20 +109,28 @@ exit 0
 own _temp
 CapEff:	0000000000000000
 -- found by the list
-would $W/r/bin: put the runner's own Worker back in its place
+would $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would $W/r/bin: put it back in its place
+would $W/r/bin: remove Runner.Worker.real
 would remove $W/r/_work/.worker-wrap
 would remove $W/r/_diag/worker-wrap.jsonl
 would take $W/r off the list of runners that have worker-wrap
-would $W/s/bin: put the runner's own Worker back in its place
+would $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would $W/s/bin: put it back in its place
+would $W/s/bin: remove Runner.Worker.real
 would take $W/s off the list of runners that have worker-wrap
 would remove /usr/local/bin/worker-wrap
 would remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
-$W/r/bin: put the runner's own Worker back in its place
+$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+$W/r/bin: put it back in its place
+$W/r/bin: remove Runner.Worker.real
 remove $W/r/_work/.worker-wrap
 remove $W/r/_diag/worker-wrap.jsonl
 take $W/r off the list of runners that have worker-wrap
-$W/s/bin: put the runner's own Worker back in its place
+$W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+$W/s/bin: put it back in its place
+$W/s/bin: remove Runner.Worker.real
 take $W/s off the list of runners that have worker-wrap
 remove /usr/local/bin/worker-wrap
 remove /usr/local/lib/worker-wrap/worker-wrap
@@ -188,7 +196,9 @@ needs root: $W/s is not yours to change: sudo $W/ww install --runner-root $W/s
 exit 1
 own _temp
 -- out again
-$W/r/bin: put the runner's own Worker back in its place
+$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+$W/r/bin: put it back in its place
+$W/r/bin: remove Runner.Worker.real
 remove $W/r/_work/.worker-wrap
 remove $W/r/_diag/worker-wrap.jsonl
 exit 0

@@ -84,6 +84,34 @@ func unwrapSteps(b Bin) ([]Step, error) {
 	return steps, nil
 }
 
+// moment is longer than a start takes to open the Worker that is kept, from when the Listener has started the
+// shim.
+const moment = 300 * time.Millisecond
+
+// unwrapInUseSteps plans the same for the bin from which a Listener may start a Worker just now: a shim that
+// has started finds the Worker that it looks for.
+func unwrapInUseSteps(b Bin) ([]Step, error) {
+	if b.Kind() != Installed {
+		return unwrapSteps(b)
+	}
+	var steps []Step
+	add := func(what string, do func(*os.Root) error) {
+		steps = append(steps, Step{b.Dir + ": " + what, do})
+	}
+	tidySteps(b, add)
+	add("take the runner's own Worker for "+newReal, func(r *os.Root) error {
+		return r.Link(runner.RealWorkerName, newReal)
+	})
+	add("put it back in its place", func(r *os.Root) error {
+		return r.Rename(newReal, runner.WorkerName)
+	})
+	add("remove "+runner.RealWorkerName, func(r *os.Root) error {
+		time.Sleep(moment)
+		return r.Remove(runner.RealWorkerName)
+	})
+	return steps, nil
+}
+
 func tidySteps(b Bin, add func(string, func(*os.Root) error)) {
 	for _, name := range b.Left {
 		add("remove "+name+", left by a run that was cut short", func(r *os.Root) error { return r.Remove(name) })

@@ -120,6 +120,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 		}{
 			{"install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }},
 			{"uninstall", unwrapSteps},
+			{"uninstall in use", unwrapInUseSteps},
 		} {
 			t.Run(s.name+"/"+plan.name, func(t *testing.T) {
 				for stop, more := 0, true; more; stop++ {

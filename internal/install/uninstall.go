@@ -58,11 +58,15 @@ func (r *run) remove(l runner.Layout) bool {
 		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
 	}
 	for _, b := range s.Bins {
-		switch err := r.change(b, unwrapSteps); {
+		plan := unwrapSteps
+		if b.Current {
+			plan = unwrapInUseSteps
+		}
+		switch err := r.change(b, plan); {
 		case errors.Is(err, errNotAllowed):
 			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
 		case errors.As(err, new(*LostError)) && r.restore(l, b):
-			if err := r.change(b, unwrapSteps); err != nil && !r.DryRun {
+			if err := r.change(b, plan); err != nil && !r.DryRun {
 				r.fail(err)
 			}
 		case err != nil:

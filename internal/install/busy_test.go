@@ -1,0 +1,102 @@
+package install
+
+import (
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestUninstallFromABusyRunner takes the shim out under jobs that start without a pause: each of them runs.
+func TestUninstallFromABusyRunner(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "2.336.0", "/bin/sh")
+	bin, err := filepath.EvalSymlinks(l.Bin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Machine: m, Layouts: []runner.Layout{l}, Force: true}
+	output(&o)
+	for range 4 {
+		o.BinOnly = false
+		good(t, "install", Install(o))
+		o.BinOnly = true // the binary stays: what a start has begun goes on
+		end := make(chan struct{})
+		var started sync.WaitGroup
+		for range 3 {
+			started.Go(func() {
+				for last := false; !last; {
+					select {
+					case <-end:
+						last = true
+					default:
+					}
+					if out, err := asNobody(worker(bin), "-c", "exit 0").CombinedOutput(); err != nil {
+						t.Errorf("%v: %s", err, out)
+					}
+				}
+			})
+		}
+		if b, err := InspectBin(bin); err != nil {
+			t.Error(err)
+		} else if err := newRun(o).change(b, unwrapInUseSteps); err != nil {
+			t.Error(err)
+		}
+		close(end)
+		started.Wait()
+	}
+}
+
+// TestBusyRunner installs while jobs start without a pause: each of them runs, before, during and after.
+func TestBusyRunner(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "2.336.0", "/bin/sh")
+	bin, err := filepath.EvalSymlinks(l.Bin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	wrapped, plain := 0, 0
+	for range 8 {
+		end := make(chan struct{})
+		var started sync.WaitGroup
+		var mu sync.Mutex
+		for range 2 {
+			started.Go(func() {
+				for last := false; !last; {
+					select {
+					case <-end:
+						last = true // one more, which is after the install
+					default:
+					}
+					out, err := asNobody(worker(bin), "-c", `echo "$WORKER_WRAP_HOST_TEMP"`).CombinedOutput()
+					mu.Lock()
+					switch {
+					case err != nil:
+						t.Errorf("%v: %s", err, out)
+					case last && string(out) == "\n":
+						t.Error("a job after the install is not wrapped")
+					case string(out) == "\n":
+						plain++
+					default:
+						wrapped++
+					}
+					mu.Unlock()
+				}
+			})
+		}
+		good(t, "install", Install(o))
+		close(end)
+		started.Wait()
+		good(t, "uninstall", Uninstall(o))
+	}
+	if wrapped < 16 {
+		t.Errorf("%d wrapped jobs, %d others", wrapped, plain)
+	}
+	t.Logf("%d wrapped jobs, %d others", wrapped, plain)
+}
