@@ -50,7 +50,7 @@ func TestTmpfs(t *testing.T) {
 			}
 		})
 		var st unix.Statfs_t
-		if err := unix.Statfs(path, &st); err != nil || int64(st.Blocks)*st.Bsize == 64<<10 {
+		if err := unix.Statfs(path, &st); err != nil || int64(st.Blocks)*int64(st.Bsize) == 64<<10 {
 			t.Errorf("avoiding %b: it is seen outside, %v", avoid, err)
 		}
 	}

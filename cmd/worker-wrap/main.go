@@ -14,16 +14,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
-
-// init keeps the main goroutine on the main thread: what is the thread's own, as an order to be killed
-// with the parent (prctl(2), PR_SET_PDEATHSIG), is to be that of the program which takes this one's place.
-func init() { runtime.LockOSThread() }
 
 func main() {
 	os.Exit(run(origin.Args()))

@@ -93,8 +93,12 @@ func TestCreateIsLikeTemp(t *testing.T) {
 		mode uint32
 		acl  []string
 	}{
-		{0o755, nil}, {0o2775, nil}, {0o1777, nil}, {0o700, nil},
-		{0o750, []string{"-m", "u:61241:r-x,d:u:61242:rwx,d:g:61243:---"}}, {0o2770, []string{"-m", "g:61243:rwx,m:r-x"}},
+		{0o755, nil},
+		{0o2775, nil},
+		{0o1777, nil},
+		{0o700, nil},
+		{0o750, []string{"-m", "u:61241:r-x,d:u:61242:rwx,d:g:61243:---"}},
+		{0o2770, []string{"-m", "g:61243:rwx,m:r-x"}},
 	} {
 		acl(path, "-b")
 		if err := os.Chown(path, 61238, 61239); err != nil {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // StrictVar is the variable that turns every skip into a failure. .ci/run sets it.
@@ -81,9 +82,15 @@ func Dir(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			t.Errorf("scratch folder not removed: %v", err)
+		// A sweep or a proxy that was just told to end may still write its last event.
+		var err error
+		for range 50 {
+			if err = os.RemoveAll(dir); err == nil {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
 		}
+		t.Errorf("scratch folder not removed: %v", err)
 	})
 	return dir
 }

@@ -46,8 +46,11 @@ var (
 	}
 )
 
+// init keeps the main goroutine on the main thread: what is a thread's own, as an order to be killed with
+// the parent (prctl(2), PR_SET_PDEATHSIG), is to be that of the program which takes this one's place.
 func init() {
 	if Captured() {
+		runtime.LockOSThread()
 		openFiles()
 	}
 }
