@@ -194,7 +194,7 @@ func (k *kept) wrapped(bin string) bool {
 }
 
 // soon waits for what the watch is to do. It has 5 s from the end of the old Listener, at which the script is
-// there, to the start of the new one (RunnerService.js); on a machine with nothing else to do it takes 30 ms.
+// there, to the start of the new one (RunnerService.js).
 func (k *kept) soon(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
