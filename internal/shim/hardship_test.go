@@ -81,7 +81,7 @@ func TestHardship(t *testing.T) {
 		},
 		{
 			name:   "the clock is elsewhere",
-			before: `mkdir "$T"; "$S" --temp "$T" -- true`, start: `exec unshare --time --boottime 100000 "$S" --temp "$T" -- sh -c "$P"`,
+			before: `mkdir "$T"; "$S" --temp "$T" -- true`, start: `exec unshare --fork --time --boottime 100000 "$S" --temp "$T" -- sh -c "$P"`,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

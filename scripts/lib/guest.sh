@@ -27,6 +27,7 @@ nobody:x:65534:65534::/:/bin/sh' >"$root/etc/passwd"
 	echo 'root:x:0:
 user:x:1000:
 nogroup:x:65534:' >"$root/etc/group"
+	(umask 077 && echo 'root:*:::::::' >"$root/etc/shadow")
 	# busybox is whatever name it is started by, so what the tests copy or link must be the real thing.
 	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap setfacl getfacl; do add_tool "$root" "$tool"; done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
