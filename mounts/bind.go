@@ -35,8 +35,8 @@ type Result struct {
 // The source's clone stays in its peer group, so that what is mounted below a target here appears
 // below the source on the host, as it would had the bind not been there.
 //
-// Features in avoid are treated as missing, for tests. Errors are of type [*Error]; after one the
-// namespace is not fit for use. It needs CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
+// Features in avoid are treated as missing, for tests. Errors are of type [*Error]; after one,
+// some of the binds may lie where they should, and the mounts are connected again as far as that goes. It needs CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
 //
 // The mounts are out of their peer groups for some microseconds; a mount or unmount that happens in
 // that moment outside does not arrive here.
@@ -53,6 +53,7 @@ func Bind(avoid Features, binds ...Mount) (Result, error) {
 	}
 	for _, b := range binds {
 		if err := s.lay(b); err != nil {
+			_ = s.rejoin() // so that the caller may try again
 			return s.result, err
 		}
 	}

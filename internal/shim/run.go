@@ -37,6 +37,9 @@ type run struct {
 	host string // the per-PID folder's path
 	path string // what to exec, where a Worker's path is known already
 
+	socket      []mounts.Mount // the bind of the Docker proxy's socket, once the proxy was started
+	closeSocket func()         // nil until then
+
 	course course // what policy decides on, and what came of it
 	timing timing // for the event log
 	inner  *inner // set in the child that a user namespace is made for
@@ -52,43 +55,28 @@ func (r *run) isolate() error {
 		return explain(fmt.Errorf("cannot make a mount namespace: %w", err))
 	}
 	r.stage("namespace")
-	temp, err := r.openTemp()
-	if err != nil {
-		return err
-	}
-	defer temp.Close()
-	fresh, err := r.fresh(r.self, temp)
-	if err != nil {
-		return err
-	}
-	defer fresh.Close()
-	r.stage("folder")
-	binds := []mounts.Mount{r.backing(fresh, temp)}
-	if r.Worker != "" {
-		worker, err := r.openWorker()
-		if err != nil {
-			return err
+	var result mounts.Result
+	var err error
+	for range 3 {
+		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
+		// of bin just then. Then everything is looked up again; nothing of it was seen outside.
+		if result, err = r.lay(); !vanished(err) {
+			break
 		}
-		defer worker.close()
-		binds = append(binds, worker.bind()...)
+		r.log.debugf("trying once more: %v", err)
 	}
-	socket, done, err := r.docker(r.self)
+	if r.closeSocket != nil {
+		r.closeSocket()
+	}
 	if err != nil {
 		return err
-	}
-	defer done()
-	r.stage("docker")
-	result, err := mounts.Bind(0, append(binds, socket...)...)
-	if err != nil {
-		return explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
 	}
 	for _, m := range result.Slaves {
 		r.log.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (needs Linux 5.15)", m)
 	}
 	r.log.debugf("%s lies over %s", r.host, r.Temp)
-	err = r.likenTmpfs(temp)
 	r.stage("mounts")
-	return err
+	return nil
 }
 
 // identify finds out who this process is.
@@ -97,6 +85,48 @@ func (r *run) identify() (err error) {
 		r.self, err = perpid.Self()
 	}
 	return err
+}
+
+// lay looks everything up and lays the binds.
+func (r *run) lay() (mounts.Result, error) {
+	temp, err := r.openTemp()
+	if err != nil {
+		return mounts.Result{}, err
+	}
+	defer temp.Close()
+	fresh, err := r.fresh(r.self, temp)
+	if err != nil {
+		return mounts.Result{}, err
+	}
+	defer fresh.Close()
+	r.stage("folder")
+	binds := []mounts.Mount{r.backing(fresh, temp)}
+	if r.Worker != "" {
+		worker, err := r.openWorker()
+		if err != nil {
+			return mounts.Result{}, err
+		}
+		defer worker.close()
+		binds = append(binds, worker.bind()...)
+	}
+	if r.closeSocket == nil {
+		r.closeSocket = func() {}
+		if r.socket, r.closeSocket, err = r.docker(r.self); err != nil {
+			return mounts.Result{}, err
+		}
+	}
+	r.stage("docker")
+	result, err := mounts.Bind(0, append(binds, r.socket...)...)
+	if err != nil {
+		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
+	}
+	return result, r.likenTmpfs(temp)
+}
+
+// vanished reports whether a bind failed because its source or target was deleted after it was opened.
+func vanished(err error) bool {
+	var e *mounts.Error
+	return errors.As(err, &e) && e.Err == unix.ENOENT
 }
 
 // openTemp opens _temp, and makes it and its parents first if they are missing.
