@@ -80,7 +80,7 @@ func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
 		return Dead
 	case err != nil:
 		return Unknown
-	case s.start != o.Start, s.state == 'Z', s.state == 'X':
+	case s.start != o.Start, s.ended():
 		return Dead
 	}
 	return Living
@@ -111,7 +111,7 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue
 		}
-		if err != nil || innermostPID(string(status)) == o.PID && s.state != 'Z' && s.state != 'X' {
+		if err != nil || innermostPID(string(status)) == o.PID && !s.ended() {
 			return Living
 		}
 	}

@@ -99,9 +99,14 @@ func bootID(proc string) (string, error) {
 
 // stat is what is needed of /proc/PID/stat.
 type stat struct {
-	state byte // R, S, D, Z, X, …
-	start uint64
+	state   byte // R, S, D, Z, X, …
+	start   uint64
+	threads int
 }
+
+// ended reports whether all of the process has: the first thread of one that lives can be a zombie, as
+// for a moment when another thread calls execve(2).
+func (s stat) ended() bool { return (s.state == 'Z' || s.state == 'X') && s.threads <= 1 }
 
 func readStat(proc string, pid int) (stat, error) {
 	path := proc + "/" + strconv.Itoa(pid) + "/stat"
@@ -124,12 +129,16 @@ func parseStat(line []byte) (stat, bool) {
 		return stat{}, false
 	}
 	f := bytes.Fields(line[end+1:])
-	const first, starttime = 3, 22 // f[0] is field 3, the state
+	const first, threads, starttime = 3, 20, 22 // f[0] is field 3, the state
 	if len(f) <= starttime-first || len(f[0]) != 1 {
 		return stat{}, false
 	}
+	n, err := strconv.Atoi(string(f[threads-first]))
+	if err != nil {
+		return stat{}, false
+	}
 	start, err := strconv.ParseUint(string(f[starttime-first]), 10, 64)
-	return stat{f[0][0], start}, err == nil
+	return stat{f[0][0], start, n}, err == nil
 }
 
 // readSmall reads a file of /proc in one piece. os.ReadFile would first set up the runtime's poller

@@ -11,7 +11,7 @@ func (o Owner) peer(proc string, pid int) (Owner, error) {
 	if err != nil {
 		return Owner{}, err
 	}
-	if s.state == 'Z' || s.state == 'X' {
+	if s.ended() {
 		return Owner{}, unix.ESRCH
 	}
 	return Owner{PID: pid, Start: s.start, PIDNS: o.PIDNS, Boot: o.Boot}, nil
