@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/doctor"
 	"github.com/worker-wrap/worker-wrap/internal/workers"
 )
 
@@ -52,7 +53,7 @@ func printWorkers(out io.Writer, list []workers.Worker) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PID\tRUNNER\tSINCE\tNAMESPACE\tSIZE\tPROXY\tSTEP\tPER-PID FOLDER")
 	for _, r := range list {
-		from, proxy, step := r.Runner, "-", r.Step
+		from, proxy, step, atLeast := r.Runner, "-", r.Step, ""
 		if from == "" {
 			from = r.Command
 		}
@@ -62,8 +63,11 @@ func printWorkers(out io.Writer, list []workers.Worker) error {
 		if step == "" {
 			step = "-"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s\t%s\t%s\t%s\n", r.PID, from, r.Since.Format(time.DateTime), r.Namespace,
-			size(r.Bytes, r.Partial), proxy, printable(step), r.Temp)
+		if r.Partial {
+			atLeast = ">"
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s%s\t%s\t%s\t%s\n", r.PID, from, r.Since.Format(time.DateTime), r.Namespace,
+			atLeast, doctor.Size(r.Bytes), proxy, doctor.Printable(step), r.Temp)
 	}
 	return w.Flush()
 }
