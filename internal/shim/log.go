@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
 // log reports steps on stderr where WORKER_WRAP_LOG asks for it. Otherwise it is nil, and no logger is
@@ -14,6 +16,7 @@ func newLog(s Settings) *log {
 	if !s.Debug {
 		return nil
 	}
+	origin.Traces()
 	l := logrus.New()
 	l.SetOutput(os.Stderr)
 	l.SetLevel(logrus.DebugLevel)
