@@ -1,13 +1,7 @@
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // worker-wrap gives each Worker of a GitHub Actions self-hosted runner a _temp of its own.
 //
 // Under the name Runner.Worker it is the shim: all arguments are the Worker's. Under any other name it
 // is a program with subcommands.
-//
-// The container-aware GOMAXPROCS of Go 1.25 is off: it reads cgroup files at every start and keeps a
-// thread watching them, for which each Worker's start would pay.
 package main
 
 import (
@@ -21,8 +15,11 @@ import (
 )
 
 func main() {
-	os.Exit(run(origin.Args()))
+	exit(run(origin.Args()))
 }
+
+// exit is os.Exit, but for the build that scripts/coverage makes.
+var exit = os.Exit
 
 func run(args []string) int {
 	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {
