@@ -17,6 +17,7 @@ import (
 // options are the command line's.
 type options struct {
 	binary, bare, floor string // paths of worker-wrap, c/true.c and c/floor.c as built
+	goexec              string // and of goexec
 	mounts              []int  // how many mounts to add to the machine's own, one measurement each
 	rounds              int    // runs of each peer at no more mounts
 	manyRounds          int    // the same at any more
@@ -34,6 +35,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "", "the worker-wrap `file` to measure")
 	flag.StringVar(&o.bare, "bare", "", "c/true.c, built")
 	flag.StringVar(&o.floor, "floor", "", "c/floor.c, built")
+	flag.StringVar(&o.goexec, "goexec", "", "goexec, built")
 	flag.StringVar(&mounts, "mounts", "0,5000", "mounts to add to the machine's own, one measurement each")
 	flag.IntVar(&o.rounds, "rounds", 300, "runs of each with no mounts added")
 	flag.IntVar(&o.manyRounds, "many-rounds", 40, "runs of each with mounts added")

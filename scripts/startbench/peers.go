@@ -51,6 +51,7 @@ func makePeers(o options, scratch string) (peers []peer, missing []string, err e
 		Name: "floor", Label: "the floor, in C", dir: scratch,
 		argv: []string{o.floor, floorTemp, dirs, command},
 	})
+	add(peer{Name: "go", Label: "Go, which only execs", dir: scratch, argv: []string{o.goexec, command}})
 
 	for _, as := range []struct {
 		name, label string
