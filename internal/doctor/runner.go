@@ -150,10 +150,17 @@ func updates(r *Runner) []Result {
 }
 
 func settings(r *Runner) []Result {
-	if _, err := shim.ParseSettings(r.Env); err != nil {
+	s, err := shim.ParseSettings(r.Env)
+	if err != nil {
 		return []Result{{
 			Check: "settings", Level: Fail, What: fmt.Sprintf("%s/.env: %v", r.Layout.Root, err),
 			Why: "no job starts with it", Mend: "correct the line, then restart the runner, which reads the file only when it starts",
+		}}
+	}
+	if s.Unknown != "" {
+		return []Result{{
+			Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %s %s", r.Layout.Root, s.Unknown, shim.UnknownSetting),
+			Why: "what it is to change stays as it is", Mend: "change the line, then restart the runner, which reads the file only when it starts",
 		}}
 	}
 	return nil

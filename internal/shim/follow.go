@@ -31,6 +31,9 @@ func (r *run) follow() *Failure {
 	if _, warning := r.patience(); warning != "" {
 		r.warn("%s", warning)
 	}
+	if r.Settings.Unknown != "" && r.inner == nil {
+		r.warn("%.80s %s", r.Settings.Unknown, UnknownSetting)
+	}
 	for {
 		r.course.step = policy.Next(r.Settings.Policy, r.course.facts)
 		switch r.course.step {

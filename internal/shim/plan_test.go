@@ -7,8 +7,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/policy"
 )
 
 // runnerAt makes a configured runner and returns its resolved root.
@@ -133,7 +136,8 @@ func TestParseSettings(t *testing.T) {
 	}{
 		{nil, Settings{}, ""},
 		{[]string{"WORKER_WRAP_LOG=debug", "WORKER_WRAP_LOG=nonsense"}, Settings{Debug: true}, ""},
-		{[]string{"WORKER_WRAP_OG=x", "WORKER_WRAP_LOG=debug", "WORKER_WRAP_DOCKER=off"}, Settings{Debug: true, NoDocker: true}, ""},
+		{[]string{"WORKER_WRAP_OG=x", "WORKER_WRAP_LOG=debug", "WORKER_WRAP_DOCKER=off"}, Settings{Debug: true, NoDocker: true, Unknown: "WORKER_WRAP_OG"}, ""},
+		{[]string{"WORKER_WRAP_HOST_TEMP=/x", "WORKER_WRAP_TEST_STRICT=1", "WORKER_WRAP_WAIT=1s", "WORKER_WRAP_WIAT=1s"}, Settings{Policy: policy.Settings{Wait: time.Second}, Unknown: "WORKER_WRAP_WIAT"}, ""},
 		{[]string{"WORKER_WRAP_LOG", "WORKER_WRAP_DOCKER=on", "WORKER_WRAP_LOG="}, Settings{}, ""},
 		{[]string{"WORKER_WRAP_LOG=loud"}, Settings{}, `WORKER_WRAP_LOG="loud": not a level`},
 		{[]string{"WORKER_WRAP_DOCKER=of"}, Settings{}, `WORKER_WRAP_DOCKER="of": use off`},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/policy"
 )
 
@@ -17,9 +18,15 @@ type Settings struct {
 	NoDocker bool
 	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
 	Policy policy.Settings
+	// Unknown is the first variable that looks like a setting and is none, "" if there is no such: most likely
+	// a name written wrong. It is no error, since it may be the setting of another version.
+	Unknown string
 }
 
 const settingsPrefix = "WORKER_WRAP_"
+
+// UnknownSetting says what to do about a name that is no setting.
+const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER and USERNS"
 
 // ParseSettings reads the settings from an environment. As with getenv(3) the first of several
 // strings for a name counts. An error names the variable, the value and what it may be.
@@ -62,7 +69,10 @@ func (s *Settings) set(name, value string) error {
 			return fmt.Errorf("not a level; use debug, or leave it unset")
 		}
 	default:
-		_, err := s.Policy.Set(name, value)
+		known, err := s.Policy.Set(name, value)
+		if !known && s.Unknown == "" && name != strings.TrimPrefix(perpid.HostTempVar, settingsPrefix) && !strings.HasPrefix(name, "TEST_") {
+			s.Unknown = settingsPrefix + name
+		}
 		return err
 	}
 	return nil
