@@ -69,7 +69,7 @@ func TestStartUpAllocatesLittle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tags := regexp.MustCompile(` -tags (\S+)`).FindSubmatch(script)
+	tags := regexp.MustCompile(` -tags ([\w,]+)`).FindSubmatch(script)
 	if tags == nil {
 		t.Fatal("scripts/build names no tags")
 	}

@@ -45,6 +45,7 @@ check_vet() {
 	local dir arch
 	for dir in $(modules); do go -C "$dir" vet ./...; done
 	for arch in arm64 arm; do GOARCH=$arch go vet ./...; done
+	go vet -tags worker_wrap_coverage ./cmd/worker-wrap ./nsenter/origin # the build that scripts/coverage makes
 }
 
 check_staticcheck() {
