@@ -14,7 +14,7 @@ const (
 )
 
 // Failure ends a start: what to say and which code to exit with. Err is nil where there is nothing to say:
-// the program ran, as a child, and ended with that code.
+// the program ran, as a child, and ended with that code, or another process has said it.
 type Failure struct {
 	Code int
 	Err  error

@@ -82,6 +82,10 @@ func TestFallbackWaitRefusesBesideAnother(t *testing.T) {
 		t.Errorf("exit code %d, %q", code, out)
 	}
 	oneLine(t, stderr, "not permitted", "alive", itoa(other.pid()))
+	code, _, stderr = s.run(t, whereAmI, "ISOLATE=overlap")
+	if oneLine(t, stderr, "not permitted"); code != 125 || strings.Contains(stderr, "FALLBACK") {
+		t.Errorf("with no fallback set: exit code %d, %q", code, stderr)
+	}
 	if code, _, stderr := s.run(t, "true", "FALLBACK=run"); code != 0 {
 		t.Errorf("run: exit code %d, %s", code, stderr)
 	}

@@ -3,7 +3,6 @@ package shim_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -207,32 +206,16 @@ func leave(t *testing.T, temp string) {
 func inject(strace string, c call, errno string, argv []string, temp string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	mark := filepath.Join(temp, "mark")
 	fault := fmt.Sprintf("inject=%s:error=%s:when=%d", c.name, errno, c.nth)
 	args := append([]string{"-o", "/dev/null", "-e", "trace=" + c.name, "-e", fault, "--"}, argv...)
-	args = append(args, "-c", "echo started; touch "+mark)
+	args = append(args, "-c", program(temp))
 	cmd := exec.CommandContext(ctx, strace, args...)
 	cmd.WaitDelay = time.Second
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
-	err := cmd.Run()
-	_, onHost := os.Stat(mark)
-	switch code := cmd.ProcessState.ExitCode(); {
-	case ctx.Err() != nil:
-		return "hang", errors.New("it hung")
-	case onHost == nil:
-		return "unisolated", errors.New("the program ran in the host's _temp")
-	case out.String() == "started\n" && code == 0 && stderr.Len() == 0:
-		return "isolated", nil
-	case out.Len() > 0:
-		return "half", fmt.Errorf("the program ran, with exit code %d and %q on stderr: %v", code, stderr.String(), err)
-	case code != 125 && !(code == 126 && strings.Contains(stderr.String(), "cannot run ")) &&
-		!(code == 127 && (strings.Contains(stderr.String(), "cannot run ") || strings.Contains(stderr.String(), "Runner.Worker.real is not there"))):
-		return "other", fmt.Errorf("exit code %d, want 125; stderr %q", code, stderr.String())
-	case strings.Count(stderr.String(), "\n") != 1 || !strings.HasPrefix(stderr.String(), "worker-wrap: "):
-		return "unclear", fmt.Errorf("want one line of worker-wrap's, got %q", stderr.String())
-	}
-	return "refused", nil
+	_ = cmd.Run()
+	e := ending{code: cmd.ProcessState.ExitCode(), out: out.String(), err: stderr.String(), onHost: isOnHost(temp), hung: ctx.Err() != nil}
+	return e.allowed(isolated, refused)
 }
 
 func hostMounts(t *testing.T) string {

@@ -83,7 +83,10 @@ func (r *run) isolated() (f *Failure, err error) {
 // refused says why no Worker is started.
 func (r *run) refused() *Failure {
 	err := r.course.failed
-	if r.course.claimed != nil {
+	if said := (errSaid{}); errors.As(err, &said) {
+		return &Failure{Code: ExitFailed}
+	}
+	if r.course.claimed != nil && r.Settings.Policy.Fallback == policy.FallbackWait {
 		err = fmt.Errorf("%w; and it cannot run without (WORKER_WRAP_FALLBACK=wait): %w", err, r.course.claimed)
 	}
 	return failure(err)
@@ -109,8 +112,6 @@ func (r *run) unisolated() (f *Failure) {
 	if r.host != "" && r.host != r.Temp {
 		_ = os.Remove(r.host) // it was to be _temp; where it cannot be removed the next start does it
 	}
-	r.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=%v), because that could not be made: %v", r.Settings.Policy.Fallback, r.course.failed)
-	r.recordFallback()
 	// The order to be killed with the parent is the thread's own (prctl(2)).
 	order, _ := unix.PrctlRetInt(unix.PR_GET_PDEATHSIG, 0, 0, 0, 0)
 	_ = nsenter.Outside(func() error {
@@ -118,6 +119,9 @@ func (r *run) unisolated() (f *Failure) {
 		if order > 0 {
 			_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(order), 0, 0, 0)
 		}
+		// Not before there is such a thread, which the kernel may refuse.
+		r.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=%v), because that could not be made: %v", r.Settings.Policy.Fallback, r.course.failed)
+		r.recordFallback()
 		f = r.plain()
 		return nil
 	})

@@ -59,10 +59,14 @@ func (r *run) recordStart() {
 
 // recordRefusal tells of a start that came to nothing.
 func (r *run) recordRefusal(f *Failure) {
+	e := events.Event{Kind: events.Start, Outcome: events.Refused, Stages: r.timing.stages, Alive: r.course.alive, Error: f.Error()}
 	if f.Err == nil {
-		return
+		if r.course.failed == nil {
+			return // the program ran, as a child
+		}
+		e.Error = r.course.failed.Error()
 	}
-	r.record(events.Event{Kind: events.Start, Outcome: events.Refused, Stages: r.timing.stages, Alive: r.course.alive, Error: f.Error()})
+	r.record(e)
 }
 
 // recordFallback tells of an isolation that failed and did not stop the start.

@@ -63,18 +63,28 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 	}
 	f, err = r.escort(pid, ours, temp)
 	if err != nil || f != nil {
-		reap(pid)
+		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
+			err = errSaid{err}
+		}
 		return 0, f, err
 	}
 	signals.Forward(pid)
 	return pid, nil, nil
 }
 
+var errAtOnce = errors.New("the process in the user namespace ended at once")
+
+// errSaid is errAtOnce where that process has said why on stderr: Go's runtime has ended it, for lack of memory
+// or threads.
+type errSaid struct{ error }
+
+func (e errSaid) Unwrap() error { return e.error }
+
 // escort makes the child's folder, tells it to go on, and waits until it is the program.
 func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
 	child, err := r.self.Peer(pid)
 	if err != nil {
-		return nil, fmt.Errorf("the process in the user namespace ended at once: %w", err)
+		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
 	dir, err := r.fresh(child, temp)
 	if err != nil {
@@ -82,7 +92,7 @@ func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
 	}
 	dir.Close()
 	if err := send(line, []byte{1}); err != nil {
-		return nil, fmt.Errorf("the process in the user namespace ended at once: %w", err)
+		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
 	word, err := io.ReadAll(line)
 	switch {
@@ -118,12 +128,12 @@ func send(line *os.File, data []byte) error {
 	return nil
 }
 
-// reap ends a child and waits for its end.
-func reap(pid int) {
+// reap ends a child, waits for its end, and returns how it came.
+func reap(pid int) (status unix.WaitStatus) {
 	_ = unix.Kill(pid, unix.SIGKILL)
 	for {
-		if _, err := unix.Wait4(pid, nil, 0, nil); err != unix.EINTR {
-			return
+		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
+			return status
 		}
 	}
 }
