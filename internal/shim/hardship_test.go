@@ -74,6 +74,12 @@ func TestHardship(t *testing.T) {
 			before: `mkdir "$T"`, start: `ulimit -n 16; exec "$S" --temp "$T" -- sh -c "$P"`,
 		},
 		{
+			name:   "no more mount namespaces", // a limit that each user namespace has of its own
+			before: `mkdir "$T"`,
+			start:  `exec unshare --user --map-root-user --mount sh -c 'echo 0 >/proc/sys/user/max_mnt_namespaces && exec "$S" --temp "$T" -- sh -c "$P"'`,
+			code:   125, says: "user.max_mnt_namespaces",
+		},
+		{
 			name:   "no /proc",
 			before: `mkdir "$T"; mount -t tmpfs t /proc`,
 			after:  `umount /proc`,

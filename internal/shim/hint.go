@@ -34,13 +34,13 @@ type privilege struct {
 }
 
 // explain adds to a refusal what is missing and how to get it. Other errors pass as they are, but for
-// those whose message misleads.
-func explain(err error) error {
+// those whose message misleads. limit is the sysctl that ENOSPC is about.
+func explain(err error, limit string) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w; %s", err, currentPrivilege().hint())
 	case errors.Is(err, unix.ENOSPC):
-		return fmt.Errorf("%w: a limit of the kernel is reached, not a disk: raise /proc/sys/user/max_mnt_namespaces or /proc/sys/fs/mount-max", err)
+		return fmt.Errorf("%w: a limit of the kernel is reached, not a disk: raise it (sysctl %s)", err, limit)
 	case errors.Is(err, unix.ENOSYS):
 		return fmt.Errorf("%w: the kernel is older than Linux 5.10, or a seccomp filter hides the call", err)
 	}

@@ -16,5 +16,12 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	if os.Getenv(fullNamespaceVar) != "" {
+		if err := fullNamespace(os.Args[1], os.Args[2], os.Args[3:]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		return
+	}
 	testkit.Main(m)
 }

@@ -52,7 +52,7 @@ func (r *run) isolate() error {
 		return err
 	}
 	if err := nsenter.UnshareMounts(); err != nil {
-		return explain(fmt.Errorf("cannot make a mount namespace: %w", err))
+		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "user.max_mnt_namespaces")
 	}
 	r.stage("namespace")
 	var result mounts.Result
@@ -118,7 +118,7 @@ func (r *run) lay() (mounts.Result, error) {
 	r.stage("docker")
 	result, err := mounts.Bind(0, append(binds, r.socket...)...)
 	if err != nil {
-		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err))
+		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "fs.mount-max")
 	}
 	return result, r.likenTmpfs(temp)
 }
