@@ -21,6 +21,7 @@ func TestSet(t *testing.T) {
 		{"WAIT", "0", policy.Settings{}},
 		{"WAIT", "off", policy.Settings{}},
 		{"FALLBACK", "none", policy.Settings{}},
+		{"FALLBACK", "", policy.Settings{}},
 		{"FALLBACK", "wait", policy.Settings{Fallback: policy.FallbackWait}},
 		{"FALLBACK", "run", policy.Settings{Fallback: policy.FallbackRun}},
 		{"ISOLATE", "always", policy.Settings{}},

@@ -102,3 +102,20 @@ func TestFromRootRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestFolderThatIsGone: a path below a working directory that was removed leads nowhere.
+func TestFolderThatIsGone(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(gone, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(gone)
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	for name, find := range map[string]func(string) (Layout, error){"FromRoot": FromRoot, "FromWorkerPath": FromWorkerPath, "FindUp": FindUp} {
+		if layout, err := find("below"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %+v, %v", name, layout, err)
+		}
+	}
+}
