@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -131,13 +134,15 @@ func parseAge(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
-	var days float64
-	if n, err := fmt.Sscanf(s+"\n", "%gd\n", &days); n == 1 && err == nil && days >= 0 {
-		return time.Duration(days * 24 * float64(time.Hour)), nil
+	if number, ok := strings.CutSuffix(s, "d"); ok && strings.Trim(number, "0123456789.") == "" {
+		days, err := strconv.ParseFloat(number, 64)
+		if long := days * float64(24*time.Hour); err == nil && long < math.MaxInt64 {
+			return time.Duration(long), nil
+		}
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 {
-		return 0, fmt.Errorf("--older-than %s: not a duration; write it like 30m, 12h or 7d", s)
+		return 0, fmt.Errorf("--older-than %q: not a duration of up to 292 years; write it like 30m, 12h or 7d", s)
 	}
 	return d, nil
 }

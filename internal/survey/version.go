@@ -71,7 +71,7 @@ func parseVersion(s string) (v [3]int, err error) {
 		return v, fmt.Errorf("%q is not a runner's version", s)
 	}
 	for i, part := range parts {
-		if v[i], err = strconv.Atoi(part); err != nil || v[i] < 0 {
+		if v[i], err = strconv.Atoi(part); err != nil || v[i] < 0 || strconv.Itoa(v[i]) != part {
 			return v, fmt.Errorf("%q is not a runner's version", s)
 		}
 	}
