@@ -51,7 +51,14 @@ func find(proc, root string, self perpid.Owner) ([]Worker, error) {
 			continue
 		}
 		process := filepath.Join(proc, name)
-		if !isWorkerOf(process, root) || !ours(process) {
+		worker, err := isWorkerOf(process, root)
+		if worker && err == nil {
+			worker, err = ours(process)
+		}
+		if err != nil && !unseen(err) {
+			return nil, err // it may be one
+		}
+		if err != nil || !worker {
 			continue
 		}
 		o, err := self.Peer(pid)
@@ -74,64 +81,83 @@ func find(proc, root string, self perpid.Owner) ([]Worker, error) {
 	return out, nil
 }
 
+// unseen reports whether an error about a process means that there is none, or that it is one of another user's
+// which the caller is not shown (proc(5), hidepid).
+func unseen(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
+}
+
 // isWorkerOf reports whether the process's argv[0] is that of a Worker of the runner in root. A zombie
 // has no arguments, and is none.
-func isWorkerOf(process, root string) bool {
-	path := argv0(process)
+func isWorkerOf(process, root string) (bool, error) {
+	path, err := argv0(process)
+	if err != nil {
+		return false, err
+	}
 	if name := filepath.Base(path); name != runner.WorkerName && name != runner.RealWorkerName {
-		return false
+		return false, nil
 	}
 	if !filepath.IsAbs(path) {
 		cwd, err := os.Readlink(process + "/cwd")
 		if err != nil {
-			return false
+			return false, err
 		}
 		path = filepath.Join(cwd, path)
 	}
 	bin := filepath.Dir(path)
-	if same(filepath.Dir(bin), root) {
-		return true
+	if is, err := same(filepath.Dir(bin), root); is || err != nil {
+		return is, err
 	}
 	resolved, err := filepath.EvalSymlinks(bin) // bin may be a link that leads elsewhere
-	return err == nil && same(filepath.Dir(resolved), root)
+	if err != nil {
+		return false, err
+	}
+	return same(filepath.Dir(resolved), root)
 }
 
-// argv0 returns the process's first argument, or "" where it cannot be read or is longer than a path
-// can be.
-func argv0(process string) string {
+// argv0 returns the process's first argument, or "" where it is longer than a path can be.
+func argv0(process string) (string, error) {
 	fd, err := unix.Open(process+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return ""
+		return "", &fs.PathError{Op: "open", Path: process + "/cmdline", Err: err}
 	}
 	defer unix.Close(fd)
 	var buf [unix.PathMax]byte
 	n, err := unix.Read(fd, buf[:])
-	if err != nil || n <= 0 {
-		return ""
+	if err != nil {
+		return "", &fs.PathError{Op: "read", Path: process + "/cmdline", Err: err}
 	}
 	end := bytes.IndexByte(buf[:n], 0)
 	if end < 0 {
-		return ""
+		return "", nil
 	}
-	return string(buf[:end])
+	return string(buf[:end]), nil
 }
 
 // same reports whether two paths lead to the same folder.
-func same(a, b string) bool {
+func same(a, b string) (bool, error) {
 	if a == b {
-		return true
+		return true, nil
 	}
-	var x, y unix.Stat_t
-	return unix.Stat(a, &x) == nil && unix.Stat(b, &y) == nil && x.Dev == y.Dev && x.Ino == y.Ino
+	var st [2]unix.Stat_t
+	for i, path := range [...]string{a, b} {
+		if err := unix.Stat(path, &st[i]); err != nil {
+			return false, &fs.PathError{Op: "stat", Path: path, Err: err}
+		}
+	}
+	return st[0].Dev == st[1].Dev && st[0].Ino == st[1].Ino, nil
 }
 
 // ours reports whether the process belongs to the caller's user or to root, or the caller is root. The
 // owner of /proc/PID would not tell: it is root for a process that must not be traced, as one with a
 // file capability (proc(5)).
-func ours(process string) bool {
-	uid := status(process, "Uid")
+func ours(process string) (bool, error) {
 	own := strconv.Itoa(os.Getuid())
-	return own == "0" || uid == own || uid == "0"
+	if own == "0" {
+		return true, nil
+	}
+	uid, err := status(process, "Uid")
+	return uid == own || uid == "0", err
 }
 
 // starting reports whether the process runs the caller's own program. Where its program cannot be seen
@@ -140,7 +166,8 @@ func starting(process string) bool {
 	var it, self unix.Stat_t
 	err := unix.Stat(process+"/exe", &it)
 	if err == unix.EACCES {
-		return status(process, "Uid") == strconv.Itoa(os.Getuid())
+		uid, _ := status(process, "Uid")
+		return uid == strconv.Itoa(os.Getuid())
 	}
 	return err == nil && unix.Stat("/proc/self/exe", &self) == nil && it.Dev == self.Dev && it.Ino == self.Ino
 }
@@ -149,7 +176,8 @@ func starting(process string) bool {
 func ancestors(proc string, pid int) []int {
 	out := []int{}
 	for len(out) < 1<<10 {
-		parent, err := strconv.Atoi(status(filepath.Join(proc, strconv.Itoa(pid)), "PPid"))
+		field, _ := status(filepath.Join(proc, strconv.Itoa(pid)), "PPid")
+		parent, err := strconv.Atoi(field)
 		if err != nil || parent == 0 {
 			break
 		}
@@ -159,19 +187,19 @@ func ancestors(proc string, pid int) []int {
 	return out
 }
 
-// status returns the first word of a field of /proc/PID/status, or "".
-func status(process, field string) string {
+// status returns the first word of a field of /proc/PID/status, or "" where it has none.
+func status(process, field string) (string, error) {
 	data, err := os.ReadFile(process + "/status")
 	if err != nil {
-		return ""
+		return "", err
 	}
 	_, rest, ok := strings.Cut(string(data), "\n"+field+":")
 	if !ok {
-		return ""
+		return "", nil
 	}
 	line, _, _ := strings.Cut(rest, "\n")
 	if f := strings.Fields(line); len(f) > 0 {
-		return f[0]
+		return f[0], nil
 	}
-	return ""
+	return "", nil
 }

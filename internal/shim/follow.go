@@ -94,16 +94,28 @@ func (r *run) refused() *Failure {
 
 // plain becomes the program in the real _temp, in the namespace that the process came in.
 func (r *run) plain() *Failure {
-	r.host = r.Temp
-	if r.Worker != "" {
-		w, err := r.openWorker()
-		if err != nil {
-			return failure(err)
-		}
-		w.close()
-		r.path = r.Real
+	if f := r.settle(); f != nil {
+		return f
 	}
 	return r.start()
+}
+
+// settle makes the real _temp the program's.
+func (r *run) settle() *Failure {
+	r.host = r.Temp
+	if r.Worker == "" {
+		return nil
+	}
+	w, err := r.openWorker()
+	if f := (*Failure)(nil); err != nil && errors.As(err, &f) {
+		return f
+	}
+	if err != nil {
+		return fail(ExitFailed, "this job was not started: %w", err)
+	}
+	w.close()
+	r.path = r.Real
+	return nil
 }
 
 // unisolated is plain after isolation was tried, and says so. The thread that tried it may be in a
@@ -119,10 +131,13 @@ func (r *run) unisolated() (f *Failure) {
 		if order > 0 {
 			_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(order), 0, 0, 0)
 		}
-		// Not before there is such a thread, which the kernel may refuse.
+		// Not before it is sure: the kernel may refuse such a thread, and the Worker can be missing.
+		if f = r.settle(); f != nil {
+			return nil
+		}
 		r.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=%v), because that could not be made: %v", r.Settings.Policy.Fallback, r.course.failed)
 		r.recordFallback()
-		f = r.plain()
+		f = r.start()
 		return nil
 	})
 	return f

@@ -34,7 +34,9 @@ const (
 	warned   = "warned"   // isolated, with one line of worker-wrap's
 	plain    = "plain"    // in the real _temp, nothing is said
 	reported = "reported" // in the real _temp, with one line that says so
-	refused  = "refused"  // not started, with one line and exit code 125, or the program's own fault: 126 or 127
+	// abandoned is the end of a program in a user namespace that could not be supervised. It may have run by then.
+	abandoned = "abandoned"
+	refused   = "refused" // not started, with one line and exit code 125, or the program's own fault: 126 or 127
 )
 
 // outcome says which of the outcomes it is, or why it is none.
@@ -53,6 +55,8 @@ func (e ending) outcome() (string, error) {
 		return isolated, nil
 	case ran && !e.onHost && line:
 		return warned, nil
+	case e.supervised && e.code == 125 && line && strings.Contains(e.err, "the program was ended, as it could not be supervised"):
+		return abandoned, nil
 	case e.out != "" || e.onHost:
 		return "half", fmt.Errorf("the program ran (in the host's _temp: %v), with exit code %d, output %q and %q on stderr", e.onHost, e.code, e.out, e.err)
 	case e.code != 125 && !(e.code == 126 && faulty) && !(e.code == 127 && faulty):

@@ -1,0 +1,82 @@
+package shim_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// trace is what strace saw of a start.
+type trace struct {
+	main  string            // the main thread's id, empty where only that was traced
+	calls map[string][]call // by thread: the shim's own calls until the program is started, and a supervisor's after that
+	count map[string]map[string]int
+	// ofProgram counts the calls that the program itself makes.
+	ofProgram map[string]int
+	// struck is true where a fault was injected, and none into the program.
+	struck bool
+}
+
+var tracedCall = regexp.MustCompile(`^(?:(\d+) +)?(\w+)\(`)
+
+// readTrace reads what strace has written about a start of s's Worker.
+func readTrace(t *testing.T, s scratch) trace {
+	data, err := os.ReadFile(s.trace())
+	if err != nil {
+		t.Error(err)
+	}
+	tr := trace{calls: map[string][]call{}, count: map[string]map[string]int{}, ofProgram: map[string]int{}}
+	limits := map[string]int{}
+	program, forked := "none yet", false
+	detached := map[string]bool{} // runs beside the Worker, as a proxy does
+	for i, line := range slices.Collect(strings.Lines(string(data))) {
+		if tid, rest, _ := strings.Cut(line, " "); strings.Contains(rest, "+++ superseded by execve ") {
+			program = tid // another thread has become the program, and has the main thread's id now
+		}
+		m := tracedCall.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		tid, name := m[1], m[2]
+		injected := strings.Contains(line, "(INJECTED)")
+		if i == 0 {
+			tr.main = tid
+		}
+		if tr.count[tid] == nil {
+			tr.count[tid] = map[string]int{}
+		}
+		tr.count[tid][name]++
+		switch {
+		case tid == program && name != "execve":
+			tr.ofProgram[name]++
+			if injected {
+				tr.struck = false
+				return tr
+			}
+			continue
+		case i > 0 && strings.HasPrefix(line[len(m[0])-len(name)-1:], `execve("`) && !strings.Contains(line, `execve("/proc/self/exe"`):
+			program = tid
+		}
+		tr.struck = tr.struck || injected
+		if name == "prlimit64" && strings.Contains(line, "RLIMIT_NOFILE, {") {
+			limits[tid]++ // entry lowers the limit, package os raises it, origin puts it back
+		}
+		if strings.Contains(line, `execve("/proc/self/exe", ["worker-wrap", `) {
+			detached[tid] = true
+		}
+		own := !detached[tid] && !slices.Contains(runtimeCalls, name) || name == "prctl" && tid != tr.main && !detached[tid]
+		if strings.Contains(line, "CLONE_NEWUSER") {
+			forked = true
+		} else if forked && tid == tr.main && name == "read" {
+			// Package syscall learns here how its child's execve went. It is from a pipe, where no error can come
+			// from, and would wait for that child for ever.
+			own, forked = false, false
+		}
+		if own && (tid != tr.main || limits[tid] >= 3) {
+			tr.calls[tid] = append(tr.calls[tid], call{name, tr.count[tid][name]})
+		}
+	}
+	return tr
+}
