@@ -133,13 +133,10 @@ func parseBacking(value string) (Backing, string, error) {
 // validSize holds a size to what tmpfs(5) understands: a number above 0, with k, m, g or t behind it, or
 // percents of the memory. Anything else the kernel would refuse at each start.
 func validSize(size string) bool {
-	unit := byte(0)
-	if n := len(size); n > 0 && (size[n-1] < '0' || size[n-1] > '9') {
-		unit, size = size[n-1]|0x20, size[:n-1]
-		if unit != 'k' && unit != 'm' && unit != 'g' && unit != 't' && unit != '%' {
-			return false
-		}
+	percent := strings.HasSuffix(size, "%")
+	if n := len(size); n > 0 && strings.Contains("kKmMgGtT%", size[n-1:]) {
+		size = size[:n-1]
 	}
 	n, err := strconv.ParseUint(size, 10, 32)
-	return err == nil && n > 0 && size[0] != '+' && (unit != '%' || n <= 100)
+	return err == nil && n > 0 && size[0] != '+' && (!percent || n <= 100)
 }
