@@ -26,18 +26,6 @@ func TestParseWorkFolder(t *testing.T) {
 	}
 }
 
-func FuzzParseWorkFolder(f *testing.F) {
-	for _, seed := range []string{config, `{"WORKFOLDER":"/data"}`, `{"workFolder":null}`, "\ufeff", `{"workFolder":"\u0000"}`, "[1"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		work, err := parseWorkFolder(data)
-		if err == nil && (work == "" || strings.Contains(work, "\x00")) {
-			t.Errorf("%q gives %q", data, work)
-		}
-	})
-}
-
 // place makes a folder with a .runner.
 func place(t *testing.T, root, data string) {
 	t.Helper()
