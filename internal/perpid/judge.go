@@ -56,15 +56,19 @@ func NewJudge(self Owner, remote bool) *Judge {
 // An owner in another PID namespace can be judged only from the machine's first one, by looking
 // through all processes, and only if /proc shows them all (no hidepid).
 // LXC gives containers boot ids of their own, so another boot id proves a reboot only if neither side
-// is in a container, or the folder has not changed since this kernel started.
+// is in a container, or the folder has not changed since this kernel started. Where the clock was set forward
+// meanwhile that looks so too; the machine's first PID namespace can tell by the processes.
 func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
 	switch {
 	case o == j.Self:
 		return Living
 	case o.Boot != j.Self.Boot:
 		first := o.PIDNS == initPIDNS && j.Self.PIDNS == initPIDNS
-		if j.Remote || !first && !changed.Before(j.Booted) {
+		switch {
+		case j.Remote || !first && !changed.Before(j.Booted):
 			return Unknown
+		case !first && j.Self.PIDNS == initPIDNS:
+			return j.elsewhere(o) // a clock that was set forward makes everything look older than this boot
 		}
 		return Dead
 	case o.PIDNS != j.Self.PIDNS:

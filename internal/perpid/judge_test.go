@@ -77,6 +77,54 @@ func TestVerdictAfterReboot(t *testing.T) {
 	}
 }
 
+// TestVerdictAfterTheClockWasSet: a container's living process is not taken for one from before the boot, though
+// the container has a boot id of its own and the clock was set forward since its folder changed.
+func TestVerdictAfterTheClockWasSet(t *testing.T) {
+	testkit.RequireRoot(t)
+	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Wait() }()
+	defer in.Close()
+	if _, err := in.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var child int
+	if _, err := fmt.Sscan(string(children), &child); err != nil {
+		t.Fatal(err)
+	}
+	s, err := readStat("/proc", child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := &Judge{Self: Owner{1, 2, initPIDNS, "aaaaaaaaaaaa"}, Booted: time.Now(), proc: "/proc"}
+	before := time.Now().Add(-time.Hour)
+	living := Owner{1, s.start, 5, "bbbbbbbbbbbb"}
+	ended := living
+	ended.Start--
+	for o, want := range map[Owner]Verdict{living: Living, ended: Dead} {
+		if got := j.Verdict(o, before); got != want {
+			t.Errorf("%v: %v, want %v", o, got, want)
+		}
+	}
+}
+
 // TestVerdictOnProcesses: the living, the ended, those that are not reaped yet, and a PID used again.
 func TestVerdictOnProcesses(t *testing.T) {
 	self, err := Self()
