@@ -180,7 +180,7 @@ func TestArgumentsThatJustFit(t *testing.T) {
 		c := command(nil, s.worker, append(args, long[:length])...)
 		return c, c.Start()
 	}
-	fits, tooLong := piece, 64<<20
+	fits, tooLong := piece, 8<<20
 	for tooLong-fits > 8 {
 		length := (fits + tooLong) / 2
 		c, err := try(length)
@@ -218,6 +218,7 @@ func TestDockerSocketOfTheMachine(t *testing.T) {
 	c := command([]string{"LOG=debug"}, "unshare", "--mount", "--propagation", "private", "sh", "-c",
 		`mount -t tmpfs none /run && touch /run/docker.sock && mount --bind "$1" /run/docker.sock &&
 		exec setpriv --reuid 61234 --regid 61234 --clear-groups "$0" -c '[ /run/docker.sock -ef "$WORKER_WRAP_HOST_TEMP.docker.sock" ] && echo proxy'`, s.worker, socket)
+	c.Env = append(c.Env, "DOCKER_HOST=unix:///run/docker.sock")
 	c.SysProcAttr = nil
 	if code := c.end(t); code != 0 || c.out.String() != "proxy\n" {
 		t.Errorf("exit code %d, %q: %s", code, &c.out, &c.err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -125,7 +126,8 @@ func (r *run) unisolated() (f *Failure) {
 		_ = os.Remove(r.host) // it was to be _temp; where it cannot be removed the next start does it
 	}
 	// The order to be killed with the parent is the thread's own (prctl(2)).
-	order, _ := unix.PrctlRetInt(unix.PR_GET_PDEATHSIG, 0, 0, 0, 0)
+	var order int32
+	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&order)), 0, 0, 0)
 	_ = nsenter.Outside(func() error {
 		runtime.LockOSThread()
 		if order > 0 {
