@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/detach"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -25,13 +26,14 @@ func runApp(args []string) int {
 	origin.Quiet()
 	own, command := split(args)
 	app := newApp()
+	app.Writer, app.ErrWriter = visible.Writer(os.Stdout), visible.Writer(os.Stderr)
 	app.Metadata = map[string]any{after: command}
 	err := app.Run(own)
 	if err == nil {
 		return 0
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "worker-wrap:", text)
+		fmt.Fprintln(os.Stderr, "worker-wrap:", visible.Line(text))
 	}
 	var coder cli.ExitCoder
 	if errors.As(err, &coder) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/discover"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // everyRunner returns the runners of this machine, and the one found from the current folder upwards.
@@ -16,7 +17,7 @@ import (
 func everyRunner() ([]runner.Layout, error) {
 	found, err := discover.All("")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "worker-wrap: left out:", err)
+		fmt.Fprintln(os.Stderr, "worker-wrap: left out:", visible.Line(err.Error()))
 	}
 	var out []runner.Layout
 	for _, f := range found {

@@ -2,7 +2,8 @@ package shim
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // Exit codes of the shim itself, as env(1), nohup(1) and chroot(1) have them. The Listener takes
@@ -36,19 +37,4 @@ func fail(code int, format string, args ...any) *Failure {
 }
 
 // oneLine makes control characters visible, so that a path cannot break the line it is named in.
-func oneLine(s string) string {
-	if strings.IndexFunc(s, control) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if control(r) {
-			fmt.Fprintf(&b, "\\x%02x", r)
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func control(r rune) bool { return r < ' ' || r == 0x7f }
+func oneLine(s string) string { return visible.Line(s) }
