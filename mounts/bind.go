@@ -32,8 +32,8 @@ type Result struct {
 // their order, such that no other namespace sees them, and keeps each mount that a target lies in
 // connected to the host as it was.
 //
-// The source's clone stays in its peer group, so that what is mounted below a target here appears
-// below the source on the host, as it would had the bind not been there.
+// The source is laid with what is mounted below it, and its clone stays in its peer group, so that what is
+// mounted below a target here appears below the source on the host, as it would had the bind not been there.
 //
 // Features in avoid are treated as missing, for tests. Errors are of type [*Error]; after one,
 // some of the binds may lie where they should, and the mounts are connected again as far as that goes. It needs CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
@@ -96,8 +96,8 @@ func (s *session) lay(b Mount) error {
 	if b.Tmpfs != nil {
 		return b.Tmpfs.mount(b.Target)
 	}
-	if err := retry(func() error { return unix.Mount(magic(b.Source), magic(b.Target), "", unix.MS_BIND, "") }); err != nil {
-		return &Error{Op: "mount", Source: b.Source.Name(), Target: b.Target.Name(), Flags: "MS_BIND", Err: err}
+	if err := retry(func() error { return unix.Mount(magic(b.Source), magic(b.Target), "", unix.MS_BIND|unix.MS_REC, "") }); err != nil {
+		return &Error{Op: "mount", Source: b.Source.Name(), Target: b.Target.Name(), Flags: "MS_BIND|MS_REC", Err: err}
 	}
 	return nil
 }
@@ -117,7 +117,7 @@ func (s *session) takeOut(b Mount) error {
 	if s.result.Used&SetGroup != 0 {
 		// EINVAL: mounts on this one are locked, as in a user namespace (mount_namespaces(7)). Such a
 		// mount is a slave there already, or private, and making it a slave changes nothing.
-		if peer, err = openTree(m.root); err != nil && !errors.Is(err, unix.EINVAL) {
+		if peer, err = openTree(m.root, 0); err != nil && !errors.Is(err, unix.EINVAL) {
 			m.root.Close()
 			return err
 		}

@@ -23,11 +23,12 @@ func fd(f *os.File) int { return int(f.Fd()) }
 func magic(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(fd(f)) }
 
 // openTree clones the mount that f lies in, with f as its root, mounted nowhere. The clone is in the
-// same peer group. Requires Linux 5.2 (open_tree).
-func openTree(f *os.File) (*os.File, error) {
+// same peer group. flags may have unix.AT_RECURSIVE, for a clone with what is mounted below f, as a tree that is
+// to be seen must be: else it shows what those mounts hide. Requires Linux 5.2 (open_tree).
+func openTree(f *os.File, flags uint) (*os.File, error) {
 	var n int
 	err := retry(func() (err error) {
-		n, err = unix.OpenTree(fd(f), "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH)
+		n, err = unix.OpenTree(fd(f), "", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_EMPTY_PATH|flags)
 		return err
 	})
 	if err != nil {

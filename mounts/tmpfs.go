@@ -74,7 +74,7 @@ func (s *session) tree(b Mount) (tree *os.File, err error) {
 	if b.Tmpfs != nil {
 		tree, err = b.Tmpfs.open(b.Target.Name())
 	} else {
-		tree, err = openTree(b.Source)
+		tree, err = openTree(b.Source, unix.AT_RECURSIVE)
 	}
 	switch {
 	case err == nil:

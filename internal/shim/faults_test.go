@@ -44,6 +44,7 @@ var errnos = map[string][]string{
 	"newfstatat":    {"EACCES", "EIO", "ENOENT", "ELOOP"},
 	"open":          {"EACCES", "EMFILE", "ENFILE", "EIO", "EINTR"},
 	"open_tree":     {"EPERM", "EINVAL", "ENOSYS", "EMFILE", "ENOMEM"},
+	"openat2":       {"EACCES", "EMFILE", "ENFILE", "EIO", "ELOOP", "EINTR", "ENOENT", "ENOSYS", "EPERM"},
 	"openat":        {"EACCES", "EMFILE", "ENFILE", "EIO", "ELOOP", "EINTR", "ENOENT"},
 	"pread64":       {"EIO"},
 	"read":          {"EIO"},

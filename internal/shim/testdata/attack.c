@@ -47,12 +47,69 @@ static int look(const char *pid) {
 	return 0;
 }
 
+// self gives the name of the folder of this process's own, which it keeps when it becomes another program.
+static void self(char *name, size_t size) {
+	char line[1024] = "", boot[64] = "", ns[64] = "", *field, *to = boot;
+	unsigned long inode = 0;
+	FILE *f = fopen("/proc/self/stat", "r");
+	if (!f || !fgets(line, sizeof line, f))
+		exit(98);
+	fclose(f);
+	field = strrchr(line, ')');
+	for (int i = 2; i < 22; i++) // starttime
+		field = strchr(field + 1, ' ');
+	f = fopen("/proc/sys/kernel/random/boot_id", "r");
+	if (!f || !fgets(boot, sizeof boot, f))
+		exit(98);
+	fclose(f);
+	for (char *from = boot; *from; from++)
+		if (*from != '-')
+			*to++ = *from;
+	boot[12] = 0;
+	if (readlink("/proc/self/ns/pid", ns, sizeof ns - 1) < 0 || sscanf(ns, "pid:[%lu]", &inode) != 1)
+		exit(98);
+	snprintf(name, size, "%d-%lu-%lu-%s", getpid(), strtoul(field, NULL, 10), inode, boot);
+}
+
+// inner SHIM STORE TEMP FOLDER PROGRAM ARG…: becomes what a start in a user namespace has as its child, by hand and
+// with FOLDER as the per-PID folder.
+static int inner(char **args, int n) {
+	char path[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", "", args[2], args[1], "", "", args[4]};
+	int fds[2];
+	self(name, sizeof name);
+	snprintf(path, sizeof path, "%s/%s", args[1], name);
+	if (rename(args[3], path) != 0 || pipe(fds) != 0 || write(fds[1], "\1", 1) != 1)
+		return 97;
+	snprintf(line, sizeof line, "%d", fds[0]);
+	snprintf(parent, sizeof parent, "%d", getppid());
+	for (int i = 4; i < n && i < 48; i++)
+		argv[11 + i - 4] = args[i];
+	execv(args[0], argv);
+	return 96;
+}
+
+// named PROGRAM ARG…: says the name of its folder, waits for the end of its input, and becomes the program.
+static int named(char **argv) {
+	char name[256], c;
+	self(name, sizeof name);
+	printf("%s\n", name);
+	fflush(stdout);
+	while (read(0, &c, 1) > 0) {
+	}
+	execv(argv[0], argv);
+	return 96;
+}
+
 int main(int argc, char **argv) {
 	char *none[] = {NULL};
 	if (argc > 2 && strcmp(argv[1], "swap") == 0)
 		return swap(argv + 2, argc - 2);
 	if (argc == 3 && strcmp(argv[1], "look") == 0)
 		return look(argv[2]);
+	if (argc > 6 && strcmp(argv[1], "inner") == 0)
+		return inner(argv + 2, argc - 2);
+	if (argc > 2 && strcmp(argv[1], "named") == 0)
+		return named(argv + 2);
 	if (argc == 3 && strcmp(argv[1], "no-arguments") == 0)
 		execve(argv[2], none, none);
 	return 99;
