@@ -46,16 +46,29 @@ func Open(path string) (*Store, error) {
 }
 
 // Make opens the store at path and makes it if it is missing. It belongs to the owner and group of
-// like, a _temp beside it.
+// like, a _temp beside it. One that belongs to somebody else than that owner, the caller or root is refused: who
+// owns it can put other things in the place of what a Worker keeps there, and where anybody may make folders, as
+// in /tmp, anybody may have made it.
 func Make(path string, like fs.FileInfo) (*Store, error) {
 	s, err := Open(path)
+	if err == nil {
+		if err = s.trusted(like); err != nil {
+			s.Close()
+			return nil, err
+		}
+		return s, nil
+	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
+		return nil, err
 	}
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 	if s, err = Open(path); err != nil {
+		return nil, err
+	}
+	if err := s.trusted(like); err != nil { // another may have been the first
+		s.Close()
 		return nil, err
 	}
 	if err := own(s.dir, like); err != nil {
@@ -67,6 +80,19 @@ func Make(path string, like fs.FileInfo) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// trusted is the rule of [Make] for whom a store may belong to.
+func (s *Store) trusted(like fs.FileInfo) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(s.fd(), &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: s.path, Err: err}
+	}
+	owner := like.Sys().(*syscall.Stat_t).Uid
+	if st.Uid == owner || st.Uid == 0 || int(st.Uid) == unix.Geteuid() {
+		return nil
+	}
+	return fmt.Errorf("%s belongs to uid %d, who could change what a job finds there; remove it, or chown it to uid %d", s.path, st.Uid, owner)
 }
 
 // Close closes the store.
