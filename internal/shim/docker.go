@@ -59,6 +59,11 @@ func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err 
 		return nil, done, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
 	}
 	source, err := openAt(nil, c.Socket, unix.O_PATH|unix.O_NOFOLLOW)
+	if err == nil {
+		if err = r.mine(source); err != nil {
+			source.Close()
+		}
+	}
 	if err != nil {
 		target.Close()
 		return nil, done, err
@@ -89,7 +94,8 @@ func resolved(f *os.File) string {
 
 // coverable is the rule of mine for the Docker socket. A caller who is not root may have a socket laid
 // over his own, or over the machine's Docker socket, where that lets him in: whoever can write to it is as
-// good as root anyway. Any other socket, that of D-Bus say, is one that programs with more rights trust, and
+// good as root anyway. That is asked of what was opened: dockerproxy.Find has looked at a path, which may have
+// led elsewhere. Any other socket, that of D-Bus say, is one that programs with more rights trust, and
 // DOCKER_HOST may name it.
 func (r *run) coverable(socket *os.File, path string) error {
 	if r.uid == 0 || r.mine(socket) == nil {
@@ -97,10 +103,11 @@ func (r *run) coverable(socket *os.File, path string) error {
 	}
 	for _, p := range dockerSocket {
 		var is, want unix.Stat_t
-		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && is.Dev == want.Dev && is.Ino == want.Ino {
+		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && is.Dev == want.Dev && is.Ino == want.Ino &&
+			unix.Access(fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), unix.W_OK) == nil {
 			return nil
 		}
 	}
-	return fmt.Errorf("DOCKER_HOST names %s, which is neither yours nor %s, so container steps cannot be made to see this job's _temp; "+
+	return fmt.Errorf("DOCKER_HOST names %s, which is neither yours nor a %s that lets you in, so container steps cannot be made to see this job's _temp; "+
 		"let the socket belong to the runner's user, run as root, or set WORKER_WRAP_DOCKER=off where no job uses Docker", path, dockerSocket[0])
 }
