@@ -50,6 +50,53 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 	}
 }
 
+// TestWholeUninstallFromABusyRunner takes everything away, again and again, under jobs that start without a pause and
+// use their _temp for a moment: no job may lose it, or not start.
+func TestWholeUninstallFromABusyRunner(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "2.336.0", "/bin/sh")
+	bin, err := filepath.EvalSymlinks(l.Bin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Machine: m, Layouts: []runner.Layout{l}, Force: true}
+	output(&o)
+	stays := o
+	stays.BinOnly = true // the binary: what a start has begun goes on
+	good(t, "install", Install(o))
+	end := make(chan struct{})
+	var started sync.WaitGroup
+	for range 3 {
+		started.Go(func() {
+			for {
+				select {
+				case <-end:
+					return
+				default:
+				}
+				const job = `echo mine > "$0/job" && sleep 0.01 && test "$(cat "$0/job")" = mine`
+				cmd := asNobody(worker(bin), "-c", `if [ -n "$WORKER_WRAP_HOST_TEMP" ]; then `+job+`; fi`, l.Temp)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+		})
+	}
+	for range 12 {
+		newRun(stays).removeStore(l)
+		if b, err := InspectBin(bin); err != nil {
+			t.Error(err)
+		} else if err := newRun(stays).change(b, unwrapInUseSteps); err != nil {
+			t.Error(err)
+		}
+		newRun(stays).removeStore(l)
+		good(t, "install", Install(o))
+	}
+	close(end)
+	started.Wait()
+}
+
 // TestBusyRunner installs while jobs start without a pause: each of them runs, before, during and after.
 func TestBusyRunner(t *testing.T) {
 	testkit.RequireRoot(t)

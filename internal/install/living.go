@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
@@ -78,21 +77,20 @@ func (r *run) removeStore(l runner.Layout) {
 			stay++
 		}
 	}
-	if stay == 0 {
-		r.tasks([]task{{"remove " + path, func() error { return os.RemoveAll(path) }}})
-		return
+	what := "remove " + path
+	if stay > 0 {
+		what = fmt.Sprintf("empty %s, but for what living Workers use", path)
 	}
-	r.tasks([]task{{
-		fmt.Sprintf("empty %s, but for what living Workers use", path),
-		func() error {
-			store, err := perpid.Open(path)
-			if err != nil {
-				return err
-			}
-			defer store.Close()
-			swept, err := store.Sweep(judge, perpid.Sweep{Again: true})
-			return errors.Join(err, swept.Err)
-		},
-	}})
-	r.Say(fmt.Sprintf("left: %s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay))
+	r.tasks([]task{{what, func() error {
+		store, err := perpid.Open(path)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		stay, err = store.Dissolve(judge) // a Worker may have started since
+		return err
+	}}})
+	if stay > 0 {
+		r.Say(fmt.Sprintf("left: %s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay))
+	}
 }

@@ -114,8 +114,10 @@ func (r *run) settle() *Failure {
 	if err != nil {
 		return fail(ExitFailed, "this job was not started: %w", err)
 	}
+	if w.real != nil { // else it has been put back
+		r.path = r.Real
+	}
 	w.close()
-	r.path = r.Real
 	return nil
 }
 

@@ -35,6 +35,7 @@ type run struct {
 	log  *log
 	self perpid.Owner
 	host string // the per-PID folder's path
+	laid bool   // it is what _temp is already
 	path string // what to exec, where a Worker's path is known already
 
 	socket      []mounts.Mount // the bind of the Docker proxy's socket, once the proxy was started
@@ -59,8 +60,9 @@ func (r *run) isolate() error {
 	var err error
 	for range 3 {
 		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
-		// of bin just then. Then everything is looked up again; nothing of it was seen outside.
-		if result, err = r.lay(); !vanished(err) {
+		// of bin just then, or removes the store. Then everything is looked up again; nothing of it was seen
+		// outside.
+		if result, err = r.lay(); !errors.Is(err, fs.ErrNotExist) {
 			break
 		}
 		r.log.debugf("trying once more: %v", err)
@@ -100,7 +102,10 @@ func (r *run) lay() (mounts.Result, error) {
 	}
 	defer fresh.Close()
 	r.stage("folder")
-	binds := []mounts.Mount{r.backing(fresh, temp)}
+	var binds []mounts.Mount
+	if !r.laid {
+		binds = append(binds, r.backing(fresh, temp))
+	}
 	if r.Worker != "" {
 		worker, err := r.openWorker()
 		if err != nil {
@@ -111,7 +116,9 @@ func (r *run) lay() (mounts.Result, error) {
 	}
 	if r.closeSocket == nil {
 		r.closeSocket = func() {}
-		if r.socket, r.closeSocket, err = r.docker(r.self); err != nil {
+		if r.laid {
+			r.log.debugf("the Docker proxy, if any, is there already")
+		} else if r.socket, r.closeSocket, err = r.docker(r.self); err != nil {
 			return mounts.Result{}, err
 		}
 	}
@@ -121,12 +128,6 @@ func (r *run) lay() (mounts.Result, error) {
 		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "fs.mount-max")
 	}
 	return result, r.likenTmpfs(temp)
-}
-
-// vanished reports whether a bind failed because its source or target was deleted after it was opened.
-func vanished(err error) bool {
-	var e *mounts.Error
-	return errors.As(err, &e) && e.Err == unix.ENOENT
 }
 
 // openTemp opens _temp, and makes it and its parents first if they are missing.
@@ -163,9 +164,13 @@ func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
 	}
 	defer store.Close()
 	r.sweep(store, r.self)
-	dir, err := store.Create(self, temp)
-	if err != nil {
-		return nil, err
+	// An earlier try can have laid it, or this process before it became worker-wrap once more: an install can put
+	// that in the Worker's place just before it is started.
+	dir := store.InPlace(self, temp)
+	if r.laid = dir != nil; !r.laid {
+		if dir, err = store.Create(self, temp); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.mine(dir); err != nil {
 		dir.Close()
@@ -240,6 +245,11 @@ func (r *run) openWorker() (*worker, error) {
 		return nil, err
 	}
 	if w.real, err = openAt(w.bin, runner.RealWorkerName, unix.O_PATH); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && r.takenOut(w.bin) {
+			r.path = r.Worker
+			r.log.debugf("the runner's own Worker is back at %s", r.Worker)
+			return w, nil
+		}
 		w.close()
 		return nil, noRealWorker(r.Real, err)
 	}
@@ -269,6 +279,13 @@ func (r *run) openWorker() (*worker, error) {
 		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, runner.RealWorkerName)
 	}
 	return w, nil
+}
+
+// takenOut reports whether an uninstall has put the runner's own Worker back since this process was started.
+func (r *run) takenOut(bin *os.File) bool {
+	var st, self unix.Stat_t
+	return unix.Fstatat(int(bin.Fd()), filepath.Base(r.Worker), &st, 0) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
+		st.Mode&unix.S_IFMT == unix.S_IFREG && (st.Dev != self.Dev || st.Ino != self.Ino)
 }
 
 // inBin reports whether the real Worker is in bin itself, and not where a link leads.

@@ -1,0 +1,69 @@
+package perpid
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dissolve deletes what dead owners left, and then the store itself with all else that is in it, unless
+// something of an owner stays that lives or may live: staying is how many such entries there are. An owner
+// that comes while it works is one of them, or finds no store and makes another. The error is the first
+// reason for which something could not be deleted; the store is still open in any case.
+func (s *Store) Dissolve(j *Judge) (staying int, err error) {
+	swept, err := s.Sweep(j, Sweep{Again: true})
+	if errors.Is(err, fs.ErrNotExist) { // another has removed it
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	entries, err := s.List(j)
+	if err != nil {
+		return 0, err
+	}
+	owned := map[string]bool{}
+	for _, e := range entries {
+		owned[e.Name] = true
+		if e.Verdict != Dead {
+			staying++
+		}
+	}
+	if staying > 0 || swept.Err != nil {
+		return staying, swept.Err
+	}
+	names, err := s.names()
+	if err != nil {
+		return 0, err
+	}
+	var r removal
+	for _, name := range names {
+		// What has come since the sweep may be a living owner's. Who holds the claim has no folder.
+		if _, _, isOwners := Parse(Bare(name)); !isOwners && !owned[name] {
+			r.remove(s.dir, name)
+		}
+	}
+	if r.failed > 0 {
+		return 0, r.first
+	}
+	switch err := unix.Rmdir(s.path); err {
+	case nil, unix.ENOENT:
+		return 0, nil
+	case unix.ENOTEMPTY, unix.EEXIST:
+		if entries, err := s.List(j); err == nil {
+			for _, e := range entries {
+				if e.Verdict != Dead {
+					staying++
+				}
+			}
+		}
+		if staying > 0 {
+			return staying, nil
+		}
+		return 0, &fs.PathError{Op: "rmdir", Path: s.path, Err: errors.New("something was put into it just now; try again")}
+	default:
+		return 0, &os.PathError{Op: "rmdir", Path: s.path, Err: err}
+	}
+}
