@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync"
 	"syscall"
 	"unsafe"
 
@@ -75,6 +76,8 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 		return os.NewSyscallError("pipe2", err)
 	}
 	defer unix.Close(status[0])
+	closeTheirs := sync.OnceFunc(func() { unix.Close(status[1]) })
+	defer closeTheirs()
 	for range FirstFile {
 		if err := keep(null); err != nil {
 			return err
@@ -86,7 +89,7 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 		}
 	}
 	err = keep(status[1])
-	unix.Close(status[1])
+	closeTheirs()
 	if err != nil {
 		return err
 	}

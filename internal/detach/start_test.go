@@ -250,6 +250,11 @@ func TestStartFails(t *testing.T) {
 	if err := Start(reporter, []string{"a\x00b"}, nil); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("error %v, want EINVAL", err)
 	}
+	_, closed := pair(t)
+	closed.Close()
+	if err := Start(reporter, nil, []*os.File{closed}); !errors.Is(err, unix.EBADF) {
+		t.Errorf("error %v, want EBADF", err)
+	}
 	if pid, err := unix.Wait4(-1, nil, unix.WALL|unix.WNOHANG, nil); err != unix.ECHILD {
 		t.Errorf("a child is left: %d, %v", pid, err)
 	}
