@@ -205,6 +205,14 @@ func TestUntouched(t *testing.T) {
 		}
 		dir.Close()
 	}
+	place, err := os.OpenFile(filepath.Join(s.path, "empty"), unix.O_PATH, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer place.Close()
+	if err := s.untouched(place, like); !errors.Is(err, unix.EBADF) {
+		t.Errorf("what cannot be read counts as empty: %v", err)
+	}
 }
 
 // TestMeasure counts what it may and says where that was not all.
@@ -223,6 +231,15 @@ func TestMeasure(t *testing.T) {
 	}
 	if u := Measure(dir, 3); u.Files >= 3 || !u.Partial {
 		t.Errorf("at most 3 entries: %+v", u)
+	}
+	var u Usage
+	root, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := u.entry(root, "deleted-meanwhile", new(int64)); err != nil || u != (Usage{}) {
+		t.Errorf("of what was deleted meanwhile: %+v, %v", u, err)
 	}
 	if u := Measure(dir+"/none", 100); u != (Usage{Partial: true}) {
 		t.Errorf("of nothing: %+v", u)

@@ -89,6 +89,9 @@ func TestSweepStopsAtMounts(t *testing.T) {
 	if err := unix.Mount(source, dir+"/mnt", "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
+	if u := Measure(dir, 100); u.Files != 1 || u.Partial { // what is mounted there is not the Worker's
+		t.Errorf("measured are %+v", u)
+	}
 	kept := keptPrefix + filepath.Base(dir)
 	unmount := sync.OnceFunc(func() {
 		_ = unix.Unmount(dir+"/mnt", unix.MNT_DETACH)

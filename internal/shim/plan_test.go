@@ -127,6 +127,9 @@ func TestFailureIsOneLine(t *testing.T) {
 	if !errors.Is(f, unix.EIO) {
 		t.Error("the cause is lost")
 	}
+	if failure(f) != f {
+		t.Error("a failure is not what it was")
+	}
 }
 
 func TestParseSettings(t *testing.T) {
