@@ -3,6 +3,7 @@ package shim
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,7 +18,7 @@ func failure(err error) *Failure {
 	if errors.As(err, &f) {
 		return f
 	}
-	return fail(ExitFailed, "this job was not started, because its _temp could not be isolated: %w", err)
+	return fail(ExitFailed, "this job was not started, because its _temp could not be isolated: %w", squashed(err))
 }
 
 // privilege is what decides whether a process may mount.
@@ -45,6 +46,15 @@ func explain(err error, limit string) error {
 		return fmt.Errorf("%w: the kernel is older than Linux 5.10, or a seccomp filter hides the call", err)
 	}
 	return err
+}
+
+// squashed adds to a refusal of what root may do with files everywhere else why that can be.
+func squashed(err error) error {
+	var file *fs.PathError
+	if os.Geteuid() != 0 || !errors.As(err, &file) || file.Err != unix.EACCES {
+		return err
+	}
+	return fmt.Errorf("%w, even to root: on a network file system with root_squash root is nobody; run it as the runner's user", err)
 }
 
 // hint says in one clause why mounting was refused and what to do.

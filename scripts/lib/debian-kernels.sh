@@ -4,6 +4,10 @@
 
 kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}/worker-wrap/kernels
 
+# The modules that the tests need, each after those that it needs itself. Not every kernel has all: fscache,
+# say, is a part of netfs in newer ones.
+kernel_modules=(overlay dns_resolver sunrpc grace lockd nfs_acl auth_rpcgss netfs fscache nfs nfsv4 nfsd)
+
 # suite_of VERSION prints the Debian release whose kernel series this is.
 suite_of() {
 	case $1 in
@@ -50,13 +54,13 @@ private_apt() {
 	echo "$dir/apt.conf"
 }
 
-# fetch_kernels VERSION…: makes sure that $kernel_cache/VERSION/ holds vmlinuz, overlay.ko and the
+# fetch_kernels VERSION…: makes sure that $kernel_cache/VERSION/ holds vmlinuz, the folder modules and the
 # file name, which names the exact package. What is in the cache is used as it is; remove it to update.
 fetch_kernels() {
 	local version suite package apt wanted=()
 	for version in "$@"; do
 		suite_of "$version" >/dev/null
-		[[ -s $kernel_cache/$version/name ]] || wanted+=("$version")
+		[[ -s $kernel_cache/$version/name && -d $kernel_cache/$version/modules ]] || wanted+=("$version")
 	done
 	((${#wanted[@]})) || return 0
 	mkdir -p "$kernel_cache"
@@ -79,19 +83,23 @@ fetch_kernels() {
 	rm -rf "$apt"
 }
 
-# unpack_kernel DEB DIR. The name is written last: a folder that has it is whole.
+# unpack_kernel DEB DIR. The name is written last: a folder that has it is whole. Modules are named so that
+# their order is the one in which they can be loaded.
 unpack_kernel() {
-	local deb=$1 dir=$2 module
+	local deb=$1 dir=$2 name file n=10
 	rm -rf "$dir"
-	mkdir -p "$dir/tree"
-	dpkg-deb --fsys-tarfile "$deb" |
-		tar -x -C "$dir/tree" --wildcards './boot/vmlinuz-*' '*/fs/overlayfs/overlay.ko*'
+	mkdir -p "$dir/tree" "$dir/modules"
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir/tree" --wildcards './boot/vmlinuz-*' '*/kernel/fs/*' '*/kernel/net/sunrpc/*' '*/kernel/net/dns_resolver/*'
 	mv "$dir"/tree/boot/vmlinuz-* "$dir/vmlinuz"
-	module=$(find "$dir/tree" -name 'overlay.ko*')
-	case $module in
-	*.xz) xz -dc "$module" >"$dir/overlay.ko" ;;
-	*) mv "$module" "$dir/overlay.ko" ;;
-	esac
+	for name in "${kernel_modules[@]}"; do
+		file=$(find "$dir/tree" -name "$name.ko*")
+		n=$((n + 1))
+		case $file in
+		'') ;;
+		*.xz) xz -dc "$file" >"$dir/modules/$n-$name.ko" ;;
+		*) mv "$file" "$dir/modules/$n-$name.ko" ;;
+		esac
+	done
 	rm -rf "$dir/tree"
 	basename "$deb" .deb >"$dir/name"
 }

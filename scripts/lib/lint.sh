@@ -45,6 +45,7 @@ check_vet() {
 	local dir arch
 	for dir in $(modules); do go -C "$dir" vet ./...; done
 	for arch in arm64 arm; do GOARCH=$arch go vet ./...; done
+	go vet -tags guest ./internal/shim
 	go vet -tags worker_wrap_coverage ./cmd/worker-wrap ./nsenter/origin # the build that scripts/coverage makes
 }
 
@@ -52,6 +53,7 @@ check_staticcheck() {
 	local dir
 	for dir in $(modules); do (cd "$dir" && staticcheck ./...); done
 	GOARCH=arm64 staticcheck ./...
+	staticcheck -tags guest ./internal/shim
 }
 
 check_shell() {
