@@ -5,7 +5,7 @@
 install_packages() {
 	# What the scripts use; then what the tests ask for by testkit.RequireTool(t, "command", "package").
 	local list=(git git gcc gcc shellcheck shellcheck file file unshare util-linux)
-	if wants unit || wants race || wants modules; then
+	if wants unit || wants coverage || wants race || wants modules; then
 		list+=(dockerd docker.io useradd passwd setcap libcap2-bin systemd-analyze systemd)
 		while read -r tool package; do list+=("$tool" "$package"); done < <(
 			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter scripts |
@@ -57,6 +57,16 @@ own_mounts=()
 ((EUID != 0)) || own_mounts=("-exec=$PWD/scripts/lib/own-mounts")
 
 test_unit() { gotest unit "${own_mounts[@]}" ./...; }
+
+test_coverage() {
+	if ((EUID != 0)); then
+		echo "needs root"
+		echo "0 0 1" >"$counts"
+		[[ ${WORKER_WRAP_TEST_STRICT-} == "" ]]
+		return
+	fi
+	scripts/coverage
+}
 
 test_race() { gotest race -race "${own_mounts[@]}" ./...; }
 
