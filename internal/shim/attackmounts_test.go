@@ -46,6 +46,7 @@ func TestAttackOnWhatMountsHide(t *testing.T) {
 // TestAttackThroughProc: links of /proc lead to mounts of other mount namespaces, the host's among them. What a start
 // changes of the mounts it finds must be its own.
 func TestAttackThroughProc(t *testing.T) {
+	testkit.RequireRoot(t)
 	base := testkit.Dir(t)
 	sharedTmpfs(t, base)
 	root, worker := testkit.Runner(t, base, capable(t), "/bin/sh")
