@@ -17,6 +17,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/gc"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -83,18 +84,18 @@ func printReports(w io.Writer, reports []gc.Report, dry bool) {
 		verb = "would remove"
 	}
 	for _, r := range reports {
-		fmt.Fprintf(w, "%s: %s %d, in use %d", r.Store, verb, len(r.Deleted), r.Living)
+		fmt.Fprintf(w, "%s: %s %d, in use %d", visible.Line(r.Store), verb, len(r.Deleted), r.Living)
 		if r.Unknown > 0 {
 			fmt.Fprintf(w, ", %d of other PID namespaces or machines left alone", r.Unknown)
 		}
 		fmt.Fprintln(w)
 		if dry {
 			for _, name := range r.Deleted {
-				fmt.Fprintf(w, "  %s\n", name)
+				fmt.Fprintf(w, "  %s\n", visible.Line(name))
 			}
 		}
 		for _, path := range r.Kept {
-			fmt.Fprintf(w, "  could not remove %s: %s\n", path, r.Why)
+			fmt.Fprintf(w, "  could not remove %s: %s\n", visible.Line(path), visible.Line(r.Why))
 		}
 		if len(r.Kept) > 0 && os.Geteuid() != 0 {
 			fmt.Fprintln(w, "  as root it can: sudo worker-wrap gc")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/install"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 func installCommand() *cli.Command {
@@ -57,16 +58,16 @@ func change(c *cli.Context, do func(install.Options) install.Result) error {
 	if o.Machine, err = thisMachine(c); err != nil {
 		return err
 	}
-	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, line) }
+	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, visible.Line(line)) }
 	if o.DryRun {
-		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would "+line) }
+		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would "+visible.Line(line)) }
 	}
 	r := do(o)
 	for _, need := range r.NeedsRoot {
-		fmt.Fprintln(c.App.ErrWriter, "needs root:", need)
+		fmt.Fprintln(c.App.ErrWriter, "needs root:", visible.Line(need))
 	}
 	for _, err := range r.Failed {
-		fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", err)
+		fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", visible.Line(err.Error()))
 	}
 	if len(r.NeedsRoot)+len(r.Failed) > 0 {
 		return cli.Exit("", 1) // said above

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/internal/workers"
 )
 
@@ -66,8 +67,8 @@ func printWorkers(out io.Writer, list []workers.Worker) error {
 		if r.Partial {
 			atLeast = ">"
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s%s\t%s\t%s\t%s\n", r.PID, from, r.Since.Format(time.DateTime), r.Namespace,
-			atLeast, doctor.Size(r.Bytes), proxy, doctor.Printable(step), r.Temp)
+		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s%s\t%s\t%s\t%s\n", r.PID, visible.Line(from), r.Since.Format(time.DateTime), r.Namespace,
+			atLeast, doctor.Size(r.Bytes), proxy, doctor.Printable(step), visible.Line(r.Temp))
 	}
 	return w.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/internal/watch"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -50,7 +51,7 @@ func watchAction(c *cli.Context) error {
 	if o.Place, err = machine.Usable(); err != nil {
 		return cli.Exit(fmt.Sprintf("%v: sudo %s install", err, machine.Self), 1)
 	}
-	o.Say = func(line string) { fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", line) }
+	o.Say = func(line string) { fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", visible.Line(line)) }
 	origin.AllCPUs()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
