@@ -125,7 +125,7 @@ func TestAttackByMounts(t *testing.T) {
 		t.Fatalf("exit code %d, %q, %q", c.ProcessState.ExitCode(), &c.out, &c.err)
 	}
 	t.Logf("%d mounts in the other namespace, %d starts there, %d starts here", done, inside, starts)
-	if done < 100 || inside == 0 || starts < 3 {
+	if done < 20 || inside == 0 || starts < 3 {
 		t.Error("too little happened to show anything")
 	}
 	if strings.Contains(c.out.String(), "HAVE") {
