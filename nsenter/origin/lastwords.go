@@ -7,13 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// overrideWrite is where the runtime lets its own messages be sent elsewhere (runtime/time_nofake.go, which
-// names it a symbol that others may define). Being set before anything runs, it is there for the
-// runtime's own start too.
-//
-//go:linkname overrideWrite runtime.overrideWrite
-var overrideWrite func(fd uintptr, p unsafe.Pointer, n int32) int32 = lastWords
-
 // words collects the first line of what the runtime says. Whoever prints holds the runtime's print lock.
 var words struct {
 	aloud bool // since Traces
