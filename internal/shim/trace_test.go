@@ -46,6 +46,9 @@ func readTrace(t *testing.T, s scratch) trace {
 		}
 		if tr.count[tid] == nil {
 			tr.count[tid] = map[string]int{}
+			if len(detached) > 0 {
+				detached[tid] = true // a thread of its
+			}
 		}
 		tr.count[tid][name]++
 		switch {
