@@ -33,7 +33,13 @@ type scratch struct {
 func ordinary(t *testing.T, shim string) scratch {
 	t.Helper()
 	testkit.RequireRoot(t)
-	root, worker := testkit.Runner(t, testkit.Dir(t), shim, "/bin/sh")
+	return ordinaryIn(t, testkit.Dir(t), shim)
+}
+
+// ordinaryIn does so in the folder dir.
+func ordinaryIn(t *testing.T, dir, shim string) scratch {
+	t.Helper()
+	root, worker := testkit.Runner(t, dir, shim, "/bin/sh")
 	s := scratch{root, worker, filepath.Join(root, "_work", "_temp"), filepath.Join(root, "_work", ".worker-wrap")}
 	if err := os.MkdirAll(s.temp, 0o755); err != nil {
 		t.Fatal(err)

@@ -5,7 +5,7 @@
 install_packages() {
 	# What the scripts use; then what the tests ask for by testkit.RequireTool(t, "command", "package").
 	local list=(git git gcc gcc shellcheck shellcheck file file unshare util-linux)
-	if wants unit || wants coverage || wants race || wants modules; then
+	if wants unit || wants coverage || wants race || wants load || wants modules; then
 		list+=(dockerd docker.io useradd passwd setcap libcap2-bin systemd-analyze systemd)
 		while read -r tool package; do list+=("$tool" "$package"); done < <(
 			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter scripts |
@@ -69,6 +69,12 @@ test_coverage() {
 }
 
 test_race() { gotest race -race "${own_mounts[@]}" ./...; }
+
+# What a load leaves must be nothing, however great it was: these run alone.
+test_load() {
+	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" \
+		-run '^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$' ./internal/shim
+}
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.
 test_arm() {
