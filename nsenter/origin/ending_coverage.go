@@ -64,7 +64,10 @@ func writeNew(name string, write func(io.Writer) error) error {
 	defer unix.Close(fd)
 	var data bytes.Buffer
 	if err = write(&data); err == nil {
-		_, err = unix.Write(fd, data.Bytes())
+		var n int
+		if n, err = unix.Write(fd, data.Bytes()); err == nil && n < data.Len() {
+			err = io.ErrShortWrite
+		}
 	}
 	if err != nil {
 		_ = unix.Unlink(path)
