@@ -109,6 +109,11 @@ func dropAll() error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
+	done, err := RoomForSignals()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if err := capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{}); err != nil {
 		return err
 	}

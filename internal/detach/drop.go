@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // DropPrivilege gives up every capability in all threads, unless the user is root, and the way to gain
@@ -18,6 +20,11 @@ func DropPrivilege() error {
 	if unprivileged() {
 		return nil
 	}
+	done, err := nsenter.RoomForSignals()
+	if err != nil {
+		return err
+	}
+	defer done()
 	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		return os.NewSyscallError("prctl(PR_SET_NO_NEW_PRIVS)", errno)
 	}
@@ -35,6 +42,11 @@ func DropCapabilities() error {
 	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
 		return nil
 	}
+	done, err := nsenter.RoomForSignals()
+	if err != nil {
+		return err
+	}
+	defer done()
 	data = [2]unix.CapUserData{}
 	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
 	if errno != 0 {

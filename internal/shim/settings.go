@@ -44,7 +44,7 @@ func ParseSettings(env []string) (Settings, error) {
 		}
 		seen = append(seen, name)
 		if err := s.set(name, value); err != nil {
-			return Settings{}, fmt.Errorf("%s%s=%q: %w", settingsPrefix, name, value, err)
+			return Settings{}, fmt.Errorf("%s%s=%.200q: %w", settingsPrefix, name, value, err)
 		}
 	}
 	return s, nil

@@ -1,0 +1,49 @@
+package nsenter
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// fewSignals is how many signals must have room in the user's queue for [syscall.AllThreadsSyscall]: one for each
+// thread of a program, with some to spare.
+const fewSignals = 64
+
+// RoomForSignals must be called before [syscall.AllThreadsSyscall], which runs a system call in all threads: it
+// interrupts each by a real-time signal, waits until all have answered, and so for ever where the kernel does not
+// queue one, beyond RLIMIT_SIGPENDING (getrlimit(2)). A soft limit that is too low is raised until done is called.
+// The error wraps EAGAIN and names the limit.
+func RoomForSignals() (done func(), err error) {
+	var limit unix.Rlimit
+	queued, ok := queuedSignals()
+	if !ok || unix.Getrlimit(unix.RLIMIT_SIGPENDING, &limit) != nil || limit.Cur >= queued+fewSignals {
+		return func() {}, nil
+	}
+	if limit.Max < queued+fewSignals {
+		return nil, fmt.Errorf("RLIMIT_SIGPENDING is %d and %d signals are queued for the user, which leaves too few for the threads of a program: %w; "+
+			"raise the limit (ulimit -i, LimitSIGPENDING=)", limit.Max, queued, unix.EAGAIN)
+	}
+	raised := limit
+	raised.Cur = raised.Max
+	if err := unix.Setrlimit(unix.RLIMIT_SIGPENDING, &raised); err != nil {
+		return nil, os.NewSyscallError("setrlimit(RLIMIT_SIGPENDING)", err)
+	}
+	return func() { _ = unix.Setrlimit(unix.RLIMIT_SIGPENDING, &limit) }, nil
+}
+
+// queuedSignals returns how many signals are queued for the user (SigQ in /proc/PID/status, proc_pid_status(5)).
+func queuedSignals() (n uint64, ok bool) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, false
+	}
+	_, rest, found := strings.Cut(string(status), "\nSigQ:")
+	if !found {
+		return 0, false
+	}
+	_, err = fmt.Sscanf(rest, "%d/", &n)
+	return n, err == nil
+}
