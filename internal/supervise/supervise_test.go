@@ -3,11 +3,13 @@ package supervise
 import (
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -101,4 +103,27 @@ func TestRelease(t *testing.T) {
 	if !status.Signaled() || status.Signal() != unix.SIGTERM || string(out) != "caught\n" {
 		t.Errorf("%v, %q; want an end by SIGTERM", cmd.ProcessState, out)
 	}
+}
+
+// TestReleaseSendsAgain: whoever else looks for a signal that was caught sees it once more.
+func TestReleaseSendsAgain(t *testing.T) {
+	other := make(chan os.Signal, 2)
+	signal.Notify(other, unix.SIGWINCH)
+	defer signal.Stop(other)
+	seen := func(what string) {
+		t.Helper()
+		select {
+		case <-other:
+		case <-time.After(10 * time.Second):
+			t.Fatal(what)
+		}
+	}
+	s := Catch()
+	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
+		t.Fatal(err)
+	}
+	seen("the signal did not come")
+	s.caught <- <-s.caught // it has come there too
+	s.Release()
+	seen("the signal was not sent again")
 }
