@@ -130,6 +130,27 @@ func TestSweepKeepsItsPrivilege(t *testing.T) {
 	}
 }
 
+// TestFewSignals: all threads are reached by signals, and where the user may have too few of these waiting, a sweep says so
+// rather than keep its privilege or wait for ever. A limit of its own that it may raise does not matter.
+func TestFewSignals(t *testing.T) {
+	bash, shim := testkit.RequireTool(t, "bash", "bash"), capable(t)
+	s := ordinary(t, shim)
+	s.leaveMore(t)
+	for _, c := range []struct {
+		limit      string
+		code, left int
+	}{{"ulimit -i 10", 125, 1}, {"ulimit -S -i 10", 0, 0}} {
+		sweep := command(nil, bash, "-c", c.limit+` && exec "$@"`, "bash", shim, sweeper.Command, s.store, "")
+		code := sweep.end(t)
+		if c.code != 0 {
+			oneLine(t, sweep.err.String(), "RLIMIT_SIGPENDING is 10")
+		}
+		if left := entries(t, s.store); code != c.code || len(left) != c.left {
+			t.Errorf("%s: exit code %d, left are %q: %s", c.limit, code, left, &sweep.err)
+		}
+	}
+}
+
 // TestDenied: what a start needs and is denied ends it with one line, and nothing is started.
 func TestDenied(t *testing.T) {
 	deny := compile(t, "deny", testkit.Dir(t))
