@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,6 +47,9 @@ type run struct {
 	inner  *inner // set in the child that a user namespace is made for
 }
 
+// longestPause is the longest before a start looks once more for what has vanished; with those before it, 127 ms.
+const longestPause = 64 * time.Millisecond
+
 // isolate makes the namespace and everything in it. From unshare on every path is looked up once, in the
 // new namespace, and what was found is held open: what is checked is what is mounted.
 func (r *run) isolate() error {
@@ -58,14 +62,16 @@ func (r *run) isolate() error {
 	r.stage("namespace")
 	var result mounts.Result
 	var err error
-	for range 3 {
+	for pause := time.Millisecond; ; pause *= 2 {
 		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
 		// of bin just then, or removes the store. Then everything is looked up again; nothing of it was seen
-		// outside.
-		if result, err = r.lay(); !errors.Is(err, fs.ErrNotExist) {
+		// outside. Not at once: rename(2) first takes every job's mount off the entry that it replaces, for
+		// milliseconds in which that is still found, and can no longer be mounted on (vfs_rename in fs/namei.c).
+		if result, err = r.lay(); !errors.Is(err, fs.ErrNotExist) || pause > longestPause {
 			break
 		}
 		r.log.debugf("trying once more: %v", err)
+		time.Sleep(pause)
 	}
 	if r.closeSocket != nil {
 		r.closeSocket()
