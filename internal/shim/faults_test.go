@@ -34,6 +34,7 @@ var errnos = map[string][]string{
 	"fstat":         {"EIO"},
 	"fstatfs":       {"ENOSYS", "EIO"},
 	"getdents64":    {"EIO"},
+	"getrlimit":     {"EINVAL"},
 	"getxattr":      {"ENODATA", "EOPNOTSUPP", "EPERM", "EIO"},
 	"statfs":        {"EACCES", "EIO", "ENOSYS"},
 	"kill":          {"EPERM"},

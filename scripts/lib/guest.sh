@@ -8,7 +8,7 @@ kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
 # make_image DIR makes the files of the initramfs: /init, which copies /image to a tmpfs and runs the
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
 make_image() {
-	local dir=$1 root=$1/image package users skip reason name tool left
+	local dir=$1 root=$1/image package users skip slow reason name tool left
 	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib/compiled,lib64}
 	ln -s usr/bin usr/sbin usr/lib "$root"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
@@ -32,7 +32,7 @@ nogroup:x:65534:' >"$root/etc/group"
 	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap setfacl getfacl; do add_tool "$root" "$tool"; done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
 	: >"$root/tests/list"
-	while IFS='|' read -r package users skip reason; do
+	while IFS='|' read -r package users skip slow reason; do
 		name=${package//\//-}
 		mkdir -p "$root/tests/$name"
 		# With the tag are those tests that change what a machine has one of.
@@ -45,16 +45,17 @@ nogroup:x:65534:' >"$root/etc/group"
 		while read -r tool; do add_tool "$root" "$tool"; done < <(
 			sed -nE 's/.*RequireTool\([a-z]+, "([^"]+)".*/\1/p' "$package"/*_test.go | sort -u
 		)
-		for left in ${skip#-}; do
+		for left in ${skip#-} ${slow#-}; do
 			grep -q "^func $left(" "$package"/*_test.go || {
 				echo "scripts/lib/kernel-tests: $package has no $left" >&2
 				return 1
 			}
 		done
-		[[ ! ${all:?} == yes ]] || skip=-
+		[[ ${all:?} == yes || $slow == - ]] || skip="${skip#-} $slow"
 		for left in "$package"/testdata/*.c; do
 			[[ ! -e $left ]] || gcc -O1 -static -o "$root/usr/lib/compiled/$(basename "$left" .c)" "$left"
 		done
+		skip=${skip# }
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
 		echo "$name ${skip// /|} $users" >>"$root/tests/list"
 	done < <(kernel_tests)
@@ -75,7 +76,7 @@ add_tool() {
 # boot VERSION INITRAMFS runs the machine to its end, its console on stdout.
 boot() {
 	local limit=600
-	[[ $all == no ]] || limit=3600
+	[[ $all == no ]] || limit=14400
 	exec timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 2048 \
 		-kernel "$kernel_cache/$1/vmlinuz" -initrd "$2" -append 'console=ttyS0 quiet panic=-1 no_timer_check' \
 		-display none -serial stdio -monitor none -nic none -no-reboot
