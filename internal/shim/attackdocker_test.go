@@ -102,19 +102,25 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 	}
 }
 
-// delayed fails until the child of the process has been held up by it for a while.
+// delayed fails until the child of the process has been held up in faccessat2 by it for longer than a stop of
+// ptrace's lasts.
 func delayed(pid int) error {
 	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
 	if err != nil {
 		return err
 	}
-	for range 5 {
-		stat, err := os.ReadFile("/proc/" + strings.TrimSpace(string(children)) + "/stat")
+	child := "/proc/" + strings.TrimSpace(string(children))
+	for range 25 {
+		call, err := os.ReadFile(child + "/syscall")
 		if err != nil {
 			return err
 		}
-		if !strings.Contains(string(stat), "(Runner.Worker) t ") {
-			return fmt.Errorf("%s", stat)
+		stat, err := os.ReadFile(child + "/stat")
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(string(call), itoa(unix.SYS_FACCESSAT2)+" ") || !strings.Contains(string(stat), "(Runner.Worker) t ") {
+			return fmt.Errorf("%s%s", call, stat)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -157,7 +157,7 @@ func (m mode) faults(t *testing.T, tr trace, usual []string) (out []fault) {
 		calls = append(calls, tr.beside()...)
 	}
 	for _, c := range calls {
-		if c.nth > 8 && c.nth < tr.count[tr.main][c.name]-20 && c.nth%32 != 0 {
+		if c.nth > 6 && c.nth < tr.count[tr.main][c.name]-10 && c.nth%32 != 0 {
 			continue // made for each process of the machine
 		}
 		list, known := errnos[c.name]

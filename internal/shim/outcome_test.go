@@ -41,7 +41,7 @@ const (
 
 // outcome says which of the outcomes it is, or why it is none.
 func (e ending) outcome() (string, error) {
-	line := strings.HasPrefix(e.err, "worker-wrap: ") && strings.HasSuffix(e.err, "\n") && strings.Count(e.err, "\n") == 1 || e.bothRefused()
+	line := strings.HasPrefix(e.err, "worker-wrap: ") && strings.HasSuffix(e.err, "\n") && strings.Count(e.err, "\n") == 1 || e.bothRefused() || e.refusedAfterAll()
 	ran := e.out == "started\n" && e.code == 0
 	faulty := strings.Contains(e.err, "cannot run ") || strings.Contains(e.err, "Runner.Worker.real is not there")
 	switch {
@@ -76,6 +76,14 @@ func (e ending) bothRefused() bool {
 		}
 	}
 	return e.supervised && strings.Count(e.err, "\n") == 2
+}
+
+// refusedAfterAll reports whether a start that WORKER_WRAP_FALLBACK=run let go on, which it says in its line, was
+// refused a thread by the kernel after that: the runtime may want one at any time.
+func (e ending) refusedAfterAll() bool {
+	first, second, _ := strings.Cut(e.err, "\n")
+	return e.code == 125 && strings.HasPrefix(first, "worker-wrap: this job runs WITHOUT a _temp of its own") &&
+		strings.HasPrefix(second, "worker-wrap: ") && strings.Contains(second, "; the kernel refused a thread or memory: ") && strings.Count(second, "\n") == 1
 }
 
 // allowed is outcome, with an error for one that is not among these.

@@ -169,7 +169,7 @@ func TestUsernsInAChroot(t *testing.T) {
 	c := command([]string{"USERNS=1"}, s.worker, "-c", "echo started").asRoot(`root=` + root + `
 		for dir in usr var dev proc; do mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; done
 		for dir in bin lib lib64; do ln -s "usr/$dir" "$root/$dir"; done
-		exec chroot --userspec 61234:61234 "$root" "$@"`)
+		exec chroot "$root" setpriv --reuid=61234 --regid=61234 --clear-groups "$@"`)
 	code := c.end(t)
 	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "a chroot, forbids it")
 	if code != 125 || c.out.String() != "" {

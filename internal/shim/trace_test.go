@@ -29,11 +29,14 @@ func readTrace(t *testing.T, s scratch) trace {
 	}
 	tr := trace{calls: map[string][]call{}, count: map[string]map[string]int{}, ofProgram: map[string]int{}}
 	limits := map[string]int{}
-	program, forked := "none yet", false
+	program, started, forked := "", false, false
 	detached := map[string]bool{} // runs beside the Worker, as a proxy does
 	for i, line := range slices.Collect(strings.Lines(string(data))) {
 		if tid, rest, _ := strings.Cut(line, " "); strings.Contains(rest, "+++ superseded by execve ") {
-			program = tid // another thread has become the program, and has the main thread's id now
+			program, started = tid, true // another thread has become the program, and has the main thread's id now
+		}
+		if started && strings.HasPrefix(line, program) && strings.Contains(line, "<... execve resumed>") && strings.Contains(line, " = -1 ") {
+			started = false
 		}
 		m := tracedCall.FindStringSubmatch(line)
 		if m == nil {
@@ -52,15 +55,17 @@ func readTrace(t *testing.T, s scratch) trace {
 		}
 		tr.count[tid][name]++
 		switch {
-		case tid == program && name != "execve":
+		case started && tid == program && name != "execve":
 			tr.ofProgram[name]++
 			if injected {
 				tr.struck = false
 				return tr
 			}
 			continue
-		case i > 0 && strings.HasPrefix(line[len(m[0])-len(name)-1:], `execve("`) && !strings.Contains(line, `execve("/proc/self/exe"`):
-			program = tid
+		case !started && i > 0 && strings.HasPrefix(line[len(m[0])-len(name)-1:], `execve("`) &&
+			!strings.Contains(line, `execve("/proc/self/exe"`) && !strings.Contains(line, ") = -1 "):
+			// Once only: of a thread that an execve kills, strace may say the same call, which it never made.
+			program, started = tid, true
 		}
 		tr.struck = tr.struck || injected
 		if name == "prlimit64" && strings.Contains(line, "RLIMIT_NOFILE, {") {
