@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -135,7 +134,7 @@ func TestAttackOnTheDockerSocket(t *testing.T) {
 	}
 	s, sockets := dockerRunner(t)
 	attack := compile(t, "attack", testkit.Dir(t))
-	swapper := command(nil, attack, "swap", sockets+"/a", sockets+"/a.link", sockets+"/b", sockets+"/b.link")
+	swapper := command(nil, attack, "swap", "0", sockets+"/a", sockets+"/a.link", sockets+"/b", sockets+"/b.link")
 	do(t, swapper.Start())
 	script := covered + `test -S "$WORKER_WRAP_HOST_TEMP.docker.sock" && echo proxied; ` + innocent
 	var starts, ran, proxied atomic.Int64
@@ -165,7 +164,7 @@ func TestAttackOnTheDockerSocket(t *testing.T) {
 	wg.Wait()
 	do(t, swapper.Process.Signal(syscall.SIGTERM))
 	swapper.end(t)
-	swaps, err := strconv.Atoi(strings.TrimSpace(swapper.out.String()))
+	swaps, err := swapsOf(swapper)
 	do(t, err)
 	t.Logf("%d swaps, %d starts, of which %d ran, %d with a proxy", swaps, starts.Load(), ran.Load(), proxied.Load())
 	if swaps < 10_000 || proxied.Load() == 0 {

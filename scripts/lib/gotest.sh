@@ -87,7 +87,7 @@ raced_starts='^(TestPlan.*|TestParse.*|TestHint.*|TestFailureIsOneLine|TestFallb
 
 test_race() {
 	local packages code=0
-	mapfile -t packages < <(go list ./... | grep -v '/internal/shim$')
+	mapfile -t packages < <(go list -race ./... | grep -v '/internal/shim$')
 	gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
 	binary=$scratch/worker-wrap-race
 	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap

@@ -16,9 +16,11 @@ static void end(int sig) {
 	stop = 1;
 }
 
-// swap A B…: exchanges the two names of each pair, over and over, until SIGTERM; prints how often that was done.
-static int swap(char **names, int n) {
+// swap N A B…: exchanges the two names of each pair, over and over, until SIGTERM; prints "enough" once that was done
+// N times, and at the end how often it was.
+static int swap(unsigned long enough, char **names, int n) {
 	unsigned long done = 0;
+	int said = 0;
 	signal(SIGTERM, end);
 	// Twice each, so that all is in its place in the pauses, and a start gets far enough to be worth attacking.
 	for (int round = 1; !stop; round++) {
@@ -28,6 +30,11 @@ static int swap(char **names, int n) {
 					done++;
 		if (round % 32 == 0)
 			usleep(1000);
+		if (!said && done >= enough) {
+			said = 1;
+			printf("enough\n");
+			fflush(stdout);
+		}
 	}
 	printf("%lu\n", done);
 	return 0;
@@ -102,8 +109,8 @@ static int named(char **argv) {
 
 int main(int argc, char **argv) {
 	char *none[] = {NULL};
-	if (argc > 2 && strcmp(argv[1], "swap") == 0)
-		return swap(argv + 2, argc - 2);
+	if (argc > 3 && strcmp(argv[1], "swap") == 0)
+		return swap(strtoul(argv[2], NULL, 10), argv + 3, argc - 3);
 	if (argc == 3 && strcmp(argv[1], "look") == 0)
 		return look(argv[2]);
 	if (argc > 6 && strcmp(argv[1], "inner") == 0)
