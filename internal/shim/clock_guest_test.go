@@ -60,7 +60,7 @@ func TestClockJumpsWhileStarting(t *testing.T) {
 			}
 		}
 	}()
-	for n := range 16 {
+	for n := range 8 {
 		s.leftovers(t)
 		settings := [][]string{nil, {"ISOLATE=overlap"}, {"WAIT=20ms"}, {"USERNS=1"}}[n%4]
 		c := command(settings, s.worker, "-c", program(s.temp))
@@ -78,8 +78,8 @@ func TestClockJumpsWhileStarting(t *testing.T) {
 		t.Errorf("the living Worker's folder: %q, %v", data, err)
 	}
 	living.end(t)
-	if all := s.log(t, events.Start); len(all) != 17 {
-		t.Errorf("the event log has %d starts, want 17", len(all))
+	if all := s.log(t, events.Start); len(all) != 9 {
+		t.Errorf("the event log has %d starts, want 9", len(all))
 	}
 	eventually(t, func() error { // what is left is swept whatever its time is
 		if code, _, stderr := s.run(t, "true"); code != 0 {

@@ -168,8 +168,10 @@ func TestUsernsInAChroot(t *testing.T) {
 	// Not all of /, which may have the mark of a container.
 	c := command([]string{"USERNS=1"}, s.worker, "-c", "echo started").asRoot(`root=` + root + `
 		for dir in usr var dev proc; do mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; done
-		for dir in bin lib lib64; do ln -s "usr/$dir" "$root/$dir"; done
-		exec chroot "$root" setpriv --reuid=61234 --regid=61234 --clear-groups "$@"`)
+		for dir in bin lib lib64; do
+			if [ -L "/$dir" ]; then ln -s "usr/$dir" "$root/$dir"; else mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; fi
+		done
+		exec chroot "$root" /usr/bin/setpriv --reuid=61234 --regid=61234 --clear-groups "$@"`)
 	code := c.end(t)
 	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "a chroot, forbids it")
 	if code != 125 || c.out.String() != "" {
