@@ -11,7 +11,7 @@ import (
 
 // The picture's measures, in SVG user units.
 const (
-	width, height          = 800, 440
+	width, height          = 860, 440
 	left, right            = 70, 600 // of the plot; labels stand right of it
 	top, bottom            = 76, 376
 	labelStep              = 18 // least distance of two labels
