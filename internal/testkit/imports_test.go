@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -121,5 +122,33 @@ func eachFile(t *testing.T, p goPackage, f func(*token.FileSet, *ast.File)) {
 			t.Fatal(err)
 		}
 		f(fset, file)
+	}
+}
+
+// TestEveryPackageLooksForLeaks: wherever there are tests, Main sees what descriptors and mounts they leave.
+func TestEveryPackageLooksForLeaks(t *testing.T) {
+	var dirs []string
+	for _, p := range goList(t, "./...") {
+		files, err := filepath.Glob(filepath.Join(p.Dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		looks := slices.ContainsFunc(files, func(file string) bool {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Error(err)
+			}
+			return strings.Contains(string(text), "func TestMain(m *testing.M) { testkit.Main(m) }") ||
+				strings.Contains(string(text), "\ttestkit.Main(m)\n")
+		})
+		if len(files) > 0 && !looks {
+			t.Errorf("%s has no TestMain that calls testkit.Main", p.ImportPath)
+		}
+		if looks {
+			dirs = append(dirs, p.Dir)
+		}
+	}
+	if len(dirs) < 30 {
+		t.Errorf("only %d packages found: %q", len(dirs), dirs)
 	}
 }

@@ -5,7 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 const source = `package p
 
