@@ -53,7 +53,7 @@ type fault struct {
 }
 
 // TestEachCallFailingInEachMode is TestEachCallFailing for the other ways to start. Calls that the plain way
-// makes too fail with one errno, in every place; the others with each that they can have.
+// makes too fail with one errno, in every second place; the others with each that they can have.
 func TestEachCallFailingInEachMode(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
@@ -168,7 +168,10 @@ func (m mode) faults(t *testing.T, tr trace, usual []string) (out []fault) {
 			t.Errorf("a start makes the call %s, for which this test names no errors", c.name)
 		}
 		if len(list) > 0 && slices.Contains(usual, c.name) {
-			list = list[c.nth%len(list):][:1]
+			if c.nth > 2 && c.nth%2 == 1 {
+				continue
+			}
+			list = list[c.nth/2%len(list):][:1]
 		}
 		for _, errno := range list {
 			if f := (fault{c, errno}); !slices.Contains(out, f) {

@@ -63,17 +63,14 @@ own_mounts=()
 load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
 # Half of the time is internal/shim's: two processes share its tests, but for one that counts a user's processes.
-apart='^Test(Attack|EachCall)'
+apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
 test_unit() {
 	local skip="$apart|$alone" code=0 other p f s P F S
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
 	rm -f "$scratch/counts-apart"
-	(
-		counts=$scratch/counts-apart
-		gotest apart "${own_mounts[@]}" -run "$apart" ./internal/shim
-	) >"$scratch/apart.log" 2>&1 &
+	counts=$scratch/counts-apart gotest apart "${own_mounts[@]}" -run "$apart" ./internal/shim >"$scratch/apart.log" 2>&1 &
 	other=$!
 	gotest unit "${own_mounts[@]}" -skip "$skip" ./... || code=$?
 	wait "$other" || code=$?
