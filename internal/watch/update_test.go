@@ -274,6 +274,7 @@ func TestUpdatesThatFail(t *testing.T) {
 			// The runner is down until its owner makes the link.
 			k.do(t, k.version, ": ; ln -s bin.$1 bin; ln -s externals.$1 externals; :")
 			k.soon(t, "what bin leads to has the shim", func() bool { return k.wrapped("bin") })
+			k.soon(t, "the next version has it", func() bool { return k.wrapped("bin." + next) })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
