@@ -12,26 +12,27 @@ import (
 // thread of a program, with some to spare.
 const fewSignals = 64
 
-// RoomForSignals must be called before [syscall.AllThreadsSyscall], which runs a system call in all threads: it
+// InAllThreads calls do, which may use [syscall.AllThreadsSyscall]. That runs a system call in all threads: it
 // interrupts each by a real-time signal, waits until all have answered, and so for ever where the kernel does not
-// queue one, beyond RLIMIT_SIGPENDING (getrlimit(2)). A soft limit that is too low is raised until done is called.
-// The error wraps EAGAIN and names the limit.
-func RoomForSignals() (done func(), err error) {
+// queue one, beyond RLIMIT_SIGPENDING (getrlimit(2)). A soft limit that is too low is raised until do returns.
+// The error is do's, or wraps EAGAIN and names the limit.
+func InAllThreads(do func() error) error {
 	var limit unix.Rlimit
 	queued, ok := queuedSignals()
 	if !ok || unix.Getrlimit(unix.RLIMIT_SIGPENDING, &limit) != nil || limit.Cur >= queued+fewSignals {
-		return func() {}, nil
+		return do()
 	}
 	if limit.Max < queued+fewSignals {
-		return nil, fmt.Errorf("RLIMIT_SIGPENDING is %d and %d signals are queued for the user, which leaves too few for the threads of a program: %w; "+
+		return fmt.Errorf("RLIMIT_SIGPENDING is %d and %d signals are queued for the user, which leaves too few for the threads of a program: %w; "+
 			"raise the limit (ulimit -i, LimitSIGPENDING=)", limit.Max, queued, unix.EAGAIN)
 	}
 	raised := limit
 	raised.Cur = raised.Max
 	if err := unix.Setrlimit(unix.RLIMIT_SIGPENDING, &raised); err != nil {
-		return nil, os.NewSyscallError("setrlimit(RLIMIT_SIGPENDING)", err)
+		return os.NewSyscallError("setrlimit(RLIMIT_SIGPENDING)", err)
 	}
-	return func() { _ = unix.Setrlimit(unix.RLIMIT_SIGPENDING, &limit) }, nil
+	defer func() { _ = unix.Setrlimit(unix.RLIMIT_SIGPENDING, &limit) }()
+	return do()
 }
 
 // queuedSignals returns how many signals are queued for the user (SigQ in /proc/PID/status, proc_pid_status(5)).

@@ -109,12 +109,10 @@ func dropAll() error {
 	if os.Geteuid() == 0 {
 		return nil
 	}
-	done, err := RoomForSignals()
+	err := InAllThreads(func() error {
+		return capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{})
+	})
 	if err != nil {
-		return err
-	}
-	defer done()
-	if err := capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{}); err != nil {
 		return err
 	}
 	return os.NewSyscallError("prctl(PR_SET_DUMPABLE)", unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -130,7 +131,7 @@ func text(b []byte, limit int) string {
 		switch {
 		case r == utf8.RuneError:
 			return '\ufffd'
-		case r < 0x20, r >= 0x7f && r < 0xa0:
+		case unicode.IsControl(r):
 			return ' '
 		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
 			return -1 // direction marks would make a terminal or a browser show another order

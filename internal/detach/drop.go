@@ -20,13 +20,12 @@ func DropPrivilege() error {
 	if unprivileged() {
 		return nil
 	}
-	done, err := nsenter.RoomForSignals()
+	err := nsenter.InAllThreads(func() error {
+		_, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+		return failed("prctl(PR_SET_NO_NEW_PRIVS)", errno)
+	})
 	if err != nil {
 		return err
-	}
-	defer done()
-	if _, _, errno := syscall.AllThreadsSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
-		return os.NewSyscallError("prctl(PR_SET_NO_NEW_PRIVS)", errno)
 	}
 	return DropCapabilities()
 }
@@ -34,35 +33,34 @@ func DropPrivilege() error {
 // DropCapabilities gives up every capability in all threads, unless the user is root. Programs that are
 // started afterwards may gain some again, as sudo does.
 func DropCapabilities() error {
-	if unix.Geteuid() == 0 {
+	if powerless() {
 		return nil
 	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err == nil && data == [2]unix.CapUserData{} {
+	return nsenter.InAllThreads(func() error {
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
+		return failed("capset", errno)
+	})
+}
+
+func failed(call string, errno syscall.Errno) error {
+	if errno == 0 {
 		return nil
 	}
-	done, err := nsenter.RoomForSignals()
-	if err != nil {
-		return err
-	}
-	defer done()
-	data = [2]unix.CapUserData{}
-	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
-	if errno != 0 {
-		return os.NewSyscallError("capset", errno)
-	}
-	return nil
+	return os.NewSyscallError(call, errno)
 }
 
 // unprivileged reports whether there is nothing to give up. All threads of a program that has not yet
 // changed any of them are alike.
 func unprivileged() bool {
-	if set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err != nil || set != 1 {
-		return false
-	}
+	set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
+	return err == nil && set == 1 && powerless()
+}
+
+// powerless reports whether no capability is to be given up: there is none, or the user is root.
+func powerless() bool {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	err := unix.Capget(&header, &data[0])
-	return unix.Geteuid() == 0 || err == nil && data == [2]unix.CapUserData{}
+	return unix.Geteuid() == 0 || unix.Capget(&header, &data[0]) == nil && data == [2]unix.CapUserData{}
 }

@@ -3,6 +3,7 @@ package events
 import (
 	"strconv"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -112,7 +113,7 @@ func appendString(b []byte, s string, limit int) []byte {
 		switch {
 		case r == '"' || r == '\\':
 			e = append(e, '\\', byte(r))
-		case r < 0x20 || r >= 0x7f && r < 0xa0: // both sets of control characters: people look at the file on terminals
+		case unicode.IsControl(r): // both sets of control characters: people look at the file on terminals
 			e = append(e, '\\', 'u', '0', '0', hex[r>>4], hex[r&15])
 		default:
 			e = utf8.AppendRune(e, r)

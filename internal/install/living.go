@@ -71,12 +71,7 @@ func (r *run) removeStore(l runner.Layout) {
 	case judge == nil:
 		return
 	}
-	stay := 0
-	for _, e := range entries {
-		if e.Verdict != perpid.Dead {
-			stay++
-		}
-	}
+	stay := perpid.Staying(entries)
 	what := "remove " + path
 	if stay > 0 {
 		what = fmt.Sprintf("empty %s, but for what living Workers use", path)

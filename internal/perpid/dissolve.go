@@ -3,10 +3,19 @@ package perpid
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
+
+// Staying returns how many of the entries have an owner that lives or may live.
+func Staying(entries []Entry) (n int) {
+	for _, e := range entries {
+		if e.Verdict != Dead {
+			n++
+		}
+	}
+	return n
+}
 
 // Dissolve deletes what dead owners left, and then the store itself with all else that is in it, unless
 // something of an owner stays that lives or may live: staying is how many such entries there are. An owner
@@ -27,10 +36,8 @@ func (s *Store) Dissolve(j *Judge) (staying int, err error) {
 	owned := map[string]bool{}
 	for _, e := range entries {
 		owned[e.Name] = true
-		if e.Verdict != Dead {
-			staying++
-		}
 	}
+	staying = Staying(entries)
 	if staying > 0 || swept.Err != nil {
 		return staying, swept.Err
 	}
@@ -52,18 +59,11 @@ func (s *Store) Dissolve(j *Judge) (staying int, err error) {
 	case nil, unix.ENOENT:
 		return 0, nil
 	case unix.ENOTEMPTY, unix.EEXIST:
-		if entries, err := s.List(j); err == nil {
-			for _, e := range entries {
-				if e.Verdict != Dead {
-					staying++
-				}
-			}
-		}
-		if staying > 0 {
-			return staying, nil
+		if entries, err := s.List(j); err == nil && Staying(entries) > 0 {
+			return Staying(entries), nil
 		}
 		return 0, &fs.PathError{Op: "rmdir", Path: s.path, Err: errors.New("something was put into it just now; try again")}
 	default:
-		return 0, &os.PathError{Op: "rmdir", Path: s.path, Err: err}
+		return 0, &fs.PathError{Op: "rmdir", Path: s.path, Err: err}
 	}
 }

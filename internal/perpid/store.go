@@ -51,31 +51,24 @@ func Open(path string) (*Store, error) {
 // in /tmp, anybody may have made it.
 func Make(path string, like fs.FileInfo) (*Store, error) {
 	s, err := Open(path)
-	if err == nil {
-		if err = s.trusted(like); err != nil {
-			s.Close()
+	missing := errors.Is(err, fs.ErrNotExist)
+	if missing {
+		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return nil, err
 		}
-		return s, nil
+		s, err = Open(path)
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
+	if err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, err
+	err = s.trusted(like) // also where it was missing: another may have been the first
+	if err == nil && missing {
+		err = own(s.dir, like)
+		if err == nil {
+			err = s.dir.Chmod(storeMode)
+		}
 	}
-	if s, err = Open(path); err != nil {
-		return nil, err
-	}
-	if err := s.trusted(like); err != nil { // another may have been the first
-		s.Close()
-		return nil, err
-	}
-	if err := own(s.dir, like); err != nil {
-		s.Close()
-		return nil, err
-	}
-	if err := s.dir.Chmod(storeMode); err != nil {
+	if err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (r *run) coverable(socket *os.File, path string) error {
 	}
 	for _, p := range dockerSocket {
 		var is, want unix.Stat_t
-		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && is.Dev == want.Dev && is.Ino == want.Ino &&
+		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && sameFile(is, want) &&
 			unix.Access(fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), unix.W_OK) == nil {
 			return nil
 		}

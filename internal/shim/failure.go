@@ -26,7 +26,7 @@ func (f *Failure) Error() string {
 	if f.Err == nil {
 		return ""
 	}
-	return oneLine(f.Err.Error())
+	return visible.Line(f.Err.Error())
 }
 
 // Unwrap returns the cause.
@@ -35,6 +35,3 @@ func (f *Failure) Unwrap() error { return f.Err }
 func fail(code int, format string, args ...any) *Failure {
 	return &Failure{code, fmt.Errorf(format, args...)}
 }
-
-// oneLine makes control characters visible, so that a path cannot break the line it is named in.
-func oneLine(s string) string { return visible.Line(s) }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/policy"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -183,5 +184,5 @@ func (r *run) tryClaim() error {
 // warn writes one line to stderr, which the Listener keeps.
 func (r *run) warn(format string, args ...any) {
 	origin.Quiet() // nobody may be reading
-	fmt.Fprintln(os.Stderr, "worker-wrap:", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintln(os.Stderr, "worker-wrap:", visible.Line(fmt.Sprintf(format, args...)))
 }

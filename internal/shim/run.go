@@ -264,7 +264,7 @@ func (r *run) openWorker() (*worker, error) {
 		w.close()
 		return nil, &fs.PathError{Op: "stat", Path: r.Real, Err: err}
 	}
-	if unix.Stat("/proc/self/exe", &self) == nil && self.Dev == real.Dev && self.Ino == real.Ino {
+	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) {
 		w.close()
 		return nil, fmt.Errorf("%s is worker-wrap itself, which would start itself for ever; put the runner's own Worker there (worker-wrap doctor says how)", r.Real)
 	}
@@ -287,18 +287,20 @@ func (r *run) openWorker() (*worker, error) {
 	return w, nil
 }
 
+func sameFile(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
+
 // takenOut reports whether an uninstall has put the runner's own Worker back since this process was started.
 func (r *run) takenOut(bin *os.File) bool {
 	var st, self unix.Stat_t
 	return unix.Fstatat(int(bin.Fd()), filepath.Base(r.Worker), &st, 0) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
-		st.Mode&unix.S_IFMT == unix.S_IFREG && (st.Dev != self.Dev || st.Ino != self.Ino)
+		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self)
 }
 
 // inBin reports whether the real Worker is in bin itself, and not where a link leads.
 func (w *worker) inBin(real unix.Stat_t) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(w.bin.Fd()), runner.RealWorkerName, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return err == nil && st.Dev == real.Dev && st.Ino == real.Ino
+	return err == nil && sameFile(st, real)
 }
 
 // bind lays the real Worker over the shim, so that /proc/PID/exe and the name of the process are what

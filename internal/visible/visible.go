@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -51,7 +52,7 @@ func control(r rune, rest string) bool {
 		_, size := utf8.DecodeRuneInString(rest)
 		return size == 1
 	}
-	return r < ' ' || r >= 0x7f && r < 0xa0
+	return unicode.IsControl(r)
 }
 
 // Writer returns a writer that passes text on to w as [Line] has it, but for the ends of lines and tabs.
