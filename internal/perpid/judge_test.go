@@ -3,7 +3,9 @@ package perpid
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -155,6 +157,15 @@ func TestVerdictOnProcesses(t *testing.T) {
 	expect(self, Living)
 	expect(child, Living)
 	expect(reused, Dead)
+	is := func(o Owner, pid int, want bool) {
+		t.Helper()
+		if got := o.Is("/proc", pid); got != want {
+			t.Errorf("%v is process %d: %v, want %v", o, pid, got, want)
+		}
+	}
+	is(child, child.PID, true)
+	is(child, self.PID, false)
+	is(reused, child.PID, false)
 	in.Close()
 	for range 1000 {
 		if s, err := readStat("/proc", child.PID); err == nil && s.state == 'Z' {
@@ -168,6 +179,10 @@ func TestVerdictOnProcesses(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	expect(child, Dead)
+	is(child, child.PID, false)
+	if _, err := self.Peer(child.PID); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a process that is gone as a peer: %v", err)
+	}
 }
 
 // actor returns a command that runs this test binary in a role, from a place that every user can reach.
@@ -222,6 +237,10 @@ func TestVerdictInAnotherPIDNamespace(t *testing.T) {
 	var deleted int
 	if _, err := fmt.Sscan(line, &name, &deleted); err != nil || deleted != 0 || !strings.HasPrefix(name, "1-") {
 		t.Errorf("the child says %q, %v", line, err)
+	}
+	owner, _, ok := Parse(name)
+	if !ok || !owner.Is("/proc", cmd.Process.Pid) || owner.Is("/proc", j.Self.PID) {
+		t.Errorf("the owner in %q is not seen to be process %d of this namespace", name, cmd.Process.Pid)
 	}
 	sweepAndList(t, s, j, j.Self.String(), name)
 	in.Close()
