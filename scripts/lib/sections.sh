@@ -9,9 +9,9 @@ skipped=0
 failures=()
 
 # section NAME COMMAND…: runs the command with errexit in a subshell and counts the outcome. A command
-# that runs tests writes "PASSED FAILED SKIPPED" to $counts, and is then counted as so many tests.
+# that runs tests adds lines "PASSED FAILED SKIPPED" to $counts, and is then counted as so many tests.
 section() {
-	local name=$1 start=$EPOCHREALTIME code=0 took p=0 f=0 s=0
+	local name=$1 start=$EPOCHREALTIME code=0 took p=0 f=0 s=0 P F S
 	shift
 	counts=$scratch/counts
 	rm -f "$counts"
@@ -20,11 +20,13 @@ section() {
 	(
 		set -e
 		"$@"
-	)
-	code=$?
+	) 2>&1 | tee "$scratch/said-$name"
+	code=${PIPESTATUS[0]}
 	set -e
 	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 100000))
-	[[ ! -e $counts ]] || read -r p f s <"$counts"
+	if [[ -e $counts ]]; then
+		while read -r P F S; do ((p += P, f += F, s += S)) || true; done <"$counts"
+	fi
 	((passed += p, failed += f, skipped += s)) || true
 	if ((code == 0 && f == 0)); then
 		((p > 0)) || ((passed += 1))
@@ -36,7 +38,13 @@ section() {
 	fi
 }
 
+# What failed says so once more at the end, as who looks at a long log looks there.
 summary() {
+	local name
+	for name in "${failures[@]}"; do
+		echo "=== $name FAILED; the last that it said:"
+		tail -n 60 "$scratch/said-$name"
+	done
 	((${#failures[@]} == 0)) || echo "failed: ${failures[*]}"
 	echo "$passed passed, $failed failed, $skipped skipped (${SECONDS} s)"
 	((${#failures[@]} == 0))
