@@ -1,7 +1,6 @@
 package shim_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,9 +53,7 @@ func TestAttackByAnotherUser(t *testing.T) {
 		t.Errorf("at last: exit code %d, %q", code, stderr)
 	}
 	harmless(t, out)
-	if after := hostMounts(t); after != before {
-		t.Errorf("the host's mounts before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 }
 
 // TestAttackByAnotherUserMeanwhile: beside a living Worker the other user gets at nothing of its, in a work folder
@@ -68,12 +65,7 @@ func TestAttackByAnotherUserMeanwhile(t *testing.T) {
 	in := command([]string{"DOCKER=off"}, s.worker, "-c", `echo HAVE > `+s.temp+`/secret; echo "$WORKER_WRAP_HOST_TEMP"; read line; cat `+s.temp+`/*`)
 	line, err := in.StdinPipe()
 	do(t, err, in.Start())
-	eventually(t, func() error {
-		if !strings.Contains(in.out.String(), "\n") {
-			return fmt.Errorf("it says %q, %q", &in.out, &in.err)
-		}
-		return nil
-	})
+	in.hasSaid(t, "\n")
 	host := strings.TrimSpace(in.out.String())
 	c := byOther("/bin/sh", "-c", `cat "$0"/* 2>/dev/null; ls "$1" "$0" 2>/dev/null; rm -rf "$0" 2>/dev/null; mv "$0" "$0.x" 2>/dev/null
 		mv "$1" "$1.x" 2>/dev/null; mkdir "$1/4194305-1-4026531836-000000000000" 2>/dev/null; echo > "$1/real" 2>/dev/null; echo > "$0/more" 2>/dev/null; echo end`, host, s.store)
@@ -104,12 +96,7 @@ func TestAttackByGuessing(t *testing.T) {
 		c := command([]string{"DOCKER=off"}, attack, "named", s.worker, "-c", `ls -A `+s.temp+`; `+innocent)
 		in, err := c.StdinPipe()
 		do(t, err, c.Start())
-		eventually(t, func() error {
-			if !strings.Contains(c.out.String(), "\n") {
-				return fmt.Errorf("it says %q, %q", &c.out, &c.err)
-			}
-			return nil
-		})
+		c.hasSaid(t, "\n")
 		name := strings.TrimSpace(c.out.String())
 		if o := byOther("/bin/sh", "-c", make, filepath.Join(s.store, name)); o.end(t) != 0 {
 			t.Fatalf("%s: %s", make, &o.err)

@@ -81,9 +81,7 @@ func TestAttackByLimits(t *testing.T) {
 	if counts["0"] == 0 || counts["125"] == 0 {
 		t.Error("they show nothing if all ends alike")
 	}
-	if after := hostMounts(t); after != before {
-		t.Errorf("the host's mounts before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 	if left := entries(t, s.temp); len(left) > 0 {
 		t.Errorf("in the host's _temp: %q", left)
 	}
@@ -128,9 +126,7 @@ func TestAttackByMounts(t *testing.T) {
 	if strings.Contains(c.out.String(), "HAVE") {
 		t.Error("a start in the other namespace can read what root's is")
 	}
-	if after := hostMounts(t); after != before {
-		t.Errorf("the host's mounts before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 }
 
 // start runs the Worker with arguments of its own.

@@ -2,7 +2,6 @@ package shim_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,9 +115,7 @@ func TestAttackByStrings(t *testing.T) {
 	}
 	all(t, starts)
 	checkLog(t, s)
-	if after := hostMounts(t); after != before {
-		t.Errorf("the host's mounts before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 }
 
 // checkLog checks that each line of the log is an object of its own, in which nothing is obeyed by a terminal.
@@ -154,12 +151,7 @@ func TestAttackByNames(t *testing.T) {
 	in := command([]string{"DOCKER=off"}, s.worker, "-c", innocent+"read line; true")
 	line, err := in.StdinPipe()
 	do(t, err, in.Start())
-	eventually(t, func() error {
-		if !strings.Contains(in.out.String(), "CapPrm") {
-			return fmt.Errorf("it says %q, %q", &in.out, &in.err)
-		}
-		return nil
-	})
+	in.hasSaid(t, "CapPrm")
 	do(t, os.Symlink("/etc/shadow", s.root+"/aside"))
 	for what, c := range map[string]*start{
 		"no such setting": command([]string{"ISOLATE=sometimes"}, s.worker, "-c", innocent),

@@ -183,9 +183,7 @@ func TestEachCallFailing(t *testing.T) {
 	close(queue)
 	wg.Wait()
 	t.Logf("%d faults: %v", len(jobs), outcomes)
-	if after := hostMounts(t); after != before {
-		t.Errorf("mounts of the host before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 }
 
 // leave puts what a dead Worker left into the store beside temp, so that a start has something to tidy.
@@ -227,4 +225,12 @@ func hostMounts(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return string(data)
+}
+
+// sameMounts demands that the host's mounts are what they were.
+func sameMounts(t *testing.T, before string) {
+	t.Helper()
+	if after := hostMounts(t); after != before {
+		t.Errorf("the host's mounts before:\n%s\nand after:\n%s", before, after)
+	}
 }

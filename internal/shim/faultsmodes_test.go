@@ -95,9 +95,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 			}
 		})
 	}
-	if after := hostMounts(t); after != before {
-		t.Errorf("mounts of the host before:\n%s\nand after:\n%s", before, after)
-	}
+	sameMounts(t, before)
 }
 
 // prepare makes a runner, and what the mode has beside it.

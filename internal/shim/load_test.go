@@ -110,6 +110,12 @@ func atMostOne(left []string) error {
 	return nil
 }
 
+// left returns what the store has but for the link to the runner's own Worker.
+func (s scratch) left(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(entries(t, s.store), func(name string) bool { return name == "real" })
+}
+
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(5 * time.Minute)

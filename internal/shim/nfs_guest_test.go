@@ -146,18 +146,7 @@ func TestNFS(t *testing.T) {
 			if squash {
 				oneLine(t, c.err.String(), "permission denied", "root_squash")
 			}
-			eventually(t, func() error {
-				if code, _, stderr := s.run(t, "true"); code != 0 {
-					t.Fatalf("exit code %d: %s", code, stderr)
-				}
-				var left []string
-				for _, name := range entries(t, server.store) {
-					if name != "real" {
-						left = append(left, name)
-					}
-				}
-				return atMostOne(left)
-			})
+			s.allSwept(t, server)
 		})
 	}
 }

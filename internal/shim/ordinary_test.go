@@ -3,6 +3,7 @@ package shim_test
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -83,6 +84,17 @@ func capable(t *testing.T) string {
 type start struct {
 	*exec.Cmd
 	out, err printed
+}
+
+// hasSaid waits until the process has printed this.
+func (s *start) hasSaid(t *testing.T, part string) {
+	t.Helper()
+	eventually(t, func() error {
+		if !strings.Contains(s.out.String(), part) {
+			return fmt.Errorf("it says %q, %q", &s.out, &s.err)
+		}
+		return nil
+	})
 }
 
 // printed is what a process wrote so far; it can be looked at while the process lives.

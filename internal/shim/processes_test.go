@@ -51,9 +51,7 @@ func TestFewProcesses(t *testing.T) {
 			room := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, c.enough}
 			endings := c.inGroup(t, s, group, room)
 			c.judge(t, room, endings, 125)
-			if after := hostMounts(t); after != mounts {
-				t.Errorf("mounts of the host before:\n%s\nand after:\n%s", mounts, after)
-			}
+			sameMounts(t, mounts)
 			c.allSwept(t, s)
 		})
 	}
@@ -250,12 +248,7 @@ func (c crowded) allSwept(t *testing.T, s scratch) {
 		if code := again.end(t); code != 0 {
 			t.Fatalf("the next start ends with %d: %s", code, &again.err)
 		}
-		var left []string
-		for _, name := range entries(t, s.store) {
-			if name != "real" {
-				left = append(left, name)
-			}
-		}
+		left := s.left(t)
 		if c.docker {
 			// The proxy of the last start may not have ended yet.
 			left = slices.DeleteFunc(left, func(name string) bool { return strings.HasSuffix(name, ".docker.sock") })
