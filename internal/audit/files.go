@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/events"
 )
 
@@ -99,7 +101,7 @@ func find(paths []string) ([]*group, error) {
 
 // logNames lists the logs in a folder.
 func logNames(dir string) ([]string, error) {
-	d, err := os.Open(dir)
+	d, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, err
 	}

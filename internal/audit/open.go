@@ -7,26 +7,17 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"unicode/utf16"
 	"unicode/utf8"
 
-	"golang.org/x/sys/unix"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // openLog opens a log for reading: gzip by its magic number, UTF-16 by its byte order mark, anything
-// else as it is. It opens regular files only, and never waits for a FIFO's writer.
+// else as it is.
 func openLog(path string) (io.Reader, io.Closer, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	f, err := untrusted.Open(path)
 	if err != nil {
-		return nil, nil, err
-	}
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
-	}
-	if err != nil {
-		f.Close()
 		return nil, nil, err
 	}
 	r, err := decoded(f)

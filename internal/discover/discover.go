@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Found is one runner.
@@ -137,16 +138,9 @@ func (s *search) listeners() {
 
 // read returns the beginning of a regular file, "" where there is none to read.
 func read(path string) string {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return ""
-	}
-	f, err := os.Open(path)
+	data, err := untrusted.Head(path, 64<<10)
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	data := make([]byte, 64<<10)
-	n, _ := f.Read(data)
-	return string(data[:n])
+	return string(data)
 }

@@ -11,7 +11,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 const (
@@ -19,8 +19,8 @@ const (
 	WorkerName = "Runner.Worker"
 	// RealWorkerName is where an install keeps the runner's own Worker, beside WorkerName.
 	RealWorkerName = "Runner.Worker.real"
-	// configName is the file in a runner's root that config.sh writes.
-	configName = ".runner"
+	// ConfigName is the file in a runner's root that config.sh writes.
+	ConfigName = ".runner"
 	// maxConfig bounds what is read of a .runner file, in bytes; real ones have some hundred.
 	maxConfig = 1 << 20
 )
@@ -45,7 +45,7 @@ func FromRoot(root string) (Layout, error) {
 	if err != nil {
 		return Layout{}, err
 	}
-	path := filepath.Join(root, configName)
+	path := filepath.Join(root, ConfigName)
 	work, err := readWorkFolder(path)
 	if err != nil {
 		return Layout{}, err
@@ -90,16 +90,19 @@ func FindUp(dir string) (Layout, error) {
 			return layout, err
 		}
 		if d == filepath.Dir(d) {
-			return Layout{}, fmt.Errorf("no runner found: looked for a %s file in %s and each folder above it: %w", configName, start, fs.ErrNotExist)
+			return Layout{}, fmt.Errorf("no runner found: looked for a %s file in %s and each folder above it: %w", ConfigName, start, fs.ErrNotExist)
 		}
 	}
 }
 
 // readWorkFolder reads workFolder out of a .runner file.
 func readWorkFolder(path string) (string, error) {
-	data, err := read(path)
+	data, err := untrusted.Head(path, maxConfig+1)
 	if err != nil {
 		return "", err
+	}
+	if len(data) > maxConfig {
+		return "", fmt.Errorf("%s is longer than %d bytes, and no runner writes that much", path, maxConfig)
 	}
 	work, err := parseWorkFolder(data)
 	if err != nil {
@@ -125,37 +128,4 @@ func parseWorkFolder(data []byte) (string, error) {
 		return "", errors.New("workFolder contains a NUL byte")
 	}
 	return *config.WorkFolder, nil
-}
-
-// read returns what is in a regular file of a reasonable size. It does without os.ReadFile, which sets
-// up the runtime's poller first: this is on the way of every job's start.
-func read(path string) ([]byte, error) {
-	// O_NONBLOCK: a FIFO put there must not hold anyone up.
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	switch err := unix.Fstat(fd, &st); {
-	case err != nil:
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	case st.Size > maxConfig:
-		return nil, fmt.Errorf("%s is %d bytes long, which no runner writes (limit %d)", path, st.Size, maxConfig)
-	}
-	data := make([]byte, 0, st.Size+1)
-	for {
-		n, err := unix.Read(fd, data[len(data):cap(data)])
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
-		case n == 0 || len(data)+n == cap(data):
-			return data[:len(data)+n], nil
-		default:
-			data = data[:len(data)+n]
-		}
-	}
 }

@@ -32,7 +32,7 @@ func place(t *testing.T, root, data string) {
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, configName), []byte(data), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(root, ConfigName), []byte(data), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -73,11 +73,11 @@ func TestFromWorkerPath(t *testing.T) {
 // TestFromRootRefuses: what is no configuration is an error that names the file, and nobody waits for it.
 func TestFromRootRefuses(t *testing.T) {
 	root := t.TempDir()
-	path := filepath.Join(root, configName)
+	path := filepath.Join(root, ConfigName)
 	for name, put := range map[string]func() error{
 		"FIFO": func() error { return unix.Mkfifo(path, 0o644) }, "folder": func() error { return os.Mkdir(path, 0o755) },
 		"device": func() error { return os.Symlink("/dev/zero", path) }, "not JSON": func() error { return os.WriteFile(path, []byte("workFolder=_work"), 0o644) },
-		"too long": func() error { return os.WriteFile(path, make([]byte, maxConfig+1), 0o644) }, "loop": func() error { return os.Symlink(configName, path) },
+		"too long": func() error { return os.WriteFile(path, make([]byte, maxConfig+1), 0o644) }, "loop": func() error { return os.Symlink(ConfigName, path) },
 	} {
 		if err := put(); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -67,6 +69,58 @@ func TestAttackByEverySubcommand(t *testing.T) {
 		}
 		if !lost {
 			t.Errorf("%s: it never gives up its capability:\n%.2000s", name, own)
+		}
+	}
+}
+
+// TestAttackOnRootsSubcommands: the user puts FIFOs, to which nobody writes, where root's commands look. None of them
+// waits for one.
+func TestAttackOnRootsSubcommands(t *testing.T) {
+	shim := capable(t)
+	s := ordinary(t, shim)
+	w := command([]string{"DOCKER=off"}, s.worker, "-c", "mkfifo Worker_20260101-000000-utc.log && exec 7<>Worker_20260101-000000-utc.log && echo ready && read line")
+	w.Dir = s.root
+	in, err := w.StdinPipe()
+	do(t, err, w.Start())
+	defer func() { in.Close(); w.end(t) }()
+	w.hasSaid(t, "ready")
+	here := []string{"--runner-root", s.root}
+	commands := map[string][]string{
+		"status": here, "doctor": here, "ps": nil, "gc": append(here, "--dry-run"), "install": append(here, "--dry-run"), "uninstall": append(here, "--dry-run"), "audit": {s.root},
+	}
+	run := func(where string) {
+		t.Helper()
+		for name, args := range commands {
+			cmd := exec.Command(shim, append([]string{name}, args...)...)
+			var out printed
+			cmd.Stdout, cmd.Stderr = &out, &out
+			do(t, cmd.Start())
+			late := time.AfterFunc(30*time.Second, func() { t.Errorf("%s waits where %s is a FIFO", name, where); _ = cmd.Process.Kill() })
+			_ = cmd.Wait()
+			late.Stop()
+			if code := cmd.ProcessState.ExitCode(); code < 0 || code > 125 {
+				t.Errorf("%s, where %s is a FIFO: exit code %d, %s", name, where, code, &out)
+			}
+		}
+	}
+	run("a Worker's log")
+	for _, name := range []string{
+		"_diag", "_diag/worker-wrap.jsonl", "_diag/worker-wrap.jsonl.1", "_diag/Runner_20260101-000000-utc.log", "_diag/Worker_20260101-000000-utc.log",
+		"bin", "bin/Runner.Listener.deps.json", "bin/Runner.Worker", "bin/Runner.Worker.real", "bin.9.9.9", "bin.9.9.9/Runner.Worker",
+		".service", ".env", ".runner", "_work", "_work/_temp", "_work/.worker-wrap", "_work/_update", "_work/_update.sh",
+	} {
+		path := filepath.Join(s.root, name)
+		aside := path + ".aside"
+		moved := os.Rename(path, aside) == nil
+		made := os.Mkdir(filepath.Dir(path), 0o755) == nil
+		do(t, unix.Mkfifo(path, 0o666))
+		run(name)
+		do(t, os.Remove(path))
+		if made {
+			do(t, os.Remove(filepath.Dir(path)))
+		}
+		if moved {
+			do(t, os.Rename(aside, path))
 		}
 	}
 }

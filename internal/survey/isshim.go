@@ -3,13 +3,14 @@ package survey
 import (
 	"bytes"
 	"io"
-	"os"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // IsShim reports whether the file at path is a worker-wrap, of any version: a Go program keeps the names
 // of its functions, also when it is stripped, and these are in no other.
 func IsShim(path string) bool {
-	f, err := os.Open(path)
+	f, err := untrusted.Open(path)
 	if err != nil {
 		return false
 	}

@@ -1,10 +1,10 @@
 package survey
 
 import (
-	"os"
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // LastStart returns the last start that is on record in a runner's _diag folder, nil if there is none. Its
@@ -19,7 +19,7 @@ func LastStart(diag string) *events.Event {
 }
 
 func lastIn(path string) *events.Event {
-	f, err := os.Open(path)
+	f, err := untrusted.Open(path)
 	if err != nil {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -9,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
@@ -18,14 +18,12 @@ type System struct{ Root string }
 
 func (s System) path(p string) string { return filepath.Join("/", s.Root, p) }
 
-// read returns the first 64 KiB of a file, "" where it cannot be read.
+// read returns the first 64 KiB of a regular file, "" where it cannot be read.
 func (s System) read(p string) string {
-	f, err := os.Open(s.path(p))
+	data, err := untrusted.Head(s.path(p), 64<<10)
 	if err != nil {
 		return ""
 	}
-	defer f.Close()
-	data, _ := io.ReadAll(io.LimitReader(f, 64<<10))
 	return string(data)
 }
 

@@ -3,12 +3,13 @@ package survey
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // VersionOf returns the version of a runner and where it was read. What bin holds comes first: the
@@ -39,12 +40,7 @@ func VersionOf(root string) (version, from string) {
 
 // versionIn reads the version between the first mark and the next end, within a file's first MiB.
 func versionIn(path, mark string, end byte) string {
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, 1<<20))
+	data, err := untrusted.Head(path, 1<<20)
 	if err != nil {
 		return ""
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // tail is how much of a Worker's log is searched for the step it runs, in bytes from the end.
@@ -31,7 +33,7 @@ func step(dir string) string {
 // lastStep reads the log through the Worker's own descriptor, which also finds it where only the
 // Worker's namespace has its path.
 func lastStep(path string) string {
-	f, err := os.Open(path)
+	f, err := untrusted.Open(path)
 	if err != nil {
 		return ""
 	}
