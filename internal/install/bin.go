@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
@@ -139,7 +141,18 @@ func escapeGlob(path string) string {
 
 // InspectBin looks at one bin folder, a path without links.
 func InspectBin(dir string) (Bin, error) {
-	b := Bin{Dir: dir}
+	folder, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return Bin{Dir: dir}, err
+	}
+	defer folder.Close()
+	return inspectBin(folder)
+}
+
+// inspectBin looks at one that is open by its path.
+func inspectBin(folder *os.File) (Bin, error) {
+	b := Bin{Dir: folder.Name()}
+	dir := through(folder)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return b, err

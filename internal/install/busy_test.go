@@ -58,9 +58,7 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
-		if b, err := InspectBin(bin); err != nil {
-			t.Error(err)
-		} else if err := newRun(o).change(b, unwrapInUseSteps); err != nil {
+		if err := newRun(o).change(l, bin, unwrapInUseSteps); err != nil {
 			t.Error(err)
 		}
 		end()
@@ -85,9 +83,7 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 	})
 	for range 12 {
 		newRun(stays).removeStore(l)
-		if b, err := InspectBin(bin); err != nil {
-			t.Error(err)
-		} else if err := newRun(stays).change(b, unwrapInUseSteps); err != nil {
+		if err := newRun(stays).change(l, bin, unwrapInUseSteps); err != nil {
 			t.Error(err)
 		}
 		newRun(stays).removeStore(l)

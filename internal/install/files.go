@@ -9,16 +9,18 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // sameContent compares two files; one that is missing is not the same.
 func sameContent(a, b string) (bool, error) {
-	x, err := os.Open(a)
+	x, err := untrusted.Open(a)
 	if err != nil {
 		return false, err
 	}
 	defer x.Close()
-	y, err := os.Open(b)
+	y, err := untrusted.Open(b)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -87,7 +89,12 @@ func syncDir(dir string) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
+	return syncFolder(f)
+}
+
+// syncFolder has a folder's entries be on disk, where its file system does that for folders.
+func syncFolder(dir *os.File) error {
+	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
 	return nil

@@ -77,7 +77,12 @@ func (r *run) removeStore(l runner.Layout) {
 		what = fmt.Sprintf("empty %s, but for what living Workers use", path)
 	}
 	r.tasks([]task{{what, func() error {
-		store, err := perpid.Open(path)
+		work, err := r.folder(l, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		defer work.Close()
+		store, err := perpid.OpenIn(work)
 		if err != nil {
 			return err
 		}

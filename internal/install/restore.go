@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // workerCode is what tells the versions of a Worker apart: Runner.Worker itself only starts it (a .NET
@@ -19,8 +20,17 @@ const workerCode = "Runner.Worker.dll"
 // restore puts back a Worker that is lost, from what the runner's last self-update unpacked and leaves in
 // its work folder, if that is the version in b. It reports whether it did.
 func (r *run) restore(l runner.Layout, b Bin) bool {
-	source := filepath.Join(l.Work, UpdateFolder, "bin")
-	same, err := sameContent(filepath.Join(b.Dir, workerCode), filepath.Join(source, workerCode))
+	bin, err := r.folder(l, b.Dir)
+	if err != nil {
+		return false
+	}
+	defer bin.Close()
+	source, err := r.folder(l, filepath.Join(l.Work, UpdateFolder, "bin"))
+	if err != nil {
+		return false
+	}
+	defer source.Close()
+	same, err := sameContent(filepath.Join(through(bin), workerCode), filepath.Join(through(source), workerCode))
 	if err != nil || !same {
 		return false
 	}
@@ -29,10 +39,10 @@ func (r *run) restore(l runner.Layout, b Bin) bool {
 		return false
 	}
 	t := task{
-		b.Dir + ": restore the runner's own Worker from " + filepath.Join(source, runner.WorkerName),
-		func() error { return restoreReal(b.Dir, worker) },
+		b.Dir + ": restore the runner's own Worker from " + filepath.Join(source.Name(), runner.WorkerName),
+		func() error { return restoreReal(bin, worker) },
 	}
-	if !r.root && unix.Access(b.Dir, unix.W_OK) != nil {
+	if !r.root && unix.Access(through(bin), unix.W_OK) != nil {
 		return false
 	}
 	return r.tasks([]task{t})
@@ -44,17 +54,13 @@ type file struct {
 }
 
 // ownFile reads a file of dir. Root must not be led by a link to a file that dir's owner could not read.
-func ownFile(dir, name string) (file, error) {
-	root, err := os.OpenRoot(dir)
+func ownFile(dir *os.File, name string) (file, error) {
+	folder, err := dir.Stat()
 	if err != nil {
 		return file{}, err
 	}
-	defer root.Close()
-	folder, err := root.Stat(".")
-	if err != nil {
-		return file{}, err
-	}
-	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	path := filepath.Join(through(dir), name)
+	f, err := untrusted.Open(path)
 	if err != nil {
 		return file{}, err
 	}
@@ -63,8 +69,12 @@ func ownFile(dir, name string) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
+	here, err := os.Lstat(path)
+	if err != nil {
+		return file{}, err
+	}
 	owner, _ := ownerOf(folder)
-	if uid, _ := ownerOf(st); !st.Mode().IsRegular() || uid != owner {
+	if uid, _ := ownerOf(st); uid != owner || !os.SameFile(st, here) {
 		return file{}, os.ErrPermission
 	}
 	const limit = 64 << 20
@@ -75,8 +85,8 @@ func ownFile(dir, name string) (file, error) {
 	return file{st, data}, nil
 }
 
-func restoreReal(dir string, f file) error {
-	root, err := os.OpenRoot(dir)
+func restoreReal(dir *os.File, f file) error {
+	root, err := os.OpenRoot(through(dir))
 	if err != nil {
 		return err
 	}
@@ -107,7 +117,7 @@ func restoreReal(dir string, f file) error {
 	if err := root.Rename(newReal, runner.RealWorkerName); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return syncFolder(dir)
 }
 
 // quote writes a path so that a shell takes it as one word.

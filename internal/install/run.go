@@ -71,9 +71,14 @@ func (r *run) tasks(tasks []task) bool {
 	return true
 }
 
-// change does in one bin folder what plan makes of it.
-func (r *run) change(b Bin, plan func(Bin) ([]Step, error)) error {
-	now, err := InspectBin(b.Dir) // it may have changed since b was seen
+// change does in one bin folder of a runner what plan makes of it.
+func (r *run) change(l runner.Layout, dir string, plan func(Bin) ([]Step, error)) error {
+	folder, err := r.folder(l, dir)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	now, err := inspectBin(folder)
 	if err != nil {
 		return err
 	}
@@ -81,7 +86,7 @@ func (r *run) change(b Bin, plan func(Bin) ([]Step, error)) error {
 	if err != nil || len(steps) == 0 {
 		return err
 	}
-	if !r.root && unix.Access(b.Dir, unix.W_OK) != nil {
+	if !r.root && unix.Access(through(folder), unix.W_OK) != nil {
 		return errNotAllowed
 	}
 	if r.DryRun {
@@ -90,7 +95,7 @@ func (r *run) change(b Bin, plan func(Bin) ([]Step, error)) error {
 		}
 		return nil
 	}
-	return change(b.Dir, plan, func(s Step) { r.done(s.What) })
+	return change(folder, plan, func(s Step) { r.done(s.What) })
 }
 
 var errNotAllowed = errors.New("not yours to change")

@@ -123,21 +123,16 @@ const lockPatience = 20 * time.Second
 
 // change runs what plan makes of a bin folder as it is now. Nobody else who uses this function works in
 // it at the same time, and every step is on disk before the next. done is called after each.
-func change(dir string, plan func(Bin) ([]Step, error), done func(Step)) error {
-	root, err := os.OpenRoot(dir)
+func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) error {
+	root, err := os.OpenRoot(through(folder))
 	if err != nil {
 		return err
 	}
 	defer root.Close()
-	folder, err := root.Open(".")
-	if err != nil {
-		return err
-	}
-	defer folder.Close()
 	if err := lock(folder, lockPatience); err != nil {
 		return err
 	}
-	b, err := InspectBin(dir)
+	b, err := inspectBin(folder)
 	if err != nil {
 		return err
 	}
@@ -149,7 +144,7 @@ func change(dir string, plan func(Bin) ([]Step, error), done func(Step)) error {
 		if err := s.do(root); err != nil {
 			return err
 		}
-		if err := folder.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // not every file system syncs folders
+		if err := syncFolder(folder); err != nil {
 			return err
 		}
 		done(s)

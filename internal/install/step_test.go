@@ -138,7 +138,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 						t.Fatalf("after step %d no job can start: %+v", stop, b)
 					}
 					again := func(what string, plan func(Bin) ([]Step, error), kind Kind) {
-						if err := change(bin, plan, func(Step) {}); err != nil {
+						if err := changeIn(bin, plan, func(Step) {}); err != nil {
 							t.Fatalf("%s after step %d: %v", what, stop, err)
 						}
 						if b, _ = InspectBin(bin); b.Kind() != kind || len(b.Left) > 0 {
@@ -202,6 +202,16 @@ func perform(t *testing.T, bin string, plan func(Bin) ([]Step, error), stop int)
 	return false
 }
 
+// changeIn does [change] in the folder at a path.
+func changeIn(bin string, plan func(Bin) ([]Step, error), done func(Step)) error {
+	folder, err := os.Open(bin)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return change(folder, plan, done)
+}
+
 // TestLost: where there is no Worker to start, the plans say what to do, and change nothing.
 func TestLost(t *testing.T) {
 	m := aMachine(t)
@@ -218,7 +228,7 @@ func TestLost(t *testing.T) {
 		}
 		before := tree(t, bin)
 		for _, plan := range []func(Bin) ([]Step, error){func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }, unwrapSteps} {
-			err := change(bin, plan, func(Step) { t.Error("a step was done") })
+			err := changeIn(bin, plan, func(Step) { t.Error("a step was done") })
 			if !errors.As(err, new(*LostError)) || !strings.Contains(err.Error(), "unpack the runner's release") {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -235,7 +245,7 @@ func TestOneAtATime(t *testing.T) {
 	const n = 8
 	for i := range n {
 		go func() {
-			done <- change(bin, func(b Bin) ([]Step, error) {
+			done <- changeIn(bin, func(b Bin) ([]Step, error) {
 				if i%2 == 0 {
 					return wrapSteps(b, m.Self)
 				}

@@ -62,11 +62,11 @@ func (r *run) remove(l runner.Layout) bool {
 		if b.Current {
 			plan = unwrapInUseSteps
 		}
-		switch err := r.change(b, plan); {
+		switch err := r.change(l, b.Dir, plan); {
 		case errors.Is(err, errNotAllowed):
 			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
 		case errors.As(err, new(*LostError)) && r.restore(l, b):
-			if err := r.change(b, plan); err != nil && !r.DryRun {
+			if err := r.change(l, b.Dir, plan); err != nil && !r.DryRun {
 				r.fail(err)
 			}
 		case err != nil:
@@ -74,7 +74,7 @@ func (r *run) remove(l runner.Layout) bool {
 		}
 	}
 	r.removeStore(l)
-	r.tasks(recordRemovals(l))
+	r.removeRecord(l)
 	if len(r.Failed)+len(r.NeedsRoot) > before {
 		return false
 	}
@@ -90,16 +90,23 @@ func (r *run) remove(l runner.Layout) bool {
 	return len(r.Failed)+len(r.NeedsRoot) == before
 }
 
-// recordRemovals plans the removal of what starts have recorded.
-func recordRemovals(l runner.Layout) []task {
+// removeRecord removes what starts have recorded.
+func (r *run) removeRecord(l runner.Layout) {
 	var tasks []task
 	for _, name := range []string{events.FileName, events.RotatedName} {
 		path := filepath.Join(l.Diag(), name)
 		if _, err := os.Lstat(path); err == nil {
-			tasks = append(tasks, task{"remove " + path, func() error { return os.Remove(path) }})
+			tasks = append(tasks, task{"remove " + path, func() error {
+				diag, err := r.folder(l, l.Diag())
+				if err != nil {
+					return err
+				}
+				defer diag.Close()
+				return os.Remove(filepath.Join(through(diag), name))
+			}})
 		}
 	}
-	return tasks
+	r.tasks(tasks)
 }
 
 // removeBinary takes the binary off the machine, if no runner leads to it any more.

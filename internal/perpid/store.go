@@ -45,6 +45,15 @@ func Open(path string) (*Store, error) {
 	return &Store{dir, path}, nil
 }
 
+// OpenIn opens the store in work, an open work folder, wherever the path that work was opened by leads by now.
+func OpenIn(work *os.File) (*Store, error) {
+	dir, err := openDir(work, StoreName)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{dir, dir.Name()}, nil
+}
+
 // Make opens the store at path and makes it if it is missing. It belongs to the owner and group of
 // like, a _temp beside it. One that belongs to somebody else than that owner, the caller or root is refused: who
 // owns it can put other things in the place of what a Worker keeps there, and where anybody may make folders, as
