@@ -55,7 +55,8 @@ func (r *Report) conclude() {
 
 // TryAll isolates a process for each runner and adds what came of it. Runners with the same user and
 // binary share a trial. Where a runner has no shim, or there is no runner, the binary at fallback is
-// tried as the doctor's own user: the capability that others need comes with an install.
+// tried as the doctor's own user: the capability that others need comes with an install. Root starts nothing that
+// others can change: who owns a runner chooses what its shim is, and by .service as whose it would be started.
 func (r *Report) TryAll(f Facts, fallback string) {
 	done := map[Trial]Result{}
 	try := func(t Trial) Result {
@@ -74,6 +75,13 @@ func (r *Report) TryAll(f Facts, fallback string) {
 			r.Runners[i].Results = append(r.Runners[i].Results, Result{
 				Check: "trial", Level: Warn, What: "not tried: there is no user " + t.User + " on this machine",
 				Why: "the runner's unit names him", Mend: "sudo systemctl cat " + quote(f.Runners[i].Unit.Name),
+			})
+			continue
+		}
+		if writable := f.Runners[i].Shim.WritableBy; writable != "" && t != own && os.Geteuid() == 0 {
+			r.Runners[i].Results = append(r.Runners[i].Results, Result{
+				Check: "trial", Level: Warn, What: "not tried: " + writable + " can be changed by others than root, who could have root start what they like",
+				Why: "whether a Worker can be isolated is known only from trying", Mend: "run worker-wrap doctor as " + t.User + ", or put the binary where only root can change it: sudo worker-wrap install",
 			})
 			continue
 		}

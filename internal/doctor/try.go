@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Trial is a real start of a Worker in a scratch runner.
@@ -159,12 +161,21 @@ func (s *scratch) fill(t Trial) error {
 		return nil
 	}
 	s.credential = credential(t.UID)
-	return filepath.WalkDir(s.root, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
+	var paths []string
+	err := filepath.WalkDir(s.root, func(path string, _ os.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	// The root last: from then on the user can put a link in the place of anything in it.
+	for _, path := range slices.Backward(paths) {
+		if err := os.Lchown(path, t.UID, int(s.credential.Gid)); err != nil {
 			return err
 		}
-		return os.Lchown(path, t.UID, int(s.credential.Gid))
-	})
+	}
+	return nil
 }
 
 // credential is the user as a service manager would start him: with all his groups.
@@ -209,7 +220,7 @@ func (s *scratch) look(pid int, said string, t Trial) error {
 	if _, err := os.Lstat(filepath.Join(s.temp, "proof")); !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("the host's _temp shows the Worker's file, so it is not isolated (%v)", err)
 	}
-	if data, err := os.ReadFile(filepath.Join(host, "proof")); err != nil || string(data) != "inside" {
+	if data, err := untrusted.Head(filepath.Join(host, "proof"), 16); err != nil || string(data) != "inside" {
 		return fmt.Errorf("the Worker's file is not in its per-PID folder %s (%v)", host, err)
 	}
 	p, err := survey.System{}.Process(pid)

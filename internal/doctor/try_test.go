@@ -1,12 +1,20 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/survey"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -79,6 +87,74 @@ func script(t *testing.T, body string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestRootTriesNothingOfOthers: root starts no program that its runner's user, or somebody else, has put there.
+func TestRootTriesNothingOfOthers(t *testing.T) {
+	testkit.RequireRoot(t)
+	mark := filepath.Join(testkit.Dir(t), "mark")
+	theirs := script(t, "id -u >"+mark)
+	for what, own := range map[string]func() error{
+		"file": func() error { return os.Chown(theirs, nobody, nobody) },
+		"folder": func() error {
+			return errors.Join(os.Chown(theirs, 0, 0), os.Chown(filepath.Dir(theirs), nobody, nobody))
+		},
+	} {
+		if err := own(); err != nil {
+			t.Fatal(err)
+		}
+		for _, uid := range []int{0, nobody, 61234} {
+			f := Facts{Runners: []Runner{{Runner: survey.Runner{UID: uid, User: "somebody"}, Shim: survey.BinaryAt(theirs)}}}
+			report := Report{Runners: []RunnerReport{{}}}
+			report.TryAll(f, "/nonexistent")
+			results := report.Runners[0].Results
+			if len(results) != 1 || results[0].Level != Warn || !strings.Contains(results[0].What, "not tried: "+filepath.Dir(theirs)) {
+				t.Errorf("%s, as uid %d: %+v", what, uid, results)
+			}
+			if data, err := os.ReadFile(mark); err == nil {
+				t.Fatalf("%s, as uid %d: it was started as %s", what, uid, data)
+			}
+		}
+	}
+}
+
+// TestTrialIsGivenAwayWhole: while root gives a scratch runner to its user, that user puts a link to another user's
+// runner in the place of its bin. What is there stays that user's.
+func TestTrialIsGivenAwayWhole(t *testing.T) {
+	testkit.RequireRoot(t)
+	tmp, other := testkit.Dir(t), filepath.Join(testkit.Dir(t), "bin")
+	t.Setenv("TMPDIR", tmp)
+	real := filepath.Join(other, runner.RealWorkerName)
+	if err := errors.Join(os.Mkdir(other, 0o755), os.WriteFile(real, nil, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	var enough atomic.Bool
+	swaps := make(chan int)
+	go func() {
+		runtime.LockOSThread() // and never unlocked, so that nobody else gets the thread
+		n := 0
+		err := unix.Setfsuid(nobody) // a thread's own, with which it loses its rights to others' files
+		for !enough.Load() && err == nil {
+			roots, _ := os.ReadDir(tmp)
+			for _, root := range roots {
+				bin := filepath.Join(tmp, root.Name(), "bin")
+				if unix.Rename(bin, bin+".aside") == nil && unix.Symlink(other, bin) == nil {
+					n++
+				}
+			}
+		}
+		swaps <- n
+	}()
+	for range 300 {
+		if s, err := newScratch(Trial{Binary: "/nonexistent", UID: nobody}); err == nil {
+			_ = os.RemoveAll(s.root) // unless there is something new in it by now
+		}
+	}
+	enough.Store(true)
+	t.Logf("%d swaps", <-swaps)
+	if st, err := os.Lstat(real); err != nil || st.Sys().(*syscall.Stat_t).Uid != 0 {
+		t.Errorf("another's file was given away: %v, %v", st, err)
+	}
 }
 
 func TestTryNeedsRootForOthers(t *testing.T) {
