@@ -1,8 +1,10 @@
 package dockerproxy
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -76,12 +78,26 @@ func accessOf(path string) (access, error) {
 }
 
 // apply gives the socket at path, which the caller has just made, this group and mode. A group that the
-// caller may not give gets nothing.
+// caller may not give gets nothing. The folder may be another user's than root's, who starts a Worker there: it is
+// the socket itself that changes, not what has its name by then.
 func (a access) apply(path string) error {
-	if a.mode&0o060 != 0 && unix.Lchown(path, -1, a.gid) != nil {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+		return &os.PathError{Op: "chmod", Path: path, Err: errors.New("somebody has put something else there")}
+	}
+	itself := "/proc/self/fd/" + strconv.Itoa(fd)
+	if a.mode&0o060 != 0 && unix.Chown(itself, -1, a.gid) != nil {
 		a.mode &^= 0o060
 	}
-	if err := unix.Chmod(path, 0o600|a.mode); err != nil {
+	if err := unix.Chmod(itself, 0o600|a.mode); err != nil {
 		return &os.PathError{Op: "chmod", Path: path, Err: err}
 	}
 	return nil

@@ -1,8 +1,10 @@
 package dockerproxy
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -92,5 +94,22 @@ func TestFind(t *testing.T) {
 	}
 	if path, _ := Find([]string{"XDG_RUNTIME_DIR=" + rootless}, os.Getuid()); path != want {
 		t.Errorf("without DOCKER_HOST: %q, want %q", path, want)
+	}
+}
+
+// TestAccessOfNothingElse: who owns the folder has put a link in the socket's place.
+func TestAccessOfNothingElse(t *testing.T) {
+	dir := testkit.Dir(t)
+	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink("file", link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, link, filepath.Join(dir, "none")} {
+		if err := (access{mode: 0o066, gid: os.Getgid()}).apply(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if st, err := os.Stat(file); err != nil || st.Mode() != 0o600 {
+		t.Errorf("the file's mode is %v (%v)", st.Mode(), err)
 	}
 }
