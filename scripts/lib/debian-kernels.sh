@@ -6,7 +6,7 @@ kernel_cache=${XDG_CACHE_HOME:-$HOME/.cache}/worker-wrap/kernels
 
 # The modules that the tests need, each after those that it needs itself. Not every kernel has all: fscache,
 # say, is a part of netfs in newer ones.
-kernel_modules=(overlay dns_resolver sunrpc grace lockd nfs_acl auth_rpcgss netfs fscache nfs nfsv4 nfsd)
+kernel_modules=(overlay fuse dns_resolver sunrpc grace lockd nfs_acl auth_rpcgss netfs fscache nfs nfsv4 nfsd)
 
 # suite_of VERSION prints the Debian release whose kernel series this is.
 suite_of() {
@@ -54,13 +54,14 @@ private_apt() {
 	echo "$dir/apt.conf"
 }
 
-# fetch_kernels VERSION…: makes sure that $kernel_cache/VERSION/ holds vmlinuz, the folder modules and the
-# file name, which names the exact package. What is in the cache is used as it is; remove it to update.
+# fetch_kernels VERSION…: makes sure that $kernel_cache/VERSION/ holds vmlinuz, the folder modules, their list,
+# and the file name, which names the exact package. What is in the cache, with the same list, is used as it is;
+# remove it to update.
 fetch_kernels() {
 	local version suite package apt wanted=()
 	for version in "$@"; do
 		suite_of "$version" >/dev/null
-		[[ -s $kernel_cache/$version/name && -d $kernel_cache/$version/modules ]] || wanted+=("$version")
+		[[ -s $kernel_cache/$version/name ]] && grep -qsxF "${kernel_modules[*]}" "$kernel_cache/$version/list" || wanted+=("$version")
 	done
 	((${#wanted[@]})) || return 0
 	mkdir -p "$kernel_cache"
@@ -101,5 +102,6 @@ unpack_kernel() {
 		esac
 	done
 	rm -rf "$dir/tree"
+	echo "${kernel_modules[*]}" >"$dir/list"
 	basename "$deb" .deb >"$dir/name"
 }
