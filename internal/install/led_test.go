@@ -146,7 +146,7 @@ func TestRootIsNotLedAstrayMeanwhile(t *testing.T) {
 		swaps <- n
 	}()
 	astray := 0
-	const rounds = 60
+	const rounds = 30
 	for range rounds {
 		for _, err := range l.everything() {
 			if strings.Contains(err.Error(), "belongs to uid 61234") {

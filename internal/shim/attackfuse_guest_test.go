@@ -194,8 +194,10 @@ func TestAttackByFUSE(t *testing.T) {
 			l := &liar{lie: lie, target: "/etc"}
 			mountLiar(t, l, backing, filepath.Dir(s.temp))
 			before, points := hostMounts(t), mountPoints(t, "/proc/self/mountinfo")
-			ran := 0
-			const starts = 12
+			ran, starts := 0, 4
+			if name == "type" || name == "owner" { // most are refused, soon
+				starts = 12
+			}
 			for range starts {
 				c := command([]string{"DOCKER=off"}, s.worker, "-c", innocent+"sed 's/^/mount: /' /proc/self/mountinfo")
 				if !harmlessOrRefused(t, name, c) {
