@@ -58,7 +58,7 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
-		if err := newRun(o).change(l, bin, unwrapInUseSteps); err != nil {
+		if err := newRun(o).change(l, Bin{Dir: bin}, unwrapInUseSteps); err != nil {
 			t.Error(err)
 		}
 		end()
@@ -83,7 +83,7 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 	})
 	for range 12 {
 		newRun(stays).removeStore(l)
-		if err := newRun(stays).change(l, bin, unwrapInUseSteps); err != nil {
+		if err := newRun(stays).change(l, Bin{Dir: bin}, unwrapInUseSteps); err != nil {
 			t.Error(err)
 		}
 		newRun(stays).removeStore(l)

@@ -35,5 +35,13 @@ func (r *run) folder(l runner.Layout, path string) (*os.File, error) {
 	return untrusted.Dir(path, by...)
 }
 
+// bin opens a bin folder for changes. The one in use is opened by the name in the runner's root, which may be a link.
+func (r *run) bin(l runner.Layout, b Bin) (*os.File, error) {
+	if r.root && b.Current {
+		return r.folder(l, l.Bin())
+	}
+	return r.folder(l, b.Dir)
+}
+
 // through is a path that leads to what is open as f, whatever f's name leads to by now.
 func through(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }

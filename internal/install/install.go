@@ -68,11 +68,11 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 			now.Current, now.Waiting = b.Current, b.Waiting
 			return keepSteps(now, s.phase, r.careful, place)
 		}
-		if err := r.change(l, b.Dir, plan); err != nil {
+		if err := r.change(l, b, plan); err != nil {
 			if !errors.As(err, new(*LostError)) || !r.restore(l, b) {
 				return err
 			}
-			if err := r.change(l, b.Dir, plan); err != nil && !r.DryRun {
+			if err := r.change(l, b, plan); err != nil && !r.DryRun {
 				return err
 			}
 		}

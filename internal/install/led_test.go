@@ -95,7 +95,13 @@ func (l *led) everything() (failed []error) {
 // changes in the runner of another user, and root is told.
 func TestRootIsNotLedAstray(t *testing.T) {
 	for name, lead := range map[string]func(*testing.T, led){
-		"bin":                       func(t *testing.T, l led) { replace(t, l.own.Bin(), l.other.Bin()) },
+		"bin": func(t *testing.T, l led) { replace(t, l.own.Bin(), l.other.Bin()) },
+		"bin, with root's .runner": func(t *testing.T, l led) {
+			replace(t, l.own.Bin(), l.other.Bin())
+			if err := os.Chown(l.own.Root+"/.runner", 0, 0); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"bin, by a link on the way": func(t *testing.T, l led) { aLink(t, l.own.Root+"/way", "../other"); replace(t, l.own.Bin(), "way/bin") },
 		"the root":                  func(t *testing.T, l led) { replace(t, l.own.Root, l.other.Root) }, // since it was found
 		"_diag":                     func(t *testing.T, l led) { replace(t, l.own.Diag(), l.other.Diag()) },

@@ -20,7 +20,7 @@ const workerCode = "Runner.Worker.dll"
 // restore puts back a Worker that is lost, from what the runner's last self-update unpacked and leaves in
 // its work folder, if that is the version in b. It reports whether it did.
 func (r *run) restore(l runner.Layout, b Bin) bool {
-	bin, err := r.folder(l, b.Dir)
+	bin, err := r.bin(l, b)
 	if err != nil {
 		return false
 	}

@@ -72,8 +72,8 @@ func (r *run) tasks(tasks []task) bool {
 }
 
 // change does in one bin folder of a runner what plan makes of it.
-func (r *run) change(l runner.Layout, dir string, plan func(Bin) ([]Step, error)) error {
-	folder, err := r.folder(l, dir)
+func (r *run) change(l runner.Layout, b Bin, plan func(Bin) ([]Step, error)) error {
+	folder, err := r.bin(l, b)
 	if err != nil {
 		return err
 	}

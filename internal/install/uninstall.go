@@ -62,11 +62,11 @@ func (r *run) remove(l runner.Layout) bool {
 		if b.Current {
 			plan = unwrapInUseSteps
 		}
-		switch err := r.change(l, b.Dir, plan); {
+		switch err := r.change(l, b, plan); {
 		case errors.Is(err, errNotAllowed):
 			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
 		case errors.As(err, new(*LostError)) && r.restore(l, b):
-			if err := r.change(l, b.Dir, plan); err != nil && !r.DryRun {
+			if err := r.change(l, b, plan); err != nil && !r.DryRun {
 				r.fail(err)
 			}
 		case err != nil:

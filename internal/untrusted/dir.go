@@ -19,7 +19,8 @@ type Sign struct {
 
 // Dir opens the folder that an absolute path leads to for reading, if nobody leads there who could not go there
 // himself: each link on the way, and whatever else the caller names in by, must belong to root or to the folder's
-// owner. What is done through the open folder is done in that one, wherever the path leads by then.
+// owner. What is done through the open folder is done in that one, wherever the path leads by then. Its name is
+// the folder's path without links.
 func Dir(path string, by ...Sign) (*os.File, error) {
 	w, err := walk(path)
 	if err != nil {
@@ -32,7 +33,7 @@ func Dir(path string, by ...Sign) (*os.File, error) {
 	}
 	for _, s := range append(w.signs, by...) {
 		if s.UID != 0 && s.UID != int(st.Uid) {
-			return nil, fmt.Errorf("%s belongs to uid %d, and %s of uid %d's leads there; if that is meant, give that to root (chown -h root)", w.place(), st.Uid, s.Path, s.UID)
+			return nil, fmt.Errorf("%s belongs to uid %d, and %s of uid %d's leads there; if that is meant, give that to root (chown -h root)", w.place(path), st.Uid, s.Path, s.UID)
 		}
 	}
 	// What the walk holds is only a place (open(2), O_PATH).
@@ -40,7 +41,7 @@ func Dir(path string, by ...Sign) (*os.File, error) {
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	return os.NewFile(uintptr(fd), path), nil
+	return os.NewFile(uintptr(fd), w.place(path)), nil
 }
 
 // mostLinks is how many links a path may lead through, as the kernel has it (path_resolution(7)).
@@ -103,7 +104,7 @@ func (w *walker) follow(name string) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	w.signs = append(w.signs, Sign{filepath.Join(w.place(), name), int(st.Uid)})
+	w.signs = append(w.signs, Sign{filepath.Join(w.place("…"), name), int(st.Uid)})
 	w.todo = append(strings.Split(string(target[:n]), "/"), w.todo...)
 	if target[0] == '/' {
 		return openat(unix.AT_FDCWD, "/", asPlace)
@@ -111,11 +112,11 @@ func (w *walker) follow(name string) (int, error) {
 	return openat(w.at, ".", asPlace)
 }
 
-// place is the path of the folder so far, for messages.
-func (w *walker) place() string {
+// place is the path of the folder so far without links, or what is given where there is no /proc to tell.
+func (w *walker) place(otherwise string) string {
 	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.at))
 	if err != nil {
-		return "the folder"
+		return otherwise
 	}
 	return path
 }
