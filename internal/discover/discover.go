@@ -90,7 +90,7 @@ func (s *search) add(root string, f Found) {
 
 // unitOf reads the unit's name that svc.sh left in root.
 func (s *search) unitOf(root string) string {
-	name := strings.TrimSpace(strings.TrimPrefix(read(filepath.Join(root, ".service")), "\xef\xbb\xbf"))
+	name := strings.TrimSpace(strings.TrimPrefix(untrusted.Text(filepath.Join(root, ".service")), "\xef\xbb\xbf"))
 	if strings.ContainsAny(name, "/\n") {
 		return ""
 	}
@@ -110,7 +110,7 @@ func (s *search) files(pattern string) {
 // list reads what installs have noted.
 func (s *search) list() {
 	path := s.path(ListFile)
-	for line := range strings.Lines(read(path)) {
+	for line := range strings.Lines(untrusted.Text(path)) {
 		s.add(strings.TrimRight(line, "\n"), Found{From: path})
 	}
 }
@@ -120,7 +120,7 @@ func (s *search) list() {
 func (s *search) listeners() {
 	paths, _ := filepath.Glob(s.path("/proc/[0-9]*/cmdline"))
 	for _, path := range paths {
-		program, _, _ := strings.Cut(read(path), "\x00")
+		program, _, _ := strings.Cut(untrusted.Text(path), "\x00")
 		if filepath.Base(program) != "Runner.Listener" {
 			continue
 		}
@@ -134,13 +134,4 @@ func (s *search) listeners() {
 		// Not Clean: what comes before ".." may be a link.
 		s.add(filepath.Dir(filepath.Dir(program)), Found{From: filepath.Dir(path)})
 	}
-}
-
-// read returns the beginning of a regular file, "" where there is none to read.
-func read(path string) string {
-	data, err := untrusted.Head(path, 64<<10)
-	if err != nil {
-		return ""
-	}
-	return string(data)
 }

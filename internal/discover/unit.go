@@ -3,6 +3,8 @@ package discover
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // units takes the runners that unit files lead to: those svc.sh names, actions.runner.*.service, and
@@ -10,7 +12,7 @@ import (
 func (s *search) units(dir string) {
 	paths, _ := filepath.Glob(s.path(dir) + "/*.service")
 	for _, path := range paths {
-		text := read(path)
+		text := untrusted.Text(path)
 		name := filepath.Base(path)
 		if !strings.HasPrefix(name, "actions.runner.") && !startsRunner(text) {
 			continue

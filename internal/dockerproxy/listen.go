@@ -4,11 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/stream"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // listen makes the socket at path and listens on it, such that only who can reach the real socket can
@@ -85,15 +85,16 @@ func (a access) apply(path string) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return &os.PathError{Op: "stat", Path: path, Err: err}
+	socket := os.NewFile(uintptr(fd), path)
+	defer socket.Close()
+	st, err := socket.Stat()
+	if err != nil {
+		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFSOCK {
+	if st.Mode().Type() != os.ModeSocket {
 		return &os.PathError{Op: "chmod", Path: path, Err: errors.New("somebody has put something else there")}
 	}
-	itself := "/proc/self/fd/" + strconv.Itoa(fd)
+	itself := untrusted.Through(socket)
 	if a.mode&0o060 != 0 && unix.Chown(itself, -1, a.gid) != nil {
 		a.mode &^= 0o060
 	}

@@ -43,15 +43,7 @@ func newRunner(t *testing.T) (root string) {
 	if err := os.Symlink(place(t, "cap_sys_admin+ep"), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
 		t.Fatal(err)
 	}
-	err = filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, nobody, nobody)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Give(t, root, nobody)
 	return root
 }
 

@@ -71,21 +71,19 @@ func (r *Report) TryAll(f Facts, fallback string) {
 		if t.Binary == "" {
 			t = own
 		}
-		if t.UID < 0 {
-			r.Runners[i].Results = append(r.Runners[i].Results, Result{
-				Check: "trial", Level: Warn, What: "not tried: there is no user " + t.User + " on this machine",
-				Why: "the runner's unit names him", Mend: "sudo systemctl cat " + quote(f.Runners[i].Unit.Name),
-			})
-			continue
+		res := Result{Check: "trial", Level: Warn}
+		switch writable := f.Runners[i].Shim.WritableBy; {
+		case t.UID < 0:
+			res.What = "not tried: there is no user " + t.User + " on this machine"
+			res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+quote(f.Runners[i].Unit.Name)
+		case writable != "" && t != own && os.Geteuid() == 0:
+			res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
+			res.Why = "whether a Worker can be isolated is known only from trying"
+			res.Mend = "run worker-wrap doctor as " + t.User + ", or put the binary where only root can change it: sudo worker-wrap install"
+		default:
+			res = try(t)
 		}
-		if writable := f.Runners[i].Shim.WritableBy; writable != "" && t != own && os.Geteuid() == 0 {
-			r.Runners[i].Results = append(r.Runners[i].Results, Result{
-				Check: "trial", Level: Warn, What: "not tried: " + writable + " can be changed by others than root, who could have root start what they like",
-				Why: "whether a Worker can be isolated is known only from trying", Mend: "run worker-wrap doctor as " + t.User + ", or put the binary where only root can change it: sudo worker-wrap install",
-			})
-			continue
-		}
-		r.Runners[i].Results = append(r.Runners[i].Results, try(t))
+		r.Runners[i].Results = append(r.Runners[i].Results, res)
 	}
 	if len(f.Runners) == 0 {
 		r.Machine = append(r.Machine, try(own))

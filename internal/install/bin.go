@@ -13,6 +13,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Thing is what a name in a bin folder leads to.
@@ -152,7 +153,7 @@ func InspectBin(dir string) (Bin, error) {
 // inspectBin looks at one that is open by its path.
 func inspectBin(folder *os.File) (Bin, error) {
 	b := Bin{Dir: folder.Name()}
-	dir := through(folder)
+	dir := untrusted.Through(folder)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return b, err

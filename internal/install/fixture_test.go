@@ -97,21 +97,7 @@ func text(t *testing.T, path, text string) {
 func own(t *testing.T, root string) {
 	t.Helper()
 	if os.Getuid() == 0 {
-		give(t, root, nobody)
-	}
-}
-
-// give gives everything below root to a user.
-func give(t *testing.T, root string, uid int) {
-	t.Helper()
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, uid)
-	})
-	if err != nil {
-		t.Fatal(err)
+		testkit.Give(t, root, nobody)
 	}
 }
 

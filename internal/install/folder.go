@@ -3,7 +3,6 @@ package install
 import (
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +24,7 @@ func (r *run) folder(l runner.Layout, path string) (*os.File, error) {
 			return nil, err
 		}
 		defer root.Close()
-		st, err := os.Lstat(filepath.Join(through(root), runner.ConfigName))
+		st, err := os.Lstat(filepath.Join(untrusted.Through(root), runner.ConfigName))
 		if err != nil {
 			return nil, err
 		}
@@ -42,6 +41,3 @@ func (r *run) bin(l runner.Layout, b Bin) (*os.File, error) {
 	}
 	return r.folder(l, b.Dir)
 }
-
-// through is a path that leads to what is open as f, whatever f's name leads to by now.
-func through(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }

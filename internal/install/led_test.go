@@ -55,8 +55,8 @@ func aLed(t *testing.T, state string) led {
 	for _, r := range []runner.Layout{l.own, l.other} {
 		text(t, filepath.Join(r.Diag(), events.FileName), "{}\n")
 	}
-	give(t, l.own.Root, nobody)
-	give(t, l.other.Root, victim)
+	testkit.Give(t, l.own.Root, nobody)
+	testkit.Give(t, l.other.Root, victim)
 	return l
 }
 

@@ -30,7 +30,7 @@ func (r *run) restore(l runner.Layout, b Bin) bool {
 		return false
 	}
 	defer source.Close()
-	same, err := sameContent(filepath.Join(through(bin), workerCode), filepath.Join(through(source), workerCode))
+	same, err := sameContent(filepath.Join(untrusted.Through(bin), workerCode), filepath.Join(untrusted.Through(source), workerCode))
 	if err != nil || !same {
 		return false
 	}
@@ -42,7 +42,7 @@ func (r *run) restore(l runner.Layout, b Bin) bool {
 		b.Dir + ": restore the runner's own Worker from " + filepath.Join(source.Name(), runner.WorkerName),
 		func() error { return restoreReal(bin, worker) },
 	}
-	if !r.root && unix.Access(through(bin), unix.W_OK) != nil {
+	if !r.root && unix.Access(untrusted.Through(bin), unix.W_OK) != nil {
 		return false
 	}
 	return r.tasks([]task{t})
@@ -59,7 +59,7 @@ func ownFile(dir *os.File, name string) (file, error) {
 	if err != nil {
 		return file{}, err
 	}
-	path := filepath.Join(through(dir), name)
+	path := filepath.Join(untrusted.Through(dir), name)
 	f, err := untrusted.Open(path)
 	if err != nil {
 		return file{}, err
@@ -86,7 +86,7 @@ func ownFile(dir *os.File, name string) (file, error) {
 }
 
 func restoreReal(dir *os.File, f file) error {
-	root, err := os.OpenRoot(through(dir))
+	root, err := os.OpenRoot(untrusted.Through(dir))
 	if err != nil {
 		return err
 	}

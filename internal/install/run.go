@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Options say what an install or uninstall is to do.
@@ -86,7 +87,7 @@ func (r *run) change(l runner.Layout, b Bin, plan func(Bin) ([]Step, error)) err
 	if err != nil || len(steps) == 0 {
 		return err
 	}
-	if !r.root && unix.Access(through(folder), unix.W_OK) != nil {
+	if !r.root && unix.Access(untrusted.Through(folder), unix.W_OK) != nil {
 		return errNotAllowed
 	}
 	if r.DryRun {

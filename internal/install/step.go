@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Step is one thing to do. After each, whatever happens next, the runner can start a job.
@@ -124,7 +125,7 @@ const lockPatience = 20 * time.Second
 // change runs what plan makes of a bin folder as it is now. Nobody else who uses this function works in
 // it at the same time, and every step is on disk before the next. done is called after each.
 func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) error {
-	root, err := os.OpenRoot(through(folder))
+	root, err := os.OpenRoot(untrusted.Through(folder))
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/discover"
 	"github.com/worker-wrap/worker-wrap/internal/events"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
@@ -102,7 +103,7 @@ func (r *run) removeRecord(l runner.Layout) {
 					return err
 				}
 				defer diag.Close()
-				return os.Remove(filepath.Join(through(diag), name))
+				return os.Remove(filepath.Join(untrusted.Through(diag), name))
 			}})
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // accessLists are the extended attributes that hold POSIX access control lists (acl(5), xattr(7)).
@@ -89,5 +91,5 @@ func copyList(dir, temp *os.File, name string) error {
 
 // getxattr goes through /proc, as fgetxattr(2) does not take an O_PATH descriptor.
 func getxattr(f *os.File, name string, value []byte) (int, error) {
-	return unix.Getxattr(magic(f), name, value)
+	return unix.Getxattr(untrusted.Through(f), name, value)
 }

@@ -2,14 +2,13 @@ package perpid
 
 import (
 	"os"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
-)
 
-func magic(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(int(f.Fd())) }
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
+)
 
 // removal deletes trees without ever leaving the file system or mount they are in: a Worker may have
 // left a mount in its _temp, and what is mounted there is not ours to delete.
@@ -155,7 +154,7 @@ func descend(dir *os.File, name string) (*os.File, error) {
 			return nil, err
 		}
 		defer closed.Close()
-		if unix.Chmod(magic(closed), 0o700) != nil {
+		if unix.Chmod(untrusted.Through(closed), 0o700) != nil {
 			return nil, unix.EACCES
 		}
 		return beneath(dir, name, unix.O_RDONLY)

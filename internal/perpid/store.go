@@ -37,17 +37,13 @@ func Path(temp string) string { return filepath.Join(filepath.Dir(temp), StoreNa
 
 // Open opens the store at path; the error wraps [fs.ErrNotExist] where there is none. A symbolic link
 // in its place is refused.
-func Open(path string) (*Store, error) {
-	dir, err := openDir(nil, path)
-	if err != nil {
-		return nil, err
-	}
-	return &Store{dir, path}, nil
-}
+func Open(path string) (*Store, error) { return open(nil, path) }
 
 // OpenIn opens the store in work, an open work folder, wherever the path that work was opened by leads by now.
-func OpenIn(work *os.File) (*Store, error) {
-	dir, err := openDir(work, StoreName)
+func OpenIn(work *os.File) (*Store, error) { return open(work, StoreName) }
+
+func open(work *os.File, name string) (*Store, error) {
+	dir, err := openDir(work, name)
 	if err != nil {
 		return nil, err
 	}

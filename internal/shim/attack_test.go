@@ -141,7 +141,7 @@ func TestAttackByHiddenSubcommand(t *testing.T) {
 	for n := range 20000 {
 		do(t, os.WriteFile(filepath.Join(dead, strconv.Itoa(n)), nil, 0o600))
 	}
-	chownAll(t, s.store, user)
+	testkit.Give(t, s.store, user)
 	precious := filepath.Join(s.store, "4194306-1-4026531836-000000000000")
 	do(t, os.Mkdir(precious, 0o755), os.WriteFile(precious+"/of-root", nil, 0o600))
 	c := command(nil, shim, sweeper.Command, s.store)

@@ -20,8 +20,8 @@ func TestAttackOnWhatMountsHide(t *testing.T) {
 	s := ordinary(t, shim)
 	hides := s.root + "/folder/of-root"
 	do(t, os.MkdirAll(hides, 0o755), os.WriteFile(hides+"/secret", []byte("HIDDEN\n"), 0o644), os.Mkdir(s.store, 0o711))
-	chownAll(t, s.root+"/folder", user)
-	chownAll(t, s.store, user)
+	testkit.Give(t, s.root+"/folder", user)
+	testkit.Give(t, s.store, user)
 	do(t, unix.Mount("attack", hides, "tmpfs", 0, "mode=755"))
 	mounted := hides
 	defer func() { do(t, unix.Unmount(mounted, 0)) }()
@@ -55,7 +55,7 @@ func TestAttackThroughProc(t *testing.T) {
 	l, err := net.Listen("unix", root+"/socket")
 	do(t, err)
 	defer l.Close()
-	chownAll(t, root, user)
+	testkit.Give(t, root, user)
 	sleeper := command(nil, "/bin/sleep", "1000")
 	do(t, sleeper.Start())
 	defer func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() }()

@@ -44,8 +44,12 @@ func mountPoints(t *testing.T, path string) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pointsIn(string(data))
+}
+
+func pointsIn(mountinfo string) map[string]int {
 	at := map[string]int{}
-	for line := range strings.Lines(string(data)) {
+	for line := range strings.Lines(mountinfo) {
 		at[strings.Fields(line)[4]]++
 	}
 	return at
@@ -100,7 +104,7 @@ func TestAttackBySwapping(t *testing.T) {
 		os.Mkdir(evil, 0o755), os.Symlink("/etc/shadow", evil+"/Runner.Worker.real"), os.Symlink("/etc/shadow", bin+"/real.link"))
 	link, err := os.Readlink(worker)
 	do(t, err, os.Symlink(link, evil+"/Runner.Worker"))
-	chownAll(t, root, user)
+	testkit.Give(t, root, user)
 	do(t, os.Mkdir(work+"/temp.root", 0o777), os.Mkdir(work+"/store.root", 0o777), os.Mkdir(root+"/root.root", 0o755))
 
 	before := mountPoints(t, "/proc/self/mountinfo")

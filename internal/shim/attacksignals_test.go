@@ -132,7 +132,7 @@ func TestAttackWhileStopped(t *testing.T) {
 		os.Symlink("/etc/shadow", bin+"/real.link"), os.Symlink("/usr/bin/su", bin+"/shim.link"),
 		os.Mkdir(evil, 0o755), os.Symlink(link, evil+"/Runner.Worker"), os.Symlink("/etc/shadow", evil+"/Runner.Worker.real"),
 		os.Mkdir(other, 0o755), os.Symlink("/etc", other+"/_temp"))
-	chownAll(t, a.root, user)
+	testkit.Give(t, a.root, user)
 	for _, path := range []string{work + "/temp.root", work + "/store.root", bin + ".root"} {
 		do(t, os.Mkdir(path, 0o777), os.Chmod(path, 0o777))
 	}

@@ -63,7 +63,7 @@ func TestAJobCannotTell(t *testing.T) {
 		if err := os.MkdirAll(temp, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		chownAll(t, home, int(who.uid))
+		testkit.Give(t, home, int(who.uid))
 		for name, options := range awkward {
 			t.Run(who.name+"/"+name, func(t *testing.T) {
 				if name == "no-new-privs" && who.uid != 0 {
@@ -93,19 +93,6 @@ func swap(t *testing.T, a, b, c, d string) {
 		if err := os.Rename(r[0], r[1]); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-func chownAll(t *testing.T, dir string, uid int) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, uid)
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -62,7 +62,7 @@ func (s scratch) leaveMore(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	chownAll(t, s.store, user)
+	testkit.Give(t, s.store, user)
 }
 
 // TestNoSweep: where the process that deletes what others left cannot be made, the start goes on, and says so only
@@ -252,7 +252,7 @@ func TestDeniedProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	chownAll(t, s.root, user)
+	testkit.Give(t, s.root, user)
 	start := command([]string{"LOG=debug"}, s.worker, "-c", s.script()).under(deny, denial("clone", unix.EAGAIN, argument(0, whole, 0)))
 	start.Env = append(start.Env, "DOCKER_HOST=unix://"+socket)
 	code := start.end(t)

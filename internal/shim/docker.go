@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/policy"
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -85,7 +86,7 @@ func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err 
 // resolved returns the path of what f has open, in the caller's view, for finding the mount that it lies
 // in; what is mounted over is f itself.
 func resolved(f *os.File) string {
-	path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+	path, err := os.Readlink(untrusted.Through(f))
 	if err != nil {
 		return f.Name()
 	}
@@ -104,7 +105,7 @@ func (r *run) coverable(socket *os.File, path string) error {
 	for _, p := range dockerSocket {
 		var is, want unix.Stat_t
 		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && sameFile(is, want) &&
-			unix.Access(fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), unix.W_OK) == nil {
+			unix.Access(untrusted.Through(socket), unix.W_OK) == nil {
 			return nil
 		}
 	}

@@ -3,7 +3,6 @@ package shim_test
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -248,13 +247,5 @@ func (g *ground) start() error {
 // toRoot makes all of the runner root's.
 func (g *ground) toRoot(t *testing.T) {
 	t.Helper()
-	err := filepath.WalkDir(g.root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, 0, 0)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Give(t, g.root, 0)
 }

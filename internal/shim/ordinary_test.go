@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -45,15 +44,7 @@ func ordinaryIn(t *testing.T, dir, shim string) scratch {
 	if err := os.MkdirAll(s.temp, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, user, user)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	testkit.Give(t, root, user)
 	return s
 }
 

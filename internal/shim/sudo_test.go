@@ -26,7 +26,7 @@ func TestSudoInside(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	chownAll(t, dir, uid)
+	testkit.Give(t, dir, uid)
 	// The host's mounts must be shared for anything to travel, as systemd makes them; here in a
 	// namespace of the test's own, so that this machine's stay as they are.
 	script := `

@@ -5,9 +5,24 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"testing"
 )
+
+// Give gives everything below a folder, and the folder, to a user, by a uid that is the gid too.
+func Give(t testing.TB, dir string, uid int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, uid, uid)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // User makes an ordinary user of the machine for the length of the test, and returns its name and uid,
 // which is its gid too. It has no password and no home.

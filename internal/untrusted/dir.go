@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -114,7 +113,7 @@ func (w *walker) follow(name string) (int, error) {
 
 // place is the path of the folder so far without links, or what is given where there is no /proc to tell.
 func (w *walker) place(otherwise string) string {
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(w.at))
+	path, err := os.Readlink(byFD(w.at))
 	if err != nil {
 		return otherwise
 	}

@@ -34,7 +34,7 @@ func open(path string) (int, error) {
 		return fail(err)
 	}
 	const flags = unix.O_RDONLY | unix.O_NONBLOCK | unix.O_NOCTTY
-	fd, err := openat(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(held), flags)
+	fd, err := openat(unix.AT_FDCWD, byFD(held), flags)
 	if err == unix.ENOENT {
 		if fd, err = openat(unix.AT_FDCWD, path, flags); err == nil {
 			if err = check(fd); err != nil {
@@ -47,6 +47,12 @@ func open(path string) (int, error) {
 	}
 	return fd, nil
 }
+
+// Through returns a path that leads to what is open as f, whatever f's name leads to by now (proc_pid_fd(5)). It is
+// for system calls that take no descriptor, or none that open(2) has made with O_PATH.
+func Through(f *os.File) string { return byFD(int(f.Fd())) }
+
+func byFD(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func openat(dir int, path string, flags int) (int, error) {
 	for {
@@ -66,6 +72,15 @@ func check(fd int) error {
 		return errNotRegular
 	}
 	return nil
+}
+
+// Text returns as much of a file as a setting or a unit can have, 64 KiB, and "" where it cannot be read.
+func Text(path string) string {
+	data, err := Head(path, 64<<10)
+	if err != nil {
+		return ""
+	}
+	return string(data)
 }
 
 // Head returns the first n bytes of the file that path leads to, or all where it has fewer. It opens it as
