@@ -31,6 +31,7 @@ func as(t *testing.T, dir, argv0 string) *exec.Cmd {
 			_ = cmd.Wait()
 		}
 	})
+	testkit.Becomes(t, cmd.Process.Pid, argv0)
 	return cmd
 }
 
@@ -91,7 +92,6 @@ func TestFind(t *testing.T) {
 	} {
 		as(t, "/", argv0)
 	}
-	time.Sleep(20 * time.Millisecond) // for the last to be what it is called
 	found := find(t, root, self(t))
 	if got := pids(found); !slices.Equal(got, want) {
 		t.Errorf("found %v, want %v", got, want)
@@ -113,7 +113,6 @@ func TestEarlier(t *testing.T) {
 	for range 8 {
 		all = append(all, as(t, "/", root+"/bin/Runner.Worker"))
 	}
-	time.Sleep(20 * time.Millisecond)
 	pairs := map[[2]int]int{}
 	for _, asker := range all {
 		o, err := self(t).Peer(asker.Process.Pid)
@@ -188,7 +187,6 @@ func TestWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, b := as(t, "/", root+"/bin/Runner.Worker"), as(t, "/", root+"/bin/Runner.Worker")
-	time.Sleep(20 * time.Millisecond)
 	both := find(t, root, self(t))
 	if len(both) != 2 {
 		t.Fatalf("found %+v", both)

@@ -185,13 +185,10 @@ func TestThisMachine(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	var p Process
-	for range 1000 {
-		p, _ = System{}.Process(cmd.Process.Pid)
-		if p.Command == "sleep" { // later than Name: execve(2) sets the arguments last
-			break
-		}
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
+	testkit.Becomes(t, cmd.Process.Pid, "sleep")
+	p, err := System{}.Process(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
 	}
 	if !p.NoNewPrivs || p.MountNS != m.Self.MountNS || p.Command != "sleep" {
 		t.Errorf("%+v", p)

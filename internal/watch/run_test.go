@@ -134,24 +134,37 @@ func TestEndsWithProcess(t *testing.T) {
 	}
 }
 
+// TestEndsWhenQuiet: each change of what matters begins the wait anew, and the last one's runs to its end.
 func TestEndsWhenQuiet(t *testing.T) {
-	l, place := plain(t)
 	const quiet = 300 * time.Millisecond
+	for range 20 {
+		if l, place := plain(t); changing(t, l, place, quiet) {
+			return
+		}
+	}
+	t.Fatal("the machine is too busy for changes every 150 ms")
+}
+
+// changing has l change four times, half of quiet apart, under a watch that is to end after quiet. It says
+// nothing, and is false, where the machine let this process change nothing for so long that the watch may have
+// ended between two changes.
+func changing(t *testing.T, l runner.Layout, place string, quiet time.Duration) bool {
+	t.Helper()
 	s, last := &said{}, time.Now()
 	done := make(chan error, 1)
 	go func() {
 		done <- watch.Run(t.Context(), watch.Options{Layouts: []runner.Layout{l}, Place: place, Say: s.say, UntilQuiet: quiet})
 	}()
-	for i := range 4 { // each change of what matters begins the wait anew
+	for range 4 {
 		time.Sleep(quiet / 2)
-		select {
-		case err := <-done:
-			t.Fatalf("ended after %d changes: %v", i, err)
-		default:
-		}
+		before := last
 		last = time.Now()
 		if err := os.WriteFile(filepath.Join(l.Root, "update.finished"), nil, 0o644); err != nil {
 			t.Fatal(err)
+		}
+		if time.Since(before) > quiet*3/4 {
+			ends(t, done)
+			return false
 		}
 	}
 	ends(t, done)
@@ -161,6 +174,7 @@ func TestEndsWhenQuiet(t *testing.T) {
 	if !linked(l, place) {
 		t.Errorf("no shim; said %s", s.text())
 	}
+	return true
 }
 
 // TestEndsWithoutRunner: a runner that was taken away, and one that the shim was taken out of, are not
