@@ -59,7 +59,8 @@ func TestStandIn(t *testing.T) {
 	}
 }
 
-// replay has Job B come while Job A runs, seconds apart, for the logs count in seconds.
+// replay has Job B come while Job A runs, and its Worker start a second or more after Job A's, for the logs count
+// in seconds and a Worker's log is named for the one in which it began.
 func replay(t *testing.T, l *standin.Listener) {
 	t.Helper()
 	defer l.Close()
@@ -68,6 +69,18 @@ func replay(t *testing.T, l *standin.Listener) {
 		t.Fatal(err)
 	}
 	defer a.Abort()
+	for began := false; !began; time.Sleep(10 * time.Millisecond) {
+		logs, err := filepath.Glob(filepath.Join(l.Root, "_diag", "Worker_*.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-a.Done():
+			t.Fatal("Job A ended")
+		default:
+			began = len(logs) > 0
+		}
+	}
 	time.Sleep(1100 * time.Millisecond)
 	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{Name: "build", Output: "a=b", Sleep: 80 * time.Second}}})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -24,7 +23,10 @@ func TestDispatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Abort()
-			waitFor(t, func() bool { return strings.Contains(logsYet(t, root, "Worker"), "Starting the step.") })
+			waitFor(t, func() bool { // the last of the files that a step gets
+				made, err := filepath.Glob(filepath.Join(root.Temp, "_runner_file_commands", "step_summary_*"))
+				return err == nil && len(made) == 1
+			})
 			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{Name: "long", Output: "a=b", Sleep: 60 * time.Second}}})
 			if err != nil {
 				t.Fatal(err)

@@ -126,8 +126,12 @@ func readPID(t *testing.T, path string) (pid int) {
 // TestOrphans: what a step left running ends with the job, but for what has no part in it.
 func TestOrphans(t *testing.T) {
 	root := newRoot(t, standin.RootOptions{})
+	// In the midst of an execve(2) a process has no environment to see.
 	run := `nohup sleep 300 >/dev/null 2>&1 & echo $! >tracked
-		RUNNER_TRACKING_ID= nohup sleep 300 >/dev/null 2>&1 & echo $! >other`
+		RUNNER_TRACKING_ID= nohup sleep 300 >/dev/null 2>&1 & echo $! >other
+		for pid in $(cat tracked other); do
+			until tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1 | grep -qx sleep; do sleep 0.01; done
+		done`
 	expect(t, start(t, newListener(t, root), steps(standin.Step{Name: "leave", Run: run})), 100)
 	tracked := readPID(t, filepath.Join(root.Work, "example/example/tracked"))
 	other := readPID(t, filepath.Join(root.Work, "example/example/other"))

@@ -77,15 +77,6 @@ func expect(t *testing.T, w *standin.Worker, code int) standin.Result {
 // logs returns the text of the root's logs with the prefix; there must be some.
 func logs(t *testing.T, root standin.Root, prefix string) string {
 	t.Helper()
-	log := logsYet(t, root, prefix)
-	if log == "" {
-		t.Fatalf("no %s logs in %s", prefix, root.Diag)
-	}
-	return log
-}
-
-func logsYet(t *testing.T, root standin.Root, prefix string) string {
-	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(root.Diag, prefix+"_*-utc.log"))
 	var all strings.Builder
 	for _, file := range files {
@@ -94,6 +85,9 @@ func logsYet(t *testing.T, root standin.Root, prefix string) string {
 			t.Fatal(err)
 		}
 		all.Write(data)
+	}
+	if all.Len() == 0 {
+		t.Fatalf("no %s logs in %s", prefix, root.Diag)
 	}
 	return all.String()
 }
