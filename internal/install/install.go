@@ -66,7 +66,10 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 	for _, b := range s.Bins {
 		plan := func(now Bin) ([]Step, error) {
 			now.Current, now.Waiting = b.Current, b.Waiting
-			return keepSteps(now, s.phase, r.careful, place)
+			if r.keeper != nil && r.keeper.replacing(now) {
+				return nil, nil
+			}
+			return keepSteps(now, s.phase, r.keeper != nil, place)
 		}
 		if err := r.change(l, b, plan); err != nil {
 			if !errors.As(err, new(*LostError)) || !r.restore(l, b) {

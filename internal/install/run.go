@@ -38,8 +38,8 @@ type Result struct {
 type run struct {
 	Options
 	Result
-	root    bool
-	careful bool // see keepSteps
+	root   bool
+	keeper *Keeper // where a watch looks, which is to be careful: see keepSteps
 }
 
 func newRun(o Options) *run { return &run{Options: o, root: os.Geteuid() == 0} }

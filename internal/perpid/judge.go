@@ -115,7 +115,7 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue
 		}
-		if err != nil || innermostPID(string(status)) == o.PID && !s.ended() {
+		if err != nil || innermostPID(string(status)) == o.PID && !s.ended() && o.perhapsIn(j.proc, pid) {
 			return Living
 		}
 	}

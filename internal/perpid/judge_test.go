@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 func TestParse(t *testing.T) {
@@ -117,10 +118,18 @@ func TestVerdictAfterTheClockWasSet(t *testing.T) {
 	}
 	j := &Judge{Self: Owner{1, 2, initPIDNS, "aaaaaaaaaaaa"}, Booted: time.Now(), proc: "/proc"}
 	before := time.Now().Add(-time.Hour)
-	living := Owner{1, s.start, 5, "bbbbbbbbbbbb"}
-	ended := living
+	ns, err := nsenter.Inode(fmt.Sprintf("/proc/%d/ns/pid", child))
+	if err != nil {
+		t.Fatal(err)
+	}
+	living := Owner{1, s.start, ns, "bbbbbbbbbbbb"}
+	ended, elsewhere := living, living
 	ended.Start--
-	for o, want := range map[Owner]Verdict{living: Living, ended: Dead} {
+	elsewhere.PIDNS-- // the first process of another PID namespace, of the same clock tick
+	for o, want := range map[Owner]Verdict{living: Living, ended: Dead, elsewhere: Dead} {
+		if is := o.Is("/proc", child); is != (want == Living) {
+			t.Errorf("%v is process %d: %v", o, child, is)
+		}
 		if got := j.Verdict(o, before); got != want {
 			t.Errorf("%v: %v, want %v", o, got, want)
 		}

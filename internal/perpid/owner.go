@@ -59,7 +59,15 @@ func (o Owner) Is(proc string, pid int) bool {
 		return false
 	}
 	status, err := os.ReadFile(proc + "/" + strconv.Itoa(pid) + "/status")
-	return err == nil && innermostPID(string(status)) == o.PID
+	return err == nil && innermostPID(string(status)) == o.PID && o.perhapsIn(proc, pid)
+}
+
+// perhapsIn reports whether a process is in the PID namespace of o. Two containers that start within one clock
+// tick each have a process 1 of that tick. Who may not see the namespace (ptrace(2), PTRACE_MODE_READ_FSCREDS)
+// cannot tell, and is told yes.
+func (o Owner) perhapsIn(proc string, pid int) bool {
+	ns, err := nsenter.Inode(proc + "/" + strconv.Itoa(pid) + "/ns/pid")
+	return err != nil || ns == o.PIDNS
 }
 
 // Self returns the calling process as an owner. It fails where /proc is missing or belongs to another

@@ -289,11 +289,29 @@ func TestUpdatesThatFail(t *testing.T) {
 	}
 }
 
-// TestPersonReplacesWorker: somebody unpacks a release over the runner.
+// TestPersonReplacesWorker: somebody unpacks a release over the runner, in one of the ways in which programs
+// replace a file. What is removed first is missing for a while, and is not to be put back meanwhile.
 func TestPersonReplacesWorker(t *testing.T) {
+	for name, how := range map[string]string{
+		"removes and makes": "cp --remove-destination _work/_update/bin/Runner.Worker bin/",
+		"renames over":      "cp -p _work/_update/bin/Runner.Worker bin/new; mv bin/new bin/Runner.Worker",
+		"removes, and makes later": `rm bin/Runner.Worker; sleep 0.2
+			set -o noclobber; cat _work/_update/bin/Runner.Worker >bin/Runner.Worker; chmod 755 bin/Runner.Worker`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			k := keep(t, false)
+			k.do(t, "2.334.0", "download")
+			k.do(t, k.version, ": ; "+how+"; rm -r _work/_update; :")
+			k.soon(t, "the shim is in place", func() bool { return k.wrapped("bin") })
+			k.job(t, "2.334.0")
+		})
+	}
+}
+
+// TestPersonRemovesWorker: what stays away is put back.
+func TestPersonRemovesWorker(t *testing.T) {
 	k := keep(t, false)
-	k.do(t, "2.334.0", "download")
-	k.do(t, k.version, ": ; cp --remove-destination _work/_update/bin/Runner.Worker bin/; rm -r _work/_update; :")
+	k.do(t, k.version, "rm bin/Runner.Worker; :")
 	k.soon(t, "the shim is in place", func() bool { return k.wrapped("bin") })
-	k.job(t, "2.334.0")
+	k.job(t, k.version)
 }

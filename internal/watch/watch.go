@@ -59,6 +59,7 @@ type watcher struct {
 	Options
 	notify  *fsnotify.Watcher // nil where there can be none
 	blind   bool              // something cannot be watched
+	soon    bool              // something is to be looked at again when it has had its time
 	watched []*watched
 }
 
@@ -84,6 +85,9 @@ func (w *watcher) run(ctx context.Context) error {
 		interval := again
 		if w.blind {
 			interval = poll
+		}
+		if w.soon {
+			interval = install.Replacing
 		}
 		select {
 		case <-ctx.Done():
@@ -138,6 +142,7 @@ func (w *watcher) matters(path string) bool {
 // look has each runner put right, and watches the folders that it has now.
 func (w *watcher) look() {
 	var stay []*watched
+	w.soon = false
 	for _, r := range w.watched {
 		if w.one(r) {
 			stay = append(stay, r)
@@ -169,6 +174,8 @@ func (w *watcher) one(r *watched) bool {
 	case errors.Is(err, install.ErrTakenOut):
 		w.Say(l.Root + ": " + err.Error() + ": watched no longer")
 		return false
+	case errors.Is(err, install.ErrReplacing):
+		w.soon = true
 	case errors.As(err, new(*install.NoBinError)), err == nil:
 	default:
 		said = err.Error()
