@@ -125,7 +125,7 @@ func TestVerdictAfterTheClockWasSet(t *testing.T) {
 	living := Owner{1, s.start, ns, "bbbbbbbbbbbb"}
 	ended, elsewhere := living, living
 	ended.Start--
-	elsewhere.PIDNS-- // the first process of another PID namespace, of the same clock tick
+	elsewhere.PIDNS = 5 // the first process of another PID namespace, of the same clock tick
 	for o, want := range map[Owner]Verdict{living: Living, ended: Dead, elsewhere: Dead} {
 		if is := o.Is("/proc", child); is != (want == Living) {
 			t.Errorf("%v is process %d: %v", o, child, is)
