@@ -3,9 +3,12 @@ package testkit
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +25,68 @@ type Dockerd struct {
 // DockerImage is an image with busybox and nothing else; its shell is /bin/sh.
 const DockerImage = "worker-wrap-busybox:test"
 
+// DockerdCommand prepares a dockerd with everything of its own below dir, and a network namespace with
+// nothing but loopback: a Docker network that a test makes is a bridge, and dockerd leaves bridges where
+// they are when it ends (docker network rm removes them, which no client does for its default network).
+// A socket in ExtraFiles is listened on with "-H fd://" and LISTEN_FDS=1, as sd_listen_fds(3) has it.
+// Call [CleanUpDockerd] before.
+func DockerdCommand(t testing.TB, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	busybox, dockerd := RequireTool(t, "busybox", "busybox-static"), RequireTool(t, "dockerd", "docker.io")
+	cmd := exec.Command("/bin/sh", append([]string{
+		"-c", `"$0" ip link set lo up && LISTEN_PID=$$ exec "$@"`, busybox, dockerd,
+		"--data-root", dir + "/data", "--exec-root", dir + "/exec", "--pidfile", dir + "/pid",
+		"--cgroup-parent", "/" + filepath.Base(dir), "--exec-opt", "native.cgroupdriver=cgroupfs",
+		"--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false",
+	}, args...)...)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNET}
+	return cmd
+}
+
+// CleanUpDockerd removes, when the test ends, what daemons of [DockerdCommand] leave outside dir: control
+// groups, and what every first dockerd of a machine makes. The daemons must have ended by then.
+func CleanUpDockerd(t testing.TB, dir string) {
+	t.Helper()
+	var made []string
+	for _, path := range []string{ // dockerd 20.10 has no option for these
+		"/etc/docker/key.json", "/etc/docker", "/run/docker/plugins", "/run/docker", "/run/containerd/s", "/run/containerd",
+	} {
+		if _, err := os.Lstat(path); os.IsNotExist(err) {
+			made = append(made, path)
+		}
+	}
+	t.Cleanup(func() {
+		if err := removeCgroup(filepath.Base(dir)); err != nil {
+			t.Error(err)
+		}
+		for _, path := range made {
+			_ = os.Remove(path) // what another daemon has filled meanwhile stays
+		}
+	})
+}
+
+// removeCgroup removes the control groups of that name, and those below them, of every hierarchy: version 1's
+// many and version 2's one (cgroups(7)). They must have no process; one that has just ended is waited for.
+func removeCgroup(name string) error {
+	var failed error
+	for range 50 {
+		failed = nil
+		for _, pattern := range []string{"*/*/*", "*/*", "*"} {
+			all, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", pattern))
+			for _, path := range all {
+				if slices.Contains(strings.Split(path, "/"), name) {
+					failed = errors.Join(failed, os.Remove(path))
+				}
+			}
+		}
+		if failed == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return failed
+}
+
 // StartDockerd starts a daemon that ends with the test. It skips where one cannot run.
 func StartDockerd(t testing.TB) *Dockerd {
 	t.Helper()
@@ -33,11 +98,9 @@ func StartDockerd(t testing.TB) *Dockerd {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(RequireTool(t, "dockerd", "docker.io"),
-		"--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "-H", "unix://"+d.socket,
-		"--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false")
+	CleanUpDockerd(t, d.dir)
+	cmd := DockerdCommand(t, d.dir, "-H", "unix://"+d.socket)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +118,7 @@ func StartDockerd(t testing.TB) *Dockerd {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	d.load(t)
+	ImportDockerImage(t, d.Command("import", "-", DockerImage))
 	return d
 }
 
@@ -64,8 +127,8 @@ func (d *Dockerd) Command(args ...string) *exec.Cmd {
 	return exec.Command(d.docker, append([]string{"-H", "unix://" + d.socket}, args...)...)
 }
 
-// load makes the image.
-func (d *Dockerd) load(t testing.TB) {
+// ImportDockerImage runs cmd, a docker import, with a static busybox as the whole of the image.
+func ImportDockerImage(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
 	busybox, err := os.ReadFile(RequireTool(t, "busybox", "busybox-static"))
 	if err != nil {
@@ -73,29 +136,24 @@ func (d *Dockerd) load(t testing.TB) {
 	}
 	var layer bytes.Buffer
 	w := tar.NewWriter(&layer)
-	for _, h := range []tar.Header{
-		{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755},
-		{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777},
-		{Name: "bin/busybox", Mode: 0o755, Size: int64(len(busybox))},
-	} {
+	write := func(h tar.Header, data []byte) {
 		if err := w.WriteHeader(&h); err != nil {
 			t.Fatal(err)
 		}
-		if h.Size > 0 {
-			if _, err := w.Write(busybox); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	for _, name := range []string{"sh", "cat", "touch", "readlink", "ls", "true", "id"} {
-		if err := w.WriteHeader(&tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}); err != nil {
+		if _, err := w.Write(data); err != nil {
 			t.Fatal(err)
 		}
+	}
+	write(tar.Header{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+	write(tar.Header{Name: "etc/", Typeflag: tar.TypeDir, Mode: 0o755}, nil)
+	write(tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil)
+	write(tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(busybox))}, busybox)
+	for _, name := range []string{"sh", "cat", "dd", "echo", "env", "head", "id", "ls", "mkdir", "readlink", "sleep", "tail", "touch", "true", "wc"} {
+		write(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	cmd := d.Command("import", "-", DockerImage)
 	cmd.Stdin = &layer
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %v\n%s", cmd, err, out)

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"sort"
@@ -10,8 +11,8 @@ import (
 	"time"
 )
 
-// Main runs a package's tests and fails the run if they left a mount or an open file descriptor
-// behind. Use it as the whole of TestMain:
+// Main runs a package's tests and fails the run if they left a mount, a network interface or an open
+// file descriptor behind. Use it as the whole of TestMain:
 //
 //	func TestMain(m *testing.M) { testkit.Main(m) }
 func Main(m *testing.M) {
@@ -32,7 +33,7 @@ func Main(m *testing.M) {
 	os.Exit(code)
 }
 
-// state is what can leak: "mount <mountpoint>" and "fd <target>", counted.
+// state is what can leak: "mount <mountpoint>", "network interface <name>" and "fd <target>", counted.
 type state map[string]int
 
 func snapshot() state {
@@ -42,6 +43,10 @@ func snapshot() state {
 		if f := strings.Fields(line); len(f) > 4 && !elsewhere(f[4]) {
 			s["mount "+f[4]]++
 		}
+	}
+	links, _ := net.Interfaces()
+	for _, l := range links {
+		s["network interface "+l.Name]++
 	}
 	fds, _ := filepath.Glob("/proc/self/fd/*")
 	for _, fd := range fds {

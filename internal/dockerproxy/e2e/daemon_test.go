@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"archive/tar"
-	"bytes"
 	"context"
 	"net"
 	"net/http"
@@ -18,8 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// image is an image with busybox and nothing else.
-const image = "worker-wrap-busybox:test"
+const image = testkit.DockerImage
 
 // daemon is a dockerd of the test's own.
 type daemon struct {
@@ -49,9 +46,12 @@ func startDaemon(t *testing.T) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.listener.Close() })
+	testkit.CleanUpDockerd(t, d.dir)
 	d.start(t)
 	t.Cleanup(func() { d.stop(t) })
-	d.loadImage(t)
+	load := exec.Command(d.docker, "import", "-", image)
+	load.Env = append(os.Environ(), "DOCKER_HOST=unix://"+d.socket)
+	testkit.ImportDockerImage(t, load)
 	return d
 }
 
@@ -62,13 +62,11 @@ func (d *daemon) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	// As systemd starts it (sd_listen_fds(3)): the socket outlives the daemon.
-	d.cmd = exec.Command("/bin/sh", "-c", `LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"`, "sh", testkit.RequireTool(t, "dockerd", "docker.io"),
-		"--data-root", d.dir+"/data", "--exec-root", d.dir+"/exec", "--pidfile", d.dir+"/pid", "-H", "fd://",
-		"--bridge=none", "--iptables=false", "--ip-forward=false", "--ip-masq=false", "--userland-proxy=false")
+	d.cmd = testkit.DockerdCommand(t, d.dir, "-H", "fd://")
+	d.cmd.Env = append(os.Environ(), "LISTEN_FDS=1") // as systemd starts it: the socket outlives the daemon
 	d.cmd.ExtraFiles = []*os.File{d.listener}
 	d.cmd.Stdout, d.cmd.Stderr = log, log
-	d.cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Pdeathsig: unix.SIGTERM}
+	d.cmd.SysProcAttr.Pdeathsig = unix.SIGTERM
 	if err := d.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -115,39 +113,4 @@ func (d *daemon) cli(t *testing.T, args ...string) string {
 		t.Fatalf("docker %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out))
-}
-
-// loadImage makes the image of a static busybox.
-func (d *daemon) loadImage(t *testing.T) {
-	t.Helper()
-	busybox, err := os.ReadFile(testkit.RequireTool(t, "busybox", "busybox-static"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var layer bytes.Buffer
-	w := tar.NewWriter(&layer)
-	write := func(h tar.Header, data []byte) {
-		if err := w.WriteHeader(&h); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(data); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, dir := range []string{"bin/", "tmp/", "etc/"} {
-		write(tar.Header{Name: dir, Typeflag: tar.TypeDir, Mode: 0o755}, nil)
-	}
-	write(tar.Header{Name: "bin/busybox", Mode: 0o755, Size: int64(len(busybox))}, busybox)
-	for _, name := range []string{"sh", "cat", "echo", "ls", "sleep", "tail", "head", "wc", "dd", "mkdir", "id", "true", "env"} {
-		write(tar.Header{Name: "bin/" + name, Typeflag: tar.TypeSymlink, Linkname: "busybox"}, nil)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(d.docker, "import", "-", image)
-	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+d.socket)
-	cmd.Stdin = &layer
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("docker import: %v\n%s", err, out)
-	}
 }
