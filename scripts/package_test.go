@@ -93,7 +93,11 @@ func TestPackages(t *testing.T) {
 
 func testContents(t *testing.T, out string) {
 	dpkgDeb := testkit.RequireTool(t, "dpkg-deb", "dpkg")
-	rpm := testkit.RequireTool(t, "rpm", "rpm")
+	rpm, database := testkit.RequireTool(t, "rpm", "rpm"), t.TempDir() // not in the home folder of whoever tests
+	query := func(args ...string) string {
+		t.Helper()
+		return must(t, rpm, append([]string{"--dbpath", database, "-qp"}, args...)...)
+	}
 	for _, arch := range []string{"amd64", "arm64", "armhf"} {
 		path := filepath.Join(out, "worker-wrap_1.2.3-1_"+arch+".deb")
 		if got := strings.TrimSpace(must(t, dpkgDeb, "-f", path, "Architecture")); got != arch {
@@ -113,11 +117,11 @@ func testContents(t *testing.T, out string) {
 	}
 	for _, arch := range []string{"x86_64", "aarch64", "armv7hl"} {
 		path := filepath.Join(out, "worker-wrap-1.2.3-1."+arch+".rpm")
-		if got := must(t, rpm, "-qp", "--qf", "%{NAME} %{VERSION} %{ARCH}", path); got != "worker-wrap 1.2.3 "+arch {
+		if got := query("--qf", "%{NAME} %{VERSION} %{ARCH}", path); got != "worker-wrap 1.2.3 "+arch {
 			t.Errorf("%s is %s", path, got)
 		}
-		compare(t, path, strings.Fields(must(t, rpm, "-qlp", path)), contents["rpm"])
-		scripts := must(t, rpm, "-qp", "--scripts", path)
+		compare(t, path, strings.Fields(query("-l", path)), contents["rpm"])
+		scripts := query("--scripts", path)
 		for _, want := range []string{"postinstall scriptlet", "setcap cap_sys_admin+ep", "preuninstall scriptlet", "uninstall --all", "postuninstall scriptlet"} {
 			if !strings.Contains(scripts, want) {
 				t.Errorf("%s has no %q in its scripts:\n%s", path, want, scripts)

@@ -49,7 +49,7 @@ func CleanUpDockerd(t testing.TB, dir string) {
 	t.Helper()
 	var made []string
 	for _, path := range []string{ // dockerd 20.10 has no option for these
-		"/etc/docker/key.json", "/etc/docker", "/run/docker/plugins", "/run/docker", "/run/containerd/s", "/run/containerd",
+		"/etc/docker/key.json", "/etc/docker", "/run/docker/plugins", "/run/docker", "/run/containerd/s", "/run/containerd", "/run/runc",
 	} {
 		if _, err := os.Lstat(path); os.IsNotExist(err) {
 			made = append(made, path)
