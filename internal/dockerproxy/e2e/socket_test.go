@@ -65,7 +65,7 @@ func testUser(t *testing.T, d *daemon) {
 		t.Errorf("container action: %+v", r)
 	}
 	w.want(`cat $T/_runner_file_commands/set_output_1`, "x=1")
-	status, err := os.ReadFile(filepath.Join("/proc", w.must(`pgrep -u 61234 -f "__docker-prox[y]"`), "status"))
+	status, err := os.ReadFile(filepath.Join("/proc", w.must(`pgrep -u 61234 -f "__docker-prox[y].*private=`+w.private+`"`), "status"))
 	if err != nil {
 		t.Fatal(err)
 	}
