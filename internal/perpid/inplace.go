@@ -6,19 +6,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// InPlace returns owner's folder, open, where that is what temp is already: the owner has laid it there before
-// and become this program once more. It returns nil otherwise. Such a folder must be neither covered nor
-// renamed: what a sweeper removes takes the mounts on it along, in every namespace (rmdir(2), detach_mounts in
+// InPlace returns that folder of owner's, open, which temp is already: the owner has laid it there before
+// and become this program once more. It returns nil where there is none. Such a folder must be neither covered
+// nor removed: that takes the mounts on it along, in every namespace (rmdir(2), detach_mounts in
 // fs/namespace.c).
 func (s *Store) InPlace(owner Owner, temp *os.File) *os.File {
-	dir, err := openDir(s.dir, owner.String())
-	if err != nil {
+	var want, is unix.Stat_t
+	if unix.Fstat(int(temp.Fd()), &want) != nil {
 		return nil
 	}
-	var is, want unix.Stat_t
-	if unix.Fstat(int(dir.Fd()), &is) == nil && unix.Fstat(int(temp.Fd()), &want) == nil && is.Dev == want.Dev && is.Ino == want.Ino {
-		return dir
+	for n := 1; n <= mostFolders; n++ {
+		name := owner.folder(n)
+		if unix.Fstatat(s.fd(), name, &is, unix.AT_SYMLINK_NOFOLLOW) != nil {
+			return nil // Create leaves no gap
+		}
+		dir, err := openDir(s.dir, name)
+		if err != nil {
+			continue
+		}
+		if unix.Fstat(int(dir.Fd()), &is) == nil && is.Dev == want.Dev && is.Ino == want.Ino {
+			return dir
+		}
+		dir.Close()
 	}
-	dir.Close()
 	return nil
 }

@@ -22,6 +22,8 @@ func TestParse(t *testing.T) {
 	const boot = "0123456789ab"
 	for name, want := range map[string]string{
 		"1-2-3-" + boot: "", "4194304-18446744073709551615-4026531836-" + boot: "", "1-2-3-" + boot + ".docker.sock": "docker.sock",
+		"1-2-3-" + boot + ".2": "", "1-2-3-" + boot + ".64": "", "1-2-3-" + boot + ".3.docker.sock": "docker.sock",
+		"1-2-3-" + boot + ".1": "1", "1-2-3-" + boot + ".02": "02", "1-2-3-" + boot + ".65": "65", "1-2-3-" + boot + ".+2.s": "+2.s", "1-2-3-" + boot + ".2s": "2s",
 		"1-2-3-" + boot + "\n": "no", "01-2-3-" + boot: "no", "+1-2-3-" + boot: "no", "0-2-3-" + boot: "no", "-1-2-3-" + boot: "no",
 		"1-2-3-0123456789AB": "no", "1-2-3-0123456789a": "no", "1-2-" + boot: "no", "1-2-3-4-" + boot: "no", "": "no", ".": "no", "..": "no",
 		"1-18446744073709551616-3-" + boot: "no", "dead.1-2-3-" + boot: "no", "1-2-3-" + boot + "/x": "no",
@@ -34,7 +36,7 @@ func TestParse(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"1-2-3-0123456789ab", "1-2-3-0123456789ab.sock", "dead.1-2-3-0123456789ab", "01-2-3-0123456789ab", "1--3-0123456789ab", "\xff", "1-2-3-0123456789ab\n"} {
+	for _, seed := range []string{"1-2-3-0123456789ab", "1-2-3-0123456789ab.sock", "1-2-3-0123456789ab.2", "1-2-3-0123456789ab.64.sock", "dead.1-2-3-0123456789ab", "01-2-3-0123456789ab", "1--3-0123456789ab", "\xff", "1-2-3-0123456789ab\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
@@ -42,12 +44,13 @@ func FuzzParse(f *testing.F) {
 		if !ok {
 			return
 		}
-		again := o.String()
-		if what != "" || strings.HasSuffix(name, ".") {
-			again += "." + what
+		rest, found := strings.CutPrefix(name, o.String())
+		number, _, _ := strings.Cut(strings.TrimPrefix(rest, "."), ".")
+		if isNumber(number) {
+			rest = strings.TrimPrefix(rest, "."+number)
 		}
-		if again != name || o.PID <= 0 {
-			t.Errorf("%q becomes %q", name, again)
+		if !found || rest != "" && rest != "."+what || rest == "" && what != "" || o.PID <= 0 {
+			t.Errorf("%q is %v and %q", name, o, what)
 		}
 	})
 }

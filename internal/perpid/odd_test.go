@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -147,33 +146,6 @@ func TestCreateCopiesLongAccessLists(t *testing.T) {
 	n, err := unix.Fgetxattr(int(dir.Fd()), accessLists[0], got)
 	if err != nil || string(got[:n]) != string(list) {
 		t.Errorf("%d bytes, %v; want the list of %d", n, err, len(list))
-	}
-}
-
-// TestCreateBesideWhatCannotGo: a folder of the same name that cannot be moved aside is not used.
-func TestCreateBesideWhatCannotGo(t *testing.T) {
-	testkit.RequireRoot(t)
-	chattr := testkit.RequireTool(t, "chattr", "e2fsprogs")
-	s, j := claimStore(t)
-	path := filepath.Join(s.path, j.Self.String())
-	if err := os.Mkdir(path, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(chattr, "+i", path).CombinedOutput(); err != nil {
-		testkit.Skip(t, "chattr +i: %s", out)
-	}
-	defer func() { _ = exec.Command(chattr, "-i", path).Run() }()
-	temp, err := os.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer temp.Close()
-	dir, err := s.Create(j.Self, temp)
-	if err == nil {
-		dir.Close()
-	}
-	if !errors.Is(err, unix.EPERM) || !strings.Contains(fmt.Sprint(err), "rename "+path) {
-		t.Errorf("%v; want that it cannot be renamed", err)
 	}
 }
 

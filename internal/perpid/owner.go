@@ -30,10 +30,22 @@ func (o Owner) String() string {
 	return fmt.Sprintf("%d-%d-%d-%s", o.PID, o.Start, o.PIDNS, o.Boot)
 }
 
+// folder is the name of the owner's nth folder, n being 1 or more: that of String, then a dot and n from the
+// second one on.
+func (o Owner) folder(n int) string {
+	if n == 1 {
+		return o.String()
+	}
+	return fmt.Sprintf("%v.%d", o, n)
+}
+
 // Parse reads the owner from the name of a folder, or of another thing kept for the same owner, whose
-// name is the folder's, a dot, and what it is. ok is false for a name that String cannot have made.
+// name is a folder's, a dot, and what it is. ok is false for a name that is neither.
 func Parse(name string) (o Owner, what string, ok bool) {
 	name, what, _ = strings.Cut(name, ".")
+	if number, rest, _ := strings.Cut(what, "."); isNumber(number) {
+		what = rest
+	}
 	f := strings.Split(name, "-")
 	if len(f) != 4 || len(f[3]) != bootDigits || strings.Trim(f[3], "0123456789abcdef") != "" {
 		return Owner{}, "", false
@@ -47,6 +59,12 @@ func Parse(name string) (o Owner, what string, ok bool) {
 		return Owner{}, "", false
 	}
 	return o, what, true
+}
+
+// isNumber reports whether it is one that a folder can have: from 2 on, without leading zeros.
+func isNumber(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && n > 1 && n <= mostFolders && strconv.Itoa(n) == s
 }
 
 const bootDigits = 12

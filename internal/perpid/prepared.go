@@ -1,9 +1,29 @@
 package perpid
 
-import "os"
+import (
+	"fmt"
+	"os"
+	"path/filepath"
 
-// Folder opens the folder that was made for owner.
-func (s *Store) Folder(owner Owner) (*os.File, error) { return openDir(s.dir, owner.String()) }
+	"golang.org/x/sys/unix"
+)
+
+// Folder opens the folder with the given name, which was made for owner.
+func (s *Store) Folder(owner Owner, name string) (*os.File, error) {
+	if o, what, ok := Parse(name); !ok || what != "" || o != owner {
+		return nil, fmt.Errorf("%q is no name of a folder of process %d", name, owner.PID)
+	}
+	return openDir(s.dir, name)
+}
+
+// Discard removes a folder that [Store.Create] has made and that was not used: an empty one.
+func (s *Store) Discard(dir string) error {
+	name := filepath.Base(dir)
+	if err := unix.Unlinkat(s.fd(), name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
+		return &os.PathError{Op: "rmdir", Path: filepath.Join(s.path, name), Err: err}
+	}
+	return nil
+}
 
 // Liken gives dir, new and empty, the owner, group, mode and access control lists of temp.
 func Liken(dir, temp *os.File) error {

@@ -24,6 +24,8 @@ const (
 	// storeMode lets every user through to a per-PID folder, whose own mode is that of _temp, and only
 	// the runner's user list them.
 	storeMode = 0o711
+	// mostFolders is how many folders one owner can have.
+	mostFolders = 64
 )
 
 // Store is an open <work>/.worker-wrap.
@@ -96,25 +98,28 @@ func (s *Store) trusted(like fs.FileInfo) error {
 // Close closes the store.
 func (s *Store) Close() error { return s.dir.Close() }
 
-// Create makes owner's folder, with the owner, group, mode and access control lists of temp, and
-// returns it open. It is always fresh: whatever has its name is first renamed for deletion.
+// Create makes a folder of owner's, with the owner, group, mode and access control lists of temp, and
+// returns it open. It is always fresh: whatever has its name already stays as it is, as long as the owner
+// lives, and the folder gets the next one. It can be what the same process has laid over another _temp,
+// before it became this program once more.
 func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 	like, err := temp.Stat()
 	if err != nil {
 		return nil, err
 	}
-	name := owner.String()
 	mode := like.Sys().(*syscall.Stat_t).Mode & 0o777
-	for range 8 {
+	name := ""
+	for n := 1; ; n++ {
+		if n > mostFolders {
+			return nil, fmt.Errorf("%s: there are %d entries already for process %d; remove those that it does not use", s.path, mostFolders, owner.PID)
+		}
+		name = owner.folder(n)
 		err := unix.Mkdirat(s.fd(), name, mode) // mostly right at once; likeness sees to the rest
 		if err == nil {
 			break
 		}
 		if err != unix.EEXIST {
 			return nil, &fs.PathError{Op: "mkdir", Path: filepath.Join(s.path, name), Err: err}
-		}
-		if _, err := s.rename(name, deadPrefix); err != nil {
-			return nil, err
 		}
 	}
 	dir, err := openDir(s.dir, name)

@@ -1,6 +1,7 @@
 package perpid
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,32 +42,103 @@ func TestMakeRefusesOthers(t *testing.T) {
 	}
 }
 
-// TestCreateIsFresh: whatever has the name is moved aside with what it holds, and never used.
+// TestCreateIsFresh: whatever has the name stays as it is, and is never used.
 func TestCreateIsFresh(t *testing.T) {
 	s, j := claimStore(t)
 	path := filepath.Join(s.path, j.Self.String())
+	elsewhere := t.TempDir()
 	for name, put := range map[string]func() error{
 		"folder": func() error { return os.MkdirAll(path+"/old", 0o777) }, "file": func() error { return os.WriteFile(path, nil, 0o600) },
-		"link": func() error { return os.Symlink(t.TempDir(), path) },
+		"link": func() error { return os.Symlink(elsewhere, path) },
 	} {
-		if err := os.RemoveAll(path); err != nil {
-			t.Fatal(err)
-		}
 		if err := put(); err != nil {
 			t.Fatal(err)
 		}
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{".2", ".3"} {
+			dir, err := s.Create(j.Self, s.dir)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if names, err := dir.Readdirnames(-1); len(names) != 0 {
+				t.Errorf("%s: holds %q, %v", name, names, err)
+			}
+			if dir.Name() != path+want {
+				t.Errorf("%s: %s, want %s", name, dir.Name(), path+want)
+			}
+			again := s.InPlace(j.Self, dir)
+			if again == nil || again.Name() != dir.Name() {
+				t.Errorf("%s: it is not found where it is in place", name)
+			}
+			again.Close()
+			dir.Close()
+		}
+		if after, err := os.Lstat(path); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s: what was there is not any more: %v", name, err)
+		}
+		if none := s.InPlace(j.Self, s.dir); none != nil {
+			none.Close()
+			t.Errorf("%s: the store itself is taken for a folder in place", name)
+		}
+		self := j.Self.String()
+		sweepAndList(t, s, j, self, self+".2", self+".3") // as long as its owner lives
+		dead := j.Self
+		dead.Start++ // a process that nobody has
+		for _, suffix := range []string{"", ".2", ".3"} {
+			if err := os.Rename(path+suffix, filepath.Join(s.path, dead.String()+suffix)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		sweepAndList(t, s, j)
+	}
+}
+
+// TestCreateEnds: where all names of an owner are taken, that is said.
+func TestCreateEnds(t *testing.T) {
+	s, j := claimStore(t)
+	for n := 1; n <= mostFolders; n++ {
+		if err := os.Mkdir(filepath.Join(s.path, j.Self.folder(n)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := s.Create(j.Self, s.dir)
+	if err == nil {
+		dir.Close()
+		t.Fatal(dir.Name())
+	}
+	if !strings.Contains(err.Error(), s.path) || !strings.Contains(err.Error(), "64 entries") {
+		t.Error(err)
+	}
+}
+
+// TestDiscard removes what was not used, and nothing else.
+func TestDiscard(t *testing.T) {
+	s, j := claimStore(t)
+	for range 2 {
 		dir, err := s.Create(j.Self, s.dir)
 		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if names, err := dir.Readdirnames(-1); len(names) != 0 {
-			t.Errorf("%s: holds %q, %v", name, names, err)
+			t.Fatal(err)
 		}
 		dir.Close()
-		if aside, _ := filepath.Glob(filepath.Join(s.path, deadPrefix+"*")); len(aside) != 1 {
-			t.Errorf("%s: moved aside: %q", name, aside)
+		if dir.Name() != filepath.Join(s.path, j.Self.String()) {
+			t.Errorf("the next is %s", dir.Name())
 		}
-		sweepAndList(t, s, j, j.Self.String())
+		if err := s.Discard(dir.Name()); err != nil {
+			t.Error(err)
+		}
+		if err := s.Discard(dir.Name()); err != nil {
+			t.Errorf("of what is gone: %v", err)
+		}
+	}
+	used := filepath.Join(s.path, j.Self.String())
+	if err := os.MkdirAll(used+"/something", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Discard(used); !errors.Is(err, unix.ENOTEMPTY) || !strings.Contains(err.Error(), used) {
+		t.Error(err)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
-	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/policy"
 	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 	"github.com/worker-wrap/worker-wrap/mounts"
@@ -20,7 +19,7 @@ var dockerSocket = [...]string{"/var/run/docker.sock", "/run/docker.sock"}
 
 // docker starts the Docker proxy, where there is a Docker socket that the caller can reach, and returns
 // the bind that lays its socket over the real one.
-func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err error) {
+func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 	done = func() {}
 	if r.Settings.NoDocker {
 		r.log.debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
@@ -41,7 +40,7 @@ func (r *run) docker(self perpid.Owner) (binds []mounts.Mount, done func(), err 
 	}
 	c := dockerproxy.Config{
 		Real:    path,
-		Socket:  filepath.Join(r.Store, self.String()+".docker.sock"),
+		Socket:  r.host + ".docker.sock",
 		Temp:    r.Temp,
 		Private: r.host,
 	}

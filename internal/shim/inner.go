@@ -1,12 +1,11 @@
 package shim
 
 import (
+	"bufio"
 	"errors"
-	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -23,7 +22,8 @@ const InnerName = "worker-wrap-inner"
 // inner is what the child needs to know besides the plan.
 type inner struct {
 	parent int      // the supervisor's PID
-	line   *os.File // to the supervisor: it says when to go on, the child what went wrong
+	line   *os.File // to the supervisor: it says which folder it has made, the child what went wrong
+	folder string   // that folder's name
 }
 
 // innerArgs is the child's command line, which is as long as innerFields and the program's arguments.
@@ -65,7 +65,7 @@ func RunInner(args, env []string) *Failure {
 			Root: args[5], Temp: args[6], Store: args[7], Worker: args[8], Real: args[9], Command: args[10],
 			Argv: args[innerFields:], Env: env, Settings: settings,
 		},
-		uid: os.Getuid(), log: newLog(settings), inner: &inner{int(numbers[1]), line},
+		uid: os.Getuid(), log: newLog(settings), inner: &inner{parent: int(numbers[1]), line: line},
 	}
 	r.begin()
 	if err := r.inner.proceed(); err != nil {
@@ -84,10 +84,10 @@ func RunInner(args, env []string) *Failure {
 	return &Failure{Code: f.Code}
 }
 
-// proceed waits until the supervisor has made the folder.
+// proceed waits until the supervisor has made the folder, and says which.
 func (in *inner) proceed() error {
-	var word [1]byte
-	_, err := io.ReadFull(in.line, word[:])
+	line, err := bufio.NewReader(in.line).ReadString('\n')
+	in.folder = strings.TrimSuffix(line, "\n")
 	return err
 }
 
@@ -116,9 +116,9 @@ func (r *run) prepared() (*os.File, error) {
 		return nil, err
 	}
 	defer store.Close()
-	dir, err := store.Folder(r.self)
+	dir, err := store.Folder(r.self, r.inner.folder)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(r.Store, r.self.String()), err)
+		return nil, err
 	}
 	if err := r.mine(dir); err != nil {
 		dir.Close()

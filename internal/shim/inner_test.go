@@ -40,16 +40,19 @@ func TestInnerByHand(t *testing.T) {
 		}
 	}
 
-	// With someone there, the folder must be, and be the caller's, and that someone the parent.
+	// With someone there, the folder must be, and be the caller's and the child's, and that someone the parent.
 	for _, c := range []struct {
 		says    string
 		uid     int
 		parent  int
 		prepare func(folder string) error
+		folder  string // as it is told; the child's own if empty
 	}{
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return nil }},
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return os.RemoveAll(s.store) }},
 		{says: "belongs to uid 0", uid: user, parent: os.Getpid(), prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
+		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "../_temp"},
+		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "1-2-3-0123456789ab"},
 		{says: "the supervisor has ended", uid: 0, parent: 1, prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
 	} {
 		do(t, os.MkdirAll(s.store, 0o755))
@@ -64,7 +67,11 @@ func TestInnerByHand(t *testing.T) {
 		start.Args = good(3, c.parent)
 		line, child := startInner(t, start)
 		do(t, c.prepare(filepath.Join(s.store, child.String())))
-		if _, err := line.Write([]byte{1}); err != nil {
+		folder := c.folder
+		if folder == "" {
+			folder = child.String()
+		}
+		if _, err := line.Write([]byte(folder + "\n")); err != nil {
 			t.Fatal(err)
 		}
 		said, err := io.ReadAll(line)

@@ -124,7 +124,7 @@ func (r *run) lay() (mounts.Result, error) {
 		r.closeSocket = func() {}
 		if r.laid {
 			r.log.debugf("the Docker proxy, if any, is there already")
-		} else if r.socket, r.closeSocket, err = r.docker(r.self); err != nil {
+		} else if r.socket, r.closeSocket, err = r.docker(); err != nil {
 			return mounts.Result{}, err
 		}
 	}
@@ -174,6 +174,11 @@ func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
 	// that in the Worker's place just before it is started.
 	dir := store.InPlace(self, temp)
 	if r.laid = dir != nil; !r.laid {
+		if r.host != "" { // an earlier try has made it, and not come to lay it
+			if err := store.Discard(r.host); err != nil {
+				return nil, err
+			}
+		}
 		if dir, err = store.Create(self, temp); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
 		return nil, err
 	}
 	dir.Close()
-	if err := send(line, []byte{1}); err != nil {
+	if err := send(line, []byte(filepath.Base(r.host)+"\n")); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
 	word, err := io.ReadAll(line)
@@ -101,7 +101,7 @@ func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
 	case len(word) == 0:
 		return nil, nil
 	case word[0] == ExitFailed:
-		_ = os.Remove(filepath.Join(r.Store, child.String()))
+		_ = os.Remove(r.host)
 		return nil, errors.New(string(word[1:]))
 	}
 	return &Failure{int(word[0]), errors.New(string(word[1:]))}, nil

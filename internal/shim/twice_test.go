@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,47 @@ func TestTwiceInOneProcess(t *testing.T) {
 	}
 	if _, err := os.Stat(temp + "/file"); err == nil {
 		t.Error("the file is in the host's _temp")
+	}
+}
+
+// TestTwiceOverTwoFolders: a process that becomes worker-wrap once more, for a folder beside the first, keeps what it
+// has in the first, through the sweeps of others too, and leaves nothing of either.
+func TestTwiceOverTwoFolders(t *testing.T) {
+	shim := capable(t)
+	for _, settings := range [][]string{nil, {"BACKING=tmpfs"}} {
+		s := ordinary(t, shim)
+		work := filepath.Dir(s.temp)
+		const script = `echo one >"$1/file" && HOST=$WORKER_WRAP_HOST_TEMP exec "$0" --temp "$2" -- sh -c '
+			echo two >"$2/file"; echo up; read go; cat "$1/file" "$2/file"; basename "$HOST"; basename "$WORKER_WRAP_HOST_TEMP"' sh "$1" "$2"`
+		c := command(settings, shim, "--temp", work+"/first", "--", "sh", "-c", script, shim, work+"/first", work+"/second")
+		lines := talk(t, c)
+		lines.expect(t, "up")
+		// More than one start, so that what the first renames the second has swept.
+		for range 2 {
+			if code, _, stderr := s.run(t, "true"); code != 0 {
+				t.Fatalf("%v: exit code %d: %s", settings, code, stderr)
+			}
+		}
+		living := entries(t, s.store)
+		lines.in.Close()
+		lines.expect(t, "one")
+		lines.expect(t, "two")
+		var names [2]string
+		for i := range names {
+			if names[i] = lines.next(t); !slices.Contains(living, names[i]) {
+				t.Errorf("%v: %s is in use, and the store has %q", settings, names[i], living)
+			}
+		}
+		if names[0] == names[1] {
+			t.Errorf("%v: both folders are %s", settings, names[0])
+		}
+		if code := c.end(t); code != 0 {
+			t.Errorf("%v: exit code %d: %s", settings, code, &c.err)
+		}
+		if code, _, stderr := s.run(t, "true"); code != 0 {
+			t.Fatalf("%v: exit code %d: %s", settings, code, stderr)
+		}
+		eventually(t, func() error { return atMostOne(s.left(t)) })
 	}
 }
 
