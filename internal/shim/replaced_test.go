@@ -8,6 +8,25 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
+// TestLooksAgainForLong: on a busy machine what was found can be gone at many looks, and a start looks on. What stays
+// gone is said in the end.
+func TestLooksAgainForLong(t *testing.T) {
+	strace := testkit.RequireTool(t, "strace", "strace")
+	s := ordinary(t, testkit.Binary(t))
+	for when, want := range map[string]string{"1..30": "isolated", "1+": ""} { // two of a try
+		c := command(nil, strace, "-o", "/dev/null", "-e", "trace=move_mount", "-e", "inject=move_mount:error=ENOENT:when="+when,
+			"--", s.worker, "-c", s.script())
+		c.SysProcAttr = nil
+		code := c.end(t)
+		if s.started(c) != want || (code == 0) != (want != "") {
+			t.Errorf("%s: exit code %d, %q, want %q: %s", when, code, s.started(c), want, &c.err)
+		}
+		if want == "" {
+			oneLine(t, c.err.String(), "move_mount", "no such file or directory")
+		}
+	}
+}
+
 // TestStartsWhileReplaced replaces the shim again and again, with itself and with the runner's own Worker, under
 // Workers that live and others that start: each of them runs, and none leaves anything.
 func TestStartsWhileReplaced(t *testing.T) {

@@ -47,8 +47,12 @@ type run struct {
 	inner  *inner // set in the child that a user namespace is made for
 }
 
-// longestPause is the longest before a start looks once more for what has vanished; with those before it, 127 ms.
-const longestPause = 64 * time.Millisecond
+// A start looks again for what has vanished with pauses that double up to longestPause, for searchPatience in all:
+// long enough for a busy machine, and a tenth of the time in which the Listener gives a Worker up.
+const (
+	longestPause   = 64 * time.Millisecond
+	searchPatience = 3 * time.Second
+)
 
 // isolate makes the namespace and everything in it. From unshare on every path is looked up once, in the
 // new namespace, and what was found is held open: what is checked is what is mounted.
@@ -62,12 +66,13 @@ func (r *run) isolate() error {
 	r.stage("namespace")
 	var result mounts.Result
 	var err error
-	for pause := time.Millisecond; ; pause *= 2 {
+	begun := time.Now()
+	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
 		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
 		// of bin just then, or removes the store. Then everything is looked up again; nothing of it was seen
 		// outside. Not at once: rename(2) first takes every job's mount off the entry that it replaces, for
 		// milliseconds in which that is still found, and can no longer be mounted on (vfs_rename in fs/namei.c).
-		if result, err = r.lay(); !errors.Is(err, fs.ErrNotExist) || pause > longestPause {
+		if result, err = r.lay(); !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
 			break
 		}
 		r.log.debugf("trying once more: %v", err)
