@@ -4,14 +4,22 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-// Tmpfs asks for a new tmpfs(5) that belongs to the caller's effective user and group, with mode 0700,
-// and honours neither set-user-ID bits nor device files. It is freed with the last namespace that has it.
+// Tmpfs asks for a new tmpfs(5), which honours neither set-user-ID bits nor device files. It is freed with the
+// last namespace that has it.
 type Tmpfs struct {
 	Size string // the size option: bytes with a unit, or percents of the memory; "" is half of that
+	// UID, GID and Mode (up to 07777) are those of its root. The ids must be mapped in the caller's user
+	// namespace (EINVAL).
+	UID, GID int
+	Mode     uint32
+	// Prepare, if it is set, is called with its root, open for reading, before it can be reached by any path. It is
+	// not called where fsopen(2) is missing or denied, and mount(2) makes the file system in its place.
+	Prepare func(root *os.File) error
 }
 
 // open makes the file system, mounted nowhere. Requires Linux 5.2 (fsopen).
@@ -39,6 +47,19 @@ func (t *Tmpfs) open(target string) (*os.File, error) {
 	return os.NewFile(uintptr(tree), "tmpfs"), nil
 }
 
+// prepare has the caller do the rest to what open has made.
+func (t *Tmpfs) prepare(tree *os.File) error {
+	if t.Prepare == nil {
+		return nil
+	}
+	root, err := openAt(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return t.Prepare(root)
+}
+
 // mount makes and attaches the file system with mount(2), where [Tmpfs.open] is not there or is denied.
 func (t *Tmpfs) mount(target *os.File) error {
 	data := ""
@@ -56,9 +77,9 @@ func (t *Tmpfs) mount(target *os.File) error {
 
 func (t *Tmpfs) options() [][2]string {
 	out := [][2]string{
-		{"mode", "0700"},
-		{"uid", fmt.Sprint(os.Geteuid())},
-		{"gid", fmt.Sprint(os.Getegid())},
+		{"mode", fmt.Sprintf("%#o", t.Mode)},
+		{"uid", strconv.Itoa(t.UID)},
+		{"gid", strconv.Itoa(t.GID)},
 	}
 	if t.Size != "" {
 		out = append(out, [2]string{"size", t.Size})
@@ -79,6 +100,9 @@ func (s *session) tree(b Mount) (tree *os.File, err error) {
 	switch {
 	case err == nil:
 		s.result.Used |= NewMountAPI
+		if b.Tmpfs != nil {
+			err = b.Tmpfs.prepare(tree)
+		}
 	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
 		s.result.Used &^= SetGroup // a filter that knows neither call
 		return nil, nil

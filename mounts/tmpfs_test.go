@@ -29,13 +29,25 @@ func TestTmpfs(t *testing.T) {
 				return
 			}
 			defer target.Close()
-			result, err := Bind(avoid, Mount{Tmpfs: &Tmpfs{Size: "64k"}, Target: target})
+			prepared := false
+			result, err := Bind(avoid, Mount{Target: target, Tmpfs: &Tmpfs{Size: "64k", UID: 61234, GID: 61235, Mode: 0o2710, Prepare: func(root *os.File) error {
+				prepared = true
+				info, err := root.Stat()
+				if err != nil || info.Mode() != os.ModeDir|os.ModeSetgid|0o710 {
+					t.Errorf("avoiding %b: before it is laid: %v, %v", avoid, info, err)
+				}
+				return unix.Fchmod(int(root.Fd()), 0o750)
+			}}})
 			if err != nil {
 				t.Errorf("avoiding %b: %v", avoid, err)
 				return
 			}
-			if used := result.Used&NewMountAPI != 0; used != (avoid&NewMountAPI == 0) {
-				t.Errorf("avoiding %b: used %b", avoid, result.Used)
+			if used := result.Used&NewMountAPI != 0; used != (avoid&NewMountAPI == 0) || used != prepared {
+				t.Errorf("avoiding %b: used %b, prepared %v", avoid, result.Used, prepared)
+			}
+			mode := uint32(0o2710)
+			if prepared {
+				mode = 0o750
 			}
 			var st unix.Statfs_t
 			if err := unix.Statfs(path, &st); err != nil || st.Type != unix.TMPFS_MAGIC || int64(st.Blocks)*int64(st.Bsize) != 64<<10 {
@@ -44,9 +56,9 @@ func TestTmpfs(t *testing.T) {
 			if want := int64(unix.ST_NOSUID | unix.ST_NODEV); int64(st.Flags)&want != want || int64(st.Flags)&unix.ST_NOEXEC != 0 {
 				t.Errorf("avoiding %b: flags %#x", avoid, st.Flags)
 			}
-			info, err := os.Stat(path)
-			if err != nil || info.Mode().Perm() != 0o700 {
-				t.Errorf("avoiding %b: %v, %v", avoid, info, err)
+			var is unix.Stat_t
+			if err := unix.Stat(path, &is); err != nil || is.Uid != 61234 || is.Gid != 61235 || is.Mode&0o7777 != mode {
+				t.Errorf("avoiding %b: of %d:%d, mode %o, %v", avoid, is.Uid, is.Gid, is.Mode, err)
 			}
 		})
 		var st unix.Statfs_t
@@ -73,6 +85,28 @@ func TestTmpfsRefusesSize(t *testing.T) {
 			var e *Error
 			if !errors.As(err, &e) || !errors.Is(err, unix.EINVAL) || !strings.Contains(err.Error(), "huge") {
 				t.Errorf("avoiding %b: %v", avoid, err)
+			}
+		})
+	}
+}
+
+// TestTmpfsNotPrepared: where it could not be made what it is to be it is not laid, whatever the reason.
+func TestTmpfsNotPrepared(t *testing.T) {
+	testkit.RequireRoot(t)
+	path := testkit.Dir(t)
+	for _, why := range []error{unix.EPERM, unix.ENOSYS, errors.New("no")} {
+		th := newThread(t, nil)
+		th.do(func() {
+			target, err := os.Open(path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer target.Close()
+			_, err = Bind(0, Mount{Tmpfs: &Tmpfs{Mode: 0o700, Prepare: func(*os.File) error { return why }}, Target: target})
+			var st unix.Statfs_t
+			if serr := unix.Statfs(path, &st); !errors.Is(err, why) || serr != nil || st.Type == unix.TMPFS_MAGIC {
+				t.Errorf("%v: %v, %v, type %#x", why, err, serr, st.Type)
 			}
 		})
 	}

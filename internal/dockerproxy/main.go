@@ -7,6 +7,7 @@ import (
 	"log"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 
@@ -43,10 +44,7 @@ func Main(args []string, after func(Config) error) error {
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(memoryLimit)
 
-	logger, err := openLog(c.Log)
-	if err != nil {
-		return err
-	}
+	logger := newLogger(openLog(c.Log))
 	logger.Printf("serving %s for %s, with %s for %s", c.Socket, c.Real, c.Private, c.Temp)
 	go serve(c, listener, logger)
 	waitErr := waitEnd(int(pidfd.Fd()))
@@ -89,14 +87,38 @@ func waitEnd(pidfd int) error {
 	}
 }
 
-// openLog opens the log for appending, or one that goes nowhere.
-func openLog(path string) (*log.Logger, error) {
+// newLogger writes to the log, or nowhere.
+func newLogger(file *os.File) *log.Logger {
+	if file == nil {
+		return log.New(io.Discard, "", 0)
+	}
+	return log.New(file, fmt.Sprintf("docker-proxy[%d] ", os.Getpid()), log.LstdFlags|log.Lmicroseconds|log.LUTC)
+}
+
+// openLog opens the log for appending. It returns nil where it cannot, as nothing depends on it: where a FIFO or a
+// link has its name the proxy neither waits nor writes elsewhere.
+func openLog(path string) *os.File {
 	if path == "" {
-		return log.New(io.Discard, "", 0), nil
+		return nil
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
+	flags := unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if unix.Geteuid() == 0 {
+		flags |= unix.O_NOFOLLOW // nobody leads root to make a file where they could not
+	}
+	dir, err := unix.Open(filepath.Dir(path), flags, 0)
 	if err != nil {
-		return nil, err
+		return nil
 	}
-	return log.New(file, fmt.Sprintf("docker-proxy[%d] ", os.Getpid()), log.LstdFlags|log.Lmicroseconds|log.LUTC), nil
+	defer unix.Close(dir)
+	const appending = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := unix.Openat(dir, filepath.Base(path), appending, 0o600)
+	if err != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(fd), path)
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		file.Close()
+		return nil
+	}
+	return file
 }

@@ -3,6 +3,7 @@ package dockerproxy
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -448,4 +449,45 @@ func (r *rig) post(path, body string) (string, error) {
 	answer, err := io.ReadAll(conn)
 	_, text, _ := strings.Cut(string(answer), "\r\n\r\n")
 	return text, err
+}
+
+// TestLogThatIsNone: what has the name of its log and is no file is left alone, and nothing waits for it.
+func TestLogThatIsNone(t *testing.T) {
+	dir := t.TempDir()
+	fifo, link, target := filepath.Join(dir, "fifo"), filepath.Join(dir, "link"), filepath.Join(dir, "target")
+	if err := errors.Join(unix.Mkfifo(fifo, 0o666), os.Symlink(target, link)); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.OpenFile(fifo, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	for _, path := range []string{"", fifo, link, dir, filepath.Join(dir, "none", "log")} {
+		if file := openLog(path); file != nil {
+			file.Close()
+			t.Errorf("%q is taken", path)
+		}
+	}
+	reader.Close()
+	if file := openLog(fifo); file != nil { // nobody reads: this must not wait
+		file.Close()
+		t.Error("a FIFO is taken")
+	}
+	if _, err := os.Lstat(target); err == nil {
+		t.Error("a file was made where a link leads")
+	}
+	path := filepath.Join(dir, "log")
+	for range 2 {
+		file := openLog(path)
+		if file == nil {
+			t.Fatal("a new file is not taken, or an old one")
+		}
+		newLogger(file).Print("said")
+		file.Close()
+	}
+	if data, err := os.ReadFile(path); err != nil || strings.Count(string(data), " said\n") != 2 {
+		t.Errorf("%q, %v", data, err)
+	}
+	newLogger(nil).Print("said")
 }

@@ -91,22 +91,33 @@ func (s *Store) holder(f *os.File, j *Judge) error {
 	return nil
 }
 
-// openClaim opens or makes the file. As root it gives it to the store's owner, whose own starts need it.
+// openClaim opens or makes the file. One that root makes it gives to the store's owner, whose own starts need it; and
+// root touches no other's, which that owner may have put there.
 func (s *Store) openClaim() (*os.File, error) {
 	path := filepath.Join(s.path, ClaimName)
-	fd, err := unix.Openat(s.fd(), ClaimName, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0o600)
+	const flags = unix.O_RDWR | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := unix.Openat(s.fd(), ClaimName, flags|unix.O_CREAT|unix.O_EXCL, 0o600)
+	made := err == nil
+	if err == unix.EEXIST {
+		fd, err = unix.Openat(s.fd(), ClaimName, flags, 0)
+	}
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	f := os.NewFile(uintptr(fd), path)
-	var st unix.Stat_t
+	var st, store unix.Stat_t
 	if err = unix.Fstat(fd, &st); err == nil && (st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1) {
 		err = errors.New("not a regular file with a single name; remove it")
 	}
+	if err == nil {
+		err = unix.Fstat(s.fd(), &store)
+	}
 	if err == nil && unix.Geteuid() == 0 {
-		var like fs.FileInfo
-		if like, err = s.dir.Stat(); err == nil {
-			err = own(f, like)
+		switch {
+		case made:
+			err = unix.Fchown(fd, int(store.Uid), int(store.Gid))
+		case st.Uid != store.Uid:
+			err = fmt.Errorf("belongs to uid %d, and the folder it is in to uid %d; remove it", st.Uid, store.Uid)
 		}
 	}
 	if err != nil {

@@ -13,14 +13,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func claimStore(t *testing.T) (*Store, *Judge) {
+// makeIn makes a store in the folder work, like that.
+func makeIn(t *testing.T, work string) (*Store, error) {
 	t.Helper()
-	dir := t.TempDir()
-	like, err := os.Stat(dir)
+	dir, err := os.Open(work)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Make(filepath.Join(dir, StoreName), like)
+	defer dir.Close()
+	like, err := dir.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Make(dir, like)
+}
+
+func claimStore(t *testing.T) (*Store, *Judge) {
+	t.Helper()
+	s, err := makeIn(t, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 const (
@@ -52,34 +54,46 @@ func open(work *os.File, name string) (*Store, error) {
 	return &Store{dir, dir.Name()}, nil
 }
 
-// Make opens the store at path and makes it if it is missing. It belongs to the owner and group of
-// like, a _temp beside it. One that belongs to somebody else than that owner, the caller or root is refused: who
-// owns it can put other things in the place of what a Worker keeps there, and where anybody may make folders, as
-// in /tmp, anybody may have made it.
-func Make(path string, like fs.FileInfo) (*Store, error) {
-	s, err := Open(path)
-	missing := errors.Is(err, fs.ErrNotExist)
-	if missing {
-		if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return nil, err
+// Make opens the store in work, an open work folder, and makes it if it is missing. It belongs to the owner and
+// group of like, the _temp in that folder. One that belongs to somebody else than that owner, the caller or root is
+// refused: who owns it can put other things in the place of what a Worker keeps there, and where anybody may make
+// folders, as in /tmp, anybody may have made it.
+func Make(work *os.File, like fs.FileInfo) (*Store, error) {
+	s, err := OpenIn(work)
+	made := false
+	if errors.Is(err, fs.ErrNotExist) {
+		switch err := unix.Mkdirat(int(work.Fd()), StoreName, 0o700); err {
+		case nil:
+			made = true
+		case unix.EEXIST: // another start was faster, and gives it away
+		default:
+			return nil, &fs.PathError{Op: "mkdir", Path: filepath.Join(work.Name(), StoreName), Err: err}
 		}
-		s, err = Open(path)
+		s, err = OpenIn(work)
 	}
 	if err != nil {
 		return nil, err
 	}
-	err = s.trusted(like) // also where it was missing: another may have been the first
-	if err == nil && missing {
-		err = own(s.dir, like)
-		if err == nil {
-			err = s.dir.Chmod(storeMode)
-		}
+	err = s.trusted(like)
+	if err == nil && made {
+		err = s.give(like)
 	}
 	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+// give makes a store that was just made what it is to be.
+func (s *Store) give(like fs.FileInfo) error {
+	if err := s.untouched(s.dir, like); err != nil {
+		return err
+	}
+	if err := own(s.dir, like); err != nil {
+		return err
+	}
+	return s.dir.Chmod(storeMode)
 }
 
 // trusted is the rule of [Make] for whom a store may belong to.
@@ -217,16 +231,15 @@ func (s *Store) List(j *Judge) ([]Entry, error) {
 
 func (s *Store) entry(name string, j *Judge) (Entry, bool) {
 	e := Entry{Name: name, Path: filepath.Join(s.path, name)}
+	var ok bool
+	if e.Owner, e.What, ok = Parse(Bare(name)); !ok {
+		return e, false
+	}
 	switch {
 	case strings.HasPrefix(name, deadPrefix):
 		e.Sweeping, e.Verdict = true, Dead
 	case strings.HasPrefix(name, keptPrefix):
 		e.Undeletable, e.Verdict = true, Dead
-	default:
-		var ok bool
-		if e.Owner, e.What, ok = Parse(name); !ok {
-			return e, false
-		}
 	}
 	var st unix.Stat_t
 	if unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
@@ -274,23 +287,12 @@ const (
 func (s *Store) fd() int { return int(s.dir.Fd()) }
 
 // openDir opens a folder for reading, below dir or, where dir is nil, by path. The last part of the
-// name must not be a symbolic link.
+// name must not be a symbolic link, and none of them one of /proc.
 func openDir(dir *os.File, name string) (*os.File, error) {
-	at, path := unix.AT_FDCWD, name
-	if dir != nil {
-		at, path = int(dir.Fd()), filepath.Join(dir.Name(), name)
+	f, err := untrusted.At(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	var failed *fs.PathError
+	if errors.As(err, &failed) && failed.Err == unix.ENOTDIR {
+		failed.Err = errors.New("is not a folder; move it out of the way")
 	}
-	for {
-		fd, err := unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
-		if err == unix.EINTR {
-			continue
-		}
-		if err == unix.ENOTDIR || err == unix.ELOOP {
-			return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("is not a folder; move it out of the way")}
-		}
-		if err != nil {
-			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
-		}
-		return os.NewFile(uintptr(fd), path), nil
-	}
+	return f, err
 }

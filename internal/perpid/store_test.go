@@ -17,10 +17,6 @@ import (
 // TestMakeRefusesOthers: a link or a file in place of the store is no store.
 func TestMakeRefusesOthers(t *testing.T) {
 	dir := t.TempDir()
-	like, err := os.Stat(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(dir, StoreName)
 	target := t.TempDir()
 	for name, put := range map[string]func() error{
@@ -30,7 +26,7 @@ func TestMakeRefusesOthers(t *testing.T) {
 		if err := put(); err != nil {
 			t.Fatal(err)
 		}
-		if s, err := Make(path, like); err == nil {
+		if s, err := makeIn(t, dir); err == nil {
 			s.Close()
 			t.Errorf("%s: taken", name)
 		} else if !strings.Contains(err.Error(), path) {

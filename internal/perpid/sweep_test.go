@@ -168,3 +168,20 @@ func TestSweepAtOnce(t *testing.T) {
 	wg.Wait()
 	sweepAndList(t, s, j)
 }
+
+// TestSweepKnowsNames: only what worker-wrap has renamed is deleted, whatever prefix a name has.
+func TestSweepKnowsNames(t *testing.T) {
+	s, j := claimStore(t)
+	strangers := []string{"dead.x", "undeletable.x", "dead.", "dead.1-2-3", "x", "dead.real"}
+	dead := j.Self
+	dead.Start++
+	for _, name := range append([]string{"dead." + dead.String(), "dead." + dead.String() + ".1", "undeletable." + dead.String() + ".docker.sock"}, strangers...) {
+		if err := os.MkdirAll(filepath.Join(s.path, name, "in"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Sweep(j, Sweep{Again: true}); err != nil {
+		t.Fatal(err)
+	}
+	sweepAndList(t, s, j, strangers...)
+}

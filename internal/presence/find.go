@@ -3,6 +3,7 @@ package presence
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,12 +52,9 @@ func find(proc, root string, self perpid.Owner) ([]Worker, error) {
 			continue
 		}
 		process := filepath.Join(proc, name)
-		worker, err := isWorkerOf(process, root)
-		if worker && err == nil {
-			worker, err = ours(process)
-		}
+		worker, err := isOurs(process, root)
 		if err != nil && !unseen(err) {
-			return nil, err // it may be one
+			return nil, fmt.Errorf("process %d may be one: %w", pid, err)
 		}
 		if err != nil || !worker {
 			continue
@@ -87,16 +85,28 @@ func unseen(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
 }
 
-// isWorkerOf reports whether the process's argv[0] is that of a Worker of the runner in root. A zombie
-// has no arguments, and is none.
-func isWorkerOf(process, root string) (bool, error) {
+// isOurs reports whether the process is a Worker of the runner in root, by its argv[0], and ours. That comes first:
+// where a path leads that another user gives a process is no concern of the caller's.
+func isOurs(process, root string) (bool, error) {
 	path, err := argv0(process)
 	if err != nil {
 		return false, err
 	}
 	if name := filepath.Base(path); name != runner.WorkerName && name != runner.RealWorkerName {
-		return false, nil
+		return false, nil // a zombie too, which has no arguments
 	}
+	if is, err := ours(process); !is || err != nil {
+		return false, err
+	}
+	is, err := isIn(process, path, root)
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENAMETOOLONG) {
+		return false, nil // it leads nowhere
+	}
+	return is, err
+}
+
+// isIn reports whether a path in the process's view is in bin of the runner in root.
+func isIn(process, path, root string) (bool, error) {
 	if !filepath.IsAbs(path) {
 		cwd, err := os.Readlink(process + "/cwd")
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -228,5 +230,36 @@ func TestWait(t *testing.T) {
 	}
 	if left, err := presence.Wait(nil, time.Now().Add(time.Minute)); err != nil || len(left) != 0 {
 		t.Errorf("nobody to wait for: %+v, %v", left, err)
+	}
+}
+
+// TestFindDespiteOthers: a process of another user's is none, and where its path leads is no reason to fail; of root's
+// and the caller's own it is not either where it leads nowhere.
+func TestFindDespiteOthers(t *testing.T) {
+	testkit.RequireRoot(t)
+	const user = 61234
+	root := testkit.Dir(t)
+	if err := os.Mkdir(root+"/bin", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("loop", root+"/loop"); err != nil {
+		t.Fatal(err)
+	}
+	for _, uid := range []uint32{0, user} {
+		for _, path := range []string{"/etc/passwd/b", root + "/loop/b", "/" + strings.Repeat("n", 300) + "/b"} {
+			cmd := exec.Command("/bin/sleep", "1000")
+			cmd.Args[0] = path + "/Runner.Worker"
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Becomes(t, cmd.Process.Pid, cmd.Args[0])
+			found, err := presence.Find(root, self(t))
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			if err != nil || len(found) != 0 {
+				t.Errorf("%s of uid %d: %v, %v", path, uid, found, err)
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -87,13 +88,13 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 	id := itoa(user)
 	for _, name := range []string{"/a", "/b"} {
 		path := sockets + name
-		c := &start{Cmd: exec.Command(strace, "-o", "/dev/null", "-P", path, "-e", "trace=faccessat2", "-e", "inject=faccessat2:delay_exit=2000000",
+		c := &start{Cmd: exec.Command(strace, "-o", "/dev/null", "-P", path, "-e", "trace=faccessat2", "-e", "inject=faccessat2:signal=STOP",
 			"--", setpriv, "--reuid", id, "--regid", id, "--clear-groups", s.worker, "-c", covered+innocent)}
 		c.Stdout, c.Stderr = &c.out, &c.err
 		c.Env = []string{"DOCKER_HOST=unix://" + path, "PATH=" + os.Getenv("PATH")}
 		do(t, c.Start())
-		eventually(t, func() error { return delayed(c.Process.Pid) })
-		do(t, unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, path+".link", unix.RENAME_EXCHANGE))
+		pid := c.stopped(t)
+		do(t, unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, path+".link", unix.RENAME_EXCHANGE), unix.Kill(pid, unix.SIGCONT))
 		if code := c.end(t); code != 125 || c.out.String() != "" {
 			t.Errorf("%s: exit code %d, %q", name, code, &c.out)
 		}
@@ -101,29 +102,33 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 	}
 }
 
-// delayed fails until the child of the process has been held up in faccessat2 by it for longer than a stop of
-// ptrace's lasts.
-func delayed(pid int) error {
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return err
-	}
-	child := "/proc/" + strings.TrimSpace(string(children))
-	for range 25 {
-		call, err := os.ReadFile(child + "/syscall")
-		if err != nil {
-			return err
+// stopped waits until the child of strace has stopped by a signal that strace has sent it in a system call, just after
+// that, and returns its PID. It stops at each call for moments.
+func (s *start) stopped(t *testing.T) int {
+	t.Helper()
+	dir := fmt.Sprintf("/proc/%d/task/%[1]d/children", s.Process.Pid)
+	pid := 0
+	eventually(t, func() error {
+		for range 25 {
+			children, err := os.ReadFile(dir)
+			if err != nil {
+				return err
+			}
+			if pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
+				return err
+			}
+			stat, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
+			if err != nil {
+				return err
+			}
+			if !strings.Contains(strings.ToLower(string(stat)), ") t ") || strings.Contains(string(stat), "(strace)") {
+				return fmt.Errorf("it has not stopped: %s, %s", stat, &s.err)
+			}
+			time.Sleep(10 * time.Millisecond)
 		}
-		stat, err := os.ReadFile(child + "/stat")
-		if err != nil {
-			return err
-		}
-		if !strings.HasPrefix(string(call), itoa(unix.SYS_FACCESSAT2)+" ") || !strings.Contains(string(stat), "(Runner.Worker) t ") {
-			return fmt.Errorf("%s%s", call, stat)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return nil
+		return nil
+	})
+	return pid
 }
 
 // TestAttackOnTheDockerSocket: DOCKER_HOST leads to a socket of the user's own in one moment, and in the next to the

@@ -11,23 +11,21 @@ import (
 )
 
 // backing returns what is laid over _temp: the per-PID folder or a tmpfs. With a tmpfs the folder stays
-// empty; it tells whose the start is, and nothing more.
-func (r *run) backing(fresh, temp *os.File) mounts.Mount {
-	if r.Settings.Policy.Backing == policy.Tmpfs {
-		return mounts.Mount{Tmpfs: &mounts.Tmpfs{Size: r.Settings.Policy.Size}, Target: temp}
-	}
-	return mounts.Mount{Source: fresh, Target: temp}
-}
-
-// likenTmpfs gives a tmpfs, now that it can be reached by its path, what the folder it covers has.
-func (r *run) likenTmpfs(temp *os.File) error {
+// empty; it tells whose the start is, and what the tmpfs is to be like.
+func (r *run) backing(fresh, temp *os.File) (mounts.Mount, error) {
 	if r.Settings.Policy.Backing != policy.Tmpfs {
-		return nil
+		return mounts.Mount{Source: fresh, Target: temp}, nil
 	}
-	dir, err := openAt(nil, r.Temp, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err != nil {
-		return err
+	var like unix.Stat_t
+	if err := unix.Fstat(int(fresh.Fd()), &like); err != nil {
+		return mounts.Mount{}, err
 	}
-	defer dir.Close()
-	return perpid.Liken(dir, temp)
+	tmpfs := &mounts.Tmpfs{Size: r.Settings.Policy.Size, UID: int(like.Uid), GID: int(like.Gid), Mode: like.Mode & 0o7777}
+	if r.inner != nil {
+		tmpfs.UID, tmpfs.GID = os.Geteuid(), os.Getegid() // no others are known in its user namespace
+	}
+	// Access lists too. By its path, later, it might be another folder that gets them: whoever owns the folder above
+	// can have it lead elsewhere. Where the kernel's newer calls are denied it has none.
+	tmpfs.Prepare = func(root *os.File) error { return perpid.Liken(root, temp) }
+	return mounts.Mount{Tmpfs: tmpfs, Target: temp}, nil
 }

@@ -30,7 +30,7 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 		r.log.debugf("no Docker proxy: %s", why)
 		return nil, done, nil
 	}
-	target, err := openAt(nil, path, unix.O_PATH)
+	target, err := untrusted.At(nil, path, unix.O_PATH)
 	if err != nil {
 		return nil, done, err
 	}
@@ -58,7 +58,7 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 		target.Close()
 		return nil, done, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
 	}
-	source, err := openAt(nil, c.Socket, unix.O_PATH|unix.O_NOFOLLOW)
+	source, err := untrusted.At(nil, c.Socket, unix.O_PATH|unix.O_NOFOLLOW)
 	if err == nil {
 		if err = r.mine(source); err != nil {
 			source.Close()

@@ -34,7 +34,7 @@ func (r *run) follow() *Failure {
 		r.warn("%s", warning)
 	}
 	if r.Settings.Unknown != "" && r.inner == nil {
-		r.warn("%.80s %s", r.Settings.Unknown, UnknownSetting)
+		r.warn("%.80q %s", r.Settings.Unknown, UnknownSetting)
 	}
 	for {
 		r.course.step = policy.Next(r.Settings.Policy, r.course.facts)
@@ -162,16 +162,16 @@ func (r *run) tryClaim() error {
 	if err := r.identify(); err != nil {
 		return err
 	}
-	temp, err := r.openTemp()
+	p, err := r.openPlaces()
 	if err != nil {
 		return err
 	}
-	defer temp.Close()
-	like, err := temp.Stat()
+	defer p.close()
+	like, err := p.temp.Stat()
 	if err != nil {
 		return err
 	}
-	store, err := perpid.Make(r.Store, like)
+	store, err := perpid.Make(p.work, like)
 	if err != nil {
 		return err
 	}

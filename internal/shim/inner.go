@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -51,6 +52,12 @@ func RunInner(args, env []string) *Failure {
 			return fail(ExitFailed, "%s is started by worker-wrap only: %w", InnerName, err)
 		}
 		numbers[i] = n
+	}
+	// What a relative path leads to depends on a working folder, which may be one of another mount namespace.
+	for _, path := range args[5:10] {
+		if path != "" && !filepath.IsAbs(path) {
+			return fail(ExitFailed, "%s is started by worker-wrap only: %q is not an absolute path", InnerName, path)
+		}
 	}
 	settings, err := ParseSettings(env)
 	if err != nil {
@@ -110,8 +117,8 @@ func (in *inner) strip() error {
 
 // prepared opens the folder that the supervisor has made, outside the user namespace, where the owners
 // and access lists of other users can be given.
-func (r *run) prepared() (*os.File, error) {
-	store, err := perpid.Open(r.Store)
+func (r *run) prepared(work *os.File) (*os.File, error) {
+	store, err := perpid.OpenIn(work)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,9 @@ func TestInnerByHand(t *testing.T) {
 	}{
 		"worker-wrap-inner is started by worker-wrap only\n": {args: []string{shim.InnerName, "3", "1"}},
 		"started by worker-wrap only: strconv.ParseUint":     {args: append([]string{shim.InnerName, "three"}, good(3, 1)[2:]...)},
-		"WORKER_WRAP_WAIT": {args: good(3, 1), settings: []string{"WAIT=x"}},
-		"":                 {args: good(3, 1)}, // nobody there to tell it to go on
+		`"_work/_temp" is not an absolute path`:              {args: slices.Replace(good(3, 1), 6, 7, "_work/_temp")},
+		"WORKER_WRAP_WAIT":                                   {args: good(3, 1), settings: []string{"WAIT=x"}},
+		"":                                                   {args: good(3, 1)}, // nobody there to tell it to go on
 	} {
 		start := command(c.settings, testkit.Binary(t))
 		start.Args = c.args
@@ -47,12 +49,14 @@ func TestInnerByHand(t *testing.T) {
 		parent  int
 		prepare func(folder string) error
 		folder  string // as it is told; the child's own if empty
+		temp    string // instead of the runner's
 	}{
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return nil }},
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return os.RemoveAll(s.store) }},
 		{says: "belongs to uid 0", uid: user, parent: os.Getpid(), prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
 		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "../_temp"},
 		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "1-2-3-0123456789ab"},
+		{says: "another mount namespace", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, temp: "/proc/self/root" + s.temp},
 		{says: "the supervisor has ended", uid: 0, parent: 1, prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
 	} {
 		do(t, os.MkdirAll(s.store, 0o755))
@@ -65,6 +69,9 @@ func TestInnerByHand(t *testing.T) {
 			start.SysProcAttr = nil
 		}
 		start.Args = good(3, c.parent)
+		if c.temp != "" {
+			start.Args[6] = c.temp
+		}
 		line, child := startInner(t, start)
 		do(t, c.prepare(filepath.Join(s.store, child.String())))
 		folder := c.folder

@@ -1,42 +1,84 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
-// openPath opens a folder as a place, with no right to it needed.
-func openPath(path string) (*os.File, error) {
-	return openAt(nil, path, unix.O_PATH|unix.O_DIRECTORY)
+// places are the folders that a start works in: _temp, and the one that holds it and the store. What is made, laid
+// and given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+type places struct {
+	work, temp *os.File
 }
 
-// openAt opens what a path leads to, but not through a link of /proc such as /proc/PID/root: that may lead into
-// another mount namespace, whose mounts are not this start's to change. The kernel sees to it for most of what is
-// done with them, but not for mount(2) with MS_SLAVE, before a fix of 2025 (CVE-2025-38498). Without openat2, as
-// under an old seccomp filter, it opens that too.
-func openAt(dir *os.File, name string, flags int) (*os.File, error) {
-	at, path := unix.AT_FDCWD, name
-	if dir != nil {
-		at, path = int(dir.Fd()), filepath.Join(dir.Name(), name)
-	}
-	how := unix.OpenHow{Flags: uint64(flags | unix.O_CLOEXEC), Resolve: unix.RESOLVE_NO_MAGICLINKS}
-	for {
-		fd, err := unix.Openat2(at, name, &how)
-		if err == unix.ENOSYS || err == unix.EPERM {
-			fd, err = unix.Openat(at, name, flags|unix.O_CLOEXEC, 0)
-		}
-		switch err {
-		case nil:
-			return os.NewFile(uintptr(fd), path), nil
-		case unix.EINTR:
-		case unix.ELOOP:
-			return nil, fmt.Errorf("open %s: %w, or one of /proc that may lead to another mount namespace; give the path itself", path, err)
-		default:
-			return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+func (p places) close() {
+	for _, f := range []*os.File{p.work, p.temp} {
+		if f != nil {
+			f.Close()
 		}
 	}
+}
+
+// openPlaces opens them, and makes what is missing first.
+func (r *run) openPlaces() (places, error) {
+	p, err := r.lookPlaces()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(r.Temp, 0o755); err != nil {
+			return places{}, err
+		}
+		p, err = r.lookPlaces()
+	}
+	if err != nil {
+		return places{}, err
+	}
+	err = r.mine(p.temp)
+	if err == nil {
+		err = r.fillable(p.temp)
+	}
+	if err != nil {
+		p.close()
+		return places{}, err
+	}
+	return p, nil
+}
+
+func (r *run) lookPlaces() (p places, err error) {
+	if p.work, err = openPath(filepath.Dir(r.Temp)); err != nil {
+		return places{}, err
+	}
+	if p.temp, err = untrusted.At(p.work, filepath.Base(r.Temp), asPlace); err != nil {
+		p.close()
+		return places{}, err
+	}
+	return p, nil
+}
+
+// asPlace is how folders are opened that are only to be found again: no right to them is needed.
+const asPlace = unix.O_PATH | unix.O_DIRECTORY
+
+func openPath(path string) (*os.File, error) { return untrusted.At(nil, path, asPlace) }
+
+// within reports whether the current folder is the _temp that is about to be covered: then it is to be the new one, as
+// a shell shows it by its path. A folder in it is refused, as it would not be there. A Worker starts in bin.
+func (r *run) within(temp *os.File) (bool, error) {
+	if r.Worker != "" {
+		return false, nil
+	}
+	cwd, err := unix.Getwd()
+	if err != nil {
+		return false, nil // it has no path, so it is not by one that it is in there
+	}
+	place := resolved(temp)
+	if strings.HasPrefix(cwd, place+"/") {
+		return false, fmt.Errorf("the current folder %s lies in %s, which is to be an empty folder: start it from elsewhere", cwd, r.Temp)
+	}
+	return cwd == place, nil
 }

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -61,6 +59,9 @@ func (r *run) isolate() error {
 		return err
 	}
 	if err := nsenter.UnshareMounts(); err != nil {
+		if r.again() {
+			return startsItself(r.Real)
+		}
 		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "user.max_mnt_namespaces")
 	}
 	r.stage("namespace")
@@ -102,12 +103,16 @@ func (r *run) identify() (err error) {
 
 // lay looks everything up and lays the binds.
 func (r *run) lay() (mounts.Result, error) {
-	temp, err := r.openTemp()
+	p, err := r.openPlaces()
 	if err != nil {
 		return mounts.Result{}, err
 	}
-	defer temp.Close()
-	fresh, err := r.fresh(r.self, temp)
+	defer p.close()
+	follow, err := r.within(p.temp)
+	if err != nil {
+		return mounts.Result{}, err
+	}
+	fresh, err := r.fresh(r.self, p)
 	if err != nil {
 		return mounts.Result{}, err
 	}
@@ -115,7 +120,11 @@ func (r *run) lay() (mounts.Result, error) {
 	r.stage("folder")
 	var binds []mounts.Mount
 	if !r.laid {
-		binds = append(binds, r.backing(fresh, temp))
+		bind, err := r.backing(fresh, p.temp)
+		if err != nil {
+			return mounts.Result{}, err
+		}
+		binds = append(binds, bind)
 	}
 	if r.Worker != "" {
 		worker, err := r.openWorker()
@@ -138,38 +147,22 @@ func (r *run) lay() (mounts.Result, error) {
 	if err != nil {
 		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "fs.mount-max")
 	}
-	return result, r.likenTmpfs(temp)
-}
-
-// openTemp opens _temp, and makes it and its parents first if they are missing.
-func (r *run) openTemp() (*os.File, error) {
-	temp, err := openPath(r.Temp)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := os.MkdirAll(r.Temp, 0o755); err != nil {
-			return nil, err
-		}
-		temp, err = openPath(r.Temp)
+	if follow {
+		err = os.Chdir(r.Temp)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if err := r.mine(temp); err != nil {
-		temp.Close()
-		return nil, err
-	}
-	return temp, nil
+	return result, err
 }
 
 // fresh makes the per-PID folder. self owns it: this process, or the child that it waits for.
-func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
+func (r *run) fresh(self perpid.Owner, p places) (*os.File, error) {
 	if r.inner != nil {
-		return r.prepared()
+		return r.prepared(p.work)
 	}
-	like, err := temp.Stat()
+	like, err := p.temp.Stat()
 	if err != nil {
 		return nil, err
 	}
-	store, err := perpid.Make(r.Store, like)
+	store, err := perpid.Make(p.work, like)
 	if err != nil {
 		return nil, err
 	}
@@ -177,14 +170,14 @@ func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
 	r.sweep(store, r.self)
 	// An earlier try can have laid it, or this process before it became worker-wrap once more: an install can put
 	// that in the Worker's place just before it is started.
-	dir := store.InPlace(self, temp)
+	dir := store.InPlace(self, p.temp)
 	if r.laid = dir != nil; !r.laid {
 		if r.host != "" { // an earlier try has made it, and not come to lay it
 			if err := store.Discard(r.host); err != nil {
 				return nil, err
 			}
 		}
-		if dir, err = store.Create(self, temp); err != nil {
+		if dir, err = store.Create(self, p.temp); err != nil {
 			return nil, err
 		}
 	}
@@ -194,23 +187,6 @@ func (r *run) fresh(self perpid.Owner, temp *os.File) (*os.File, error) {
 	}
 	r.host = dir.Name()
 	return dir, nil
-}
-
-// mine is the rule for a caller who is not root and has the privilege from a file capability: only his
-// own folders may be mounted, and mounted over, since he could have put anything in them anyway.
-func (r *run) mine(f *os.File) error {
-	if r.uid == 0 {
-		return nil
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
-	}
-	if int(st.Uid) != r.uid {
-		return fmt.Errorf("%s belongs to uid %d and you are uid %d; only its owner or root may have another folder mounted over it: chown it, or run as its owner",
-			f.Name(), st.Uid, r.uid)
-	}
-	return nil
 }
 
 // start becomes the program.
@@ -245,87 +221,4 @@ func (r *run) start() *Failure {
 		code = ExitNotFound
 	}
 	return fail(code, "cannot run %s: %w%s", r.path, err, execHint(r.path, err))
-}
-
-// worker is a runner's Worker about to be started.
-type worker struct {
-	bin, real, shim *os.File
-	cover           bool
-}
-
-// openWorker opens the runner's own Worker and the shim that stands in its place.
-func (r *run) openWorker() (*worker, error) {
-	w := &worker{}
-	var err error
-	if w.bin, err = openPath(filepath.Dir(r.Worker)); err != nil {
-		return nil, err
-	}
-	if w.real, err = openAt(w.bin, runner.RealWorkerName, unix.O_PATH); err != nil {
-		if errors.Is(err, fs.ErrNotExist) && r.takenOut(w.bin) {
-			r.path = r.Worker
-			r.log.debugf("the runner's own Worker is back at %s", r.Worker)
-			return w, nil
-		}
-		w.close()
-		return nil, noRealWorker(r.Real, err)
-	}
-	var real, self unix.Stat_t
-	if err := unix.Fstat(int(w.real.Fd()), &real); err != nil {
-		w.close()
-		return nil, &fs.PathError{Op: "stat", Path: r.Real, Err: err}
-	}
-	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) {
-		w.close()
-		return nil, fmt.Errorf("%s is worker-wrap itself, which would start itself for ever; put the runner's own Worker there (worker-wrap doctor says how)", r.Real)
-	}
-	if real.Mode&unix.S_IFMT != unix.S_IFREG {
-		w.close()
-		return nil, fail(ExitCannot, "%s is not a file; put the runner's own Worker there (worker-wrap doctor says how)", r.Real)
-	}
-	if w.shim, err = openAt(w.bin, filepath.Base(r.Worker), unix.O_PATH|unix.O_NOFOLLOW); err != nil {
-		w.close()
-		return nil, err
-	}
-	// The rule of mine, for a file: in a folder of his own the caller could have put any file of his own. One
-	// of another's that he has only a link to would become a file there, which he could not have arranged.
-	if w.cover = r.mine(w.bin) == nil && (r.mine(w.real) == nil || w.inBin(real)); w.cover {
-		r.path = r.Worker
-	} else {
-		r.path = r.Real
-		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, runner.RealWorkerName)
-	}
-	return w, nil
-}
-
-func sameFile(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
-
-// takenOut reports whether an uninstall has put the runner's own Worker back since this process was started.
-func (r *run) takenOut(bin *os.File) bool {
-	var st, self unix.Stat_t
-	return unix.Fstatat(int(bin.Fd()), filepath.Base(r.Worker), &st, 0) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
-		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self)
-}
-
-// inBin reports whether the real Worker is in bin itself, and not where a link leads.
-func (w *worker) inBin(real unix.Stat_t) bool {
-	var st unix.Stat_t
-	err := unix.Fstatat(int(w.bin.Fd()), runner.RealWorkerName, &st, unix.AT_SYMLINK_NOFOLLOW)
-	return err == nil && sameFile(st, real)
-}
-
-// bind lays the real Worker over the shim, so that /proc/PID/exe and the name of the process are what
-// they are without the shim. A symbolic link to the shim is covered itself.
-func (w *worker) bind() []mounts.Mount {
-	if !w.cover {
-		return nil
-	}
-	return []mounts.Mount{{Source: w.real, Target: w.shim, Parent: w.bin}}
-}
-
-func (w *worker) close() {
-	for _, f := range []*os.File{w.bin, w.real, w.shim} {
-		if f != nil {
-			f.Close()
-		}
-	}
 }

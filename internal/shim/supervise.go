@@ -45,11 +45,11 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 	if err := r.identify(); err != nil {
 		return 0, nil, err
 	}
-	temp, err := r.openTemp()
+	p, err := r.openPlaces()
 	if err != nil {
 		return 0, nil, err
 	}
-	defer temp.Close()
+	defer p.close()
 	ours, theirs, err := connect()
 	if err != nil {
 		return 0, nil, err
@@ -61,7 +61,7 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 	if err != nil {
 		return 0, nil, explainUserns(fmt.Errorf("cannot make a user namespace: %w", err))
 	}
-	f, err = r.escort(pid, ours, temp)
+	f, err = r.escort(pid, ours, p)
 	if err != nil || f != nil {
 		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
 			err = errSaid{err}
@@ -81,12 +81,12 @@ type errSaid struct{ error }
 func (e errSaid) Unwrap() error { return e.error }
 
 // escort makes the child's folder, tells it to go on, and waits until it is the program.
-func (r *run) escort(pid int, line, temp *os.File) (*Failure, error) {
+func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
 	child, err := r.self.Peer(pid)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
-	dir, err := r.fresh(child, temp)
+	dir, err := r.fresh(child, p)
 	if err != nil {
 		return nil, err
 	}
