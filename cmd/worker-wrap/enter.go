@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/enter"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/internal/workers"
 )
 
@@ -23,26 +25,47 @@ func enterCommand() *cli.Command {
 }
 
 func enterAction(c *cli.Context) error {
-	if c.NArg() != 1 {
+	which, command := c.Args().First(), commandAfter(c)
+	switch {
+	case c.NArg() > 1:
+		return cli.Exit("write what to run after --: worker-wrap enter "+words(which, append(c.Args().Tail(), command...)), exitUsage)
+	case which == "":
 		return cli.Exit("say which Worker: worker-wrap enter PID|latest [-- cmd args…]", exitUsage)
+	case os.Geteuid() != 0:
+		return cli.Exit("entering a mount namespace needs root, and so does looking into the processes of other users: sudo worker-wrap enter "+words(which, command), exitUsage)
 	}
-	w, err := chosen(c.Args().First())
+	w, err := chosen(which)
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	return cli.Exit(enter.Become(w.PID, commandAfter(c)).Error(), exitUsage)
+	return cli.Exit(enter.Become(w.PID, command).Error(), exitUsage)
+}
+
+// words are the arguments of enter, as a shell takes them.
+func words(which string, command []string) string {
+	out := visible.Word(which)
+	if len(command) > 0 {
+		out += " --"
+	}
+	for _, word := range command {
+		out += " " + visible.Word(word)
+	}
+	return out
 }
 
 func chosen(which string) (workers.Worker, error) {
 	if which == "latest" {
-		list, _, err := workers.List()
+		list, hidden, err := workers.List()
 		if err != nil {
 			return workers.Worker{}, err
 		}
-		if len(list) == 0 {
-			return workers.Worker{}, errors.New("no wrapped Worker is alive")
+		switch {
+		case len(list) > 0:
+			return list[len(list)-1], nil
+		case hidden > 0:
+			return workers.Worker{}, fmt.Errorf("no wrapped Worker is alive among the processes that could be looked into; %d could not", hidden)
 		}
-		return list[len(list)-1], nil
+		return workers.Worker{}, errors.New("no wrapped Worker is alive")
 	}
 	pid, err := strconv.Atoi(which)
 	if err != nil || pid <= 0 {

@@ -111,7 +111,9 @@ func TestEnterRefusals(t *testing.T) {
 		{[]string{"enter", "x"}, 0, "neither a PID nor latest"},
 		{[]string{"enter", "4194305"}, 0, "there is no such process"},
 		{[]string{"enter", strconv.Itoa(os.Getpid())}, 0, "not a wrapped Worker"},
-		{[]string{"enter", strconv.Itoa(os.Getpid())}, 65534, "permission denied"},
+		{[]string{"enter", "latest", "ls", "--", "-l"}, 0, "after --: worker-wrap enter latest -- ls -l"},
+		{[]string{"enter", "latest"}, 65534, "other users: sudo worker-wrap enter latest"},
+		{[]string{"enter", "1", "--", "sh", "-c", "echo a"}, 65534, "needs root, and so does looking into the processes of other users: sudo worker-wrap enter 1 -- sh -c 'echo a'"},
 	} {
 		cmd := exec.Command(binary, c.args...)
 		cmd.Dir = "/"

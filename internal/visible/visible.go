@@ -21,6 +21,15 @@ func Line(s string) string {
 	return s
 }
 
+// Word returns s as one word of a shell's command line, as it is where that is one.
+func Word(s string) string {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+@:,="
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
 func line(s string) string {
 	var b strings.Builder
 	for i, r := range s {

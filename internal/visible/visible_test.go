@@ -20,6 +20,16 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestWord(t *testing.T) {
+	for s, want := range map[string]string{
+		"": "''", "a/b.c": "a/b.c", "--x=1": "--x=1", "a b": "'a b'", "it's": `'it'\''s'`, "a$b": "'a$b'", "a*b": "'a*b'",
+	} {
+		if got := visible.Word(s); got != want {
+			t.Errorf("%q: %s, want %s", s, got, want)
+		}
+	}
+}
+
 // TestWriter: however the text is cut into writes, it comes out as if it were one.
 func TestWriter(t *testing.T) {
 	const text, want = "größer\t✗\n\x1b[2J\u009b\x9b€\xe2\x82x", "größer\t✗\n\\x1b[2J\\u009b\\x9b€\\xe2\\x82x"
