@@ -67,11 +67,11 @@ func newApp() *cli.App {
 			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount\n" +
 			"namespace that only this Worker sees, and becomes the Worker.",
 		Flags:           runFlags(),
-		Before:          dropCapabilities,
+		Before:          beforeAny,
 		Action:          runAction,
 		HideVersion:     true, // --version is ours: it asks the kernel too
 		HideHelpCommand: true,
-		Commands:        subcommands(),
+		Commands:        checked(subcommands()),
 		ExitErrHandler:  func(*cli.Context, error) {}, // runApp reports, once
 		OnUsageError:    usageError,
 	}
@@ -97,6 +97,16 @@ func subcommands() []*cli.Command {
 	}
 }
 
+// beforeAny comes before each subcommand, and before what is done without one.
+func beforeAny(c *cli.Context) error {
+	for _, check := range []cli.BeforeFunc{misplacedOption, emptyValue, dropCapabilities} {
+		if err := check(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // dropCapabilities gives up what the binary's file capability gave an ordinary user, where it has no use.
 // The demo starts the shim as often as not, and looks what it may do first.
 func dropCapabilities(c *cli.Context) error {
@@ -105,8 +115,4 @@ func dropCapabilities(c *cli.Context) error {
 		return nil
 	}
 	return detach.DropCapabilities()
-}
-
-func usageError(_ *cli.Context, err error, _ bool) error {
-	return cli.Exit(fmt.Sprintf("%v; see worker-wrap --help", err), exitUsage)
 }

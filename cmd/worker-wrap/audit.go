@@ -33,9 +33,7 @@ func auditCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page"},
 		},
-		OnUsageError: func(_ *cli.Context, err error, _ bool) error {
-			return cli.Exit(fmt.Sprintf("%v; see worker-wrap audit --help", err), auditFailed)
-		},
+		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
 			paths, err := auditPaths(append(c.Args().Slice(), commandAfter(c)...))
 			if err != nil {

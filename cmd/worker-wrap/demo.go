@@ -30,9 +30,6 @@ func demoCommand() *cli.Command {
 }
 
 func demoAction(c *cli.Context) error {
-	if c.Args().Present() {
-		return cli.Exit(fmt.Sprintf("demo: takes no arguments, and got %q", c.Args().First()), exitUsage)
-	}
 	program, err := os.Executable()
 	if err != nil {
 		return err

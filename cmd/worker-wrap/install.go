@@ -85,8 +85,6 @@ func change(c *cli.Context, do func(install.Options) install.Result) error {
 func chosenRunners(c *cli.Context) ([]runner.Layout, error) {
 	rootsGiven := c.StringSlice("runner-root")
 	switch {
-	case c.Args().Present():
-		return nil, fmt.Errorf("%q is not an option; name a runner with --runner-root %s", c.Args().First(), c.Args().First())
 	case c.Bool("all") && len(rootsGiven) > 0:
 		return nil, fmt.Errorf("--all and --runner-root exclude each other; give one")
 	case c.Bool("all"):

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/shim"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -32,13 +33,15 @@ func runFlags() []cli.Flag {
 }
 
 func runAction(c *cli.Context) error {
-	if c.Bool("version") {
+	command, first := commandAfter(c), c.Args().First()
+	switch {
+	case c.Args().Present():
+		return refuse(c.Command, "%q is not a subcommand, worker-wrap --help lists those; to run a command write it after --: worker-wrap -- %s", first, visible.Word(first))
+	case c.Bool("version") && command != nil:
+		return refuse(c.Command, "--version stands alone: worker-wrap --version")
+	case c.Bool("version"):
 		return printVersion(c.App.Writer)
 	}
-	if c.Args().Present() {
-		return cli.Exit(fmt.Sprintf("%q is not a subcommand; to run a command write it after --: worker-wrap -- %s", c.Args().First(), c.Args().First()), exitUsage)
-	}
-	command := commandAfter(c)
 	if command == nil && c.NumFlags() == 0 && c.Command.Name != "run" {
 		return cli.ShowAppHelp(c)
 	}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+// parse reads a command line as runApp does, with actions that do nothing. It returns the name of the
+// subcommand whose action that was, and the exit code of the error.
+func parse(t *testing.T, args ...string) (ran string, code int, err error) {
+	t.Helper()
+	own, command := split(append([]string{"worker-wrap"}, args...))
+	app := newApp()
+	app.Writer, app.ErrWriter = io.Discard, io.Discard
+	app.Metadata = map[string]any{after: command}
+	note := func(c *cli.Context) error {
+		ran = c.Command.Name
+		return nil
+	}
+	app.Action = note
+	for _, c := range app.Commands {
+		c.Action = note
+	}
+	err = app.Run(own)
+	var coder cli.ExitCoder
+	switch {
+	case errors.As(err, &coder):
+		code = coder.ExitCode()
+	case err != nil:
+		t.Errorf("%q: an error without an exit code: %v", args, err)
+	}
+	return ran, code, err
+}
+
+func refused(t *testing.T, want string, args ...string) {
+	t.Helper()
+	code := exitUsage
+	if slices.Contains(args, "audit") {
+		code = auditFailed
+	}
+	ran, got, err := parse(t, args...)
+	if ran != "" || err == nil || got != code || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%q: runs %q, exit code %d, %v; want none, %d, and one line with %q", args, ran, got, err, code, want)
+	}
+}
+
+func accepted(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if ran, _, err := parse(t, args...); ran != name || err != nil {
+		t.Errorf("%q: runs %q, %v", args, ran, err)
+	}
+}
+
+func visibleCommands(t *testing.T) []*cli.Command {
+	t.Helper()
+	all := slices.DeleteFunc(subcommands(), func(c *cli.Command) bool { return c.Hidden })
+	if len(all) < 11 {
+		t.Fatalf("only %d subcommands", len(all))
+	}
+	return all
+}
+
+// TestOptionsBeforeASubcommand: none is lost, by any subcommand.
+func TestOptionsBeforeASubcommand(t *testing.T) {
+	for _, c := range visibleCommands(t) {
+		for _, o := range [][]string{{"--temp", "/x"}, {"--runner-root", "/x"}, {"--runner-root=/x"}, {"--userns"}, {"--version"}} {
+			name, _, _ := strings.Cut(o[0], "=")
+			refused(t, name, append(o, c.Name)...)
+		}
+		accepted(t, c.Name, c.Name)
+	}
+	refused(t, "write --runner-root after uninstall: worker-wrap uninstall --runner-root …", "--runner-root", "/x", "uninstall", "--dry-run")
+	refused(t, "write --temp after run: worker-wrap run --temp …", "--temp", "/x", "run", "--", "true")
+	refused(t, "ps has no --temp; if ps is the command to run, write it after --: worker-wrap --temp … -- ps", "--temp", "/x", "ps")
+	refused(t, "--version stands alone: worker-wrap --version", "--version", "doctor")
+	accepted(t, "worker-wrap", "--temp", "/x", "--userns", "--", "ps")
+}
+
+// TestStrayArguments: no subcommand ignores any, before -- or after it.
+func TestStrayArguments(t *testing.T) {
+	for _, c := range visibleCommands(t) {
+		switch c.Name {
+		case "audit", "enter", "run":
+			continue
+		}
+		for _, args := range [][]string{{"x"}, {"--", "x"}, {"x", "--"}, {"", "--"}, {"-"}, {"--", "--help"}} {
+			refused(t, "", append([]string{c.Name}, args...)...)
+		}
+		accepted(t, c.Name, c.Name, "--") // ignores nothing
+	}
+	for _, name := range []string{"install", "uninstall", "doctor", "status", "gc", "watch"} {
+		refused(t, `"/r x" is not an option; name a runner with --runner-root '/r x'`, name, "/r x")
+	}
+	for _, name := range []string{"ps", "demo"} {
+		refused(t, name+` takes no arguments, and got "x"`, name, "x")
+	}
+	refused(t, "to run a command write it after --: worker-wrap run -- ls", "run", "ls")
+	accepted(t, "run", "run", "--", "ls")
+	accepted(t, "enter", "enter", "latest", "--", "ls", "-l")
+	accepted(t, "audit", "audit", "a", "b", "--", "c")
+	accepted(t, "__sweep", "__sweep", "a", "b", "--", "c")
+}
+
+// TestEmptyValues: an option whose variable was not set is not as if it were not given.
+func TestEmptyValues(t *testing.T) {
+	n := 0
+	for _, c := range append(visibleCommands(t), &cli.Command{Flags: runFlags()}) {
+		for _, f := range c.Flags {
+			if !f.(cli.DocGenerationFlag).TakesValue() {
+				continue
+			}
+			n++
+			args := []string{"--" + f.Names()[0], ""}
+			if c.Name != "" {
+				args = append([]string{c.Name}, args...)
+			}
+			switch f.(type) {
+			case *cli.StringFlag, *cli.StringSliceFlag:
+				refused(t, "--"+f.Names()[0]+" has an empty value", args...)
+				args = append(args[:len(args)-2], args[len(args)-2]+"=")
+				refused(t, "--"+f.Names()[0]+" has an empty value", append(args, "--", "true")...)
+			default: // a number or the like: it cannot be read
+				refused(t, "--"+f.Names()[0], args...)
+			}
+		}
+	}
+	if n < 14 {
+		t.Errorf("only %d options with a value", n)
+	}
+	refused(t, "--runner-root", "doctor", "--runner-root", "/r", "--runner-root", "")
+}
+
+// TestUnknownOptions are named as they are written, with where to read on.
+func TestUnknownOptions(t *testing.T) {
+	refused(t, "flag provided but not defined: --tmp; see worker-wrap --help", "--tmp", "/x")
+	refused(t, "flag provided but not defined: --jsn; see worker-wrap doctor --help", "doctor", "--jsn")
+	refused(t, "flag provided but not defined: --htm; see worker-wrap audit --help", "audit", "--htm")
+	refused(t, "flag provided but not defined: -x; see worker-wrap ps --help", "ps", "-x")
+	refused(t, "flag needs an argument: --temp; see worker-wrap --help", "--temp")
+	refused(t, `for flag --until-quiet: parse error; see worker-wrap watch --help`, "watch", "--until-quiet", "x for flag -while-pid")
+	refused(t, `invalid boolean value "no" for --json: `, "ps", "--json=no")
+}
