@@ -28,12 +28,14 @@ for worker_wrap_dir in "${0%/*}" /usr/local/lib/worker-wrap /usr/lib/worker-wrap
 	fi
 done
 
-worker_wrap_failed=
+worker_wrap_failed='' worker_wrap_said=''
 if [ -z "$worker_wrap_binary" ]; then
 	worker_wrap_failed="worker-wrap is neither in ${0%/*} nor in /usr/local/lib/worker-wrap or /usr/lib/worker-wrap"
-elif ! "$worker_wrap_binary" install --bin-only --runner-root . >&2; then
+elif ! worker_wrap_said=$("$worker_wrap_binary" install --bin-only --runner-root .); then
 	worker_wrap_failed="the shim could not be put in place"
 fi
+# Where stderr is on a full disk, or nobody reads it, only this fails: a subshell, so that SIGPIPE ends no more.
+[ -z "$worker_wrap_said" ] || (printf '%s\n' "$worker_wrap_said" >&2)
 if [ -n "$worker_wrap_failed" ]; then
 	# The last line counts, as for the Listener.
 	worker_wrap_fallback=$(sed -n 's/\r$//; s/^WORKER_WRAP_FALLBACK=//p' .env 2>/dev/null | tail -n 1)

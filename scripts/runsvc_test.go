@@ -241,6 +241,9 @@ func TestRunsvcWrapperMendsAtStart(t *testing.T) {
 		if !s.wrapped(t) {
 			t.Fatalf("no shim: %s", r.stderr)
 		}
+		if !strings.Contains(r.stderr.String(), "put it in place of Runner.Worker\n") {
+			t.Errorf("it does not say what it did: %s", r.stderr)
+		}
 		_ = r.Process.Signal(syscall.SIGTERM)
 		r.end(t)
 		eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
@@ -254,6 +257,24 @@ func TestRunsvcWrapperMendsAtStart(t *testing.T) {
 		must(t, "chown", "-R", strconv.Itoa(runnerUser), bin)
 		must(t, "ln", "-sfn", bin, filepath.Join(s.root.Dir, "bin"))
 		s.root.Bin = bin
+	}
+}
+
+// TestRunsvcWrapperCannotSpeak: a log that cannot be written keeps no runner from its start.
+func TestRunsvcWrapperCannotSpeak(t *testing.T) {
+	s := newService(t)
+	for what, to := range map[string]string{"a full disk": ">/dev/full", "a pipe that nobody reads": "> >(:); sleep 0.3"} {
+		script := filepath.Join(filepath.Dir(s.script), "silent")
+		text := "#!/bin/bash\nexec 2" + to + "\nexec " + s.script + "\n"
+		if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		r := s.start(t, script)
+		_ = r.Process.Signal(syscall.SIGTERM)
+		if code := r.end(t); code != 7 || !s.wrapped(t) {
+			t.Errorf("stderr is %s: code %d, wrapped %v; runsvc.sh said %q", what, code, s.wrapped(t), r.said)
+		}
+		eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 	}
 }
 
