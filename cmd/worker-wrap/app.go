@@ -26,9 +26,10 @@ func runApp(args []string) int {
 	origin.Quiet()
 	own, command := split(args)
 	app := newApp()
-	app.Writer, app.ErrWriter = visible.Writer(os.Stdout), visible.Writer(os.Stderr)
+	out := &output{w: visible.Writer(os.Stdout)}
+	app.Writer, app.ErrWriter = out, visible.Writer(os.Stderr)
 	app.Metadata = map[string]any{after: command}
-	err := app.Run(own)
+	err := out.result(app.Run(own))
 	if err == nil {
 		return 0
 	}

@@ -40,7 +40,9 @@ func demoAction(c *cli.Context) error {
 		if c.Bool(insideFlag) {
 			return cli.Exit(fmt.Sprintf("demo: %v", demo.Forbidden(err)), exitUsage)
 		}
-		fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace of its own, to be allowed to mount.\n", os.Getuid())
+		if _, err := fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace of its own, to be allowed to mount.\n", os.Getuid()); err != nil {
+			return err
+		}
 		return demoResult(demo.InUserNamespace(ctx, program, "demo", "--"+insideFlag))
 	}
 	return demoResult(demo.Run(ctx, demo.Options{Out: c.App.Writer, Program: program, Width: columns()}))
@@ -61,7 +63,7 @@ func demoResult(err error) error {
 	case errors.As(err, &unmet):
 		return cli.Exit(fmt.Sprintf("demo: %v", err), 1)
 	}
-	return cli.Exit(fmt.Sprintf("demo: %v", err), exitUsage)
+	return cli.Exit(fmt.Errorf("demo: %w", err), exitUsage)
 }
 
 // columns is the width of the terminal on stdout; 0 where there is none.

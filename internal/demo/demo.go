@@ -53,9 +53,12 @@ func Run(ctx context.Context, o Options) (err error) {
 			err = errors.Join(err, fmt.Errorf("cannot tidy up: %w", rerr))
 		}
 	}()
-	fmt.Fprint(o.Out, wrap(fmt.Sprintf("Issue actions/runner#4357, replayed: Job A runs, Job B arrives, A is cancelled, "+
+	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("Issue actions/runner#4357, replayed: Job A runs, Job B arrives, A is cancelled, "+
 		"and A's cleanup comes while B runs. A stand-in plays the runner, %g times as fast as in the issue; "+
 		"the times are real, in seconds since Job A's start. This takes some %.0f seconds.", 1/o.Scale, 2*o.scaled(aloneA+stepB+teardownB).Seconds()), o.Width, ""), "\n")
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	var halves [2]*half
 	for i, shim := range []string{"", o.Shim} {
