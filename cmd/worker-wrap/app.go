@@ -72,9 +72,11 @@ func newApp() *cli.App {
 		Action:          runAction,
 		HideVersion:     true, // --version is ours: it asks the kernel too
 		HideHelpCommand: true,
-		Commands:        checked(subcommands()),
-		ExitErrHandler:  func(*cli.Context, error) {}, // runApp reports, once
-		OnUsageError:    usageError,
+
+		DisableSliceFlagSeparator: true, // a folder's name may have commas
+		Commands:                  checked(subcommands()),
+		ExitErrHandler:            func(*cli.Context, error) {}, // runApp reports, once
+		OnUsageError:              usageError,
 	}
 }
 

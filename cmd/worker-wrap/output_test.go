@@ -30,9 +30,17 @@ func TestOutputCannotBeWritten(t *testing.T) {
 	}
 	defer full.Close()
 	for _, args := range [][]string{
-		{}, {"--help"}, {"--version"}, {"gc", "--help"}, {"gc", "--runner-root", root, "--dry-run"}, {"gc", "--runner-root", root, "--json"},
-		{"install", "--runner-root", root, "--dry-run"}, {"status", "--runner-root", root}, {"demo"},
-		{"audit", testkit.Root() + "/internal/audit/testdata/issue-4357"}, {"ps", "--json"},
+		{},
+		{"--help"},
+		{"--version"},
+		{"gc", "--help"},
+		{"gc", "--runner-root", root, "--dry-run"},
+		{"gc", "--runner-root", root, "--json"},
+		{"install", "--runner-root", root, "--dry-run"},
+		{"status", "--runner-root", root},
+		{"demo"},
+		{"audit", testkit.Root() + "/internal/audit/testdata/issue-4357"},
+		{"ps", "--json"},
 	} {
 		for _, to := range []*os.File{pipe, full} {
 			var stderr strings.Builder

@@ -10,11 +10,17 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
-// checked has each subcommand that people use refuse what it would ignore. Those that the shim starts take anything.
+// checked has each subcommand that people use refuse what it would ignore, and take folders by the names that they
+// have. Those that the shim starts take anything.
 func checked(all []*cli.Command) []*cli.Command {
 	for _, c := range all {
 		if !c.Hidden {
 			c.Before = checkUsage
+		}
+		for _, f := range c.Flags {
+			if f, ok := f.(*cli.StringSliceFlag); ok {
+				f.KeepSpace = true
+			}
 		}
 	}
 	return all

@@ -145,3 +145,22 @@ func TestUnknownOptions(t *testing.T) {
 	refused(t, `for flag --until-quiet: parse error; see worker-wrap watch --help`, "watch", "--until-quiet", "x for flag -while-pid")
 	refused(t, `invalid boolean value "no" for --json: `, "ps", "--json=no")
 }
+
+// TestListedOptions: each value is one folder, whatever its name.
+func TestListedOptions(t *testing.T) {
+	const odd = " a,b, "
+	for _, c := range visibleCommands(t) {
+		if !hasFlag(c, "runner-root") || c.Name == "run" {
+			continue
+		}
+		app := newApp()
+		var got []string
+		app.Command(c.Name).Action = func(c *cli.Context) error {
+			got = c.StringSlice("runner-root")
+			return nil
+		}
+		if err := app.Run([]string{"worker-wrap", c.Name, "--runner-root", odd, "--runner-root=/r"}); err != nil || !slices.Equal(got, []string{odd, "/r"}) {
+			t.Errorf("%s: %q, %v", c.Name, got, err)
+		}
+	}
+}
