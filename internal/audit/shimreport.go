@@ -23,7 +23,7 @@ type Shim struct {
 	// MedianStart and SlowestStart are the sum of a start's stages, in microseconds.
 	MedianStart  int64          `json:"medianStartMicroseconds,omitempty"`
 	SlowestStart int64          `json:"slowestStartMicroseconds,omitempty"`
-	Overlaps     []*ShimOverlap `json:"overlaps"`               // starts that met living Workers
+	Overlaps     []*ShimOverlap `json:"overlaps"`               // starts that looked for living Workers and met some
 	MoreOverlaps int            `json:"moreOverlaps,omitempty"` // beyond the first 1,000
 }
 
@@ -84,7 +84,11 @@ func (s *Shim) lines() []string {
 		}
 		lines = append(lines, line)
 	}
-	return append(lines, fmt.Sprintf("%s met living Workers", count(len(s.Overlaps)+s.MoreOverlaps, "start", "starts")))
+	// A start with the default settings does not look for others, so none noted is no number.
+	if n := len(s.Overlaps) + s.MoreOverlaps; n > 0 {
+		lines = append(lines, count(n, "start", "starts")+" that looked met living Workers")
+	}
+	return lines
 }
 
 func (o *ShimOverlap) headline() string {
