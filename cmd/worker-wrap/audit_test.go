@@ -59,7 +59,7 @@ func TestAuditCommand(t *testing.T) {
 
 func TestAuditCommandErrors(t *testing.T) {
 	empty := t.TempDir()
-	for _, args := range [][]string{{"/nonexistent"}, {empty}, {"--html"}, {"--nonsense"}, {"--html", filepath.Join(empty, "no", "page"), filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357")}} {
+	for _, args := range [][]string{{"/nonexistent"}, {empty}, {"/etc/passwd"}, {"/dev/null"}, {"--html"}, {"--nonsense"}, {"--html", filepath.Join(empty, "no", "page"), filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357")}} {
 		if _, code, err := runAudit(t, args...); code != auditFailed || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: exit %d, %v", args, code, err)
 		}

@@ -1,11 +1,13 @@
 package audit
 
 import (
+	"fmt"
 	"slices"
 )
 
 // Run audits the given logs and folders. An error means that nothing was audited: a path that is not
-// there, or a folder without logs. What is wrong inside the logs is counted in [Report.Skipped].
+// there, a folder without logs, or files without a single record. What is wrong inside the logs is counted
+// in [Report.Skipped].
 func Run(paths []string) (*Report, error) {
 	groups, err := find(paths)
 	if err != nil {
@@ -16,6 +18,9 @@ func Run(paths []string) (*Report, error) {
 	for _, g := range groups {
 		r.runner(g, reader)
 	}
+	if reader.records == 0 && (r.Shim == nil || r.Shim.Events == 0) {
+		return nil, nothing(groups, &r.Skipped)
+	}
 	arrange(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
 	for i, incident := range r.Incidents {
 		incident.Number = i + 1
@@ -23,6 +28,23 @@ func Run(paths []string) (*Report, error) {
 	r.count()
 	r.Verdict = r.verdict()
 	return r, nil
+}
+
+// nothing is the error for files that have neither a record nor an event.
+func nothing(groups []*group, skipped *Skipped) error {
+	const giveLogs = "give a runner's _diag folder or log files"
+	if len(skipped.Files) > 0 {
+		f, more := skipped.Files[0], ""
+		if n := len(skipped.Files) - 1 + skipped.MoreFiles; n > 0 {
+			more = " (and " + count(n, "more file", "more files") + " to skip)"
+		}
+		return fmt.Errorf("nothing could be audited: %s: %s%s; %s", f.Path, f.Why, more, giveLogs)
+	}
+	n := 0
+	for _, g := range groups {
+		n += len(g.sources)
+	}
+	return fmt.Errorf("nothing could be audited: no record of a runner in %s; %s", count(n, "file", "files"), giveLogs)
 }
 
 // runner audits one folder.

@@ -33,6 +33,9 @@ func TestTruncated(t *testing.T) {
 					t.Fatal(err)
 				}
 				r, err := Run([]string{dir})
+				if err != nil && strings.Contains(err.Error(), "no record of a runner") {
+					continue
+				}
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -89,7 +92,12 @@ func TestSkippedIsCounted(t *testing.T) {
 
 func TestErrorsNameTheWay(t *testing.T) {
 	empty := t.TempDir()
-	for path, want := range map[string]string{empty: "give a runner's _diag folder", filepath.Join(empty, "x"): "no such file"} {
+	garbage := logs(t, map[string]string{name("Runner", 0): "no record\n", name("Worker", 0): "", "worker-wrap.jsonl": "{\n"})
+	for path, want := range map[string]string{
+		empty: "give a runner's _diag folder", filepath.Join(empty, "x"): "no such file",
+		"/etc/passwd": "nothing could be audited: /etc/passwd: is no log", "/dev/null": "nothing could be audited: /dev/null: ",
+		garbage: "nothing could be audited: no record of a runner in 3 files",
+	} {
 		if _, err := Run([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -235,7 +243,11 @@ func FuzzRun(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		r := run(t, mine)
+		r, err := Run([]string{mine})
+		if err != nil {
+			return // no record in any of them
+		}
+		writable(t, r)
 		for _, i := range r.Incidents {
 			if i.Seconds <= 0 || i.A.Start.After(i.B.Start) || i.To.After(i.A.End) || i.To.After(i.B.End) || len(i.Timeline) == 0 {
 				t.Fatalf("%+v", i)

@@ -37,13 +37,18 @@ func run(t testing.TB, paths ...string) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
+	writable(t, r)
+	return r
+}
+
+func writable(t testing.TB, r *Report) {
+	t.Helper()
 	var out strings.Builder
 	for _, write := range []error{r.WriteText(&out), r.WriteJSON(&out), r.WriteHTML(&out)} {
 		if write != nil {
 			t.Fatal(write)
 		}
 	}
-	return r
 }
 
 // records makes a log of "11:55:17 Source: message" lines of 20 April 2026. A line without a time goes

@@ -20,6 +20,7 @@ type logReader struct {
 	lines   *lineReader
 	skipped *Skipped
 	lineN   int64
+	records int64
 }
 
 // read feeds one log to m and returns where its last record stands. The error is the reader's; what
@@ -29,11 +30,11 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 	var when [19]byte // of the record being read, as it stands …
 	var now stamp     // … and as it is meant
 	current := func() at { return at{now, evidence{s, l.lines.number}} }
-	records := 0
+	records := int64(0)
 	for {
 		line, err := l.lines.next()
 		if err != nil {
-			s.bytes, l.lineN = l.lines.bytes, l.lineN+l.lines.number
+			s.bytes, l.lineN, l.records = l.lines.bytes, l.lineN+l.lines.number, l.records+records
 			l.skipped.LongLines += l.lines.cut
 			if err == io.EOF {
 				err = nil
