@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,7 +30,7 @@ func auditCommand() *cli.Command {
 			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 nothing could be audited.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
-			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page"},
+			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; only such a page is replaced"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
@@ -39,12 +38,18 @@ func auditCommand() *cli.Command {
 			if err != nil {
 				return cli.Exit(err, auditFailed)
 			}
+			page := c.String("html")
+			if page != "" {
+				if err := audit.MayReplace(page, paths); err != nil {
+					return cli.Exit(err, auditFailed)
+				}
+			}
 			report, err := audit.Run(paths)
 			if err != nil {
 				return cli.Exit(err, auditFailed)
 			}
-			if path := c.String("html"); path != "" {
-				if err := writeHTML(path, report); err != nil {
+			if page != "" {
+				if err := report.SaveHTML(page); err != nil {
 					return cli.Exit(err, auditFailed)
 				}
 			}
@@ -84,14 +89,4 @@ func auditPaths(args []string) ([]string, error) {
 		return nil, err
 	}
 	return []string{layout.Diag()}, nil
-}
-
-// writeHTML writes the page to the file, which is replaced.
-func writeHTML(path string, report *audit.Report) error {
-	f, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	b := bufio.NewWriter(f)
-	return errors.Join(report.WriteHTML(b), b.Flush(), f.Close())
 }

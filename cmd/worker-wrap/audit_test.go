@@ -66,6 +66,23 @@ func TestAuditCommandErrors(t *testing.T) {
 	}
 }
 
+// TestAuditSparesLogs: --html is no switch, and what follows it is not overwritten.
+func TestAuditSparesLogs(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357"))); err != nil {
+		t.Fatal(err)
+	}
+	log := filepath.Join(dir, "Runner_20260410-225245-utc.log")
+	before, _ := os.ReadFile(log)
+	out, code, err := runAudit(t, "--html", log, dir)
+	if code != auditFailed || out != "" || !strings.Contains(err.Error(), "--html PAGE.html") {
+		t.Errorf("exit %d, %v:\n%s", code, err, out)
+	}
+	if after, _ := os.ReadFile(log); !bytes.Equal(before, after) {
+		t.Error("the log was overwritten")
+	}
+}
+
 func TestAuditFindsTheRunner(t *testing.T) {
 	root := t.TempDir()
 	if err := errors.Join(

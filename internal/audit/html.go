@@ -18,11 +18,10 @@ const (
 // WriteHTML writes the report as one page that needs nothing else: no network, no script, no font.
 func (r *Report) WriteHTML(w io.Writer) error {
 	p := newPage(w)
-	p.raw(`<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
+	p.raw(pageStart + ` lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>worker-wrap audit</title>
+` + pageTitle + `
 <style>`)
 	p.raw(style)
 	p.raw("</style></head>\n<body>\n<h1>Audit of a runner’s Workers</h1>\n")
