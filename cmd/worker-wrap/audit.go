@@ -16,7 +16,7 @@ import (
 // The exit codes of audit, apart from 0: like grep's and diff's.
 const (
 	auditFound  = 1 // Workers overlapped on a shared _temp
-	auditFailed = 2 // nothing was audited, or a report could not be written
+	auditFailed = 2 // the logs cannot tell, nothing was audited, or a report could not be written
 )
 
 func auditCommand() *cli.Command {
@@ -25,9 +25,11 @@ func auditCommand() *cli.Command {
 		Usage:     "say from a runner's own logs whether its Workers ever overlapped, and what that broke",
 		ArgsUsage: "[DIR|FILE…]",
 		Description: "Reads Runner_*.log and Worker_*.log (plain or gzip) and worker-wrap.jsonl in each DIR, a runner's _diag\n" +
-			"or its root, and each FILE. Default: the _diag of the runner found from here upwards. Needs no worker-wrap\n" +
-			"in use and changes nothing.\n\n" +
-			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 nothing could be audited.",
+			"or its root, and each FILE. A FILE with another name may hold several logs, as cat joins them or a text\n" +
+			"quotes them. Default: the _diag of the runner found from here upwards. Needs no worker-wrap in use and\n" +
+			"changes nothing.\n\n" +
+			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 the logs cannot tell (a job missed\n" +
+			"files, or a Worker was cancelled and its end is not in them) or nothing could be audited.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; only such a page is replaced"},
@@ -60,8 +62,11 @@ func auditCommand() *cli.Command {
 			if err := write(c.App.Writer); err != nil {
 				return cli.Exit(err, auditFailed)
 			}
-			if report.Found() {
+			switch {
+			case report.Found():
 				return cli.Exit("", auditFound)
+			case len(report.Unsure) > 0:
+				return cli.Exit("", auditFailed)
 			}
 			return nil
 		},

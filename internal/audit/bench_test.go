@@ -61,6 +61,23 @@ func BenchmarkWorkerLog(b *testing.B) {
 	}
 }
 
+// BenchmarkPasted reads the same log under a name that does not tell what it is.
+func BenchmarkPasted(b *testing.B) {
+	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
+	g := &group{}
+	var skipped Skipped
+	r := &logReader{lines: newLineReader(nil), skipped: &skipped}
+	b.SetBytes(int64(len(log)))
+	for b.Loop() {
+		add := func(*Life) {}
+		p := newPasted(g, &source{name: "x.txt", kind: workerLogFile}, &listenerLog{group: g, add: add}, r, add)
+		if _, err := r.read(bytes.NewReader(log), p.file, p); err != nil {
+			b.Fatal(err)
+		}
+		p.end()
+	}
+}
+
 // BenchmarkCount is the yardstick: counting lines, as wc -l does.
 func BenchmarkCount(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))

@@ -7,13 +7,20 @@ import (
 // sent reads what the Listener sends its Worker, and the renewals.
 func (l *listenerLog) sent(m []byte, now at) {
 	if rest, ok := after(m, "Send job request message to worker for job "); ok {
-		if life := l.find(id(rest), now); life != nil && !life.start.known() {
+		job := id(rest)
+		life := l.find(job, now)
+		switch {
+		case job == "":
+		case life != nil && !life.start.known():
 			life.start = now
 			if l.spawned.known() {
 				life.start, life.pid = l.spawned, l.pid
 				l.spawned = at{}
 			}
-			life.end = later(life.end, now)
+			life.end = later(later(life.end, now), life.start)
+			l.begun(life)
+		case life == nil || life.pid == l.pid:
+			l.spawned = at{} // the same lines again
 		}
 	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
 		if life := l.find(id(rest), now); life != nil {
@@ -46,6 +53,17 @@ func (l *listenerLog) renewed(rest []byte, now at) {
 	life.end = later(life.end, now)
 	if i := bytes.Index(rest, []byte("valid till ")); i >= 0 {
 		life.renewal.validTill = text(rest[i+len("valid till "):], 40)
+	}
+}
+
+// begun notes that a Worker was started: another one that was cancelled for it, and of whose end no line told
+// before, is alive beside it. From 2.336.0 on the Listener waits for that end.
+func (l *listenerLog) begun(life *Life) {
+	for _, other := range l.active {
+		if other != life && other.beside == nil && other.forced.known() && !other.finished.known() && other.forced.when <= life.start.when {
+			other.beside = life
+			other.end = later(other.end, life.start)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -238,18 +239,19 @@ func FuzzRun(f *testing.F) {
 		for name, content := range map[string][]byte{
 			"Runner_20260410-225245-utc.log": listener, "Worker_20260420-114836-utc.log": a,
 			"Worker_20260420-115519-utc.log": b, "worker-wrap.jsonl": b,
+			"pasted": slices.Concat(listener, a, b),
 		} {
 			if err := os.WriteFile(filepath.Join(mine, name), content, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r, err := Run([]string{mine})
+		r, err := Run([]string{mine, filepath.Join(mine, "pasted")})
 		if err != nil {
 			return // no record in any of them
 		}
 		writable(t, r)
 		for _, i := range r.Incidents {
-			if i.Seconds <= 0 || i.A.Start.After(i.B.Start) || i.To.After(i.A.End) || i.To.After(i.B.End) || len(i.Timeline) == 0 {
+			if i.Seconds < 0 || i.Seconds == 0 && i.overlap.a.beside != i.overlap.b || i.A.Start.After(i.B.Start) || i.To.After(i.A.End) || i.To.After(i.B.End) || len(i.Timeline) == 0 {
 				t.Fatalf("%+v", i)
 			}
 		}

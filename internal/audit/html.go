@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 	switch {
 	case r.Totals.Harmed > 0:
 		open = `<p class="verdict bad">`
-	case r.Found():
+	case r.Found(), len(r.Unsure) > 0:
 		open = `<p class="verdict warn">`
 	}
 	p.el(open, "</p>\n", "%s", r.Verdict)
@@ -94,7 +95,7 @@ func (p *page) incident(i *Incident) {
 	} else {
 		p.raw(`<section class="incident"><div class="head">`)
 	}
-	p.el("<h3>", "</h3>\n", "%d · %s UTC: two Workers for %d s", i.Number, i.From.Format(time.DateTime), i.Seconds)
+	p.el("<h3>", "</h3>\n", "%d · %s UTC: two Workers%s", i.Number, i.From.Format(time.DateTime), strings.TrimSuffix(i.length(), ","))
 	p.el("<p><b>Job A</b> ", "</p>\n", "%s", i.A.describe())
 	p.el("<p><b>Job B</b> ", "</p>\n", "%s", i.B.describe())
 	p.lives(i)

@@ -27,23 +27,38 @@ func join(lives []*Life) []*Life {
 	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
 	arrange(fromListener, byStart)
 	arrange(fromWorker, byStart)
-	fromWorker = joinPages(fromWorker)
-	fromWorker = joinByJob(fromListener, fromWorker)
-	fromWorker = joinByTime(fromListener, fromWorker)
-	all := fromWorker
+	fromWorker = joinQuotes(joinPages(fromWorker))
+	var whole, parts []*Life
+	for _, life := range fromWorker {
+		if life.partial {
+			parts = append(parts, life)
+		} else {
+			whole = append(whole, life)
+		}
+	}
+	for _, step := range [...]func(listener, workers []*Life) []*Life{joinByJob, joinByTime, joinRunning} {
+		whole = step(fromListener, whole)
+		arrange(fromListener, byStart) // a life that was running when first seen may have a start now
+	}
+	parts = joinFragments(fromListener, whole, parts)
+	for _, life := range parts {
+		life.running = true
+	}
+	all := append(whole, parts...)
 	for _, life := range fromListener {
 		if !life.start.known() {
 			if life.received.known() {
 				continue // no Worker was ever started for it, or its start is not in the logs
 			}
-			life.start = life.seen
+			life.start, life.running = life.seen, true
 		}
 		all = append(all, life)
 	}
 	arrange(all, byStart)
-	// A copy of a log under another name is no second Worker.
+	// A copy of a log under another name is no second Worker, nor are a Listener's lines quoted twice.
 	return slices.CompactFunc(all, func(a, b *Life) bool {
-		return a.job != "" && a.job == b.job && a.start.when == b.start.when && a.lastLine.when == b.lastLine.when && a.log != b.log
+		return a.job != "" && a.job == b.job && a.start.when == b.start.when &&
+			(a.log == nil || b.log == nil || a.log != b.log && a.lastLine.when == b.lastLine.when)
 	})
 }
 
@@ -106,6 +121,28 @@ func joinByTime(listener, workers []*Life) []*Life {
 	})
 }
 
+// joinRunning gives a Worker that ran already when the Listener's log began the log that was written then, where
+// one of the two does not name its job.
+func joinRunning(listener, workers []*Life) []*Life {
+	running := slices.DeleteFunc(slices.Clone(listener), func(l *Life) bool {
+		return l.log != nil || l.start.known() || l.received.known()
+	})
+	if len(running) == 0 {
+		return workers
+	}
+	return slices.DeleteFunc(workers, func(w *Life) bool {
+		i, _ := slices.BinarySearchFunc(running, w.start.when, func(l *Life, t stamp) int { return cmp.Compare(l.seen.when, t) })
+		for _, l := range running[i:min(i+maxTries, len(running))] {
+			if l.log == nil && l.seen.when <= w.end.when && (l.job == "" || w.job == "") {
+				l.take(w)
+				l.log = w.log
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // maxTries bounds what is compared for one log; real logs have one or two that fit.
 const maxTries = 100
 
@@ -137,35 +174,3 @@ func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
 }
 
 func abs(s stamp) stamp { return max(s, -s) }
-
-// take adds what a Worker's own log says to l.
-func (l *Life) take(w *Life) {
-	if !l.start.known() {
-		l.start = w.start
-	}
-	l.end = later(l.end, w.end)
-	l.lastLine = later(l.lastLine, w.lastLine)
-	l.job = cmp.Or(l.job, w.job)
-	l.temp = cmp.Or(l.temp, w.temp)
-	l.version = cmp.Or(w.version, l.version)
-	l.step = cmp.Or(w.step, l.step)
-	if w.result != "" {
-		l.result, l.resultAt = w.result, w.resultAt
-	}
-	first := func(a *at, b at) {
-		if !a.known() {
-			*a = b
-		}
-	}
-	first(&l.usesTemp, w.usesTemp)
-	first(&l.emptied, w.emptied)
-	first(&l.cancelled, w.cancelled)
-	first(&l.completed, w.completed)
-	first(&l.notFound, w.notFound)
-	first(&l.abnormal, w.abnormal)
-	room := max(0, maxList-len(l.cleanups))
-	l.cleanups = append(l.cleanups, w.cleanups[:min(room, len(w.cleanups))]...)
-	room = max(0, maxList-len(l.failures))
-	l.failures = append(l.failures, w.failures[:min(room, len(w.failures))]...)
-	l.moreFailures += w.moreFailures + max(0, len(w.failures)-room)
-}

@@ -41,6 +41,8 @@ type Life struct {
 
 	seen       at // first mentioned by a Listener
 	start, end at
+	running    bool   // the Worker ran at start already, which is only where the logs begin to tell of it
+	beside     *Life  // the next Worker, which a Listener started with this one cancelled and not ended
 	temp       string // the _temp it used
 
 	// From the Listener's log.
@@ -63,6 +65,8 @@ type Life struct {
 	abnormal                       at // a step's process that ended with 127: its script was gone
 	lastLine                       at
 	page                           bool // the log may go on from another file
+	pasted                         bool // the log was found in a file that may hold several
+	partial                        bool // and neither its name nor its first records tell the Worker's start
 
 	// From the shim's events.
 	wrapped bool

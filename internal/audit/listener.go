@@ -89,6 +89,7 @@ func (l *listenerLog) orphanSpawn() {
 	life.pid, life.start, life.end, life.version = l.pid, l.spawned, l.spawned, l.version
 	l.spawned = at{}
 	l.add(life)
+	l.begun(life)
 }
 
 // find returns the active life of a job, or makes one where the log begins in its midst.

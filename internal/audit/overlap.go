@@ -45,15 +45,18 @@ func overlaps(lives []*Life) []*overlap {
 	var found []*overlap
 	var alive []*Life
 	for _, b := range lives {
-		alive = slices.DeleteFunc(alive, func(a *Life) bool { return a.end.when <= b.start.when })
+		alive = slices.DeleteFunc(alive, func(a *Life) bool {
+			return a.end.when <= b.start.when && !(a.endOpen() && b.start.when <= a.beside.start.when)
+		})
 		pairs := 0
 		for i := len(alive) - 1; i >= 0 && pairs < maxPairs; i-- {
 			a := alive[i]
-			if b.end.when <= b.start.when || a.temp != "" && b.temp != "" && a.temp != b.temp {
+			open := a.beside == b && (a.endOpen() || a.end.when > b.start.when)
+			if !open && (a.end.when <= b.start.when || b.end.when <= b.start.when) || a.temp != "" && b.temp != "" && a.temp != b.temp {
 				continue // no second together, or two runners whose logs lie in one folder
 			}
 			pairs++
-			o := &overlap{a: a, b: b, from: b.start.when, to: min(a.end.when, b.end.when), shielded: a.wrapped || b.wrapped}
+			o := &overlap{a: a, b: b, from: b.start.when, to: max(b.start.when, min(a.end.when, b.end.when)), shielded: a.wrapped || b.wrapped}
 			o.judge()
 			found = append(found, o)
 		}
@@ -62,6 +65,12 @@ func overlaps(lives []*Life) []*overlap {
 		}
 	}
 	return found
+}
+
+// endOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with
+// no line that tells its end.
+func (l *Life) endOpen() bool {
+	return l.beside != nil && !l.finished.known() && !l.completed.known()
 }
 
 // judge finds the deadly cleanups and what they did.

@@ -15,12 +15,29 @@ type machine interface {
 	gone(line []byte, now at)
 }
 
+// divider is a machine that finds out which log a record is of.
+type divider interface {
+	machine
+	// from tells the trace source of the record that comes next.
+	from(source []byte)
+	// loose takes a line without a header and reports whether it belongs to the record before it.
+	loose(line []byte) bool
+}
+
 // logReader feeds machines.
 type logReader struct {
 	lines   *lineReader
 	skipped *Skipped
 	lineN   int64
 	records int64
+	astray  at // the first line on a missing file that is of no Worker's log
+}
+
+// stray takes a line that says a file under _temp is missing and that is of no Worker's log.
+func (l *logReader) stray(line []byte, now at) {
+	if l.astray.file == nil && bytes.Contains(line, []byte(missing)) {
+		l.astray = now
+	}
 }
 
 // read feeds one log to m and returns where its last record stands. The error is the reader's; what
@@ -31,6 +48,7 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 	var now stamp     // … and as it is meant
 	current := func() at { return at{now, evidence{s, l.lines.number}} }
 	records := int64(0)
+	divide, _ := m.(divider)
 	for {
 		line, err := l.lines.next()
 		if err != nil {
@@ -41,13 +59,9 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 			}
 			return current(), err
 		}
-		t, message, ok := header(line)
+		t, source, message, ok := header(line)
 		if !ok {
-			if t, message, ok = l.torn(line); !ok {
-				if records == 0 && len(line) > 0 {
-					l.skipped.Headless++
-				}
-			}
+			t, source, message, ok = l.torn(line)
 		}
 		if ok && string(t) != string(when[:]) {
 			parsed, valid := parseTime(t)
@@ -55,23 +69,37 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 			case !valid:
 				l.skipped.BadHeaders++
 				ok = false
-			case parsed < now:
-				l.skipped.Backwards++
-				fallthrough
 			default:
+				if parsed < now && divide == nil {
+					l.skipped.Backwards++
+				}
 				now = parsed
 				copy(when[:], t)
 			}
 		}
-		if ok {
+		within := records > 0 // a record
+		switch {
+		case ok:
+			if within = true; divide != nil {
+				divide.from(source)
+			}
 			records++
 			m.record(message, current())
+		case divide != nil:
+			within = divide.loose(line)
+		}
+		if !within && len(line) > 0 {
+			l.skipped.Headless++
 		}
 		if l.lines.notText(line) {
 			l.skipped.NotText++
 		}
-		if records > 0 && saysGone(line) {
+		switch {
+		case !saysGone(line):
+		case within:
 			m.gone(line, current())
+		default:
+			l.stray(line, current())
 		}
 	}
 }
@@ -79,26 +107,26 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 // torn looks for a record in a line that does not begin with one, but with the stump of another that
 // a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
 // lines in its texts.
-func (l *logReader) torn(line []byte) (when, message []byte, ok bool) {
+func (l *logReader) torn(line []byte) (when, source, message []byte, ok bool) {
 	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
 	stump := bytes.HasPrefix(line, []byte("[20"))
 	if !stump && line[0] == '[' {
-		return nil, nil, false // a JSON list, say
+		return nil, nil, nil, false // a JSON list, say
 	}
 	if i := bytes.Index(line[1:], []byte("[20")); i >= 0 && i < 300 {
-		if when, message, ok = header(line[1+i:]); ok {
+		if when, source, message, ok = header(line[1+i:]); ok {
 			if _, ok = parseTime(when); ok {
 				l.skipped.Torn++
-				return when, message, true
+				return when, source, message, true
 			}
 		}
 	}
 	if stump {
 		l.skipped.BadHeaders++
 	}
-	return nil, nil, false
+	return nil, nil, nil, false
 }
 
 // readGroup reads one runner's logs.
@@ -126,8 +154,14 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 			return err
 		}
 	}
+	if s.started == 0 {
+		p := newPasted(g, s, listener, l, add)
+		_, err = l.read(r, s, p)
+		p.end()
+		return err
+	}
 	if s.kind == runnerLog {
-		_, err = l.read(r, s, listenerOnly{listener})
+		_, err = l.read(r, s, listenerOnly{listener, l})
 		return err
 	}
 	w := newWorkerLog(g, s, s.started, add)
@@ -137,10 +171,13 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 	return err
 }
 
-// listenerOnly is a Listener's log; what it says of missing files is not about a job.
-type listenerOnly struct{ *listenerLog }
+// listenerOnly is a Listener's log; whose files it says are missing is not known.
+type listenerOnly struct {
+	*listenerLog
+	reader *logReader
+}
 
-func (listenerOnly) gone([]byte, at) {}
+func (l listenerOnly) gone(line []byte, now at) { l.reader.stray(line, now) }
 
 // sniff finds out what a file with a foreign name is.
 func (l *logReader) sniff(r io.Reader, s *source) (io.Reader, error) {

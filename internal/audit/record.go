@@ -23,18 +23,18 @@ const (
 	maxSource     = 100
 )
 
-// header takes a record's first line apart. The time is returned as it stands, to be read by
+// header takes a record's first line apart: time, trace source, message. The time is returned as it stands, to be read by
 // parseTime only where it matters. False means: no header, so a line of the record before.
-func header(line []byte) (when, message []byte, ok bool) {
+func header(line []byte) (when, source, message []byte, ok bool) {
 	if len(line) < headerSource+3 || line[0] != '[' || line[headerTimeEnd] != 'Z' || line[headerSource-1] != ' ' {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
 	rest := line[headerSource:]
 	i := bytes.IndexByte(rest[:min(len(rest), maxSource)], ']')
 	if i < 0 || i+1 >= len(rest) || rest[i+1] != ' ' {
-		return nil, nil, false
+		return nil, nil, nil, false
 	}
-	return line[headerTime:headerTimeEnd], rest[i+2:], true
+	return line[headerTime:headerTimeEnd], rest[:i], rest[i+2:], true
 }
 
 // parseTime reads "2026-04-20 11:55:19".

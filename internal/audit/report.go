@@ -10,6 +10,7 @@ type Report struct {
 	Incidents []*Incident `json:"incidents"`
 	Shim      *Shim       `json:"shim,omitempty"` // from the events files, where there are any
 	Skipped   Skipped     `json:"skipped"`
+	Unsure    []string    `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
 	Verdict   string      `json:"verdict"`
 
 	lives []*Life
@@ -53,9 +54,9 @@ type Incident struct {
 	Runner   string    `json:"runner"` // the folder of its logs
 	A        Job       `json:"a"`      // the Worker that started first
 	B        Job       `json:"b"`
-	From     time.Time `json:"from"` // both alive from here …
-	To       time.Time `json:"to"`   // … to here
-	Seconds  int64     `json:"seconds"`
+	From     time.Time `json:"from"`    // both alive from here …
+	To       time.Time `json:"to"`      // … to here
+	Seconds  int64     `json:"seconds"` // 0 where only the order of a Listener's lines tells that both lived
 	Shielded bool      `json:"shielded"`
 	Timeline []Row     `json:"timeline"`
 	Failed   []string  `json:"failed,omitempty"` // what failed because of it

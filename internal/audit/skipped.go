@@ -14,7 +14,7 @@ type Skipped struct {
 	NotText    int64         `json:"notText,omitempty"`     // NUL bytes or not UTF-8
 	Torn       int64         `json:"torn,omitempty"`        // a record that breaks off, with another in its line
 	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
-	Headless   int64         `json:"headless,omitempty"`    // lines before a file's first record
+	Headless   int64         `json:"headless,omitempty"`    // lines outside any record
 	Backwards  int64         `json:"backwards,omitempty"`   // records earlier than the one before them
 	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are no event
 	Lives      int64         `json:"lives,omitempty"`       // Workers beyond the number that is kept
@@ -60,7 +60,7 @@ func (s *Skipped) lines() []string {
 	add(s.NotText, "lines with bytes that are no text")
 	add(s.Torn, "records that break off inside a line")
 	add(s.BadHeaders, "lines that begin as a record and are none")
-	add(s.Headless, "lines before a file's first record")
+	add(s.Headless, "lines outside any record")
 	add(s.Backwards, "records older than the one before them")
 	add(s.BadEvents, "lines of an events file that are no event")
 	add(int64(s.Shared), "Workers whose log is mixed into another's file")

@@ -27,6 +27,9 @@ func TestStandIn(t *testing.T) {
 			}
 			replay(t, &standin.Listener{Root: root.Dir, Scale: 0.1, Waits: waits})
 			r := run(t, root.Dir)
+			if joined := pastedRun(t, diag(t, root.Dir)); joined.Totals != r.Totals {
+				t.Errorf("in one file: %+v, want %+v", joined.Totals, r.Totals)
+			}
 			if waits {
 				if want := (Totals{Jobs: 2, Cancelled: 1}); r.Totals != want {
 					t.Errorf("%+v, want %+v", r.Totals, want)
@@ -57,6 +60,24 @@ func TestStandIn(t *testing.T) {
 			}
 		})
 	}
+}
+
+// diag is the content of all a runner's logs, as cat joins them.
+func diag(t *testing.T, root string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, "_diag", "*.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+	}
+	return all.String()
 }
 
 // replay has Job B come while Job A runs, and its Worker start a second or more after Job A's, for the logs count

@@ -41,7 +41,7 @@ func (w *workerLog) gone(line []byte, now at) {
 
 // says is the error in a line, without what the record has around it.
 func says(line []byte) string {
-	if _, message, ok := header(line); ok {
+	if _, _, message, ok := header(line); ok {
 		line = message
 	}
 	line = bytes.TrimSpace(line)

@@ -58,7 +58,7 @@ func span(run Runner) string {
 type printer func(format string, args ...any)
 
 func (i *Incident) write(p printer) {
-	p("\nIncident %d: two Workers for %d s from %s UTC\n", i.Number, i.Seconds, i.From.Format(time.DateTime))
+	p("\nIncident %d: two Workers%s from %s UTC\n", i.Number, i.length(), i.From.Format(time.DateTime))
 	p("  Job A  %s\n", i.A.describe())
 	p("  Job B  %s\n\n", i.B.describe())
 	for _, row := range i.Timeline {
@@ -71,6 +71,14 @@ func (i *Incident) write(p printer) {
 		}
 	}
 	p("\n  %s\n", i.WithShim)
+}
+
+// length says for how long both lived, in seconds, unless only the order of a Listener's lines tells that they did.
+func (i *Incident) length() string {
+	if i.Seconds == 0 {
+		return ", the logs do not tell for how long,"
+	}
+	return fmt.Sprintf(" for %d s", i.Seconds)
 }
 
 // clock is a row's time; its date too where that is not the incident's.

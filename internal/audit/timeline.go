@@ -11,13 +11,13 @@ import (
 func (o *overlap) timeline() []Row {
 	t := table{o: o}
 	a, b := o.a, o.b
-	t.row("start", a.start, "A", "Job A"+t.who(a)+" starts"+t.named(a))
+	t.row("start", a.start, "A", "Job A"+t.who(a)+a.starts()+t.named(a))
 	t.metJobs()
 	if !t.has("renewed") && a.renewal.known() && a.renewal.when <= o.from {
 		t.renewed(a.renewal)
 	}
 	t.cancelled()
-	t.row("spawned", b.start, "B", "Job B"+t.who(b)+" starts"+t.named(b)+": two Workers are alive")
+	t.row("spawned", b.start, "B", "Job B"+t.who(b)+b.starts()+t.named(b)+": two Workers are alive")
 	if b.usesTemp.known() {
 		whose := "the shared "
 		if o.shielded {
@@ -66,6 +66,14 @@ func (t *table) who(l *Life) string {
 		return ""
 	}
 	return fmt.Sprintf(" (PID %d)", l.pid)
+}
+
+// starts says what the logs tell of a life at its start.
+func (l *Life) starts() string {
+	if l.running {
+		return " is running"
+	}
+	return " starts"
 }
 
 func (t *table) named(l *Life) string {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // count makes the totals and the weeks.
@@ -66,6 +67,8 @@ func (r *Report) Found() bool { return r.Totals.Overlaps > r.Totals.Shielded }
 func (r *Report) verdict() string {
 	t := r.Totals
 	switch {
+	case len(r.Unsure) > 0:
+		return fmt.Sprintf("Cannot tell: %s, but %s. Give the whole _diag of the runner.", t.quiet(), strings.Join(r.Unsure, ", and "))
 	case t.Jobs == 0 && r.Shim != nil:
 		return "No log of a Worker here: what follows is worker-wrap's own record."
 	case t.Jobs == 0:
@@ -76,13 +79,21 @@ func (r *Report) verdict() string {
 		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", count(t.PossiblyHarmed, "job", "jobs"))
 	case r.Found():
 		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", times(t.Overlaps-t.Shielded))
+	}
+	return "No: " + t.quiet() + "."
+}
+
+// quiet says what was found where no shared _temp was.
+func (t Totals) quiet() string {
+	switch {
 	case t.Overlaps > 0:
-		return fmt.Sprintf("No: Workers overlapped %s, with worker-wrap in between.", times(t.Overlaps))
+		return fmt.Sprintf("Workers overlapped %s, with worker-wrap in between", times(t.Overlaps))
+	case t.Jobs == 0:
+		return "these logs tell of no job"
+	case t.Jobs == 1:
+		return "these logs tell of one Worker only"
 	}
-	if t.Jobs <= 1 {
-		return "No: these logs tell of one Worker only."
-	}
-	return fmt.Sprintf("No: in these logs no two of %s overlap.", count(t.Jobs, "Worker", "Workers"))
+	return fmt.Sprintf("in these logs no two of %s overlap", count(t.Jobs, "Worker", "Workers"))
 }
 
 func count(n int, one, many string) string {

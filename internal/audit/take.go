@@ -1,0 +1,66 @@
+package audit
+
+import (
+	"cmp"
+	"slices"
+)
+
+// take adds what a Worker's own log says to l.
+func (l *Life) take(w *Life) {
+	if !l.start.known() {
+		l.start = w.start
+	}
+	// A part of a log may have been put to one that it is not of. A Worker that has finished writes nothing.
+	if !w.pasted || !l.finished.known() {
+		l.end = later(l.end, w.end)
+	}
+	l.lastLine = later(l.lastLine, w.lastLine)
+	l.job = cmp.Or(l.job, w.job)
+	l.temp = cmp.Or(l.temp, w.temp)
+	l.version = cmp.Or(w.version, l.version)
+	l.step = cmp.Or(w.step, l.step)
+	if w.result != "" {
+		l.result, l.resultAt = w.result, w.resultAt
+	}
+	first := func(a *at, b at) {
+		if !a.known() {
+			*a = b
+		}
+	}
+	first(&l.usesTemp, w.usesTemp)
+	first(&l.emptied, w.emptied)
+	first(&l.cancelled, w.cancelled)
+	first(&l.completed, w.completed)
+	first(&l.notFound, w.notFound)
+	first(&l.abnormal, w.abnormal)
+	for _, c := range w.cleanups {
+		if len(l.cleanups) < maxList && !slices.ContainsFunc(l.cleanups, func(o cleanup) bool { return o.when == c.when }) {
+			l.cleanups = append(l.cleanups, c)
+		}
+	}
+	l.moreFailures += w.moreFailures
+	for _, f := range w.failures {
+		switch {
+		case slices.ContainsFunc(l.failures, f.like):
+		case len(l.failures) < maxList:
+			l.failures = append(l.failures, f)
+		default:
+			l.moreFailures++
+		}
+	}
+}
+
+// takePart adds a part of l's own log.
+func (l *Life) takePart(w *Life) {
+	if !l.start.known() || l.partial {
+		first := w.start
+		if begin := l.begin(); !l.received.known() && begin.when <= first.when {
+			first = begin
+		}
+		l.start, l.running = first, true
+	}
+	l.take(w)
+	if l.log == nil {
+		l.log = w.log
+	}
+}
