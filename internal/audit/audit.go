@@ -26,7 +26,7 @@ func Run(paths []string) (*Report, error) {
 		incident.Number = i + 1
 	}
 	r.count()
-	r.Unsure = r.unsure(reader.astray)
+	r.Unsure = r.unsure(reader.missed)
 	r.Verdict = r.verdict()
 	return r, nil
 }

@@ -70,7 +70,7 @@ func BenchmarkPasted(b *testing.B) {
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
 		add := func(*Life) {}
-		p := newPasted(g, &source{name: "x.txt", kind: workerLogFile}, &listenerLog{group: g, add: add}, r, add)
+		p := newPasted(g, &source{name: "x.txt", kind: workerLogFile}, &listenerLog{group: g, add: add}, add)
 		if _, err := r.read(bytes.NewReader(log), p.file, p); err != nil {
 			b.Fatal(err)
 		}

@@ -6,25 +6,34 @@ import (
 	"slices"
 )
 
-// joinQuotes makes one life of logs that have one name, where a file that quotes logs has parts of them.
+// joinQuotes makes one life of logs that have one name, or one job and one start, where a file that quotes logs has
+// one of them.
 func joinQuotes(workers []*Life) []*Life {
 	if !slices.ContainsFunc(workers, func(l *Life) bool { return l.pasted }) {
 		return workers
 	}
-	named := map[string]*Life{}
+	named, ofJob := map[string]*Life{}, map[string]*Life{}
 	return slices.DeleteFunc(workers, func(l *Life) bool {
-		first := named[l.log.name]
-		switch {
-		case l.log.started == 0:
-			return false
-		case first == nil:
-			named[l.log.name] = l
-			return false
-		case !first.pasted && !l.pasted:
-			return false
+		var first *Life
+		if l.log.started != 0 {
+			first = named[l.log.name]
 		}
-		first.take(l)
-		return true
+		if first == nil && !l.partial && l.job != "" {
+			if other := ofJob[l.job]; other != nil && l.start.when-other.start.when <= 1 {
+				first = other
+			}
+		}
+		if first != nil && (first.pasted || l.pasted) {
+			first.take(l)
+			return true
+		}
+		if l.log.started != 0 && first == nil {
+			named[l.log.name] = l
+		}
+		if !l.partial && l.job != "" {
+			ofJob[l.job] = l
+		}
+		return false
 	})
 }
 

@@ -55,11 +55,25 @@ func join(lives []*Life) []*Life {
 		all = append(all, life)
 	}
 	arrange(all, byStart)
-	// A copy of a log under another name is no second Worker, nor are a Listener's lines quoted twice.
-	return slices.CompactFunc(all, func(a, b *Life) bool {
-		return a.job != "" && a.job == b.job && a.start.when == b.start.when &&
-			(a.log == nil || b.log == nil || a.log != b.log && a.lastLine.when == b.lastLine.when)
-	})
+	return once(all)
+}
+
+// once leaves out lives that were found twice: a copy of a log under another name is no second Worker, nor are a
+// Listener's lines quoted twice.
+func once(lives []*Life) []*Life {
+	var kept []*Life
+	for _, b := range lives {
+		if len(kept) > 0 && b.job != "" {
+			a := kept[len(kept)-1]
+			if a.job == b.job && a.start.when == b.start.when && (a.log == nil || b.log == nil || a.log != b.log && a.lastLine.when == b.lastLine.when) {
+				a.take(b)
+				a.log = cmp.Or(a.log, b.log)
+				continue
+			}
+		}
+		kept = append(kept, b)
+	}
+	return kept
 }
 
 // begin is the moment a life is sorted by.

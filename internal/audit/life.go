@@ -31,7 +31,8 @@ func (a at) known() bool { return a.when != 0 }
 
 // Life is one Worker process, from the Listener's log, its own log, or both.
 type Life struct {
-	group *group // the _diag folder it was found in
+	group  *group // the _diag folder it was found in
+	pasted bool   // some of it comes from a file that may hold several logs, or quote them
 
 	job     string // id of the job, "" if no line says
 	request string // the request's number, where it is not 0
@@ -65,8 +66,7 @@ type Life struct {
 	abnormal                       at // a step's process that ended with 127: its script was gone
 	lastLine                       at
 	page                           bool // the log may go on from another file
-	pasted                         bool // the log was found in a file that may hold several
-	partial                        bool // and neither its name nor its first records tell the Worker's start
+	partial                        bool // neither its name nor its first records tell the Worker's start
 
 	// From the shim's events.
 	wrapped bool

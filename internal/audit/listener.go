@@ -18,6 +18,7 @@ type listenerLog struct {
 	ackID   string
 	group   *group
 	version string
+	pasted  bool // the lines come from a file that may quote them
 
 	worker  bool // the process being started is a Worker
 	spawned at   // a Worker that no job was sent to yet …
@@ -86,6 +87,7 @@ func (l *listenerLog) orphanSpawn() {
 		return
 	}
 	life := newLife(l.group)
+	life.pasted = l.pasted
 	life.pid, life.start, life.end, life.version = l.pid, l.spawned, l.spawned, l.version
 	l.spawned = at{}
 	l.add(life)
@@ -108,6 +110,7 @@ func (l *listenerLog) find(job string, now at) *Life {
 		}
 	}
 	life := newLife(l.group)
+	life.pasted = l.pasted
 	life.job, life.seen, life.end, life.version = job, now, now, l.version
 	l.add(life)
 	if len(l.active) >= maxActive {

@@ -9,7 +9,6 @@ type pasted struct {
 	group    *group
 	file     *source
 	listener *listenerLog
-	reader   *logReader
 	add      func(*Life)
 
 	kind    kind       // of the log being read
@@ -27,8 +26,9 @@ type pasted struct {
 	source  []byte  // the trace source of the record that comes
 }
 
-func newPasted(g *group, s *source, listener *listenerLog, reader *logReader, add func(*Life)) *pasted {
-	return &pasted{group: g, file: s, listener: listener, reader: reader, add: add, assumed: s.kind, outside: true}
+func newPasted(g *group, s *source, listener *listenerLog, add func(*Life)) *pasted {
+	listener.pasted = true
+	return &pasted{group: g, file: s, listener: listener, add: add, assumed: s.kind, outside: true}
 }
 
 // from tells the trace source of the record that comes next.
@@ -167,7 +167,6 @@ func (p *pasted) flush(from, to int) {
 func (p *pasted) deliver(m []byte, now at, gone bool) {
 	switch {
 	case p.kind == runnerLog && gone:
-		p.reader.stray(m, now)
 	case p.kind == runnerLog:
 		p.listener.record(m, now)
 	case gone:
@@ -193,4 +192,5 @@ func (p *pasted) close() {
 func (p *pasted) end() {
 	p.settle(unknownLog)
 	p.close()
+	p.listener.pasted = false
 }

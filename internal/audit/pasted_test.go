@@ -134,6 +134,8 @@ func TestQuotedAgainIsNoOverlap(t *testing.T) {
 		"the Listener twice":   listener + "\n" + listener + log,
 		"a second Listener":    listener + log + listener,
 		"the log twice":        log + log,
+		"the log and its head": log + log[:strings.Index(log, "[2026-04-20 11:00:30Z")],
+		"its head and the log": log[:strings.Index(log, "[2026-04-20 11:00:30Z")] + log,
 		"the midst, Listener":  midst + "\n" + listener + "\n" + midst,
 		"the Listener's midst": listener + listener[strings.Index(listener, "[2026-04-20 11:00:05Z INFO ProcessInvokerWrapper]"):],
 	} {

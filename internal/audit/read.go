@@ -30,14 +30,7 @@ type logReader struct {
 	skipped *Skipped
 	lineN   int64
 	records int64
-	astray  at // the first line on a missing file that is of no Worker's log
-}
-
-// stray takes a line that says a file under _temp is missing and that is of no Worker's log.
-func (l *logReader) stray(line []byte, now at) {
-	if l.astray.file == nil && bytes.Contains(line, []byte(missing)) {
-		l.astray = now
-	}
+	missed  at // the first line that says a file is missing in the words of issue 4357, in whatever log
 }
 
 // read feeds one log to m and returns where its last record stands. The error is the reader's; what
@@ -94,12 +87,13 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 		if l.lines.notText(line) {
 			l.skipped.NotText++
 		}
-		switch {
-		case !saysGone(line):
-		case within:
-			m.gone(line, current())
-		default:
-			l.stray(line, current())
+		if saysGone(line) {
+			if l.missed.file == nil && bytes.Contains(line, []byte(missing)) {
+				l.missed = current()
+			}
+			if within {
+				m.gone(line, current())
+			}
 		}
 	}
 }
@@ -155,13 +149,13 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 		}
 	}
 	if s.started == 0 {
-		p := newPasted(g, s, listener, l, add)
+		p := newPasted(g, s, listener, add)
 		_, err = l.read(r, s, p)
 		p.end()
 		return err
 	}
 	if s.kind == runnerLog {
-		_, err = l.read(r, s, listenerOnly{listener, l})
+		_, err = l.read(r, s, listenerOnly{listener})
 		return err
 	}
 	w := newWorkerLog(g, s, s.started, add)
@@ -172,12 +166,9 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 }
 
 // listenerOnly is a Listener's log; whose files it says are missing is not known.
-type listenerOnly struct {
-	*listenerLog
-	reader *logReader
-}
+type listenerOnly struct{ *listenerLog }
 
-func (l listenerOnly) gone(line []byte, now at) { l.reader.stray(line, now) }
+func (listenerOnly) gone([]byte, at) {}
 
 // sniff finds out what a file with a foreign name is.
 func (l *logReader) sniff(r io.Reader, s *source) (io.Reader, error) {

@@ -14,6 +14,7 @@ func (l *Life) take(w *Life) {
 	if !w.pasted || !l.finished.known() {
 		l.end = later(l.end, w.end)
 	}
+	l.pasted = l.pasted || w.pasted
 	l.lastLine = later(l.lastLine, w.lastLine)
 	l.job = cmp.Or(l.job, w.job)
 	l.temp = cmp.Or(l.temp, w.temp)

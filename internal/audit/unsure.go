@@ -6,7 +6,7 @@ import (
 )
 
 // unsure says what in the logs speaks against a "no": what the race does, without a Worker to have done it.
-func (r *Report) unsure(astray at) []string {
+func (r *Report) unsure(missed at) []string {
 	if r.Found() {
 		return nil
 	}
@@ -36,8 +36,8 @@ func (r *Report) unsure(astray at) []string {
 	if ended.n > 0 {
 		why = append(why, fmt.Sprintf("%s was cancelled and no line tells its end (%s)", count(ended.n, "Worker", "Workers"), ended.first.place()))
 	}
-	if astray.file != nil {
-		why = append(why, fmt.Sprintf("%q stands where no Worker's log is (%s)", missing, astray.place()))
+	if lost.n == 0 && missed.file != nil {
+		why = append(why, fmt.Sprintf("%q stands where no Worker's log is (%s)", missing, missed.place()))
 	}
 	return why
 }
