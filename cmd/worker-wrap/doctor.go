@@ -7,7 +7,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/doctor"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -29,7 +28,7 @@ func doctorCommand() *cli.Command {
 }
 
 func doctorAction(c *cli.Context) error {
-	layouts, err := theseRunners(c.StringSlice("runner-root"))
+	chosen, err := theseRunners(c.StringSlice("runner-root"))
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
@@ -37,7 +36,7 @@ func doctorAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	facts := doctor.Gather(layouts, origin.Captured())
+	facts := doctor.Gather(chosen.layouts, chosen.broken, origin.Captured())
 	report := doctor.Judge(facts)
 	report.TryAll(facts, self)
 	if c.Bool("json") {
@@ -52,22 +51,6 @@ func doctorAction(c *cli.Context) error {
 		return cli.Exit("", code) // said above
 	}
 	return nil
-}
-
-// theseRunners returns the runners in the given roots, or, where none is given, every runner there is.
-func theseRunners(roots []string) ([]runner.Layout, error) {
-	if len(roots) == 0 {
-		return everyRunner()
-	}
-	var out []runner.Layout
-	for _, root := range roots {
-		layout, err := runner.FromRoot(root)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, layout)
-	}
-	return out, nil
 }
 
 func encode(c *cli.Context, v any) error {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/gc"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -44,8 +43,13 @@ func gcAction(c *cli.Context) error {
 	if o.OlderThan, err = parseAge(c.String("older-than")); err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	if o.Stores, err = stores(c.StringSlice("runner-root")); err != nil {
+	chosen, err := theseRunners(c.StringSlice("runner-root"))
+	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
+	}
+	leftOut(c, chosen)
+	for _, l := range chosen.layouts {
+		o.Stores = append(o.Stores, perpid.Path(l.Temp))
 	}
 	origin.AllCPUs()
 	stop := func() {}
@@ -74,6 +78,9 @@ func gcAction(c *cli.Context) error {
 		if len(r.Kept) > 0 {
 			return cli.Exit("", 1) // said above
 		}
+	}
+	if len(chosen.broken) > 0 {
+		return cli.Exit("", 1) // said above
 	}
 	return nil
 }
@@ -104,30 +111,6 @@ func printReports(w io.Writer, reports []gc.Report, dry bool) {
 	if len(reports) == 0 {
 		fmt.Fprintln(w, "nothing to collect: no Worker has left a per-PID folder here")
 	}
-}
-
-// stores returns where the runners in the given roots, or all that can be found, keep their per-PID
-// folders.
-func stores(roots []string) ([]string, error) {
-	var out []string
-	for _, root := range roots {
-		layout, err := runner.FromRoot(root)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, perpid.Path(layout.Temp))
-	}
-	if len(roots) > 0 {
-		return out, nil
-	}
-	layouts, err := everyRunner()
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range layouts {
-		out = append(out, perpid.Path(l.Temp))
-	}
-	return out, nil
 }
 
 // parseAge reads a duration of time.ParseDuration, or a number of days.

@@ -30,7 +30,7 @@ func installCommand() *cli.Command {
 }
 
 func installAction(c *cli.Context) error {
-	return change(c, func(o install.Options) install.Result {
+	return change(c, false, func(o install.Options) install.Result {
 		r := install.Install(o)
 		if r.Steps > 0 && len(r.Failed)+len(r.NeedsRoot) == 0 && !o.DryRun && !o.BinOnly && !o.Systemd() {
 			fmt.Fprintln(c.App.ErrWriter, "no systemd here: a runner's self-update takes the shim away, unless `worker-wrap watch` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner")
@@ -48,13 +48,14 @@ func chooseRunners(verb string) []cli.Flag {
 	}
 }
 
-// change does an install or uninstall, and reports.
-func change(c *cli.Context, do func(install.Options) install.Result) error {
+// change does an install or uninstall, and reports. bare is for one that needs no .runner.
+func change(c *cli.Context, bare bool, do func(install.Options) install.Result) error {
 	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force")}
-	var err error
-	if o.Layouts, err = chosenRunners(c); err != nil {
+	chosen, err := chosenRunners(c, bare)
+	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
+	o.Layouts = chosen.layouts
 	if o.Machine, err = thisMachine(c); err != nil {
 		return err
 	}
@@ -63,6 +64,12 @@ func change(c *cli.Context, do func(install.Options) install.Result) error {
 		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would "+visible.Line(line)) }
 	}
 	r := do(o)
+	for _, broken := range chosen.broken {
+		r.Failed = append(r.Failed, runner.Advise(broken))
+	}
+	for _, left := range r.Left {
+		fmt.Fprintln(c.App.Writer, "left:", visible.Line(left))
+	}
 	for _, need := range r.NeedsRoot {
 		fmt.Fprintln(c.App.ErrWriter, "needs root:", visible.Line(need))
 	}
@@ -79,46 +86,6 @@ func change(c *cli.Context, do func(install.Options) install.Result) error {
 		fmt.Fprintln(c.App.Writer, "nothing to do")
 	}
 	return nil
-}
-
-// chosenRunners returns the runners that the flags choose.
-func chosenRunners(c *cli.Context) ([]runner.Layout, error) {
-	rootsGiven := c.StringSlice("runner-root")
-	switch {
-	case c.Bool("all") && len(rootsGiven) > 0:
-		return nil, fmt.Errorf("--all and --runner-root exclude each other; give one")
-	case c.Bool("all"):
-		return everyRunner()
-	case len(rootsGiven) > 0:
-		return rootsOf(rootsGiven)
-	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	here, err := runner.FindUp(dir)
-	if err != nil {
-		return nil, fmt.Errorf("%w; say which with --runner-root DIR, or --all for every runner of this machine", err)
-	}
-	return rootsOf([]string{here.Root})
-}
-
-// rootsOf returns the runners in the given roots, by paths without links, each once.
-func rootsOf(given []string) ([]runner.Layout, error) {
-	var out []runner.Layout
-	for _, root := range given {
-		if real, err := filepath.EvalSymlinks(root); err == nil {
-			root = real
-		}
-		l, err := runner.FromRoot(root)
-		if err != nil {
-			return nil, fmt.Errorf("%w: that is no configured runner; give the folder that config.sh was run in", err)
-		}
-		if !has(out, l) {
-			out = append(out, l)
-		}
-	}
-	return out, nil
 }
 
 // thisMachine says where things are put.

@@ -24,11 +24,11 @@ func statusCommand() *cli.Command {
 }
 
 func statusAction(c *cli.Context) error {
-	layouts, err := theseRunners(c.StringSlice("runner-root"))
+	chosen, err := theseRunners(c.StringSlice("runner-root"))
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	runners, hidden, err := status.Gather(layouts, origin.Captured())
+	runners, hidden, err := status.Gather(chosen.layouts, chosen.broken, origin.Captured())
 	if err != nil {
 		return err
 	}

@@ -12,12 +12,13 @@ func uninstallCommand() *cli.Command {
 		Usage: "give runners their own Workers back, and leave no trace",
 		Description: "The runner's files are what they were, and units, per-PID folders and the record of starts are removed.\n" +
 			"When no runner has the shim any more the binary goes too, unless a package has brought it. A runner\n" +
-			"with a living wrapped Worker is left as it is, and the exit status is 1.",
+			"with a living wrapped Worker is left as it is, and the exit status is 1. A runner that config.sh has\n" +
+			"removed, or whose .runner makes no sense, gets its Worker back too.",
 		Flags: append(chooseRunners("uninstall"),
 			&cli.BoolFlag{Name: "force", Usage: "also where wrapped Workers are alive, whose folders then stay", DisableDefaultText: true},
 			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
-		Action:       func(c *cli.Context) error { return change(c, install.Uninstall) },
+		Action:       func(c *cli.Context) error { return change(c, true, install.Uninstall) },
 		OnUsageError: usageError,
 	}
 }

@@ -37,10 +37,12 @@ func watchAction(c *cli.Context) error {
 		return cli.Exit("--until-quiet and --while-pid take no negative numbers", exitUsage)
 	}
 	o := watch.Options{UntilQuiet: c.Duration("until-quiet").Round(time.Millisecond)}
-	var err error
-	if o.Layouts, err = chosenRunners(c); err != nil {
+	chosen, err := chosenRunners(c, false)
+	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
+	leftOut(c, chosen)
+	o.Layouts = chosen.layouts
 	if len(o.Layouts) == 0 {
 		return cli.Exit("no runner found on this machine; name one with --runner-root DIR", 1)
 	}

@@ -18,6 +18,8 @@ type Found struct {
 	Unit   string // name of its service unit, "" where it is no service
 	User   string // the unit's User=, "" where it has none
 	From   string // what led to it: a unit's file, a .service or .runner file, a Listener, [ListFile]
+	// Err is why .runner does not tell Layout, which is guessed then. It is a [runner.ConfigError].
+	Err error
 }
 
 // ListFile names, one root to a line, the runners that an install has put the shim into. A runner that
@@ -37,10 +39,9 @@ var usual = [...]string{
 }
 
 // All returns every runner of the machine whose root file system is at fsroot ("" for this one), each
-// once, sorted by root. What leads to a folder that holds no configured runner (any more) is passed
-// over; the error tells of a runner that is there and whose .runner makes no sense, and the runners
-// that were found are returned beside it.
-func All(fsroot string) ([]Found, error) {
+// once, sorted by root. What leads to a folder that holds no runner (any more) is passed over. One that has a
+// Worker and no .runner is a runner: it may have the shim.
+func All(fsroot string) []Found {
 	s := search{fsroot: fsroot, seen: map[string]bool{}}
 	for _, dir := range unitFolders {
 		s.units(dir)
@@ -51,14 +52,13 @@ func All(fsroot string) ([]Found, error) {
 		s.files(dir)
 	}
 	slices.SortFunc(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
-	return s.found, errors.Join(s.errs...)
+	return s.found
 }
 
 type search struct {
 	fsroot string
 	seen   map[string]bool // resolved roots
 	found  []Found
-	errs   []error
 }
 
 func (s *search) path(p string) string { return filepath.Join("/", s.fsroot, p) }
@@ -69,17 +69,19 @@ func (s *search) add(root string, f Found) {
 		return
 	}
 	real, err := filepath.EvalSymlinks(root)
-	if err != nil || s.seen[real] {
+	if errors.Is(err, fs.ErrPermission) {
+		real = filepath.Clean(root) // there may be one, which is not to be seen
+	} else if err != nil {
 		return
 	}
-	f.Layout, err = runner.FromRoot(real)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+	if s.seen[real] {
 		return
-	case err != nil:
-		s.seen[real] = true
-		s.errs = append(s.errs, err)
-		return
+	}
+	if f.Layout, f.Err = runner.FromRoot(real); f.Err != nil {
+		if runner.Missing(f.Err) && !runner.HasWorker(real) {
+			return
+		}
+		f.Layout = runner.Unconfigured(real)
 	}
 	s.seen[real] = true
 	if f.Unit == "" {

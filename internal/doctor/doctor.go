@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -9,10 +11,17 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
 
-// Gather collects the facts about this machine and the runners with these layouts.
-func Gather(layouts []runner.Layout, captured bool) Facts {
+// Gather collects the facts about this machine, the runners with these layouts, and those that have none.
+func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) Facts {
 	s := survey.System{}
 	f := Facts{Machine: s.Machine(), Captured: captured}
+	for _, err := range broken {
+		b := Broken{err, "?"}
+		if root := survey.FolderAt(err.Root); root.Exists {
+			b.User = survey.UserName(root.UID)
+		}
+		f.Broken = append(f.Broken, b)
+	}
 	for _, layout := range layouts {
 		r := Runner{Runner: s.Runner(layout)}
 		r.Install, r.InstallErr = install.Inspect(layout)
@@ -41,15 +50,31 @@ func Judge(f Facts) Report {
 			Root: r.Layout.Root, User: r.User, Version: r.Version, Results: oneRunner(r, f.Machine),
 		})
 	}
+	for _, b := range f.Broken {
+		report.Runners = append(report.Runners, broken(b))
+	}
 	report.conclude()
 	return report
+}
+
+// broken is the report on a runner whose .runner is no help.
+func broken(b Broken) RunnerReport {
+	res := Result{
+		Check: "configuration", Level: Fail, What: b.Error(),
+		Why: "neither the runner nor worker-wrap can start a job without it", Mend: "correct the file, or configure the runner again (config.sh)",
+	}
+	unknown := errors.Is(b.Err, fs.ErrPermission)
+	if unknown {
+		res.Level, res.Why, res.Mend = Warn, "whether its jobs are protected cannot be told", "sudo worker-wrap doctor --runner-root "+quote(b.Root)
+	}
+	return RunnerReport{Root: b.Root, User: b.User, Unknown: unknown, Results: []Result{res}}
 }
 
 // conclude says of each runner whether it is protected. What is wrong with the machine is wrong for
 // all of them.
 func (r *Report) conclude() {
 	for i := range r.Runners {
-		r.Runners[i].Protected = worst(r.Machine) != Fail && worst(r.Runners[i].Results) != Fail
+		r.Runners[i].Protected = !r.Runners[i].Unknown && worst(r.Machine) != Fail && worst(r.Runners[i].Results) != Fail
 	}
 }
 
@@ -85,7 +110,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 		}
 		r.Runners[i].Results = append(r.Runners[i].Results, res)
 	}
-	if len(f.Runners) == 0 {
+	if len(r.Runners) == 0 {
 		r.Machine = append(r.Machine, try(own))
 	}
 	r.conclude()

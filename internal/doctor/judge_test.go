@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -44,6 +45,36 @@ func TestNothingIsWrong(t *testing.T) {
 	report := Judge(well())
 	if report.ExitCode() != 0 || !report.Runners[0].Protected {
 		t.Errorf("not well: %+v", report)
+	}
+}
+
+// TestBrokenRunner: no other's report hides one whose .runner is no help. What may not be read is neither protected nor
+// a problem.
+func TestBrokenRunner(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		level Level
+		code  int
+		said  string
+	}{
+		{errors.New("no sense"), Fail, 2, "1 of 2 runners are protected; what has to be mended is marked ✗ above"},
+		{&os.PathError{Op: "open", Path: "/b/.runner", Err: os.ErrPermission}, Warn, 1, "1 of 2 runners are protected; see the warnings (!) above"},
+	} {
+		f := well()
+		f.Broken = []Broken{{&runner.ConfigError{Root: "/b", Err: test.err}, "ci"}}
+		report := Judge(f)
+		r := report.Runners[len(report.Runners)-1]
+		if r.Root != "/b" || r.Protected || r.Unknown != (test.level == Warn) || worst(r.Results) != test.level || !report.Runners[0].Protected {
+			t.Errorf("%v: %+v", test.err, report.Runners)
+		}
+		if report.ExitCode() != test.code || report.conclusion() != test.said {
+			t.Errorf("%v: %d, %s", test.err, report.ExitCode(), report.conclusion())
+		}
+		f.Runners = nil
+		report = Judge(f)
+		if alone := report.conclusion(); len(report.Runners) != 1 || strings.HasPrefix(alone, "whether the runner is protected cannot be told") != (test.level == Warn) {
+			t.Errorf("%v, alone: %s", test.err, alone)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func machine(f Facts) []Result {
 	out = append(out, userNS(f.Machine)...)
 	out = append(out, container(f.Machine)...)
 	out = append(out, build(f.Captured)...)
-	if len(f.Runners) == 0 {
+	if len(f.Runners)+len(f.Broken) == 0 {
 		out = append(out, Result{
 			Check: "runners", Level: Warn, What: "no runner was found on this machine",
 			Why:  "there is nothing to protect, or the runner is no service and does not run now",

@@ -92,6 +92,8 @@ func (r *Report) conclusion() string {
 		text = "no runner to protect"
 	case len(r.Runners) == 1 && protected == 1:
 		text = "the runner is protected"
+	case len(r.Runners) == 1 && r.Runners[0].Unknown:
+		text = "whether the runner is protected cannot be told"
 	case len(r.Runners) == 1:
 		text = "the runner is not protected"
 	}

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"github.com/worker-wrap/worker-wrap/internal/install"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
 )
 
@@ -29,7 +30,8 @@ type RunnerReport struct {
 	Root      string   `json:"root"`
 	User      string   `json:"user"`
 	Version   string   `json:"version"`
-	Protected bool     `json:"protected"` // nothing found about it is a [Fail]
+	Protected bool     `json:"protected"`         // nothing found about it is a [Fail]
+	Unknown   bool     `json:"unknown,omitempty"` // it may be protected: whoever looks may not look into it
 	Results   []Result `json:"checks"`
 }
 
@@ -96,10 +98,17 @@ type Runner struct {
 	Shim       survey.Binary // what the shim in the current bin leads to
 }
 
+// Broken is a runner whose .runner cannot be read, or makes no sense.
+type Broken struct {
+	*runner.ConfigError
+	User string // whose its folder is
+}
+
 // Facts are what the checks judge.
 type Facts struct {
 	Machine survey.Machine
 	Runners []Runner
+	Broken  []Broken
 	// Captured is true for a worker-wrap that notes what it inherited before the Go runtime starts.
 	Captured bool
 	Root     bool // the doctor runs as root

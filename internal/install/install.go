@@ -40,7 +40,7 @@ func Install(o Options) Result {
 			r.needsRoot("%s is not yours to change: sudo %s install%s", l.Root, o.Self, roots([]runner.Layout{l}))
 		case err != nil:
 			r.fail(err)
-			if hasShim(l) {
+			if has, _ := hasShim(l); has {
 				kept = append(kept, l) // it needs the binary, and an uninstall is to find it
 			}
 		case good:
@@ -115,12 +115,9 @@ func (r *run) settle(layouts []runner.Layout) {
 	r.tasks(tasks)
 }
 
-func hasShim(l runner.Layout) bool {
+func hasShim(l runner.Layout) (bool, error) {
 	s, err := Inspect(l)
-	if err != nil {
-		return false
-	}
-	return slices.ContainsFunc(s.Bins, func(b Bin) bool { return b.Worker == Shim || b.Worker == Dangling })
+	return slices.ContainsFunc(s.Bins, func(b Bin) bool { return b.Worker == Shim || b.Worker == Dangling }), err
 }
 
 // roots are the options of a command line that name the given runners.

@@ -20,7 +20,7 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 		return nil, err
 	}
 	for _, w := range alive {
-		if w.Runner == l.Root || filepath.Dir(w.Temp) == perpid.Path(l.Temp) {
+		if rootOf(w) == l.Root || filepath.Dir(w.Temp) == perpid.Path(l.Temp) {
 			seen[w.PID] = true
 			out = append(out, fmt.Sprintf("PID %d", w.PID))
 		}
@@ -39,6 +39,18 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// rootOf is the root of a Worker's runner, also where that has no .runner any more; "" where a person started it.
+func rootOf(w workers.Worker) string {
+	if w.Runner != "" || filepath.Base(w.Command) != runner.WorkerName {
+		return w.Runner
+	}
+	root, err := filepath.EvalSymlinks(filepath.Dir(filepath.Dir(w.Command)))
+	if err != nil {
+		return ""
+	}
+	return root
 }
 
 // storeOf lists a runner's per-PID folders. The judge is nil where there is no store.
@@ -91,6 +103,6 @@ func (r *run) removeStore(l runner.Layout) {
 		return err
 	}}})
 	if stay > 0 {
-		r.Say(fmt.Sprintf("left: %s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay))
+		r.left("%s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay)
 	}
 }

@@ -33,6 +33,8 @@ type Result struct {
 	NeedsRoot []string
 	// Failed tells what could not be done at all.
 	Failed []error
+	// Left tells what an uninstall leaves, or would, and why.
+	Left []string
 }
 
 type run struct {
@@ -50,6 +52,8 @@ func (r *run) done(what string) {
 }
 
 func (r *run) fail(err error) { r.Failed = append(r.Failed, err) }
+
+func (r *run) left(format string, args ...any) { r.Left = append(r.Left, fmt.Sprintf(format, args...)) }
 
 func (r *run) needsRoot(format string, args ...any) {
 	r.NeedsRoot = append(r.NeedsRoot, fmt.Sprintf(format, args...))

@@ -3,20 +3,21 @@ package install
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/discover"
 	"github.com/worker-wrap/worker-wrap/internal/events"
+	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
 // folders and the record of starts. When no runner of the machine has the shim any more the binary goes
-// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force.
+// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force. Of a runner
+// only bin is needed; where .runner does not tell the work folder, config.sh's is looked at.
 func Uninstall(o Options) Result {
 	r := newRun(o)
 	complete := true
@@ -25,15 +26,18 @@ func Uninstall(o Options) Result {
 			complete = false
 		}
 	}
-	if complete && r.root && !o.BinOnly {
-		r.removeBinary()
+	if r.root && !o.BinOnly {
+		r.forgetGone()
+		if complete {
+			r.removeBinary()
+		}
 	}
 	return r.Result
 }
 
 // remove takes the shim out of one runner, and reports whether it is gone without a trace.
 func (r *run) remove(l runner.Layout) bool {
-	before := len(r.Failed) + len(r.NeedsRoot)
+	before, steps := len(r.Failed)+len(r.NeedsRoot), r.Steps
 	if !r.Force {
 		living, err := r.living(l)
 		switch {
@@ -76,6 +80,9 @@ func (r *run) remove(l runner.Layout) bool {
 	}
 	r.removeStore(l)
 	r.removeRecord(l)
+	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps {
+		r.left("what Workers left in the work folder of %s (%s, beside _temp): .runner does not tell where that is, and it is not %s", l.Root, perpid.StoreName, l.Work)
+	}
 	if len(r.Failed)+len(r.NeedsRoot) > before {
 		return false
 	}
@@ -148,14 +155,36 @@ func (r *run) removeBinary() {
 	r.tasks(tasks)
 }
 
-// users are the runners of the machine that have the shim; in a dry run those that would have it.
+// forgetGone takes off the list, and out of systemd's care, what is no runner any more: its folder was moved away or
+// emptied.
+func (r *run) forgetGone() {
+	listed, err := r.listed()
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	for _, root := range listed {
+		if _, err := runner.FromRoot(root); !runner.Missing(err) || runner.HasWorker(root) {
+			continue
+		}
+		r.tasks(r.unitRemovals(root))
+		t, err := r.listTask(without(root), "take "+root+", where no runner is any more, off the list of runners that have worker-wrap")
+		if err != nil {
+			r.fail(err)
+		} else if t != nil {
+			r.tasks([]task{*t})
+		}
+	}
+}
+
+// users are the runners of the machine that have the shim, or of which that cannot be told; in a dry run those that
+// would have it.
 func (r *run) users() []string {
-	found, _ := discover.All(r.Root) // a runner that cannot be read cannot run either
-	listed, _ := r.listed()
 	seen := map[string]bool{}
-	for _, f := range found {
+	for _, f := range discover.All(r.Root) {
 		seen[f.Layout.Root] = true
 	}
+	listed, _ := r.listed()
 	for _, root := range listed {
 		seen[root] = true
 	}
@@ -166,11 +195,8 @@ func (r *run) users() []string {
 	}
 	var out []string
 	for root := range seen {
-		l, err := runner.FromRoot(root)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil || hasShim(l) {
+		// The bin folders tell, whatever .runner says.
+		if has, err := hasShim(runner.Unconfigured(root)); has || err != nil && !runner.Missing(err) {
 			out = append(out, root)
 		}
 	}

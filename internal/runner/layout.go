@@ -30,6 +30,8 @@ type Layout struct {
 	Root string // folder with .runner, bin, _diag
 	Work string // the work folder, from .runner's workFolder
 	Temp string // Work/_temp
+	// Guessed is true where .runner does not tell Work, see [Unconfigured].
+	Guessed bool
 }
 
 // Bin returns the runner's bin: a folder, or a link to bin.<version>.
@@ -39,7 +41,8 @@ func (l Layout) Bin() string { return filepath.Join(l.Root, "bin") }
 func (l Layout) Diag() string { return filepath.Join(l.Root, "_diag") }
 
 // FromRoot reads the layout of the runner configured in root, which is made absolute.
-// The error wraps [fs.ErrNotExist] where root has no .runner.
+// Where its .runner is the reason that there is none, the error is a [ConfigError], which wraps [fs.ErrNotExist] where
+// root has no .runner.
 func FromRoot(root string) (Layout, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -48,7 +51,7 @@ func FromRoot(root string) (Layout, error) {
 	path := filepath.Join(root, ConfigName)
 	work, err := readWorkFolder(path)
 	if err != nil {
-		return Layout{}, err
+		return Layout{}, &ConfigError{root, err}
 	}
 	if !filepath.IsAbs(work) {
 		work = filepath.Join(root, work)
@@ -119,7 +122,7 @@ func parseWorkFolder(data []byte) (string, error) {
 		WorkFolder *string `json:"workFolder"`
 	}
 	if err := json.Unmarshal(data, &config); err != nil {
-		return "", fmt.Errorf("not the JSON that config.sh writes: %w", err)
+		return "", fmt.Errorf("not the JSON that config.sh writes: %w; correct it, or configure the runner again (config.sh)", err)
 	}
 	switch {
 	case config.WorkFolder == nil || *config.WorkFolder == "":

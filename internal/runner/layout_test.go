@@ -52,7 +52,7 @@ func TestFromWorkerPath(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := Layout{root, root + "/_work", root + "/_work/_temp"}
+	want := Layout{Root: root, Work: root + "/_work", Temp: root + "/_work/_temp"}
 	for _, path := range []string{root + "/bin/Runner.Worker", root + "/bin.2.336.0/Runner.Worker", elsewhere + "/bin/Runner.Worker", root + "/bin/../bin/Runner.Worker"} {
 		if got, err := FromWorkerPath(path); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", path, got, err)
@@ -105,5 +105,56 @@ func TestFolderThatIsGone(t *testing.T) {
 		if layout, err := find("below"); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %+v, %v", name, layout, err)
 		}
+	}
+}
+
+// TestAdvise: each reason that a folder has no layout has its own way out, and Root is the folder.
+func TestAdvise(t *testing.T) {
+	root := t.TempDir()
+	for config, want := range map[string]string{"": "give the folder that config.sh was run in", "{": "configure the runner again", "{}": "configure the runner again"} {
+		if config != "" {
+			place(t, root, config)
+		}
+		_, err := FromRoot(root)
+		broken := new(ConfigError)
+		if !errors.As(err, &broken) || broken.Root != root || Missing(err) != (config == "") {
+			t.Errorf("%q: %#v", config, err)
+		}
+		said := Advise(err).Error()
+		if !strings.HasPrefix(said, err.Error()) || !strings.Contains(said, want) || config != "" && strings.Contains(said, "no configured runner") {
+			t.Errorf("%q: %s", config, said)
+		}
+		if err := os.RemoveAll(filepath.Join(root, ConfigName)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said := Advise(&ConfigError{root, fs.ErrPermission}).Error(); !strings.Contains(said, "sudo") || strings.Contains(said, "config.sh") {
+		t.Error(said)
+	}
+	if _, err := FromRoot("/dev/null"); !Missing(err) {
+		t.Errorf("a file: %v", err)
+	}
+	if err := errors.New("x"); Advise(err) != err {
+		t.Error("advice on another error")
+	}
+}
+
+// TestHasWorker: a bin folder, or one of a version, with a Worker or what stands in its place, if only a link that
+// leads nowhere.
+func TestHasWorker(t *testing.T) {
+	for path, want := range map[string]bool{
+		"bin/Runner.Worker": true, "bin/Runner.Worker.real": true, "bin.2.336.0/Runner.Worker": true, "bin/x": false, "binaries/Runner.Worker": false, "Runner.Worker": false,
+	} {
+		root := t.TempDir()
+		at := filepath.Join(root, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(at), 0o755), os.Symlink("nowhere", at)); err != nil {
+			t.Fatal(err)
+		}
+		if HasWorker(root) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+	if HasWorker("/nonexistent") {
+		t.Error("no folder")
 	}
 }

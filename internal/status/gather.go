@@ -15,8 +15,9 @@ import (
 // Runner is one runner at this moment.
 type Runner struct {
 	Root      string `json:"root"`
-	Protected bool   `json:"protected"`     // as far as can be told without trying, see package doctor
-	Why       string `json:"why,omitempty"` // why it is not
+	Protected bool   `json:"protected"`         // as far as can be told without trying, see package doctor
+	Why       string `json:"why,omitempty"`     // why it is not
+	Unknown   bool   `json:"unknown,omitempty"` // it may be: whoever looks may not look into it
 	Version   string `json:"version"`
 	User      string `json:"user"`
 	Listener  int    `json:"listener,omitempty"` // PID, left out where none runs
@@ -33,18 +34,21 @@ type Start struct {
 	Error   string    `json:"error,omitempty"`
 }
 
-// Gather looks at the runners with these layouts. hidden is how many processes could not be looked into
+// Gather looks at the runners with these layouts, and those that have none. hidden is how many processes could not be looked into
 // for lack of rights.
-func Gather(layouts []runner.Layout, captured bool) (out []Runner, hidden int, err error) {
+func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) (out []Runner, hidden int, err error) {
 	alive, hidden, err := workers.List()
 	if err != nil {
 		return nil, 0, err
 	}
-	facts := doctor.Gather(layouts, captured)
+	facts := doctor.Gather(layouts, broken, captured)
 	report := doctor.Judge(facts)
 	out = []Runner{}
 	for i := range facts.Runners {
 		out = append(out, one(&facts.Runners[i].Runner, &report, i, alive))
+	}
+	for _, r := range report.Runners[len(out):] {
+		out = append(out, Runner{Root: r.Root, Unknown: r.Unknown, Why: r.Results[0].What, User: r.User, Workers: []workers.Worker{}})
 	}
 	return out, hidden, nil
 }

@@ -19,6 +19,9 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 		if !r.Protected {
 			protected = "NO"
 		}
+		if r.Unknown {
+			protected = "?"
+		}
 		if version == "" {
 			version = "?"
 		}
@@ -38,7 +41,10 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 // details writes what does not fit a table: why a runner is not protected, and its Workers.
 func details(out io.Writer, r Runner, now time.Time) error {
 	var b strings.Builder
-	if !r.Protected {
+	switch {
+	case r.Unknown:
+		fmt.Fprintf(&b, "  cannot be told: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
+	case !r.Protected:
 		fmt.Fprintf(&b, "  not protected: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
 	}
 	for _, worker := range r.Workers {

@@ -3,6 +3,7 @@ package status
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -98,9 +99,15 @@ func TestGather(t *testing.T) {
 	wrapped := startWorker(t, layout, runner.WorkerName)
 	bare := startWorker(t, layout, runner.RealWorkerName)
 
-	got, _, err := Gather([]runner.Layout{layout, other}, true)
-	if err != nil || len(got) != 2 {
+	broken := []*runner.ConfigError{{Root: "/a", Err: errors.New("no sense")}, {Root: "/b", Err: os.ErrPermission}}
+	got, _, err := Gather([]runner.Layout{layout, other}, broken, true)
+	if err != nil || len(got) != 4 {
 		t.Fatalf("%+v, %v", got, err)
+	}
+	for i, want := range []Runner{{Root: "/a", Why: "no sense"}, {Root: "/b", Why: "permission denied", Unknown: true}} {
+		if r := got[2+i]; r.Root != want.Root || r.Why != want.Why || r.Unknown != want.Unknown || r.Protected || r.Workers == nil {
+			t.Errorf("broken: %+v", r)
+		}
 	}
 	r := got[0]
 	if !r.Protected || r.Why != "" || r.Version != "2.336.0" || r.User != "root" || r.Listener != 0 || !slices.Equal(r.Bare, []int{bare}) {

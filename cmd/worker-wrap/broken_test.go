@@ -1,0 +1,184 @@
+package main
+
+import "testing"
+
+// TestUninstallCommandWithoutConfig does what a Worker says that finds no .runner above it: uninstall, there or by its
+// root or with all others.
+func TestUninstallCommandWithoutConfig(t *testing.T) {
+	out := onMachine(t, `
+./ww install --runner-root r --runner-root s >/dev/null 2>&1
+rm r/.runner
+as nobody r/bin/Runner.Worker -c true 2>&1 | grep -o 'run config.sh.*'
+code worker-wrap install --runner-root r
+code worker-wrap uninstall --runner-root s
+test -x r/bin/Runner.Worker && echo "the binary is there"
+cd r/_diag
+code worker-wrap uninstall --dry-run
+cd ../..
+code worker-wrap uninstall --runner-root r --dry-run
+echo "-- for real"
+mv r/_work r/data
+code worker-wrap uninstall --all
+r/bin/Runner.Worker -c 'echo its own Worker'
+ls /usr/local/lib/worker-wrap /var/lib/worker-wrap 2>&1 || true
+code ./ww uninstall --runner-root r/data
+`)
+	const would = `would $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would $W/r/bin: put it back in its place
+would $W/r/bin: remove Runner.Worker.real
+would take $W/r off the list of runners that have worker-wrap
+would remove /usr/local/bin/worker-wrap
+would remove /usr/local/lib/worker-wrap/worker-wrap
+exit 0
+`
+	compareLines(t, out, `run config.sh there, or give the runner its own Worker back: worker-wrap uninstall
+worker-wrap: open $W/r/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
+exit 125
+$W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+$W/s/bin: put it back in its place
+$W/s/bin: remove Runner.Worker.real
+take $W/s off the list of runners that have worker-wrap
+exit 0
+the binary is there
+`+would+would+`-- for real
+$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+$W/r/bin: put it back in its place
+$W/r/bin: remove Runner.Worker.real
+take $W/r off the list of runners that have worker-wrap
+remove /usr/local/bin/worker-wrap
+remove /usr/local/lib/worker-wrap/worker-wrap
+left: what Workers left in the work folder of $W/r (.worker-wrap, beside _temp): .runner does not tell where that is, and it is not $W/r/_work
+exit 0
+its own Worker
+ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
+ls: cannot access '/var/lib/worker-wrap': No such file or directory
+worker-wrap: open $W/r/data/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
+exit 125
+`)
+}
+
+// TestBrokenRunnerHidesNoOther: one whose .runner makes no sense, or may not be read, is named once, counts as not
+// protected and costs the exit status; the others are served.
+func TestBrokenRunnerHidesNoOther(t *testing.T) {
+	out := onMachine(t, `
+mv s /opt/broken
+echo { >/opt/broken/.runner
+./ww install --runner-root r >/dev/null 2>&1
+cp r/bin/Runner.Worker.real /opt/broken/bin/Runner.Worker
+code ./ww install --all
+cd /opt/broken
+for command in 'status' 'gc' 'doctor' 'install --all'; do
+	echo "-- $command"
+	code worker-wrap $command >../out 2>&1
+	grep -E '^worker-wrap|^exit|^nothing|broken|are protected|configuration' ../out
+done
+echo "-- nobody may read it"
+chmod 600 .runner
+for command in 'status' 'doctor' 'install --all'; do
+	code as nobody worker-wrap $command >../out 2>&1
+	grep -E '^worker-wrap|^exit|broken|are protected|configuration' ../out
+done
+echo "-- a folder that may not be searched"
+mkdir -m 700 /opt/closed && mv /opt/broken /opt/closed/runner
+echo /opt/closed/runner >>/var/lib/worker-wrap/runners
+cd /opt/closed
+code as nobody worker-wrap status >/opt/out 2>&1
+grep -E '^worker-wrap|^exit|closed' /opt/out
+echo "-- named"
+cd /
+for command in status doctor gc install; do
+	code worker-wrap $command --runner-root /opt/closed/runner
+done
+code as nobody worker-wrap status --runner-root /opt/closed/runner
+`)
+	const reason = ".runner: not the JSON that config.sh writes: unexpected end of JSON input; correct it, or configure the runner again (config.sh)"
+	const all = "worker-wrap: /opt/broken/" + reason + "\nexit 1\n"
+	const named = "worker-wrap: /opt/closed/runner/" + reason + "\nexit 125\n"
+	compareLines(t, out, all+`-- status
+/opt/broken                             NO         ?        root    0        none on record
+/opt/broken:
+  not protected: /opt/broken/`+reason+` (see worker-wrap doctor)
+exit 0
+-- gc
+worker-wrap: left out: /opt/broken/`+reason+`
+nothing to collect: no Worker has left a per-PID folder here
+exit 1
+-- doctor
+Runner /opt/broken (version unknown, user root)
+  ✗ configuration  /opt/broken/.runner: not the JSON that config.sh writes: unexpected end of JSON input;
+1 of 2 runners are protected; what has to be mended is marked ✗ above
+exit 2
+-- install --all
+`+all+`-- nobody may read it
+/opt/broken                             ?          ?        root    0        none on record
+/opt/broken:
+  cannot be told: open /opt/broken/.runner: permission denied (see worker-wrap doctor)
+exit 0
+Runner /opt/broken (version unknown, user root)
+  ! configuration  open /opt/broken/.runner: permission denied
+                     whether its jobs are protected cannot be told
+                     → sudo worker-wrap doctor --runner-root /opt/broken
+1 of 2 runners are protected; see the warnings (!) above
+exit 1
+worker-wrap: open /opt/broken/.runner: permission denied: only the runner's user and root can tell; use sudo
+exit 1
+-- a folder that may not be searched
+/opt/closed/runner                      ?          ?        ?       0        none on record
+/opt/closed/runner:
+  cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
+exit 0
+-- named
+`+named+named+named+named+`worker-wrap: open /opt/closed/runner/.runner: permission denied: only the runner's user and root can tell; use sudo
+exit 125
+`)
+}
+
+// TestCommandsThatNeedNoFolder: a current folder that was removed is in nobody's way who has said which runner is meant.
+func TestCommandsThatNeedNoFolder(t *testing.T) {
+	out := onMachine(t, `
+./ww install --runner-root r --runner-root s >/dev/null 2>&1
+W=$PWD
+mkdir gone && cd gone && rmdir ../gone
+for command in status gc 'install --all' "doctor --runner-root $W/r" 'install' 'uninstall' 'watch' 'gc --runner-root r'; do
+	echo "-- $command"
+	code worker-wrap $command >$W/out 2>&1
+	grep -E '^worker-wrap|^exit|^nothing' $W/out
+done
+cd $W
+code worker-wrap status --runner-root r --runner-root s/ --runner-root $W/r | cut -d' ' -f1
+`)
+	const folder = "cannot tell the current folder: getwd: no such file or directory; cd "
+	const choose = "worker-wrap: " + folder + "to a runner, or say which with --runner-root DIR, or --all for every runner of this machine\nexit 125\n"
+	compareLines(t, out, `-- status
+exit 0
+-- gc
+nothing to collect: no Worker has left a per-PID folder here
+exit 0
+-- install --all
+nothing to do
+exit 0
+-- doctor --runner-root $W/r
+exit 1
+-- install
+`+choose+`-- uninstall
+`+choose+`-- watch
+`+choose+`-- gc --runner-root r
+worker-wrap: --runner-root r: `+folder+`elsewhere, or give the whole path
+exit 125
+RUNNER
+$W/r
+$W/s
+exit
+`)
+}
+
+// TestNoRunnerThere: every subcommand has the same words for a folder that is none.
+func TestNoRunnerThere(t *testing.T) {
+	out := onMachine(t, `
+for command in install uninstall watch doctor status gc; do code ./ww $command --runner-root r/bin; done
+`)
+	const want = `worker-wrap: open $W/r/bin/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
+exit 125
+`
+	compareLines(t, out, want+want+want+want+want+want)
+}
