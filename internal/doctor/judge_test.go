@@ -137,7 +137,8 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.330.0", Worker: install.Own})
 		}, "ok shim: in place", ""},
 		{"kept", func(_ *Facts, _ *Runner) {}, "ok updates: the path unit x", ""},
-		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "watch --runner-root /r"},
+		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root /r"},
+		{"not kept, with systemd", func(f *Facts, r *Runner) { f.Machine.Systemd, r.Keeper = true, "" }, "warning updates: nothing puts the shim back", "sudo worker-wrap install --runner-root /r"},
 		{"no updates", func(_ *Facts, r *Runner) { r.Keeper, r.NoUpdates = "", true }, "ok updates: --disableupdate", ""},
 
 		{"AppArmor is no matter", func(f *Facts, _ *Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},

@@ -25,7 +25,7 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	shims := installed(r)
 	out = append(out, version(r, worst(shims) == OK))
 	out = append(out, shims...)
-	out = append(out, updates(r)...)
+	out = append(out, updates(r, m)...)
 	out = append(out, privilege(r, m)...)
 	out = append(out, settings(r)...)
 	out = append(out, workFolder(r)...)
@@ -133,7 +133,7 @@ func waiting(res Result, r *Runner) Result {
 }
 
 // updates looks at what becomes of the shim when the runner updates itself.
-func updates(r *Runner) []Result {
+func updates(r *Runner, m survey.Machine) []Result {
 	switch {
 	case r.current().Kind() != install.Installed:
 		return nil
@@ -142,10 +142,14 @@ func updates(r *Runner) []Result {
 	case r.Keeper != "":
 		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
 	}
+	mend := "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + quote(r.Layout.Root)
+	if m.Systemd {
+		mend = "sudo worker-wrap install --runner-root " + quote(r.Layout.Root)
+	}
 	return []Result{{
 		Check: "updates", Level: Warn, What: "nothing puts the shim back when the runner updates itself",
 		Why:  "the new version's Workers run unprotected from then on",
-		Mend: "sudo worker-wrap install --runner-root " + quote(r.Layout.Root) + "; without systemd, start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + quote(r.Layout.Root),
+		Mend: mend,
 	}}
 }
 

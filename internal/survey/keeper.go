@@ -28,35 +28,61 @@ func (s System) keeper(layout runner.Layout, u Unit) string {
 	}
 	for _, pid := range s.pids() {
 		argv := strings.Split(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
-		if len(argv) > 1 && filepath.Base(argv[0]) == "worker-wrap" && argv[1] == "watch" && s.watches(pid, argv, layout.Root) {
+		if len(argv) > 1 && strings.HasPrefix(filepath.Base(argv[0]), "worker-wrap") && argv[1] == "watch" && s.watches(pid, argv[2:], layout.Root) {
 			return "worker-wrap watch (PID " + strconv.Itoa(pid) + ")"
 		}
 	}
 	return ""
 }
 
-// watches reports whether a watch with these arguments has the runner in root in its care.
-func (s System) watches(pid int, argv []string, root string) bool {
-	for i, arg := range argv {
-		value, ok := strings.CutPrefix(arg, "--runner-root=")
-		if !ok && (arg != "--runner-root" || i+1 == len(argv)) {
-			continue
-		}
-		if !ok {
-			value = argv[i+1]
-		}
-		if !filepath.IsAbs(value) {
-			dir, err := os.Readlink(s.path("proc/" + strconv.Itoa(pid) + "/cwd"))
-			if err != nil {
-				continue
+// watches reports whether a watch with these options has the runner in root in its care: one that --runner-root names,
+// every one that it may change with --all, or without either the one found from its current folder upwards.
+func (s System) watches(pid int, options []string, root string) bool {
+	cwd, cerr := os.Readlink(s.path("proc/" + strconv.Itoa(pid) + "/cwd"))
+	named := false
+	for i, option := range options {
+		name, value, ok := strings.Cut(option, "=")
+		switch name {
+		case "--all", "-all":
+			return value != "false" && s.mayChange(pid, root)
+		case "--runner-root", "-runner-root":
+			named = true
+			if !ok && i+1 < len(options) {
+				value = options[i+1]
 			}
-			value = filepath.Join(dir, value)
-		}
-		if filepath.Clean(value) == root {
-			return true
+			if !filepath.IsAbs(value) {
+				if cerr != nil {
+					continue
+				}
+				value = filepath.Join(cwd, value)
+			}
+			if real, err := filepath.EvalSymlinks(value); err == nil {
+				value = real
+			}
+			if filepath.Clean(value) == root {
+				return true
+			}
 		}
 	}
-	return false
+	return !named && cerr == nil && around(cwd) == root
+}
+
+// mayChange reports whether a process is root's or the owner's of what is in root.
+func (s System) mayChange(pid int, root string) bool {
+	p, err := s.Process(pid)
+	return err == nil && (p.UID == 0 || p.UID == FolderAt(root).UID)
+}
+
+// around is the nearest folder from dir upwards that has a .runner, "" where none has.
+func around(dir string) string {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, runner.ConfigName)); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+	}
 }
 
 // noUpdates reads disableUpdate out of .runner (src/Runner.Common/ConfigurationStore.cs).

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -285,7 +286,31 @@ func TestKeeper(t *testing.T) {
 			}
 		})
 	}
-	root := tree(t, map[string]string{".runner": "\xef\xbb\xbf{\"DisableUpdate\": true}", "other/.runner": "{}"})
+	root := tree(t, map[string]string{".runner": "\xef\xbb\xbf{\"DisableUpdate\": true}", "other/.runner": "{}", "_work/x": ""})
+	uid := strconv.Itoa(os.Getuid())
+	for _, test := range []struct {
+		name, argv, cwd, uid string
+		want                 bool
+	}{
+		{"there", "worker-wrap\x00watch\x00", root, uid, true},
+		{"another name", "./worker-wrap-amd64\x00watch\x00--prefix\x00/opt\x00", root, uid, true},
+		{"below", "worker-wrap\x00watch\x00--while-pid\x007\x00", root + "/_work", uid, true},
+		{"in one below", "worker-wrap\x00watch\x00", root + "/other", uid, false},
+		{"elsewhere", "worker-wrap\x00watch\x00", "/", uid, false},
+		{"there, for another", "worker-wrap\x00watch\x00--runner-root=other\x00", root, uid, false},
+		{"relative", "worker-wrap\x00watch\x00--runner-root\x00..\x00", root + "/_work", uid, true},
+		{"all", "worker-wrap\x00watch\x00--all\x00", "/", uid, true},
+		{"all, as root", "worker-wrap\x00watch\x00--all\x00", "/", "0", true},
+		{"all, as somebody else", "worker-wrap\x00watch\x00--all\x00", "/", "61234", false},
+	} {
+		s := System{tree(t, map[string]string{"proc/7/cmdline": test.argv, "proc/7/status": "Name:\tx\nUid:\t" + test.uid + "\n"})}
+		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.keeper(runner.Layout{Root: root}, Unit{}); (got == "worker-wrap watch (PID 7)") != test.want {
+			t.Errorf("%s: %q", test.name, got)
+		}
+	}
 	if !noUpdates(root) || noUpdates(root+"/other") || noUpdates(root+"/none") {
 		t.Error("disableUpdate is misread")
 	}

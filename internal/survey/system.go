@@ -46,6 +46,7 @@ type Machine struct {
 	AppArmorUserNS int64
 	// UserNSClone is /proc/sys/kernel/unprivileged_userns_clone, a patch of Debian's: 0 forbids.
 	UserNSClone int64
+	Systemd     bool    // systemd runs the machine (sd_booted(3))
 	Container   string  // what kind of container this is, "" where it seems to be none
 	Self        Process // this process
 }
@@ -55,6 +56,7 @@ func (s System) Machine() Machine {
 	var name unix.Utsname
 	_ = unix.Uname(&name)
 	self, _ := s.Process(os.Getpid())
+	booted, err := os.Lstat(s.path("run/systemd/system"))
 	return Machine{
 		Kernel:         unix.ByteSliceToString(name.Release[:]),
 		Features:       mounts.Probe(),
@@ -62,6 +64,7 @@ func (s System) Machine() Machine {
 		MaxUserNS:      s.number("proc/sys/user/max_user_namespaces"),
 		AppArmorUserNS: s.number("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
 		UserNSClone:    s.number("proc/sys/kernel/unprivileged_userns_clone"),
+		Systemd:        err == nil && booted.IsDir(),
 		Container:      s.container(),
 		Self:           self,
 	}
