@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -156,7 +157,7 @@ func inspectBin(folder *os.File) (Bin, error) {
 	dir := untrusted.Through(folder)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return b, err
+		return b, fmt.Errorf("%s: %w", b.Dir, err)
 	}
 	for _, e := range entries {
 		if e.Name() == newLink || e.Name() == newReal {

@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 		}
 		defer dir.Close()
 		if err := lock(dir, lockPatience); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", dir.Name(), err)
 		}
 		now, err := m.listed() // perhaps another install has changed it
 		if err != nil {

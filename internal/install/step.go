@@ -2,7 +2,7 @@ package install
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"time"
 
@@ -127,11 +127,11 @@ const lockPatience = 20 * time.Second
 func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) error {
 	root, err := os.OpenRoot(untrusted.Through(folder))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", folder.Name(), err)
 	}
 	defer root.Close()
 	if err := lock(folder, lockPatience); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", folder.Name(), err)
 	}
 	b, err := inspectBin(folder)
 	if err != nil {
@@ -143,7 +143,7 @@ func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) er
 	}
 	for _, s := range steps {
 		if err := s.do(root); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", s.What, err)
 		}
 		if err := syncFolder(folder); err != nil {
 			return err
@@ -166,7 +166,7 @@ func lock(f *os.File, patience time.Duration) error {
 			return err
 		}
 		if time.Now().After(until) {
-			return &fs.PathError{Op: "lock", Path: f.Name(), Err: errors.New("another worker-wrap is at work there; try again")}
+			return errors.New("another worker-wrap is at work there; try again")
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,6 +211,16 @@ func changeIn(bin string, plan func(Bin) ([]Step, error), done func(Step)) error
 	}
 	defer folder.Close()
 	return change(folder, plan, done)
+}
+
+// TestFailureSaysWhere: what a step's system call says names a file in no folder.
+func TestFailureSaysWhere(t *testing.T) {
+	bin := t.TempDir()
+	plan := func(b Bin) ([]Step, error) { return wrapSteps(Bin{Dir: b.Dir, Worker: Own}, "/place") } // which is not so
+	err := changeIn(bin, plan, func(s Step) { t.Errorf("done: %s", s.What) })
+	if want := bin + ": keep the runner's own Worker as Runner.Worker.real: linkat Runner.Worker "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
 }
 
 // TestLost: where there is no Worker to start, the plans say what to do, and change nothing.
