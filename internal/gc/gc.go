@@ -56,7 +56,7 @@ func Run(o Options) ([]Report, error) {
 }
 
 func collect(path string, self perpid.Owner, o Options) (Report, error) {
-	r := Report{Store: path}
+	r := Report{Store: path, Deleted: []string{}, Kept: []string{}}
 	store, err := perpid.Open(path)
 	if err != nil {
 		return r, err
@@ -90,7 +90,7 @@ func collect(path string, self perpid.Owner, o Options) (Report, error) {
 		Parallel: 4 * runtime.NumCPU(), // deleting waits for the file system more than it computes
 		Deleted:  o.Deleted,
 	})
-	r.Deleted, r.Kept = swept.Deleted, swept.Kept
+	r.Deleted, r.Kept = append(r.Deleted, swept.Deleted...), append(r.Kept, swept.Kept...)
 	if swept.Err != nil {
 		r.Why = swept.Err.Error()
 	}

@@ -90,8 +90,8 @@ func TestRunSparesWhatIsRecent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 1 || len(got[0].Deleted) != 0 {
-		t.Errorf("%+v; want nothing deleted: it is a moment old", got)
+	if len(got) != 1 || got[0].Deleted == nil || got[0].Kept == nil || len(got[0].Deleted) != 0 {
+		t.Errorf("%#v; want nothing deleted, and a list of that: it is a moment old", got)
 	}
 	time.Sleep(20 * time.Millisecond)
 	got, err = Run(Options{Stores: []string{store}, OlderThan: 10 * time.Millisecond})
