@@ -41,6 +41,10 @@ func well() Facts {
 	}
 }
 
+func aStore(uid int, mode os.FileMode) survey.Folder {
+	return survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true, UID: uid, Mode: mode}
+}
+
 func TestNothingIsWrong(t *testing.T) {
 	report := Judge(well())
 	if report.ExitCode() != 0 || !report.Runners[0].Protected {
@@ -180,9 +184,23 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"setting's name", func(_ *Facts, r *Runner) { r.Env = []string{"WORKER_WRAP_WIAT=20s"} }, "warning settings: WORKER_WRAP_WIAT is not a setting", "restart"},
 		{"read-only", func(_ *Facts, r *Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
 		{"others' _temp", func(_ *Facts, r *Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
-		{"others' store", func(_ *Facts, r *Runner) {
-			r.Leftovers.Store = survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true}
-		}, "problem work folder: .worker-wrap belongs to uid 0", "sudo chown ci"},
+		{"others' store", func(_ *Facts, r *Runner) { r.Leftovers.Store = aStore(7, 0o711) }, "problem work folder: .worker-wrap belongs to uid 7", "sudo chown ci"},
+		{"root's store", func(_ *Facts, r *Runner) { r.Leftovers.Store = aStore(0, 0o777) }, "ok work folder: ", ""},
+		{"root's store, closed", func(_ *Facts, r *Runner) {
+			r.Leftovers.Store = aStore(0, 0o755)
+			r.Closed = r.Leftovers.Store.Path
+		}, "problem work folder: .worker-wrap belongs to uid 0, and its mode 0755 does not let ci", "sudo chown ci /r/_work/.worker-wrap && sudo chmod 711"},
+		{"others' store of root's runner", func(_ *Facts, r *Runner) { r.UID, r.Leftovers.Store = 0, aStore(7, 0o711) }, "problem work folder: belongs to uid 7", "chown"},
+		{"_temp's owner's store of root's runner", func(_ *Facts, r *Runner) { r.UID, r.Leftovers.Store = 0, aStore(1000, 0o711) }, "ok work folder: ", ""},
+		{"closed work folder", func(_ *Facts, r *Runner) { r.Closed = "/r/_work" }, "problem work folder: /r/_work belongs to uid 1000", "chown"},
+		{"_temp is a file", func(_ *Facts, r *Runner) { r.Temp = survey.Folder{Path: "/r/_work/_temp", Other: true} }, "problem work folder: /r/_work/_temp is not a folder", "mv"},
+		{"store is a file", func(_ *Facts, r *Runner) {
+			r.Leftovers = survey.Leftovers{Store: survey.Folder{Path: "/r/_work/.worker-wrap", Other: true}, Err: errors.New("x")}
+		}, "problem work folder: /r/_work/.worker-wrap is not a folder", "mv"},
+		{"store is a link", func(_ *Facts, r *Runner) {
+			r.Leftovers.Store = aStore(1000, 0o711)
+			r.Leftovers.Store.Link = true
+		}, "problem work folder: /r/_work/.worker-wrap is not a folder", "mv"},
 		{"NFS", func(_ *Facts, r *Runner) { r.Work.FS = "nfs" }, "warning work folder: is on nfs", "--work"},
 		{"FAT", func(_ *Facts, r *Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
 		{"overlay", func(_ *Facts, r *Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},

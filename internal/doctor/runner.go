@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/events"
 	"github.com/worker-wrap/worker-wrap/internal/install"
@@ -171,16 +172,34 @@ func settings(r *Runner) []Result {
 }
 
 func workFolder(r *Runner) []Result {
-	owned := func(f survey.Folder) []Result {
-		if !f.Exists || r.UID <= 0 || f.UID == r.UID {
-			return nil
-		}
-		return []Result{{
-			Check: "work folder", Level: Fail, What: fmt.Sprintf("%s belongs to uid %d, not to %s", f.Path, f.UID, r.User),
-			Why: "worker-wrap mounts only over folders of the user who runs it, so no job starts", Mend: "sudo chown " + quote(r.User) + " " + quote(f.Path),
-		}}
+	var out []Result
+	fail := func(what, why, mend string) {
+		out = append(out, Result{Check: "work folder", Level: Fail, What: what, Why: why, Mend: mend})
 	}
-	out := append(owned(r.Temp), owned(r.Leftovers.Store)...)
+	temp, store := r.Temp, r.Leftovers.Store
+	for _, f := range []survey.Folder{temp, store} {
+		if f.Other || f.Link && f.Path == store.Path { // the store is never a link
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so no job starts", "move it out of the way: sudo mv "+quote(f.Path)+" "+quote(f.Path+".old"))
+		}
+	}
+	chown := func(f survey.Folder) string { return "sudo chown " + quote(r.User) + " " + quote(f.Path) }
+	if temp.Exists && r.UID > 0 && temp.UID != r.UID {
+		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
+			"worker-wrap mounts only over folders of the user who runs it, so no job starts", chown(temp))
+	}
+	switch { // as perpid.Make has it
+	case !store.Exists || store.Link || r.UID < 0:
+	case store.UID != r.UID && store.UID != 0 && (r.UID > 0 || store.UID != temp.UID):
+		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", store.Path, store.UID, r.User),
+			"its owner could change what a job finds there, so no job starts", chown(store))
+	case r.Closed == store.Path:
+		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", store.Path, store.UID, store.Mode, r.User),
+			"no Worker can have one of its own, so no job starts", chown(store)+" && sudo chmod 711 "+quote(store.Path))
+	}
+	if r.Closed == r.Work.Path && r.Closed != "" {
+		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
+			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so no job starts", chown(r.Work))
+	}
 	w := r.Work
 	if w.ReadOnly {
 		return append(out, Result{
@@ -217,6 +236,8 @@ func leftovers(r *Runner) []Result {
 		size = "more than " + size
 	}
 	switch {
+	case l.Store.Other || l.Store.Link:
+		return nil // said with the work folder
 	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
 		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + quote(l.Store.Path) + " " + quote(l.Store.Path+".old")}}
 	case l.Err != nil:

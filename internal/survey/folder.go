@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -17,6 +20,7 @@ type Folder struct {
 	Path     string
 	Exists   bool
 	Link     bool // the path itself is a symbolic link
+	Other    bool // something else than a folder is there, or a link that leads to none
 	UID      int
 	Mode     fs.FileMode
 	FS       string // type of the file system it is on, or would be made on: "ext4", "0x1234" if unknown
@@ -32,6 +36,7 @@ func FolderAt(path string) Folder {
 	}
 	if unix.Lstat(path, &st) == nil {
 		f.Link = st.Mode&unix.S_IFMT == unix.S_IFLNK
+		f.Other = !f.Exists && (!f.Link || dangling(path))
 	}
 	var vfs unix.Statfs_t
 	for at := path; ; at = filepath.Dir(at) {
@@ -44,6 +49,41 @@ func FolderAt(path string) Folder {
 			return f
 		}
 	}
+}
+
+func dangling(path string) bool {
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	return err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+}
+
+// closedTo reports whether a folder's mode keeps a user from making anything in it. Where an access control list may
+// say otherwise it does not.
+func closedTo(path string, uid int) bool {
+	var st unix.Stat_t
+	if uid <= 0 || unix.Stat(path, &st) != nil {
+		return false
+	}
+	if _, err := unix.Getxattr(path, "system.posix_acl_access", nil); err == nil {
+		return false
+	}
+	const writeSearch = 0o3
+	switch {
+	case int(st.Uid) == uid:
+		return st.Mode>>6&writeSearch != writeSearch
+	case inGroup(uid, strconv.Itoa(int(st.Gid))):
+		return st.Mode>>3&writeSearch != writeSearch
+	}
+	return st.Mode&writeSearch != writeSearch
+}
+
+func inGroup(uid int, gid string) bool {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return false
+	}
+	groups, err := u.GroupIds()
+	return u.Gid == gid || err == nil && slices.Contains(groups, gid)
 }
 
 // fsName names a file system by its magic number (statfs(2), linux/magic.h).

@@ -24,6 +24,7 @@ type Runner struct {
 	NoUpdates            bool     // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
+	Closed               string   // where the runner's user is to make per-PID folders, or their store, and may not
 	Env                  []string // what <root>/.env sets
 	Docker               Docker
 	Pauses               []PauseView   // of the runner's user
@@ -49,6 +50,13 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))
 	r.User, r.UID = owner(&r)
+	store := r.Leftovers.Store
+	if !store.Exists {
+		store = r.Work
+	}
+	if closedTo(store.Path, r.UID) {
+		r.Closed = store.Path
+	}
 	r.Docker = s.docker(&r)
 	for _, p := range s.pauses() {
 		if p.UID == r.UID {

@@ -471,6 +471,30 @@ func TestFolderAt(t *testing.T) {
 	if f := FolderAt(filepath.Join(dir, "file")); f.Exists {
 		t.Errorf("a file: %+v", f)
 	}
+	if f := FolderAt(filepath.Join(dir, "file")); !f.Other {
+		t.Errorf("a file: %+v", f)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "link")); err != nil {
+		t.Fatal(err)
+	}
+	if f := FolderAt(filepath.Join(dir, "link")); !f.Other || !f.Link || missing.Other || here.Other {
+		t.Errorf("a link that leads nowhere: %+v", f)
+	}
+	for _, test := range []struct {
+		mode   os.FileMode
+		uid    int
+		closed bool
+	}{{0o700, os.Getuid() + 1, true}, {0o755, 61234, true}, {0o777, 61234, false}, {0o776, 61234, true}, {0o700, 0, false}} {
+		if err := os.Chmod(dir, test.mode); err != nil {
+			t.Fatal(err)
+		}
+		if closedTo(dir, test.uid) != test.closed {
+			t.Errorf("%+v: %v", test, !test.closed)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	if f := FolderAt("/proc"); f.FS != "0x9fa0" {
 		t.Errorf("/proc: %+v", f)
 	}

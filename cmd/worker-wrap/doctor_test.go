@@ -1,0 +1,47 @@
+package main
+
+import "testing"
+
+// TestDoctorAndWorkersAgree: what doctor says of the work folder is what becomes of a job there.
+func TestDoctorAndWorkersAgree(t *testing.T) {
+	out := onMachine(t, `
+./ww install --runner-root r >/dev/null 2>&1
+store=r/_work/.worker-wrap
+try() {
+	job=runs && as nobody r/bin/Runner.Worker -c true 2>/dev/null || job=fails
+	worker-wrap doctor --runner-root r >out 2>&1 || true
+	echo "$1: $job, $(tail -1 out | cut -d';' -f1)"
+	grep -A4 '✗ work folder' out | grep -o '→.*' || true
+	rm -rf $store r/_work/_temp && { as nobody mkdir -p r/_work/_temp 2>/dev/null || true; }
+}
+try "as it is"
+mkdir -m 777 $store; try "root's store, for all"
+mkdir -m 755 $store; try "root's store"
+mkdir -m 500 $store; chown nobody $store; try "a closed store of its own"
+mkdir -m 755 $store; chown 61234 $store; try "somebody's store"
+touch $store; try "a file for a store"
+mkdir elsewhere; chown nobody elsewhere; ln -s ../../elsewhere $store; try "a link for a store"
+rmdir r/_work/_temp; touch r/_work/_temp; try "a file for _temp"
+rmdir r/_work/_temp; ln -s nowhere r/_work/_temp; try "a link to nothing for _temp"
+chown root r/_work; try "a closed work folder"
+`)
+	compareLines(t, out, `as it is: runs, the runner is protected
+root's store, for all: runs, the runner is protected
+root's store: fails, the runner is not protected
+→ sudo chown nobody $W/r/_work/.worker-wrap && sudo chmod 711 $W/r/_work/.worker-wrap
+a closed store of its own: fails, the runner is not protected
+→ sudo chown nobody $W/r/_work/.worker-wrap && sudo chmod 711 $W/r/_work/.worker-wrap
+somebody's store: fails, the runner is not protected
+→ sudo chown nobody $W/r/_work/.worker-wrap
+a file for a store: fails, the runner is not protected
+→ move it out of the way: sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
+a link for a store: fails, the runner is not protected
+→ move it out of the way: sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
+a file for _temp: fails, the runner is not protected
+→ move it out of the way: sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
+a link to nothing for _temp: fails, the runner is not protected
+→ move it out of the way: sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
+a closed work folder: fails, the runner is not protected
+→ sudo chown nobody $W/r/_work
+`)
+}
