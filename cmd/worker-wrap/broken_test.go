@@ -23,12 +23,12 @@ r/bin/Runner.Worker -c 'echo its own Worker'
 ls /usr/local/lib/worker-wrap /var/lib/worker-wrap 2>&1 || true
 code ./ww uninstall --runner-root r/data
 `)
-	const would = `would $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would $W/r/bin: put it back in its place
-would $W/r/bin: remove Runner.Worker.real
-would take $W/r off the list of runners that have worker-wrap
-would remove /usr/local/bin/worker-wrap
-would remove /usr/local/lib/worker-wrap/worker-wrap
+	const would = `would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would do: $W/r/bin: put it back in its place
+would do: $W/r/bin: remove Runner.Worker.real
+would do: take $W/r off the list of runners that have worker-wrap
+would do: remove /usr/local/bin/worker-wrap
+would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 `
 	compareLines(t, out, `run config.sh there, or give the runner its own Worker back: worker-wrap uninstall

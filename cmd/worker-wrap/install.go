@@ -61,7 +61,7 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 	}
 	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, visible.Line(line)) }
 	if o.DryRun {
-		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would "+visible.Line(line)) }
+		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would do: "+visible.Line(line)) }
 	}
 	r := do(o)
 	for _, broken := range chosen.broken {

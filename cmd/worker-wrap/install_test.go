@@ -82,12 +82,12 @@ ls /usr/local/lib/worker-wrap /usr/local/bin/worker-wrap /var/lib/worker-wrap 2>
 cd r/_work
 code ../../ww uninstall
 `)
-	compareLines(t, out, `would put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
-would make the link /usr/local/bin/worker-wrap
-would $W/r/bin: keep the runner's own Worker as Runner.Worker.real
-would $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
-would $W/r/bin: put it in place of Runner.Worker
-would note $W/r in the list of runners that have worker-wrap
+	compareLines(t, out, `would do: put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+would do: make the link /usr/local/bin/worker-wrap
+would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.real
+would do: $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+would do: $W/r/bin: put it in place of Runner.Worker
+would do: note $W/r in the list of runners that have worker-wrap
 exit 0
 -- for real
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
@@ -109,18 +109,18 @@ exit 0
 own _temp
 CapEff:	0000000000000000
 -- found by the list
-would $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would $W/r/bin: put it back in its place
-would $W/r/bin: remove Runner.Worker.real
-would remove $W/r/_work/.worker-wrap
-would remove $W/r/_diag/worker-wrap.jsonl
-would take $W/r off the list of runners that have worker-wrap
-would $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would $W/s/bin: put it back in its place
-would $W/s/bin: remove Runner.Worker.real
-would take $W/s off the list of runners that have worker-wrap
-would remove /usr/local/bin/worker-wrap
-would remove /usr/local/lib/worker-wrap/worker-wrap
+would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would do: $W/r/bin: put it back in its place
+would do: $W/r/bin: remove Runner.Worker.real
+would do: remove $W/r/_work/.worker-wrap
+would do: remove $W/r/_diag/worker-wrap.jsonl
+would do: take $W/r off the list of runners that have worker-wrap
+would do: $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+would do: $W/s/bin: put it back in its place
+would do: $W/s/bin: remove Runner.Worker.real
+would do: take $W/s off the list of runners that have worker-wrap
+would do: remove /usr/local/bin/worker-wrap
+would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place

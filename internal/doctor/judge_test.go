@@ -36,7 +36,7 @@ func well() Facts {
 				Temp:     survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
 			},
 			Install: install.State{Bins: []install.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: install.Shim, Real: install.Own, Target: "/opt/ww"}}},
-			Shim:    survey.Binary{Path: "/opt/ww", FileCaps: true, SysAdmin: true},
+			Shim:    survey.Binary{Path: "/opt/ww", Mode: 0o755, FileCaps: true, SysAdmin: true},
 		}},
 	}
 }
@@ -178,6 +178,7 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Env, f.Machine.UserNSClone = []string{"WORKER_WRAP_USERNS=1"}, 0
 		}, "problem privilege: only root may make", "sysctl"},
 		{"set-user-ID", func(_ *Facts, r *Runner) { r.Shim.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
+		{"closed binary", func(_ *Facts, r *Runner) { r.Shim.Mode = 0o700 }, "problem binary: /opt/ww has mode 0700", "sudo worker-wrap install"},
 		{"others' binary", func(_ *Facts, r *Runner) { r.Shim.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
 
 		{"settings", func(_ *Facts, r *Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},

@@ -84,6 +84,12 @@ func userns(r *Runner, m survey.Machine) []Result {
 // takenByFile looks at the binary and the file system it is on.
 func takenByFile(b survey.Binary) []Result {
 	var out []Result
+	if b.UID == 0 && b.Mode&0o001 == 0 {
+		out = append(out, Result{
+			Check: "binary", Level: Fail, What: fmt.Sprintf("%s has mode %04o, which lets only root run it", b.Path, b.Mode),
+			Why: "no Worker can be started through it", Mend: "sudo worker-wrap install",
+		})
+	}
 	if b.Nosuid {
 		out = append(out, Result{
 			Check: "nosuid", Level: Fail, What: b.Path + " is on a file system that is mounted nosuid",

@@ -5,6 +5,7 @@ package gc
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -25,7 +26,7 @@ type Options struct {
 type Report struct {
 	Store   string   `json:"store"`
 	Deleted []string `json:"deleted"` // names; with DryRun, what would be
-	Kept    []string `json:"kept"`    // paths of what could not be deleted
+	Kept    []string `json:"kept"`    // paths of what could not be deleted; with DryRun, by an earlier sweep
 	Why     string   `json:"why,omitempty"`
 	Living  int      `json:"living"` // entries of living owners
 	// Unknown counts entries whose owner cannot be judged from here: in another PID namespace, or on
@@ -77,6 +78,8 @@ func collect(path string, self perpid.Owner, o Options) (Report, error) {
 			r.Living++
 		case e.Verdict == perpid.Unknown:
 			r.Unknown++
+		case o.DryRun && e.Undeletable && os.Geteuid() != 0:
+			r.Kept, r.Why = append(r.Kept, e.Path), "an earlier sweep could not"
 		case o.DryRun && (before.IsZero() || e.Sweeping || !e.Changed.After(before)):
 			r.Deleted = append(r.Deleted, e.Name)
 		}

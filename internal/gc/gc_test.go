@@ -117,9 +117,9 @@ func TestRootRemovesWhatTheRunnerCannot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := func(uid uint32, want int) string {
+	run := func(uid uint32, want int, more ...string) string {
 		t.Helper()
-		cmd := exec.Command(binary, "gc", "--runner-root", root)
+		cmd := exec.Command(binary, append([]string{"gc", "--runner-root", root}, more...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
 		out, err := cmd.CombinedOutput()
 		if cmd.ProcessState.ExitCode() != want {
@@ -129,6 +129,12 @@ func TestRootRemovesWhatTheRunnerCannot(t *testing.T) {
 	}
 	if out := run(nobody, 1); !strings.Contains(out, "could not remove") || !strings.Contains(out, "permission denied") || !strings.Contains(out, "sudo worker-wrap gc") {
 		t.Errorf("gc as the runner's user does not say what it could not remove, why, and who can:\n%s", out)
+	}
+	if out := run(nobody, 1, "--dry-run"); !strings.Contains(out, "would remove 0") || !strings.Contains(out, "could not remove "+store+"/undeletable.") || !strings.Contains(out, "sudo worker-wrap gc") {
+		t.Errorf("a dry run of the runner's user would remove what could not be removed:\n%s", out)
+	}
+	if out := run(0, 0, "--dry-run"); !strings.Contains(out, "would remove 1") {
+		t.Errorf("dry run as root: %s", out)
 	}
 	if out := run(0, 0); !strings.Contains(out, "removed 1") {
 		t.Errorf("gc as root: %s", out)
