@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 // Run audits the given logs and folders. An error means that nothing was audited: a path that is not
@@ -21,7 +23,7 @@ func Run(paths []string) (*Report, error) {
 	if reader.records == 0 && (r.Shim == nil || r.Shim.Events == 0) {
 		return nil, nothing(groups, &r.Skipped)
 	}
-	arrange(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
+	arrange.Stable(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
 	for i, incident := range r.Incidents {
 		incident.Number = i + 1
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/events"
 )
 
@@ -92,7 +93,7 @@ func find(paths []string) ([]*group, error) {
 		}
 	}
 	for _, g := range groups {
-		arrange(g.sources, func(a, b *source) int {
+		arrange.Stable(g.sources, func(a, b *source) int {
 			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.started, b.started), strings.Compare(a.name, b.name))
 		})
 	}

@@ -3,6 +3,8 @@ package audit
 import (
 	"cmp"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 const (
@@ -25,8 +27,8 @@ func join(lives []*Life) []*Life {
 		}
 	}
 	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
-	arrange(fromListener, byStart)
-	arrange(fromWorker, byStart)
+	arrange.Stable(fromListener, byStart)
+	arrange.Stable(fromWorker, byStart)
 	fromWorker = joinQuotes(joinPages(fromWorker))
 	var whole, parts []*Life
 	for _, life := range fromWorker {
@@ -38,7 +40,7 @@ func join(lives []*Life) []*Life {
 	}
 	for _, step := range [...]func(listener, workers []*Life) []*Life{joinByJob, joinByTime, joinRunning} {
 		whole = step(fromListener, whole)
-		arrange(fromListener, byStart) // a life that was running when first seen may have a start now
+		arrange.Stable(fromListener, byStart) // a life that was running when first seen may have a start now
 	}
 	parts = joinFragments(fromListener, whole, parts)
 	for _, life := range parts {
@@ -54,7 +56,7 @@ func join(lives []*Life) []*Life {
 		}
 		all = append(all, life)
 	}
-	arrange(all, byStart)
+	arrange.Stable(all, byStart)
 	return once(all)
 }
 

@@ -3,6 +3,8 @@ package audit
 import (
 	"cmp"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 const (
@@ -98,7 +100,7 @@ func (o *overlap) judge() {
 			}
 		}
 	}
-	arrange(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
+	arrange.Stable(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
 }
 
 func (o *overlap) add(d deadly) {

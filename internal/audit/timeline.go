@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 // timeline derives an overlap's rows, as the summary table of actions/runner #4357 has them. Only what
@@ -31,7 +33,7 @@ func (o *overlap) timeline() []Row {
 	for _, l := range [2]*Life{a, b} {
 		t.end(l)
 	}
-	arrange(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
+	arrange.Stable(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
 	return t.rows
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 // count makes the totals and the weeks.
@@ -58,7 +60,7 @@ func (r *Report) count() {
 	for _, w := range weeks {
 		r.Weeks = append(r.Weeks, *w)
 	}
-	arrange(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
+	arrange.Stable(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
 }
 
 // Found reports whether Workers shared a _temp, unshielded: whether the race was open.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/standin"
 )
 
@@ -30,7 +31,7 @@ type event struct {
 // timeline tells what the records say.
 func (h *half) timeline() []event {
 	records := slices.Clone(h.records)
-	slices.SortStableFunc(records, func(a, b standin.Record) int { return a.Time.Compare(b.Time) })
+	arrange.Stable(records, func(a, b standin.Record) int { return a.Time.Compare(b.Time) })
 	start := h.find(h.jobA, true, processStarted).Time
 	var events []event
 	for _, r := range records {

@@ -5,9 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/untrusted"
 )
@@ -51,7 +51,7 @@ func All(fsroot string) []Found {
 	for _, dir := range usual {
 		s.files(dir)
 	}
-	slices.SortFunc(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
+	arrange.Stable(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
 	return s.found
 }
 

@@ -5,8 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 )
 
 // deleteDirectory deletes a folder, or only what is in it, in the order of upstream's
@@ -53,7 +54,7 @@ func deleteDirectory(path string, contentsOnly, ignore bool) error {
 			}
 		}
 	}
-	slices.SortStableFunc(folders, func(a, b string) int { return len(b) - len(a) })
+	arrange.Stable(folders, func(a, b string) int { return len(b) - len(a) })
 	for _, dir := range folders {
 		if err := os.Remove(dir); err != nil {
 			return err

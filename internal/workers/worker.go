@@ -5,13 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -58,7 +58,7 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 			list = append(list, w)
 		}
 	}
-	slices.SortFunc(list, func(a, b Worker) int {
+	arrange.Stable(list, func(a, b Worker) int {
 		if c := a.Since.Compare(b.Since); c != 0 {
 			return c
 		}

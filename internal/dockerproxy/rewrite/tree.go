@@ -3,9 +3,9 @@ package rewrite
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/dockerproxy/hostpath"
 )
 
@@ -211,7 +211,7 @@ func (e *edits) apply() []byte {
 	if len(e.list) == 0 {
 		return e.body
 	}
-	slices.SortStableFunc(e.list, func(a, b edit) int { return a.start - b.start })
+	arrange.Stable(e.list, func(a, b edit) int { return a.start - b.start })
 	var out []byte
 	at := 0
 	for _, c := range e.list {
