@@ -15,7 +15,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/worker-wrap/worker-wrap/internal/gc"
-	"github.com/worker-wrap/worker-wrap/internal/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/visible"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -48,9 +47,7 @@ func gcAction(c *cli.Context) error {
 		return cli.Exit(err.Error(), exitUsage)
 	}
 	leftOut(c, chosen)
-	for _, l := range chosen.layouts {
-		o.Stores = append(o.Stores, perpid.Path(l.Temp))
-	}
+	o.Runners = chosen.layouts
 	origin.AllCPUs()
 	stop := func() {}
 	if !o.DryRun && term.IsTerminal(int(os.Stderr.Fd())) {

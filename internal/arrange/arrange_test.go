@@ -5,7 +5,10 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/arrange"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
+
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // TestStable: in order, and what is equal as it was, as the slices package has it.
 func TestStable(t *testing.T) {

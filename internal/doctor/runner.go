@@ -164,7 +164,7 @@ func settings(r *Runner) []Result {
 	}
 	if s.Unknown != "" {
 		return []Result{{
-			Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %s %s", r.Layout.Root, s.Unknown, shim.UnknownSetting),
+			Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q %s", r.Layout.Root, s.Unknown, shim.UnknownSetting),
 			Why: "what it is to change stays as it is", Mend: "change the line, then restart the runner, which reads the file only when it starts",
 		}}
 	}

@@ -6,18 +6,20 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 )
 
 // Options say what to remove.
 type Options struct {
-	Stores    []string      // the stores' paths; one that is not there is passed over
-	OlderThan time.Duration // leave alone what changed more recently; 0 for nothing
-	DryRun    bool          // only list
+	Runners   []runner.Layout // whose stores; one that is not there is passed over
+	OlderThan time.Duration   // leave alone what changed more recently; 0 for nothing
+	DryRun    bool            // only list
 	// Deleted, where it is set, counts files and folders while they are deleted.
 	Deleted *atomic.Int64
 }
@@ -43,8 +45,8 @@ func Run(o Options) ([]Report, error) {
 	}
 	var out []Report
 	var first error
-	for _, path := range o.Stores {
-		r, err := collect(path, self, o)
+	for _, l := range o.Runners {
+		r, err := collect(l, self, o)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -56,9 +58,15 @@ func Run(o Options) ([]Report, error) {
 	return out, first
 }
 
-func collect(path string, self perpid.Owner, o Options) (Report, error) {
-	r := Report{Store: path, Deleted: []string{}, Kept: []string{}}
-	store, err := perpid.Open(path)
+// collect opens the store as uninstall does: as root it is not led to another's.
+func collect(l runner.Layout, self perpid.Owner, o Options) (Report, error) {
+	r := Report{Store: perpid.Path(l.Temp), Deleted: []string{}, Kept: []string{}}
+	work, err := l.Folder(filepath.Dir(r.Store))
+	if err != nil {
+		return r, err
+	}
+	defer work.Close()
+	store, err := perpid.OpenIn(work)
 	if err != nil {
 		return r, err
 	}

@@ -1,6 +1,7 @@
 package gc
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -42,6 +44,15 @@ func fill(t *testing.T, dir string, folders, files int) {
 	}
 }
 
+// of returns runners that have these stores.
+func of(stores ...string) (out []runner.Layout) {
+	for _, store := range stores {
+		work := filepath.Dir(store)
+		out = append(out, runner.Layout{Root: filepath.Dir(work), Work: work, Temp: filepath.Join(work, "_temp")})
+	}
+	return out
+}
+
 func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 	store := filepath.Join(testkit.Dir(t), perpid.StoreName)
 	self, err := perpid.Self()
@@ -56,7 +67,7 @@ func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 	fill(t, filepath.Join(store, self.String()), 1, 1)
 	fill(t, filepath.Join(store, "somebody-elses"), 1, 1)
 
-	dry, err := Run(Options{Stores: []string{store}, DryRun: true})
+	dry, err := Run(Options{Runners: of(store), DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +75,7 @@ func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 		t.Errorf("dry run: %+v; want two to delete and one living", dry)
 	}
 	var count atomic.Int64
-	got, err := Run(Options{Stores: []string{store, store + "-missing"}, Deleted: &count})
+	got, err := Run(Options{Runners: of(store, filepath.Join(filepath.Dir(store), "missing", perpid.StoreName)), Deleted: &count})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +97,7 @@ func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 func TestRunSparesWhatIsRecent(t *testing.T) {
 	store := filepath.Join(testkit.Dir(t), perpid.StoreName)
 	fill(t, filepath.Join(store, dead(t, 1)), 1, 1)
-	got, err := Run(Options{Stores: []string{store}, OlderThan: time.Hour})
+	got, err := Run(Options{Runners: of(store), OlderThan: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +105,7 @@ func TestRunSparesWhatIsRecent(t *testing.T) {
 		t.Errorf("%#v; want nothing deleted, and a list of that: it is a moment old", got)
 	}
 	time.Sleep(20 * time.Millisecond)
-	got, err = Run(Options{Stores: []string{store}, OlderThan: 10 * time.Millisecond})
+	got, err = Run(Options{Runners: of(store), OlderThan: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,5 +152,40 @@ func TestRootRemovesWhatTheRunnerCannot(t *testing.T) {
 	}
 	if names, err := os.ReadDir(store); err != nil || len(names) != 0 {
 		t.Errorf("left after root's gc: %v, %v", names, err)
+	}
+}
+
+// TestRootIsNotLedAstray: neither a link of a user's nor his .runner leads root to collect in another's store.
+func TestRootIsNotLedAstray(t *testing.T) {
+	testkit.RequireRoot(t)
+	const user = 61234
+	root, other := testkit.Dir(t), testkit.Dir(t)
+	left := filepath.Join(other, "_work", perpid.StoreName, "undeletable."+dead(t, 1))
+	fill(t, left, 1, 1)
+	if err := errors.Join(os.WriteFile(root+"/.runner", []byte(`{"workFolder": "`+other+`/_work"}`), 0o644), os.Symlink(other+"/_work", root+"/_work")); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Give(t, root, user)
+	byRunner, err := runner.FromRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byLink := runner.Layout{Root: root, Work: root + "/_work", Temp: root + "/_work/_temp"}
+	for _, l := range []runner.Layout{byRunner, byLink} {
+		reports, err := Run(Options{Runners: []runner.Layout{l}})
+		if err == nil || !strings.Contains(err.Error(), "belongs to uid 0") {
+			t.Errorf("%+v: %+v, %v", l, reports, err)
+		}
+		if _, err := os.Stat(left + "/d/f"); err != nil {
+			t.Fatalf("%+v: %v", l, err)
+		}
+	}
+	if err := os.Remove(root + "/_work"); err != nil { // its own
+		t.Fatal(err)
+	}
+	fill(t, filepath.Join(root, "_work", perpid.StoreName, "undeletable."+dead(t, 1)), 1, 1)
+	testkit.Give(t, root, user)
+	if reports, err := Run(Options{Runners: []runner.Layout{byLink}}); err != nil || len(reports) != 1 || len(reports[0].Deleted) != 1 {
+		t.Errorf("%+v, %v", reports, err)
 	}
 }
