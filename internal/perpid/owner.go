@@ -106,8 +106,10 @@ func self(proc string) (Owner, error) {
 	if o.PIDNS, err = nsenter.Inode(proc + "/self/ns/pid"); err != nil {
 		return Owner{}, err
 	}
-	o.Boot, err = bootID(proc)
-	return o, err
+	if o.Boot, err = bootID(proc); err != nil {
+		return Owner{}, err
+	}
+	return o, nil
 }
 
 func bootID(proc string) (string, error) {
