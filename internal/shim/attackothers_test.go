@@ -1,11 +1,11 @@
 package shim_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -114,14 +114,12 @@ func TestAttackByGuessing(t *testing.T) {
 	if code, _, stderr := s.run(t, "true", "DOCKER=off"); code != 0 {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	var kept []string
-	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
-		var err error
-		kept, err = filepath.Glob(s.store + "/undeletable.*/file")
+	eventually(t, func() error {
+		kept, err := filepath.Glob(s.store + "/undeletable.*/file")
 		do(t, err)
-		if len(kept) == 1 {
-			return
+		if len(kept) != 1 {
+			return fmt.Errorf("of the other user's closed folder there is %q, and in all %q", kept, entries(t, s.store))
 		}
-	}
-	t.Errorf("of the other user's closed folder there is %q, and in all %q", kept, entries(t, s.store))
+		return nil
+	})
 }

@@ -1,6 +1,7 @@
 package shim_test
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -99,18 +100,26 @@ func TestAttackBySwapping(t *testing.T) {
 	root, worker := testkit.Runner(t, base, capable(t), "/bin/sh")
 	work, bin := filepath.Join(root, "_work"), filepath.Join(root, "bin")
 	other, evil := filepath.Join(root, "_work.other"), filepath.Join(root, "bin.evil")
+	rootless, evilRoot := filepath.Join(base, "runner.root"), filepath.Join(base, "runner.evil")
+	config := "{ \"AgentId\": 1, \"workFolder\": \"%s\" }"
 	do(t, os.MkdirAll(work+"/_temp", 0o755), os.MkdirAll(work+"/.worker-wrap", 0o711), os.Mkdir(work+"/temp.mine", 0o755),
 		os.Mkdir(other, 0o755), os.Symlink("/etc", other+"/_temp"), os.Symlink("/etc", work+"/temp.link"), os.Symlink("/tmp", work+"/store.link"),
-		os.Mkdir(evil, 0o755), os.Symlink("/etc/shadow", evil+"/Runner.Worker.real"), os.Symlink("/etc/shadow", bin+"/real.link"))
+		os.Mkdir(evil, 0o755), os.Symlink("/etc/shadow", evil+"/Runner.Worker.real"), os.Symlink("/etc/shadow", bin+"/real.link"),
+		os.WriteFile(root+"/.runner.evil", fmt.Appendf(nil, config, "_work.other"), 0o644),
+		os.Mkdir(evilRoot, 0o755), os.WriteFile(evilRoot+"/.runner", fmt.Appendf(nil, config, "/etc"), 0o644), os.Symlink(bin, evilRoot+"/bin"))
 	link, err := os.Readlink(worker)
 	do(t, err, os.Symlink(link, evil+"/Runner.Worker"))
-	testkit.Give(t, root, user)
-	do(t, os.Mkdir(work+"/temp.root", 0o777), os.Mkdir(work+"/store.root", 0o777), os.Mkdir(root+"/root.root", 0o755))
+	testkit.Give(t, base, user)
+	do(t, os.Mkdir(work+"/temp.root", 0o777), os.Mkdir(work+"/store.root", 0o777),
+		os.Mkdir(work+"/.worker-wrap/root", 0o755), os.WriteFile(work+"/.worker-wrap/root/of-root", nil, 0o600),
+		os.MkdirAll(rootless+"/_work/_temp", 0o777), os.Mkdir(rootless+"/bin", 0o755), os.Symlink(link, rootless+"/bin/Runner.Worker"),
+		os.Symlink("/bin/sh", rootless+"/bin/Runner.Worker.real"), os.WriteFile(rootless+"/.runner", fmt.Appendf(nil, config, "_work"), 0o644))
 
 	before := mountPoints(t, "/proc/self/mountinfo")
 	swappers := [][]string{
 		{work + "/_temp", work + "/temp.link", work + "/_temp", work + "/temp.root", work + "/_temp", work + "/temp.mine"},
 		{work, other, work + "/.worker-wrap", work + "/store.link", work + "/.worker-wrap", work + "/store.root", bin, evil, bin + "/Runner.Worker.real", bin + "/real.link"},
+		{root + "/.runner", root + "/.runner.evil", root, evilRoot, root, rootless},
 	}
 	var running []*start
 	for _, names := range swappers {
@@ -118,21 +127,25 @@ func TestAttackBySwapping(t *testing.T) {
 		do(t, c.Start())
 		running = append(running, c)
 	}
-	var starts, ran atomic.Int64
+	shuffler := command(nil, attack, "shuffle", work+"/.worker-wrap")
+	do(t, shuffler.Start())
+	// Of those that become the Worker some stay until all is in its place again, so that one can tell whose it is.
+	const leastRan, leastLiving, mostLiving = 20, 20, 60
+	var starts, ran, living atomic.Int64
 	var mu sync.Mutex
 	var kept []*start
 	var keep []io.Closer
 	begin := time.Now()
 	goesOn := func() bool {
-		return time.Since(begin) < 2*time.Minute && slices.ContainsFunc(running, func(c *start) bool { return c.out.String() == "" })
+		return time.Since(begin) < patience && (ran.Load() < leastRan || living.Load() < leastLiving ||
+			slices.ContainsFunc(running, func(c *start) bool { return c.out.String() == "" }))
 	}
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			for goesOn() {
-				c := command([]string{"DOCKER=off"}, worker, "-c", innocent)
-				hold := starts.Add(1)%20 == 0
-				if hold {
+				c := command([]string{"DOCKER=off"}, worker, "-c", innocent+"echo; cat /proc/self/mountinfo; ")
+				if starts.Add(1)%2 == 0 && living.Load() < mostLiving {
 					c.Args[2] += "read line"
 					in, err := c.StdinPipe()
 					if err != nil {
@@ -142,16 +155,25 @@ func TestAttackBySwapping(t *testing.T) {
 					if c.Start() != nil {
 						continue
 					}
-					mu.Lock()
-					kept, keep = append(kept, c), append(keep, in)
-					mu.Unlock()
+					for !c.ended() && !strings.Contains(c.out.String(), "\n\n") {
+						time.Sleep(time.Millisecond)
+					}
+					if !c.ended() {
+						living.Add(1)
+						mu.Lock()
+						kept, keep = append(kept, c), append(keep, in)
+						mu.Unlock()
+						continue
+					}
+					_ = c.Wait()
+					judgeStart(t, c, before, base)
 					continue
 				}
 				if c.Start() != nil { // Runner.Worker was another program, or none
 					continue
 				}
 				_ = c.Wait()
-				if judgeStart(t, c) {
+				if judgeStart(t, c, before, base) {
 					ran.Add(1)
 				}
 			}
@@ -159,26 +181,26 @@ func TestAttackBySwapping(t *testing.T) {
 	}
 	wg.Wait()
 	swaps := 0
-	for _, c := range running {
+	for _, c := range append(running, shuffler) {
 		do(t, c.Process.Signal(syscall.SIGTERM))
 		c.end(t)
 		n, err := swapsOf(c)
 		do(t, err)
 		swaps += n
 	}
-	living := 0
+	looked := 0
 	for _, c := range kept {
 		if checkMounts(t, c.Process.Pid, before, base) {
-			living++
+			looked++
 		}
 	}
 	for i, c := range kept {
 		keep[i].Close()
 		_ = c.Wait()
-		judgeStart(t, c)
+		judgeStart(t, c, before, base)
 	}
-	t.Logf("%d swaps, %d starts, of which %d ran and %d were looked into while they ran", swaps, starts.Load(), ran.Load(), living)
-	if ran.Load() == 0 || living == 0 || swaps < leastSwaps {
+	t.Logf("%d swaps, %d starts, of which %d ran and %d were looked into while they ran", swaps, starts.Load(), ran.Load(), looked)
+	if ran.Load() < leastRan || looked < leastLiving || swaps < leastSwaps {
 		t.Error("too little happened to show anything")
 	}
 	after := mountPoints(t, "/proc/self/mountinfo")
@@ -189,26 +211,44 @@ func TestAttackBySwapping(t *testing.T) {
 	}
 }
 
-// judgeStart reports whether a start became the Worker, which has no more rights than its user. Otherwise it
-// must have failed as the shim does.
-func judgeStart(t *testing.T, c *start) bool {
+// ended reports whether the process has ended, which is to be waited for still.
+func (s *start) ended() bool {
+	stat, err := os.ReadFile("/proc/" + itoa(s.Process.Pid) + "/stat")
+	return err != nil || strings.Contains(string(stat), ") Z ")
+}
+
+// judgeStart reports whether a start became the Worker, which has no more rights than its user, and sees nothing mounted
+// outside of base that the host has not. Otherwise it must have failed as the shim does.
+func judgeStart(t *testing.T, c *start, host map[string]int, base string) bool {
 	t.Helper()
-	switch code := c.ProcessState.ExitCode(); code {
-	case 125, 126, 127:
-		if c.out.String() == "" {
-			oneLine(t, c.err.String())
-			return false
+	code := c.ProcessState.ExitCode()
+	said, mountinfo, ran := strings.Cut(c.out.String(), "\n\n")
+	switch {
+	case code >= 125 && code <= 127 && said == "":
+		oneLine(t, c.err.String())
+	case (code == 0 || code == 1) && ran: // read(1) at the end of its input
+		harmless(t, said+"\n")
+		for at, n := range pointsIn(mountinfo) {
+			elsewhere(t, at, n, host, base)
 		}
-	case 0, 1: // read(1) at the end of its input
-		if strings.HasPrefix(c.out.String(), "CapInh") || strings.HasPrefix(c.out.String(), "Uid") {
-			harmless(t, c.out.String())
-			return true
-		}
-		return false // su(1)
+		return true
 	default:
 		t.Errorf("exit code %d: %q, %q", code, &c.out, &c.err)
 	}
 	return false
+}
+
+// elsewhere checks that of the mounts at a place outside of base there are not more than on the host, but for other
+// tests'. It reports whether it is such a place.
+func elsewhere(t *testing.T, at string, n int, host map[string]int, base string) bool {
+	t.Helper()
+	if at != base && strings.HasPrefix(at, base) {
+		return false
+	}
+	if n > host[at] && !strings.HasPrefix(at, "/var/tmp/worker-wrap-test-") {
+		t.Errorf("something is mounted at %s", at)
+	}
+	return true
 }
 
 // checkMounts looks at the mounts of a living start: what there is more than on the host lies on and comes
@@ -222,10 +262,7 @@ func checkMounts(t *testing.T, pid int, host map[string]int, base string) bool {
 		return false // it has failed, or is su(1)
 	}
 	for at, n := range mountPoints(t, proc+"/mountinfo") {
-		if !strings.HasPrefix(at, base) || at == base {
-			if n > host[at] && !strings.HasPrefix(at, "/var/tmp/worker-wrap-test-") {
-				t.Errorf("something is mounted at %s", at)
-			}
+		if elsewhere(t, at, n, host, base) {
 			continue
 		}
 		for _, path := range []string{at, proc + "/root" + at} {

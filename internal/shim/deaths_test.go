@@ -1,6 +1,7 @@
 package shim_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,15 +31,15 @@ func (s scratch) relatives(t *testing.T) (pids []int) {
 	return pids
 }
 
-// gone waits for all of the runner's processes to be gone.
+// gone waits for all of the runner's processes to be gone. A sweep among them may wait for long: it runs only when no
+// other process wants the CPU or the disk.
 func (s scratch) gone(t *testing.T, when string) {
 	t.Helper()
 	var left []int
-	for range 500 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if left = s.relatives(t); len(left) == 0 {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	for _, pid := range left {
 		_ = unix.Kill(pid, unix.SIGKILL)
@@ -134,11 +135,10 @@ func TestUsernsFolderIsTheChilds(t *testing.T) {
 	if code, _, stderr := s.run(t, "true", "USERNS=1"); code != 0 {
 		t.Fatal(stderr)
 	}
-	for range 500 { // the sweep is a process of its own
-		if _, err := os.Stat(host); err != nil {
-			return
+	eventually(t, func() error { // the sweep is a process of its own
+		if _, err := os.Stat(host); err == nil {
+			return fmt.Errorf("%s is left", host)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("%s is left", host)
+		return nil
+	})
 }

@@ -3,14 +3,13 @@ package shim_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -25,7 +24,7 @@ import (
 var errnos = map[string][]string{
 	"close":         {}, // nothing can be done, and nothing is
 	"eventfd2":      {"EMFILE"},
-	"execve":        {"ENOENT", "EACCES", "ENOEXEC", "ENOMEM", "EPERM", "ETXTBSY"},
+	"execve":        {"ENOENT", "EACCES", "ENOEXEC", "ENOMEM", "EPERM", "ETXTBSY", "E2BIG", "EAGAIN", "EIO", "EMFILE", "ELOOP", "EISDIR", "ELIBBAD"},
 	"faccessat2":    {"EACCES", "ENOSYS"},
 	"fgetxattr":     {"EPERM", "EIO"},
 	"fchmod":        {"EPERM", "EROFS", "EIO"},
@@ -38,22 +37,22 @@ var errnos = map[string][]string{
 	"getxattr":      {"ENODATA", "EOPNOTSUPP", "EPERM", "EIO"},
 	"statfs":        {"EACCES", "EIO", "ENOSYS"},
 	"kill":          {"EPERM"},
-	"mkdirat":       {"EACCES", "EDQUOT", "ENOSPC", "EROFS", "EMLINK", "EEXIST"},
+	"mkdirat":       {"EACCES", "EDQUOT", "ENOSPC", "EROFS", "EMLINK", "EEXIST", "EIO", "EPERM", "ENOENT"},
 	"mount":         {"EPERM", "ENOMEM"},
 	"mount_setattr": {"EPERM", "ENOSYS", "EINVAL", "ENOMEM"},
 	"move_mount":    {"EPERM", "EINVAL", "ENOENT", "ENOSPC", "ENOSYS", "EACCES", "EBUSY"},
 	"newfstatat":    {"EACCES", "EIO", "ENOENT", "ELOOP"},
 	"open":          {"EACCES", "EMFILE", "ENFILE", "EIO", "EINTR"},
 	"open_tree":     {"EPERM", "EINVAL", "ENOSYS", "EMFILE", "ENOMEM"},
-	"openat2":       {"EACCES", "EMFILE", "ENFILE", "EIO", "ELOOP", "EINTR", "ENOENT", "ENOSYS", "EPERM"},
+	"openat2":       {"EACCES", "EMFILE", "ENFILE", "EIO", "ELOOP", "EINTR", "ENOENT", "ENOSYS", "EPERM", "EAGAIN", "EXDEV", "ENOMEM"},
 	"openat":        {"EACCES", "EMFILE", "ENFILE", "EIO", "ELOOP", "EINTR", "ENOENT"},
 	"pread64":       {"EIO"},
 	"read":          {"EIO"},
 	"readlinkat":    {"EACCES", "ENOENT"},
 	"statx":         {"ENOSYS", "EIO", "EINTR"},
 	"unlinkat":      {"EACCES", "EROFS", "EBUSY", "ENOTEMPTY"},
-	"unshare":       {"EPERM", "ENOSPC", "ENOMEM", "EINVAL", "EINTR"},
-	"write":         {"ENOSPC", "EIO", "EPIPE"},
+	"unshare":       {"EPERM", "ENOSPC", "ENOMEM", "EINVAL", "EINTR", "EUSERS"},
+	"write":         {"ENOSPC", "EIO", "EPIPE", "EAGAIN", "EFBIG", "EDQUOT"},
 }
 
 // runtimeCalls are made by Go's runtime on its own account, at times of its own. It ends the process with
@@ -61,57 +60,49 @@ var errnos = map[string][]string{
 var runtimeCalls = []string{
 	"clone", "clone3", "epoll_create1", "epoll_ctl", "epoll_pwait", "futex", "gettid", "getpid", "madvise", "mmap", "munmap", "nanosleep",
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "sigaltstack", "tgkill", "timer_create",
-	"timer_settime", "timer_delete", "getrandom", "clock_gettime", "getuid", "geteuid", "getgid", "getegid", "prlimit64", "fcntl", "arch_prctl",
+	"timer_settime", "timer_delete", "getrandom", "clock_gettime", "getuid", "geteuid", "getgid", "getegid", "prlimit64", "arch_prctl",
 	"exit_group", "prctl", "restart_syscall",
 }
 
-// call is the nth invocation of a system call by the shim's main thread, counted from its start.
+// call is the nth invocation of a system call by one thread of the shim, counted from its start.
 type call struct {
 	name string
 	nth  int
 }
 
-var (
-	callLine  = regexp.MustCompile(`^(\w+)\(`)
-	execLines = regexp.MustCompile(`^execve\("([^"]*)"`)
-)
+// fault is one call that fails, or from which on all of its name do.
+type fault struct {
+	call
+	errno string
+	on    bool
+}
 
-// startCalls traces a start, and returns what its main thread called between the point where the runtime
-// gives control to the shim and the program's execve, that included.
-func startCalls(t *testing.T, strace string, argv []string) []call {
-	t.Helper()
-	log := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command(strace, append([]string{"-o", log, "--"}, argv...)...)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+func (f fault) String() string {
+	if f.on {
+		return fmt.Sprintf("%s fails with %s from no. %d on", f.name, f.errno, f.nth)
 	}
-	trace, err := os.ReadFile(log)
-	if err != nil {
-		t.Fatal(err)
+	return fmt.Sprintf("%s no. %d fails with %s", f.name, f.nth, f.errno)
+}
+
+// options are strace's. The execve that starts the program shows where the faults are no longer the shim's.
+func (f fault) options() []string {
+	inject := fmt.Sprintf("inject=%s:error=%s:when=%d", f.name, f.errno, f.nth)
+	if f.on {
+		inject += "+"
 	}
-	count := map[string]int{}
-	var calls []call
-	limits, execs := 0, 0
-	for line := range strings.Lines(string(trace)) {
-		m := callLine.FindStringSubmatch(line)
-		if m == nil {
-			continue
-		}
-		count[m[1]]++
-		if m[1] == "prlimit64" && strings.Contains(line, "RLIMIT_NOFILE, {") {
-			limits++ // entry lowers the limit, package os raises it, origin puts it back
-		}
-		if limits >= 3 && !slices.Contains(runtimeCalls, m[1]) {
-			calls = append(calls, call{m[1], count[m[1]]})
-		}
-		if execLines.MatchString(line) {
-			if execs++; execs == 2 {
-				return calls
-			}
-		}
-	}
-	t.Fatalf("the trace shows no start of the program:\n%s", trace)
-	return nil
+	return []string{"-e", "trace=execve," + f.name, "-e", inject}
+}
+
+// lasting are faults that do not go away, of calls that the program does not make.
+var lasting = map[string][]string{
+	"mkdirat":       {"EEXIST", "ENOSPC"},
+	"mount_setattr": {"ENOSYS", "EPERM"},
+	"move_mount":    {"ENOENT", "EBUSY", "ENOSYS"}, // the first as long as a start looks for what has vanished
+	"open_tree":     {"ENOSYS", "EMFILE"},
+	"openat2":       {"ENOENT", "ENOSYS", "EMFILE"},
+	"unlinkat":      {"EROFS"},
+	"getdents64":    {"EIO"},
+	"fcntl":         {"EMFILE"},
 }
 
 // TestEachCallFailing makes every system call of a start fail in every way it can. The start must end
@@ -123,17 +114,19 @@ func TestEachCallFailing(t *testing.T) {
 	binary := testkit.Binary(t)
 	type job struct {
 		way string
-		call
-		errno string
+		fault
 	}
 	ways := map[string]func(t *testing.T) (argv []string, temp string){
 		"worker": func(t *testing.T) ([]string, string) {
 			root, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
 			return []string{path}, filepath.Join(root, "_work", "_temp")
 		},
+		// A script, since after ENOEXEC the shell is to run it.
 		"command": func(t *testing.T) ([]string, string) {
-			temp := filepath.Join(testkit.Dir(t), "_temp")
-			return []string{binary, "--temp", temp, "--", "/bin/sh"}, temp
+			dir := testkit.Dir(t)
+			script := filepath.Join(dir, "script")
+			do(t, os.WriteFile(script, []byte("#!/bin/sh\neval \"$2\"\n"), 0o755))
+			return []string{binary, "--temp", filepath.Join(dir, "_temp"), "--", script}, filepath.Join(dir, "_temp")
 		},
 	}
 	var jobs []job
@@ -141,13 +134,24 @@ func TestEachCallFailing(t *testing.T) {
 	for way, prepare := range ways {
 		argv, temp := prepare(t)
 		leave(t, temp)
-		for _, c := range startCalls(t, strace, append(argv, "-c", ":")) {
+		log := filepath.Join(t.TempDir(), "trace")
+		cmd := exec.Command(strace, append(append([]string{"-o", log, "--"}, argv...), "-c", ":")...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd.Args, err, out)
+		}
+		tr := readTrace(t, log)
+		for i, c := range tr.calls[tr.main] {
 			list, known := errnos[c.name]
 			if !known && !slices.Contains(unknown, c.name) {
 				unknown = append(unknown, c.name)
 			}
 			for _, errno := range list {
-				jobs = append(jobs, job{way, c, errno})
+				jobs = append(jobs, job{way, fault{c, errno, false}})
+			}
+			if way == "worker" && !slices.ContainsFunc(tr.calls[tr.main][:i], func(before call) bool { return before.name == c.name }) {
+				for _, errno := range lasting[c.name] {
+					jobs = append(jobs, job{way, fault{c, errno, true}})
+				}
 			}
 		}
 	}
@@ -163,16 +167,17 @@ func TestEachCallFailing(t *testing.T) {
 	var mu sync.Mutex
 	outcomes := map[string]int{}
 	for range runtime.NumCPU() {
+		log := filepath.Join(t.TempDir(), "trace")
 		wg.Go(func() {
 			for j := range queue {
 				argv, temp := ways[j.way](t)
 				leave(t, temp)
-				got, err := inject(strace, j.call, j.errno, argv, temp)
+				got, err := inject(t, strace, j.fault, argv, temp, log)
 				mu.Lock()
 				outcomes[got]++
 				mu.Unlock()
 				if err != nil {
-					t.Errorf("%s: %s no. %d fails with %s: %v", j.way, j.name, j.nth, j.errno, err)
+					t.Errorf("%s: %v: %v", j.way, j.fault, err)
 				}
 			}
 		})
@@ -203,18 +208,19 @@ func leave(t *testing.T, temp string) {
 }
 
 // inject runs a start with one fault and says how it ended.
-func inject(strace string, c call, errno string, argv []string, temp string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+func inject(t *testing.T, strace string, f fault, argv []string, temp, log string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	fault := fmt.Sprintf("inject=%s:error=%s:when=%d", c.name, errno, c.nth)
-	args := append([]string{"-o", "/dev/null", "-e", "trace=" + c.name, "-e", fault, "--"}, argv...)
-	args = append(args, "-c", program(temp))
-	cmd := exec.CommandContext(ctx, strace, args...)
+	args := append(append([]string{"-o", log}, f.options()...), "--")
+	cmd := exec.CommandContext(ctx, strace, append(append(args, argv...), "-c", program(temp))...)
 	cmd.WaitDelay = time.Second
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	_ = cmd.Run()
 	e := ending{code: cmd.ProcessState.ExitCode(), out: out.String(), err: stderr.String(), onHost: isOnHost(temp), hung: ctx.Err() != nil}
+	if !readTrace(t, log).struck {
+		return missed, errors.New("it does not happen")
+	}
 	return e.allowed(isolated, refused)
 }
 

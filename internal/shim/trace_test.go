@@ -15,19 +15,26 @@ type trace struct {
 	count map[string]map[string]int
 	// ofProgram counts the calls that the program itself makes.
 	ofProgram map[string]int
-	// struck is true where a fault was injected, and none into the program.
+	// restarted has the names of calls of the main thread that a signal made it make once more, such as those by which
+	// Go's runtime takes turns. That comes as it comes.
+	restarted map[string]bool
+	// struck is true where a fault was injected, and none into the program: after the first into that the trace is
+	// not read on.
 	struck bool
 }
 
-var tracedCall = regexp.MustCompile(`^(?:(\d+) +)?(\w+)\(`)
+var (
+	tracedCall    = regexp.MustCompile(`^(?:(\d+) +)?(\w+)\(`)
+	restartedCall = regexp.MustCompile(`^(?:(\d+) +)?(?:<\.\.\. )?(\w+)\b.* = \? ERESTART`)
+)
 
-// readTrace reads what strace has written about a start of s's Worker.
-func readTrace(t *testing.T, s scratch) trace {
-	data, err := os.ReadFile(s.trace())
+// readTrace reads what strace has written about a start.
+func readTrace(t *testing.T, path string) trace {
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Error(err)
 	}
-	tr := trace{calls: map[string][]call{}, count: map[string]map[string]int{}, ofProgram: map[string]int{}}
+	tr := trace{calls: map[string][]call{}, count: map[string]map[string]int{}, ofProgram: map[string]int{}, restarted: map[string]bool{}}
 	limits := map[string]int{}
 	program, started, forked := "", false, false
 	detached := map[string]bool{} // runs beside the Worker, as a proxy does
@@ -38,14 +45,23 @@ func readTrace(t *testing.T, s scratch) trace {
 		if started && strings.HasPrefix(line, program) && strings.Contains(line, "<... execve resumed>") && strings.Contains(line, " = -1 ") {
 			started = false
 		}
+		if m := restartedCall.FindStringSubmatch(line); m != nil && m[1] == tr.main {
+			tr.restarted[m[2]] = true
+		}
+		injected := strings.Contains(line, "(INJECTED)")
 		m := tracedCall.FindStringSubmatch(line)
-		if m == nil {
+		if m == nil { // such as the second half of a call, where another thread's came between
+			if tid, _, _ := strings.Cut(line, " "); injected && started && tid == program {
+				tr.struck = false
+				return tr
+			}
+			tr.struck = tr.struck || injected
 			continue
 		}
 		tid, name := m[1], m[2]
-		injected := strings.Contains(line, "(INJECTED)")
 		if i == 0 {
-			tr.main = tid
+			tr.main, tr.count[tid] = tid, map[string]int{}
+			continue // strace's own execve, to which it does nothing, and which it does not count
 		}
 		if tr.count[tid] == nil {
 			tr.count[tid] = map[string]int{}
@@ -62,7 +78,7 @@ func readTrace(t *testing.T, s scratch) trace {
 				return tr
 			}
 			continue
-		case !started && i > 0 && strings.HasPrefix(line[len(m[0])-len(name)-1:], `execve("`) &&
+		case !started && strings.HasPrefix(line[len(m[0])-len(name)-1:], `execve("`) &&
 			!strings.Contains(line, `execve("/proc/self/exe"`) && !strings.Contains(line, ") = -1 "):
 			// Once only: of a thread that an execve kills, strace may say the same call, which it never made.
 			program, started = tid, true

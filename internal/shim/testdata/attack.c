@@ -1,5 +1,6 @@
 // What a local user may try on a program with a file capability, and a shell cannot.
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -35,6 +36,32 @@ static int swap(unsigned long enough, char **names, int n) {
 			printf("enough\n");
 			fflush(stdout);
 		}
+	}
+	printf("%lu\n", done);
+	return 0;
+}
+
+// shuffle DIR: exchanges what is next to each other in a folder, all of it, over and over, until SIGTERM; prints how
+// often it was.
+static int shuffle(const char *path) {
+	unsigned long done = 0;
+	char last[256];
+	signal(SIGTERM, end);
+	while (!stop) {
+		DIR *dir = opendir(path); // it may be another by now
+		struct dirent *entry;
+		*last = 0;
+		while (dir && (entry = readdir(dir))) {
+			if (*entry->d_name == '.')
+				continue;
+			for (int twice = 0; *last && twice < 2; twice++)
+				if (renameat2(dirfd(dir), last, dirfd(dir), entry->d_name, RENAME_EXCHANGE) == 0)
+					done++;
+			strcpy(last, entry->d_name);
+		}
+		if (dir)
+			closedir(dir);
+		usleep(200);
 	}
 	printf("%lu\n", done);
 	return 0;
@@ -111,6 +138,8 @@ int main(int argc, char **argv) {
 	char *none[] = {NULL};
 	if (argc > 3 && strcmp(argv[1], "swap") == 0)
 		return swap(strtoul(argv[2], NULL, 10), argv + 3, argc - 3);
+	if (argc == 3 && strcmp(argv[1], "shuffle") == 0)
+		return shuffle(argv[2]);
 	if (argc == 3 && strcmp(argv[1], "look") == 0)
 		return look(argv[2]);
 	if (argc > 6 && strcmp(argv[1], "inner") == 0)
