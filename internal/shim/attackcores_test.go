@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/events"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -22,6 +23,7 @@ func TestAttackBySignals(t *testing.T) {
 	ran, ended, refused := 0, 0, 0
 	const each = 6
 	for n := range each {
+		a.other(t, n%2 == 1)
 		for sig := 1; sig <= 35; sig++ {
 			if sig > 31 && sig < 35 {
 				sig = 35 // of the real-time ones, C libraries keep the first to themselves
@@ -37,6 +39,10 @@ func TestAttackBySignals(t *testing.T) {
 				refused++
 			}
 		}
+	}
+	a.gone(t, "after the signals")
+	if len(a.log(t, events.ProxyEnd)) == 0 {
+		t.Error("no start had a Docker proxy")
 	}
 	a.untouched(t, before)
 	t.Logf("within %v: %d became the Worker, %d were ended by the signal, %d said so", a.span, ran, ended, refused)
@@ -80,6 +86,7 @@ func TestAttackByCore(t *testing.T) {
 	const each = 24
 	privileged, worker := 0, 0
 	for n := range each {
+		a.other(t, n%2 == 1)
 		for i, sig := range signals {
 			// More of the first moments, in which Go's runtime does not handle signals yet.
 			moment := time.Duration(n*n) * a.span / (each * each)
@@ -98,6 +105,9 @@ func TestAttackByCore(t *testing.T) {
 		}
 	}
 	t.Logf("%d were sent a signal while they had the privilege; %d Workers left a core file", privileged, worker)
+
+	a.other(t, false)
+	a.gone(t, "after the signals")
 
 	// Without the privilege it leaves core files as any program does, else this shows nothing.
 	plain := filepath.Join(testkit.Dir(t), "worker-wrap")

@@ -21,6 +21,7 @@ type target struct {
 	scratch
 	attack, linger string
 	cwd            string // where a core file would be
+	env            []string
 	temp           unix.Stat_t
 	span           time.Duration // how long a start takes, and some more
 }
@@ -37,6 +38,21 @@ func aim(t *testing.T, shim, attack string) *target {
 
 // innocent are the arguments of the Worker.
 func (a *target) innocent(file string) []string { return []string{file, a.scratch.temp, a.linger} }
+
+// other turns the target's starts into those with a Docker proxy, and with the variable by which Go's runtime would leave a
+// core file where it gives up; with odd false, back.
+func (a *target) other(t *testing.T, odd bool) {
+	t.Helper()
+	a.env = nil
+	if !odd {
+		return
+	}
+	socket := a.root + "/docker.sock"
+	if _, err := os.Lstat(socket); err != nil {
+		listenAt(t, socket, 0o600, user)
+	}
+	a.env = []string{"WORKER_WRAP_DOCKER=", "DOCKER_HOST=unix://" + socket, "GOTRACEBACK=crash"}
+}
 
 // calibrate finds out how long a start takes here.
 func (a *target) calibrate(t *testing.T) {
@@ -70,7 +86,7 @@ func (a *target) attacked(t *testing.T, settings []string, how string, sig int, 
 	args := append([]string{how, strconv.Itoa(sig), strconv.FormatInt(moment.Microseconds(), 10)}, swaps...)
 	args = append(append(args, "--", a.worker), a.innocent("-")...)
 	c := command(settings, a.attack, args...)
-	c.Dir = a.cwd
+	c.Dir, c.Env = a.cwd, append(c.Env, a.env...)
 	code := c.end(t)
 	m := reportLine.FindStringSubmatch(c.out.String())
 	if code != 0 || m == nil {

@@ -57,28 +57,50 @@ func TestAttackByStarting(t *testing.T) {
 	}
 }
 
-// TestAttackByLimits: with a resource limit at nothing or little the start fails, or the program is an innocent one.
+// TestAttackByLimits: with a resource limit at nothing or little the start is that of an innocent program or is refused in
+// one line, or it ends as that program does where it is started without worker-wrap.
 func TestAttackByLimits(t *testing.T) {
 	prlimit := testkit.RequireTool(t, "prlimit", "util-linux")
-	s, _ := stateful(t)
+	s, state := stateful(t)
 	before := hostMounts(t)
-	counts := map[string]int{}
+	ran, refused, died := 0, 0, 0
 	for _, limit := range []string{"as", "core", "cpu", "data", "fsize", "memlock", "msgqueue", "nofile", "nproc", "rss", "sigpending", "stack"} {
 		for _, value := range []int{0, 7, 1 << 20} {
 			for _, settings := range [][]string{{"BACKING=tmpfs"}, {"USERNS=1"}} {
-				c := command(settings, prlimit, fmt.Sprintf("--%s=%d:%d", limit, value, value), s.worker, "report")
-				timer := time.AfterFunc(20*time.Second, func() { _ = c.Process.Kill(); t.Errorf("%s %d: a hang", limit, value) })
-				code := c.end(t)
-				timer.Stop()
-				counts[itoa(code)]++
-				if strings.Contains(c.out.String(), "Cap") {
+				what := fmt.Sprintf("--%s=%d:%d", limit, value, value)
+				end := func(program string) *start {
+					c := command(settings, prlimit, what, program, "report")
+					do(t, c.Start())
+					timer := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill(); t.Errorf("%s, %q: a hang", what, settings) })
+					defer timer.Stop()
+					c.end(t)
+					return c
+				}
+				c := end(s.worker)
+				e := ending{err: c.err.String(), supervised: settings[0] == "USERNS=1"}
+				switch code := c.ProcessState.ExitCode(); {
+				case code == 0 && e.err == "":
 					harmless(t, c.out.String())
+					ran++
+				case code >= 125 && code <= 127 && c.out.String() == "" && strings.HasPrefix(e.err, "worker-wrap: "):
+					if !e.bothRefused() {
+						oneLine(t, e.err)
+					}
+					refused++
+				default:
+					died++
+					if limit == "cpu" && strings.Contains(c.ProcessState.String(), "killed") {
+						continue // at the next tick of the clock, if it lives that long
+					}
+					if bare := end(state); bare.ProcessState.String() != c.ProcessState.String() || bare.ProcessState.Success() {
+						t.Errorf("%s, %q: %v, without worker-wrap %v: %q, %q", what, settings, c.ProcessState, bare.ProcessState, &c.out, e.err)
+					}
 				}
 			}
 		}
 	}
-	t.Logf("exit codes: %v", counts)
-	if counts["0"] == 0 || counts["125"] == 0 {
+	t.Logf("%d became the Worker, %d were refused, %d died as it would", ran, refused, died)
+	if ran == 0 || refused == 0 {
 		t.Error("they show nothing if all ends alike")
 	}
 	sameMounts(t, before)
