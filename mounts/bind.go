@@ -35,8 +35,10 @@ type Result struct {
 // The source is laid with what is mounted below it, and its clone stays in its peer group, so that what is
 // mounted below a target here appears below the source on the host, as it would had the bind not been there.
 //
-// Features in avoid are treated as missing, for tests. Errors are of type [*Error]; after one,
-// some of the binds may lie where they should, and the mounts are connected again as far as that goes. It needs CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
+// Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]; after one,
+// some of the binds may lie where they should, and the mounts are connected again as far as that goes. One that wraps
+// [os.ErrNotExist] may say that something was mounted over a target since that was opened: open it again. It needs
+// /proc, and CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
 //
 // The mounts are out of their peer groups for some microseconds; a mount or unmount that happens in
 // that moment outside does not arrive here.
@@ -85,6 +87,9 @@ func (s *session) clone(b Mount) error {
 // lay takes the target's mount out of its peer group, unless it is already, and attaches the clone.
 func (s *session) lay(b Mount) error {
 	if err := s.takeOut(b); err != nil {
+		return err
+	}
+	if err := uncovered(b); err != nil {
 		return err
 	}
 	tree := s.trees[0]

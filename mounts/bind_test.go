@@ -1,6 +1,8 @@
 package mounts
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -213,6 +215,50 @@ func TestBindRefusals(t *testing.T) {
 	}
 	if s.host.mounted(s.temp()) != 0 {
 		t.Error("a refused bind is on the host")
+	}
+}
+
+// TestBindUnderAMountThatArrives: what the host mounts over a target that was opened before is in a peer group with the
+// host's. Nothing is laid on it.
+func TestBindUnderAMountThatArrives(t *testing.T) {
+	for name, avoid := range ways() {
+		for _, file := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, file %v", name, file), func(t *testing.T) {
+				s := newScene(t, func(s *scene) {
+					s.host.must("make files", func() error {
+						return errors.Join(os.WriteFile(s.work()+"/file", nil, 0o644), os.WriteFile(s.work()+"/other", nil, 0o644))
+					})
+				})
+				source, target, over := s.private(), s.temp(), s.work()+"/beside"
+				if file {
+					source, target, over = s.work()+"/other", s.work()+"/file", s.work()+"/other"
+				}
+				m := Mount{Source: s.job.place(source, 0), Target: s.job.place(target, 0), Parent: s.job.place(s.work(), 0)}
+				s.host.mount(over, target, unix.MS_BIND)
+				if s.job.mounted(target) != 1 {
+					t.Fatal("what the host mounts does not arrive, so this shows nothing")
+				}
+				var err error
+				s.job.do(func() { _, err = Bind(avoid, m) })
+				if !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%v, want that it is not there any more", err)
+				}
+				if n := s.host.mounted(target); n != 1 {
+					t.Errorf("the host has %d mounts there, want its own", n)
+				}
+				if n := s.host.mounted(over); n != 0 {
+					t.Errorf("the host has %d mounts at what it has mounted, want none", n)
+				}
+				if n := s.job.mounted(target); n != 1 {
+					t.Errorf("the job has %d mounts there, want the host's", n)
+				}
+				m.Target = s.job.place(target, 0) // opened again it is the host's mount, and can be covered
+				s.job.must("Bind", func() error { _, err := Bind(avoid, m); return err })
+				if s.job.mounted(target) != 2 || s.host.mounted(target) != 1 || s.host.mounted(over) != 0 {
+					t.Errorf("opened again: the job has %d, the host %d and %d", s.job.mounted(target), s.host.mounted(target), s.host.mounted(over))
+				}
+			})
+		}
 	}
 }
 

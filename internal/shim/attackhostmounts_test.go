@@ -14,7 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestStartsWhileRootMounts: root mounts and unmounts a tmpfs of the user's and /etc over the store and bin, in the
+// TestStartsWhileRootMounts: root mounts and unmounts a tmpfs of the user's and /etc over _temp, the store and bin, in the
 // mount namespace that starts come from, and what it does reaches that of each. A start is isolated, or refused in one
 // line, and nothing of it reaches the host.
 func TestStartsWhileRootMounts(t *testing.T) {
@@ -60,7 +60,7 @@ func TestStartsWhileRootMounts(t *testing.T) {
 			}
 		})
 	}
-	over := []string{s.store, filepath.Dir(s.worker)}
+	over := []string{s.temp, s.store, filepath.Dir(s.worker)}
 	for n := 0; goesOn(); n++ {
 		path := over[n/2%len(over)]
 		if n%2 == 0 {
