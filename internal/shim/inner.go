@@ -3,6 +3,7 @@ package shim
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -39,19 +40,40 @@ func (r *run) innerArgs(line *os.File, noted origin.Inherited) []string {
 
 const innerFields = 11
 
+// innerLine is what stands in the child's command line.
+type innerLine struct {
+	line, parent int // see inner; line is the descriptor
+	noted        origin.Inherited
+	plan         Plan // without what the environment says
+}
+
+// parseInner takes the child's command line apart, which may be anybody's.
+func parseInner(args []string) (in innerLine, err error) {
+	if len(args) <= innerFields {
+		return in, fmt.Errorf("%s is started by worker-wrap only", InnerName)
+	}
+	var numbers [4]uint64
+	for i, as := range [...]struct{ base, bits int }{{10, 31}, {10, 31}, {16, 64}, {16, 64}} {
+		if numbers[i], err = strconv.ParseUint(args[1+i], as.base, as.bits); err != nil {
+			return in, fmt.Errorf("%s is started by worker-wrap only: %w", InnerName, err)
+		}
+	}
+	return innerLine{
+		line: int(numbers[0]), parent: int(numbers[1]),
+		noted: origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]},
+		plan: Plan{
+			Root: args[5], Temp: args[6], Store: args[7], Worker: args[8], Real: args[9], Command: args[10],
+			Argv: args[innerFields:],
+		},
+	}, nil
+}
+
 // RunInner is what the child does. It has no privilege that its caller did not have: whoever starts it by
 // hand with a command line of his own gets what [Run] would give him, as everything is checked again.
 func RunInner(args, env []string) *Failure {
-	if len(args) <= innerFields {
-		return fail(ExitFailed, "%s is started by worker-wrap only", InnerName)
-	}
-	var numbers [4]uint64
-	for i, base := range [...]int{10, 10, 16, 16} {
-		n, err := strconv.ParseUint(args[1+i], base, 64)
-		if err != nil {
-			return fail(ExitFailed, "%s is started by worker-wrap only: %w", InnerName, err)
-		}
-		numbers[i] = n
+	in, err := parseInner(args)
+	if err != nil {
+		return &Failure{ExitFailed, err}
 	}
 	// What a relative path leads to depends on a working folder, which may be one of another mount namespace.
 	for _, path := range args[5:10] {
@@ -64,15 +86,13 @@ func RunInner(args, env []string) *Failure {
 		return failure(err)
 	}
 	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, 0, 0 // the supervisor has seen to it
-	unix.CloseOnExec(int(numbers[0]))
-	line := os.NewFile(uintptr(numbers[0]), "supervisor")
-	origin.Adopt(origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]})
+	in.plan.Env, in.plan.Settings = env, settings
+	unix.CloseOnExec(in.line)
+	line := os.NewFile(uintptr(in.line), "supervisor")
+	origin.Adopt(in.noted)
 	r := &run{
-		Plan: Plan{
-			Root: args[5], Temp: args[6], Store: args[7], Worker: args[8], Real: args[9], Command: args[10],
-			Argv: args[innerFields:], Env: env, Settings: settings,
-		},
-		uid: os.Getuid(), log: newLog(settings), inner: &inner{parent: int(numbers[1]), line: line},
+		Plan: in.plan,
+		uid:  os.Getuid(), log: newLog(settings), inner: &inner{parent: in.parent, line: line},
 	}
 	r.begin()
 	if err := r.inner.proceed(); err != nil {
