@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,7 +31,8 @@ func (s Settings) Patience(channelTimeout string) (d time.Duration, warning stri
 		d = fallbackWait
 	}
 	limit := channelDefault
-	if n, err := strconv.Atoi(channelTimeout); err == nil {
+	// As int.TryParse has it: a number that does not fit is none, and the runner's default counts.
+	if n, err := strconv.ParseInt(strings.Trim(channelTimeout, " \t\n\v\f\r"), 10, 32); err == nil {
 		limit = min(max(time.Duration(n)*time.Second, channelDefault), channelLongest)
 	}
 	switch {
