@@ -41,10 +41,14 @@ func queuedSignals() (n uint64, ok bool) {
 	if err != nil {
 		return 0, false
 	}
-	_, rest, found := strings.Cut(string(status), "\nSigQ:")
+	return parseQueued(string(status))
+}
+
+func parseQueued(status string) (n uint64, ok bool) {
+	_, rest, found := strings.Cut(status, "\nSigQ:")
 	if !found {
 		return 0, false
 	}
-	_, err = fmt.Sscanf(rest, "%d/", &n)
+	_, err := fmt.Sscanf(rest, "%d/", &n)
 	return n, err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -92,13 +93,30 @@ func identity(path string) ([]syscall.SysProcIDMap, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := parseIDMap(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return out, nil
+}
+
+// parseIDMap takes lines of three numbers: the first id inside and outside, and how many. Of a map that has more ids
+// than an int, as that of a machine has for 32 bits, it returns those that [syscall.SysProcIDMap] can name.
+func parseIDMap(data []byte) ([]syscall.SysProcIDMap, error) {
 	var out []syscall.SysProcIDMap
 	for line := range bytes.Lines(data) {
-		var inside, outside, count int64
-		if _, err := fmt.Sscan(string(line), &inside, &outside, &count); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+		var inside, outside, count uint32
+		if _, err := fmt.Sscanf(string(line), "%d%d%d", &inside, &outside, &count); err != nil {
+			return nil, err
 		}
-		out = append(out, syscall.SysProcIDMap{ContainerID: int(inside), HostID: int(inside), Size: int(count)})
+		if count == 0 || inside+count < inside {
+			return nil, fmt.Errorf("%q is no range of ids", line)
+		}
+		if uint64(inside) >= math.MaxInt {
+			continue
+		}
+		size := min(uint64(count), math.MaxInt-uint64(inside))
+		out = append(out, syscall.SysProcIDMap{ContainerID: int(inside), HostID: int(inside), Size: int(size)})
 	}
 	return out, nil
 }

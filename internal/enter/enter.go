@@ -114,31 +114,39 @@ func (t *target) fill(dir string) error {
 // credentials reads the file system ids, groups and umask from /proc/PID/status (proc_pid_status(5)).
 func (t *target) credentials(status string) error {
 	const fsID = 3 // real, effective, saved set, file system
-	uids, gids := fields(status, "Uid"), fields(status, "Gid")
+	uids, err := fields(status, "Uid")
+	gids, gerr := fields(status, "Gid")
+	groups, serr := fields(status, "Groups")
+	if err := errors.Join(err, gerr, serr); err != nil {
+		return err
+	}
 	if len(uids) <= fsID || len(gids) <= fsID {
 		return errors.New("has no Uid and Gid lines")
 	}
-	t.uid, t.gid = uids[fsID], gids[fsID]
-	t.groups = fields(status, "Groups")
+	t.uid, t.gid, t.groups = uids[fsID], gids[fsID], groups
 	t.umask = 0o022
 	_, rest, ok := strings.Cut(status, "\nUmask:")
 	line, _, _ := strings.Cut(rest, "\n")
-	if n, err := strconv.ParseUint(strings.TrimSpace(line), 8, 32); ok && err == nil {
+	if n, err := strconv.ParseUint(strings.TrimSpace(line), 8, 9); ok && err == nil {
 		t.umask = int(n)
 	}
 	return nil
 }
 
-func fields(status, name string) []int {
+// fields returns the ids in a line. On 32 bits an int has the upper half of them as negative numbers, which setuid(2)
+// takes for what they were.
+func fields(status, name string) ([]int, error) {
 	_, rest, _ := strings.Cut(status, "\n"+name+":")
 	line, _, _ := strings.Cut(rest, "\n")
 	var out []int
 	for _, f := range strings.Fields(line) {
-		if n, err := strconv.Atoi(f); err == nil {
-			out = append(out, n)
+		n, err := strconv.ParseUint(f, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		out = append(out, int(n))
 	}
-	return out
+	return out, nil
 }
 
 // drop takes on the target's user. Go applies each call to all threads of the process.

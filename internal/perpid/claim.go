@@ -77,8 +77,8 @@ func (s *Store) holder(f *os.File, j *Judge) error {
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	o, what, ok := Parse(strings.TrimSuffix(string(buf[:n]), "\n"))
-	if !ok || what != "" || o == j.Self {
+	o, ok := parseClaim(string(buf[:n]))
+	if !ok || o == j.Self {
 		return nil
 	}
 	info, err := f.Stat()
@@ -89,6 +89,13 @@ func (s *Store) holder(f *os.File, j *Judge) error {
 		return fmt.Errorf("%w: %s names process %d, which %s", ErrClaimed, f.Name(), o.PID, perhaps(v))
 	}
 	return nil
+}
+
+// parseClaim reads what a holder has written; half of that is nobody's.
+func parseClaim(text string) (Owner, bool) {
+	name := strings.TrimSuffix(text, "\n")
+	o, _, ok := Parse(name)
+	return o, ok && o.String() == name
 }
 
 // openClaim opens or makes the file. One that root makes it gives to the store's owner, whose own starts need it; and

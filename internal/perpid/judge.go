@@ -143,6 +143,9 @@ func innermostPID(status string) int {
 	if len(f) == 0 {
 		return 0
 	}
-	pid, _ := strconv.Atoi(f[len(f)-1])
-	return pid
+	pid, err := strconv.ParseUint(f[len(f)-1], 10, 31)
+	if err != nil {
+		return 0
+	}
+	return int(pid)
 }

@@ -200,16 +200,18 @@ func ancestors(proc string, pid int) []int {
 // status returns the first word of a field of /proc/PID/status, or "" where it has none.
 func status(process, field string) (string, error) {
 	data, err := os.ReadFile(process + "/status")
-	if err != nil {
-		return "", err
-	}
-	_, rest, ok := strings.Cut(string(data), "\n"+field+":")
+	return word(string(data), field), err
+}
+
+// word is status for the text of such a file.
+func word(text, field string) string {
+	_, rest, ok := strings.Cut(text, "\n"+field+":")
 	if !ok {
-		return "", nil
+		return ""
 	}
 	line, _, _ := strings.Cut(rest, "\n")
 	if f := strings.Fields(line); len(f) > 0 {
-		return f[0], nil
+		return f[0]
 	}
-	return "", nil
+	return ""
 }
