@@ -21,8 +21,14 @@ func (m Machine) listed() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return strings.FieldsFunc(string(data), func(r rune) bool { return r == '\n' }), nil
+	return parseList(string(data)), nil
 }
+
+func parseList(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
+}
+
+func formatList(roots []string) string { return strings.Join(roots, "\n") + "\n" }
 
 // listTask plans a change of the list; nil where it changes nothing.
 func (m Machine) listTask(change func([]string) []string, what string) (*task, error) {
@@ -49,7 +55,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 		}
 		now = change(now)
 		if len(now) > 0 {
-			return writeFile(path, strings.Join(now, "\n")+"\n")
+			return writeFile(path, formatList(now))
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
