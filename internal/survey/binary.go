@@ -50,10 +50,12 @@ func BinaryAt(path string) Binary {
 }
 
 // grantsSysAdmin reads a security.capability attribute (struct vfs_cap_data, linux/capability.h):
-// magic and flags, then permitted and inheritable masks, all 32-bit little-endian.
+// magic and flags, then permitted and inheritable masks, all 32-bit little-endian. The kernel shows one of revision 3,
+// which has a root's id too, only where that is the root of another user namespace; it grants nothing in this one.
 func grantsSysAdmin(data []byte) bool {
 	const effective = 1 // VFS_CAP_FLAGS_EFFECTIVE
-	if len(data) < 8 {
+	const revision2, size2 = 2, 20
+	if len(data) != size2 || data[3] != revision2 {
 		return false
 	}
 	magic := binary.LittleEndian.Uint32(data)

@@ -87,7 +87,10 @@ func around(dir string) string {
 
 // noUpdates reads disableUpdate out of .runner (src/Runner.Common/ConfigurationStore.cs).
 func noUpdates(root string) bool {
-	data := System{}.read(filepath.Join(root, ".runner"))
+	return parseNoUpdates(System{}.read(filepath.Join(root, ".runner")))
+}
+
+func parseNoUpdates(data string) bool {
 	var config struct {
 		DisableUpdate bool `json:"disableUpdate"`
 	}

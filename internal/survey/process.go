@@ -40,6 +40,25 @@ func (s System) Process(pid int) (Process, error) {
 		return Process{}, fmt.Errorf("no process %d can be seen", pid)
 	}
 	p := Process{PID: pid}
+	p.parseStatus(status)
+	p.Command, _, _ = strings.Cut(s.read(dir+"/cmdline"), "\x00")
+	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
+	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
+		p.AppArmor = profile
+	}
+	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
+	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
+	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
+		if value, ok := strings.CutPrefix(entry, "DOCKER_HOST="); ok {
+			p.DockerHost = value
+			break
+		}
+	}
+	return p, nil
+}
+
+// parseStatus takes what is in /proc/PID/status (proc_pid_status(5)).
+func (p *Process) parseStatus(status string) {
 	for line := range strings.Lines(status) {
 		key, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
@@ -60,20 +79,6 @@ func (s System) Process(pid int) (Process, error) {
 			p.CapAmb, _ = strconv.ParseUint(value, 16, 64)
 		}
 	}
-	p.Command, _, _ = strings.Cut(s.read(dir+"/cmdline"), "\x00")
-	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
-	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
-		p.AppArmor = profile
-	}
-	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
-	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
-	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
-		if value, ok := strings.CutPrefix(entry, "DOCKER_HOST="); ok {
-			p.DockerHost = value
-			break
-		}
-	}
-	return p, nil
 }
 
 // pids lists the processes that can be seen.

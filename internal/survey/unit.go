@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
+
+	"golang.org/x/sys/unix"
 )
 
 // Unit is a runner's service as systemd's files have it.
@@ -23,8 +26,8 @@ var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/l
 
 // Unit reads the unit of the runner in root and its drop-ins.
 func (s System) Unit(root string) Unit {
-	u := Unit{Name: strings.TrimSpace(strings.TrimPrefix(s.read(filepath.Join(root, ".service")), "\xef\xbb\xbf"))}
-	if u.Name == "" || strings.ContainsAny(u.Name, "/\n") {
+	u := Unit{Name: unitName(s.read(filepath.Join(root, ".service")))}
+	if u.Name == "" {
 		return Unit{}
 	}
 	var texts []string
@@ -56,6 +59,15 @@ func (s System) Unit(root string) Unit {
 	}
 	u.parse(texts)
 	return u
+}
+
+// unitName takes the contents of a .service file, which is the runner's user's. What cannot be a file's name is none.
+func unitName(text string) string {
+	name := strings.TrimSpace(strings.TrimPrefix(text, "\xef\xbb\xbf"))
+	if name == "." || name == ".." || len(name) > unix.NAME_MAX || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || unicode.IsControl(r) }) {
+		return ""
+	}
+	return name
 }
 
 // impliesNoNewPrivs are the settings that imply NoNewPrivileges=yes for a service that does not run as

@@ -44,11 +44,18 @@ func versionIn(path, mark string, end byte) string {
 	if err != nil {
 		return ""
 	}
+	return parseVersionIn(data, mark, end)
+}
+
+func parseVersionIn(data []byte, mark string, end byte) string {
 	_, rest, ok := bytes.Cut(data, []byte(mark))
 	if !ok {
 		return ""
 	}
-	value, _, _ := bytes.Cut(rest, []byte{end})
+	value, _, ok := bytes.Cut(rest, []byte{end})
+	if !ok {
+		return "" // half of it, as where a log is being written
+	}
 	if v := strings.TrimSpace(string(value)); isVersion(v) {
 		return v
 	}
