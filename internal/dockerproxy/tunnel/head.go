@@ -73,11 +73,12 @@ func readHead(r *bufio.Reader) (h head, err error) {
 // parse takes the lines apart. It leaves lines that are continued (obs-fold in RFC 9112, section 5.2)
 // and whatever else net/textproto would not take, or take otherwise than it stands, to the server.
 func (h *head) parse() error {
-	lines := strings.Split(strings.TrimRight(string(h.raw), "\r\n"), "\n")
+	text := strings.TrimSuffix(strings.TrimSuffix(string(h.raw), "\n"), "\r") // without the empty line
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	h.first = strings.TrimSuffix(lines[0], "\r")
 	for _, line := range lines[1:] {
 		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\r"), ":")
-		if !ok || name == "" || strings.IndexFunc(name, noToken) >= 0 || strings.ContainsAny(value, "\r\x00") {
+		if !ok || name == "" || strings.IndexFunc(name, noToken) >= 0 || strings.IndexFunc(value, noValue) >= 0 {
 			return errHead
 		}
 		h.fields = append(h.fields, field{name, strings.Trim(value, " \t")})
@@ -89,6 +90,9 @@ func (h *head) parse() error {
 func noToken(r rune) bool {
 	return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r))
 }
+
+// noValue reports whether a field's value cannot contain a character (RFC 9110, section 5.5).
+func noValue(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 func isBlank(line []byte) bool { return string(line) == "\n" || string(line) == "\r\n" }
 
@@ -103,8 +107,8 @@ func (h *head) request() (method, target string, ok bool) {
 func (h *head) status() (int, bool) {
 	version, rest, _ := strings.Cut(h.first, " ")
 	code, _, _ := strings.Cut(rest, " ")
-	n, err := strconv.Atoi(code)
-	return n, err == nil && len(code) == 3 && strings.HasPrefix(version, "HTTP/1.")
+	n, err := strconv.ParseUint(code, 10, 16) // no sign
+	return int(n), err == nil && len(code) == 3 && (version == "HTTP/1.1" || version == "HTTP/1.0")
 }
 
 // framing says where a body ends.
