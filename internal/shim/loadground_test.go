@@ -33,6 +33,7 @@ type load struct {
 
 var loads = []load{
 	{name: "root", byRoot: true, atOnce: 200, inARow: 1000, full: 10_000},
+	{name: "ordinary user", atOnce: 40, inARow: 100, full: 1000},
 	{name: "docker", docker: true, atOnce: 40, inARow: 100, full: 400},
 	{name: "userns", settings: []string{"USERNS=1"}, bare: true, atOnce: 40, inARow: 100, full: 400},
 	{name: "userns and docker", settings: []string{"USERNS=1"}, bare: true, docker: true, atOnce: 20, inARow: 50, full: 200},
