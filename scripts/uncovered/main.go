@@ -45,6 +45,11 @@ func measureAll(list, path string, packages []string) (report, error) {
 	if r.entries, err = readList(list); err != nil {
 		return r, err
 	}
+	for _, dir := range packages {
+		if !slices.ContainsFunc(blocks.files(), func(path string) bool { return filepath.Dir(path) == dir }) {
+			return r, fmt.Errorf("the profile has nothing of %s", dir)
+		}
+	}
 	for _, path := range blocks.files() {
 		// What only the measured build has is not the shim's.
 		if strings.HasSuffix(path, "_coverage.go") || !slices.Contains(packages, filepath.Dir(path)) {

@@ -95,6 +95,16 @@ func TestNamedGaps(t *testing.T) {
 	}
 }
 
+// TestPackageThatIsMissing: one that was renamed, or that nothing measures, is no package without gaps.
+func TestPackageThatIsMissing(t *testing.T) {
+	judge(t, "# nothing\n")
+	for _, packages := range [][]string{{"p", "r"}, {"r"}, {"p/"}} {
+		if _, err := measureAll("list", "profile", packages); err == nil || !strings.Contains(err.Error(), "nothing of ") {
+			t.Errorf("%q: %v", packages, err)
+		}
+	}
+}
+
 func TestListIsRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "list")
 	for text, want := range map[string]string{
