@@ -28,8 +28,18 @@ func FuzzFromWorkerPath(f *testing.F) {
 	}
 	f.Chdir(dir)
 	for _, seed := range [][2]string{
-		{"a/bin/Runner.Worker", "_work"}, {"a/bin.2.334.0/Runner.Worker", "/data/work"}, {"b/bin/Runner.Worker", "../.."}, {"elsewhere/bin/to/Runner.Worker", "."},
-		{"c/bin/Runner.Worker", "w"}, {"c/bin/deep/../Runner.Worker", ""}, {"a//bin/.//x", "\x00"}, {"", "_work/"}, {"../../../../../..", "//"}, {"/", "a\nb"}, {"loop/bin/x", "_work"}, {"a/bin", "_work"},
+		{"a/bin/Runner.Worker", "_work"},
+		{"a/bin.2.334.0/Runner.Worker", "/data/work"},
+		{"b/bin/Runner.Worker", "../.."},
+		{"elsewhere/bin/to/Runner.Worker", "."},
+		{"c/bin/Runner.Worker", "w"},
+		{"c/bin/deep/../Runner.Worker", ""},
+		{"a//bin/.//x", "\x00"},
+		{"", "_work/"},
+		{"../../../../../..", "//"},
+		{"/", "a\nb"},
+		{"loop/bin/x", "_work"},
+		{"a/bin", "_work"},
 	} {
 		f.Add(seed[0], seed[1])
 	}

@@ -25,6 +25,7 @@ var errnos = map[string][]string{
 	"close":         {}, // nothing can be done, and nothing is
 	"eventfd2":      {"EMFILE"},
 	"execve":        {"ENOENT", "EACCES", "ENOEXEC", "ENOMEM", "EPERM", "ETXTBSY", "E2BIG", "EAGAIN", "EIO", "EMFILE", "ELOOP", "EISDIR", "ELIBBAD"},
+	"faccessat":     {"EACCES", "EROFS", "EIO"},
 	"faccessat2":    {"EACCES", "ENOSYS"},
 	"fgetxattr":     {"EPERM", "EIO"},
 	"fchmod":        {"EPERM", "EROFS", "EIO"},
@@ -32,6 +33,7 @@ var errnos = map[string][]string{
 	"fcntl":         {"EMFILE"},
 	"fstat":         {"EIO"},
 	"fstatfs":       {"ENOSYS", "EIO"},
+	"getcwd":        {"ENOENT", "EACCES", "ENOMEM"},
 	"getdents64":    {"EIO"},
 	"getrlimit":     {"EINVAL"},
 	"getxattr":      {"ENODATA", "EOPNOTSUPP", "EPERM", "EIO"},

@@ -241,12 +241,12 @@ func (s scratch) proxy(t *testing.T, binary string, strace []string) (*exec.Cmd,
 	cmd := exec.Command(strace[0], append(strace[1:], binary, "__docker-proxy", "real="+dir+"/real", "socket="+socket,
 		"temp="+s.temp, "private="+private, "diag="+filepath.Join(s.root, "_diag"))...)
 	cmd.ExtraFiles = []*os.File{file, os.NewFile(uintptr(pidfd), "pidfd")}
-	return cmd, func() (err error) {
+	return cmd, func() (hung error) {
 		if conn, err := net.Dial("unix", short); err == nil { // else it has ended
 			_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
 			_, _ = io.WriteString(conn, "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
 			if answer, failed := io.ReadAll(conn); errors.Is(failed, os.ErrDeadlineExceeded) {
-				err = fmt.Errorf("it keeps its client waiting, after %q", answer)
+				hung = fmt.Errorf("it keeps its client waiting, after %q", answer)
 			}
 			conn.Close()
 		}
@@ -254,6 +254,6 @@ func (s scratch) proxy(t *testing.T, binary string, strace []string) (*exec.Cmd,
 		_ = worker.Wait()
 		engine.Close()
 		store.Close()
-		return err
+		return hung
 	}
 }

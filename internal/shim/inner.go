@@ -58,6 +58,12 @@ func parseInner(args []string) (in innerLine, err error) {
 			return in, fmt.Errorf("%s is started by worker-wrap only: %w", InnerName, err)
 		}
 	}
+	// What a relative path leads to depends on a working folder, which may be one of another mount namespace.
+	for _, path := range args[5:10] {
+		if path != "" && !filepath.IsAbs(path) {
+			return in, fmt.Errorf("%s is started by worker-wrap only: %q is not an absolute path", InnerName, path)
+		}
+	}
 	return innerLine{
 		line: int(numbers[0]), parent: int(numbers[1]),
 		noted: origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]},
@@ -74,12 +80,6 @@ func RunInner(args, env []string) *Failure {
 	in, err := parseInner(args)
 	if err != nil {
 		return &Failure{ExitFailed, err}
-	}
-	// What a relative path leads to depends on a working folder, which may be one of another mount namespace.
-	for _, path := range args[5:10] {
-		if path != "" && !filepath.IsAbs(path) {
-			return fail(ExitFailed, "%s is started by worker-wrap only: %q is not an absolute path", InnerName, path)
-		}
 	}
 	settings, err := ParseSettings(env)
 	if err != nil {
