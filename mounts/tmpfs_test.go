@@ -94,7 +94,7 @@ func TestTmpfsRefusesSize(t *testing.T) {
 func TestTmpfsNotPrepared(t *testing.T) {
 	testkit.RequireRoot(t)
 	path := testkit.Dir(t)
-	for _, why := range []error{unix.EPERM, unix.ENOSYS, errors.New("no")} {
+	for _, why := range []error{nil, unix.EPERM, unix.ENOSYS, errors.New("no")} {
 		th := newThread(t, nil)
 		th.do(func() {
 			target, err := os.Open(path)
@@ -104,9 +104,13 @@ func TestTmpfsNotPrepared(t *testing.T) {
 			}
 			defer target.Close()
 			before, serr := target.Stat()
-			_, err = Bind(0, Mount{Tmpfs: &Tmpfs{Mode: 0o700, Prepare: func(*os.File) error { return why }}, Target: target})
+			tmpfs := &Tmpfs{Mode: 0o700, Prepare: func(*os.File) error { return why }}
+			if why == nil {
+				tmpfs.Prepare = nil
+			}
+			_, err = Bind(0, Mount{Tmpfs: tmpfs, Target: target})
 			after, aerr := os.Stat(path)
-			if !errors.Is(err, why) || serr != nil || aerr != nil || !os.SameFile(before, after) {
+			if !errors.Is(err, why) || serr != nil || aerr != nil || os.SameFile(before, after) != (why != nil) {
 				t.Errorf("%v: %v, %v, %v, %v", why, err, serr, aerr, after)
 			}
 		})

@@ -15,6 +15,7 @@ func FuzzParseIDMap(f *testing.F) {
 	f.Add(uint32(70000), uint32(1000), uint32(1), "0 0 1\n1 2 3 4\n\n")
 	f.Add(uint32(1<<31), uint32(0), uint32(1), "0 0 -1\n")
 	f.Add(uint32(1), uint32(0), uint32(1<<31), "-5 0 3\n9223372036854775807 1 9223372036854775807")
+	f.Add(uint32(0), uint32(0), uint32(0), "4294967295 0 2\n")
 	f.Fuzz(func(t *testing.T, inside, outside, count uint32, text string) {
 		// uid_m_show in kernel/user_namespace.c; no map has an id over 1<<32-2.
 		if count > 0 && uint64(inside)+uint64(count) <= math.MaxUint32 {

@@ -105,6 +105,10 @@ func TestCreateEnds(t *testing.T) {
 		dir.Close()
 		t.Fatal(dir.Name())
 	}
+	if none := s.InPlace(j.Self, s.dir); none != nil {
+		none.Close()
+		t.Error("the store itself is taken for a folder in place")
+	}
 	if !strings.Contains(err.Error(), s.path) || !strings.Contains(err.Error(), "64 entries") {
 		t.Error(err)
 	}

@@ -169,6 +169,23 @@ func TestSweepAtOnce(t *testing.T) {
 	sweepAndList(t, s, j)
 }
 
+// TestRenameReplacesNothing: what is renamed for deletion does not take the place of what was so before.
+func TestRenameReplacesNothing(t *testing.T) {
+	s, j := claimStore(t)
+	name := j.Self.String()
+	for _, want := range []string{"dead." + name, "dead." + name + ".1", "dead." + name + ".2"} {
+		if err := os.MkdirAll(filepath.Join(s.path, name, want), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.rename(name, deadPrefix); err != nil || got != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+		if _, err := os.Stat(filepath.Join(s.path, want, want)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestSweepKnowsNames: only what worker-wrap has renamed is deleted, whatever prefix a name has.
 func TestSweepKnowsNames(t *testing.T) {
 	s, j := claimStore(t)

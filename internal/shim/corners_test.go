@@ -225,3 +225,35 @@ func TestDockerSocketOfTheMachine(t *testing.T) {
 	}
 	s.gone(t, "after the Worker")
 }
+
+// TestFromWithinTemp: where a command is started in the _temp that is covered, its current folder is the new one, as the
+// path says. In a folder below it nothing is started, as that would not be there.
+func TestFromWithinTemp(t *testing.T) {
+	shim := capable(t)
+	s := ordinary(t, shim)
+	do(t, os.Mkdir(s.temp+"/below", 0o755), os.Chown(s.temp+"/below", user, user))
+	c := command(nil, shim, "--temp", ".", "--", "/bin/sh", "-c", "pwd; : >mark; ls")
+	c.Dir = s.temp
+	if code := c.end(t); code != 0 || c.out.String() != s.temp+"\nmark\n" || isOnHost(s.temp) {
+		t.Errorf("exit code %d, %q, %q", code, &c.out, &c.err)
+	}
+	c = command(nil, shim, "--temp", "..", "--", "/bin/sh", "-c", "echo started")
+	c.Dir = s.temp + "/below"
+	if code := c.end(t); code != 125 || c.out.String() != "" {
+		t.Errorf("exit code %d, %q", code, &c.out)
+	}
+	oneLine(t, c.err.String(), s.temp+"/below lies in "+s.temp, "start it from elsewhere")
+}
+
+// TestWorkerIsACopyOfTheShim: one without the file capability, as cp(1) makes it, cannot start itself once more, and
+// the reason that is given is not that.
+func TestWorkerIsACopyOfTheShim(t *testing.T) {
+	s := ordinary(t, capable(t))
+	data, err := os.ReadFile(testkit.Binary(t))
+	do(t, err, os.WriteFile(s.worker+".real", data, 0o755))
+	code, out, stderr := s.run(t, "echo started")
+	if code != 125 || out != "" {
+		t.Errorf("exit code %d, %q", code, out)
+	}
+	oneLine(t, stderr, "Runner.Worker.real is worker-wrap itself")
+}

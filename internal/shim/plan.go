@@ -97,11 +97,8 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 		if errors.Is(err, fs.ErrNotExist) && o.RunnerRoot == "" {
 			return Plan{}, fmt.Errorf("%w; say which with --runner-root DIR, or give any folder with --temp DIR", err)
 		}
-		if errors.Is(err, fs.ErrNotExist) {
-			return Plan{}, fmt.Errorf("%w: that is no configured runner; give the folder that config.sh was run in", err)
-		}
 		if err != nil {
-			return Plan{}, err
+			return Plan{}, runner.Advise(err)
 		}
 		p.Root, p.Temp = layout.Root, layout.Temp
 	}

@@ -84,7 +84,7 @@ func TestPlanCommand(t *testing.T) {
 		{"empty command", Options{Temp: "/t", Dir: "/"}, []string{""}, "", "write it after --"},
 		{"the root folder", Options{Temp: "/", Dir: "/"}, []string{"x"}, "", "--temp /"},
 		{"no runner", Options{Dir: "/proc/self"}, []string{"x"}, "", "looked for a .runner file in /proc/self and each folder above it"},
-		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner"},
+		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner: no such file or directory: that is no configured runner"},
 	} {
 		p, err := PlanCommand(c.Options, c.argv, nil)
 		switch {
