@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestUninstallCommandWithoutConfig does what a Worker says that finds no .runner above it: uninstall, there or by its
 // root or with all others.
@@ -94,7 +97,7 @@ code as nobody worker-wrap status --runner-root /opt/closed/runner
 	const reason = ".runner: not the JSON that config.sh writes: unexpected end of JSON input; correct it, or configure the runner again (config.sh)"
 	const all = "worker-wrap: /opt/broken/" + reason + "\nexit 1\n"
 	const named = "worker-wrap: /opt/closed/runner/" + reason + "\nexit 125\n"
-	compareLines(t, out, all+`-- status
+	compareLines(t, squeezed(out), squeezed(all+`-- status
 /opt/broken                             NO         ?        root    0        none on record
 /opt/broken:
   not protected: /opt/broken/`+reason+` (see worker-wrap doctor)
@@ -130,7 +133,7 @@ exit 0
 -- named
 `+named+named+named+named+`worker-wrap: open /opt/closed/runner/.runner: permission denied: only the runner's user and root can tell; use sudo
 exit 125
-`)
+`))
 }
 
 // TestCommandsThatNeedNoFolder: a current folder that was removed is in nobody's way who has said which runner is meant.
@@ -181,4 +184,12 @@ for command in install uninstall watch doctor status gc; do code ./ww $command -
 exit 125
 `
 	compareLines(t, out, want+want+want+want+want+want)
+}
+
+// squeezed makes one blank of several: how wide a column is depends on the path of the scratch folder.
+func squeezed(s string) string {
+	for strings.Contains(s, "  ") {
+		s = strings.ReplaceAll(s, "  ", " ")
+	}
+	return s
 }

@@ -1,6 +1,7 @@
 package perpid
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -183,6 +184,18 @@ func TestRenameReplacesNothing(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(s.path, want, want)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestRenameFails says of what.
+func TestRenameFails(t *testing.T) {
+	s, _ := claimStore(t)
+	name := strings.Repeat("n", 255) // NAME_MAX; with the prefix it is longer
+	if err := os.Mkdir(filepath.Join(s.path, name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.rename(name, deadPrefix); !errors.Is(err, unix.ENAMETOOLONG) || got != "" || !strings.Contains(err.Error(), s.path) {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
