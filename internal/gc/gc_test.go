@@ -71,8 +71,12 @@ func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(dry) != 1 || len(dry[0].Deleted) != 2 || dry[0].Living != 1 {
-		t.Errorf("dry run: %+v; want two to delete and one living", dry)
+	deleted, kept := 2, 0
+	if os.Geteuid() != 0 { // what could not be deleted once is root's to delete
+		deleted, kept = 1, 1
+	}
+	if len(dry) != 1 || len(dry[0].Deleted) != deleted || len(dry[0].Kept) != kept || dry[0].Living != 1 {
+		t.Errorf("dry run: %+v; want %d to delete, %d to keep and one living", dry, deleted, kept)
 	}
 	var count atomic.Int64
 	got, err := Run(Options{Runners: of(store, filepath.Join(filepath.Dir(store), "missing", perpid.StoreName)), Deleted: &count})
