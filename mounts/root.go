@@ -52,17 +52,24 @@ func mountOf(target, parent *os.File) (mount, error) {
 
 // inspect says whether f is the root of a mount, whether it is a folder, and which mount it lies in.
 func inspect(f *os.File) (isRoot, isDir bool, id uint64, err error) {
-	var st unix.Statx_t
-	err = retry(func() error {
-		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_MNT_ID, &st)
-	})
+	st, err := statx(f)
 	switch {
 	case err != nil:
-		err = &Error{Op: "statx", Target: f.Name(), Err: err}
 	case st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0:
 		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT, Linux 5.8", Err: unix.ENOSYS}
 	}
 	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Mnt_id, err
+}
+
+// statx returns a file's type, inode number and mount id.
+func statx(f *os.File) (st unix.Statx_t, err error) {
+	err = retry(func() error {
+		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_MNT_ID, &st)
+	})
+	if err != nil {
+		err = &Error{Op: "statx", Target: f.Name(), Err: err}
+	}
+	return st, err
 }
 
 func openAt(dir *os.File, name string, flags int) (*os.File, error) {

@@ -49,12 +49,6 @@ type identity struct {
 }
 
 func identify(f *os.File) (is identity, isDir bool, err error) {
-	var st unix.Statx_t
-	err = retry(func() error {
-		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_MNT_ID, &st)
-	})
-	if err != nil {
-		return identity{}, false, &Error{Op: "statx", Target: f.Name(), Err: err}
-	}
-	return identity{st.Mnt_id, st.Ino, st.Dev_major, st.Dev_minor}, st.Mode&unix.S_IFMT == unix.S_IFDIR, nil
+	st, err := statx(f)
+	return identity{st.Mnt_id, st.Ino, st.Dev_major, st.Dev_minor}, st.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
