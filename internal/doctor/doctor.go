@@ -9,6 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/install"
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // Gather collects the facts about this machine, the runners with these layouts, and those that have none.
@@ -65,7 +66,7 @@ func broken(b Broken) RunnerReport {
 	}
 	unknown := errors.Is(b.Err, fs.ErrPermission)
 	if unknown {
-		res.Level, res.Why, res.Mend = Warn, "whether its jobs are protected cannot be told", "sudo worker-wrap doctor --runner-root "+quote(b.Root)
+		res.Level, res.Why, res.Mend = Warn, "whether its jobs are protected cannot be told", "sudo worker-wrap doctor --runner-root "+visible.Word(b.Root)
 	}
 	return RunnerReport{Root: b.Root, User: b.User, Unknown: unknown, Results: []Result{res}}
 }
@@ -100,7 +101,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 		switch writable := f.Runners[i].Shim.WritableBy; {
 		case t.UID < 0:
 			res.What = "not tried: there is no user " + t.User + " on this machine"
-			res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+quote(f.Runners[i].Unit.Name)
+			res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(f.Runners[i].Unit.Name)
 		case writable != "" && t != own && os.Geteuid() == 0:
 			res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
 			res.Why = "whether a Worker can be isolated is known only from trying"

@@ -309,11 +309,3 @@ func TestWrap(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-func TestQuote(t *testing.T) {
-	for in, want := range map[string]string{"/a/b-c_1.2": "/a/b-c_1.2", "": "''", "/a b": "'/a b'", "it's": `'it'\''s'`, "$x": "'$x'"} {
-		if got := quote(in); got != want {
-			t.Errorf("quote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // privilege says where the right to mount comes from, and what takes it away.
@@ -43,7 +44,7 @@ func source(r *Runner, b survey.Binary, m survey.Machine) Result {
 	return Result{
 		Check: "privilege", Level: Fail, What: fmt.Sprintf("%s has no file capability, and %s is not root", b.Path, r.User),
 		Why:  "a Worker may not mount" + userNamespaces(m),
-		Mend: "sudo setcap cap_sys_admin+ep " + quote(b.Path),
+		Mend: "sudo setcap cap_sys_admin+ep " + visible.Word(b.Path),
 	}
 }
 
@@ -66,8 +67,8 @@ func userns(r *Runner, m survey.Machine) []Result {
 	res := Result{
 		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
 	}
-	file := " && take WORKER_WRAP_USERNS out of " + quote(r.Layout.Root+"/.env")
-	install := "sudo worker-wrap install --runner-root " + quote(r.Layout.Root) + file
+	file := " && take WORKER_WRAP_USERNS out of " + visible.Word(r.Layout.Root+"/.env")
+	install := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root) + file
 	switch {
 	case m.MaxUserNS == 0:
 		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536; or use the file capability: "+install
@@ -93,13 +94,13 @@ func takenByFile(b survey.Binary) []Result {
 	if b.Nosuid {
 		out = append(out, Result{
 			Check: "nosuid", Level: Fail, What: b.Path + " is on a file system that is mounted nosuid",
-			Why: "its file capability counts for nothing there", Mend: "install it elsewhere, or: sudo mount -o remount,suid \"$(findmnt -no TARGET --target " + quote(b.Path) + ")\"",
+			Why: "its file capability counts for nothing there", Mend: "install it elsewhere, or: sudo mount -o remount,suid \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
 		})
 	}
 	if b.Noexec {
 		out = append(out, Result{
 			Check: "noexec", Level: Fail, What: b.Path + " is on a file system that is mounted noexec",
-			Why: "no Worker can be started through it", Mend: "install it elsewhere, or: sudo mount -o remount,exec \"$(findmnt -no TARGET --target " + quote(b.Path) + ")\"",
+			Why: "no Worker can be started through it", Mend: "install it elsewhere, or: sudo mount -o remount,exec \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
 		})
 	}
 	return out
@@ -133,9 +134,9 @@ func dropIn(unit, setting string) string {
 	case "SystemCallFilter", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies":
 		value = ""
 	}
-	dir := quote("/etc/systemd/system/" + unit + ".d")
+	dir := visible.Word("/etc/systemd/system/" + unit + ".d")
 	return fmt.Sprintf("sudo mkdir -p %[1]s && printf '[Service]\\n%[2]s=%[3]s\\n' | sudo tee -a %[1]s/worker-wrap.conf && sudo systemctl daemon-reload && sudo systemctl restart %[4]s",
-		dir, key, value, quote(unit))
+		dir, key, value, visible.Word(unit))
 }
 
 // takenByListener looks at the Listener that runs: its Workers inherit all of this.
@@ -146,7 +147,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	}
 	restart := "restart the runner, when no job runs"
 	if r.Unit.Name != "" {
-		restart = "sudo systemctl restart " + quote(r.Unit.Name)
+		restart = "sudo systemctl restart " + visible.Word(r.Unit.Name)
 	}
 	var out []Result
 	add := func(check string, level Level, what, why, mend string) {
@@ -189,7 +190,7 @@ func trusted(b survey.Binary) []Result {
 	if b.SetID {
 		out = append(out, Result{
 			Check: "binary", Level: Fail, What: b.Path + " is set-user-ID or set-group-ID",
-			Why: "worker-wrap refuses to run like that, as the Worker would inherit it", Mend: "sudo chmod ug-s " + quote(b.Path),
+			Why: "worker-wrap refuses to run like that, as the Worker would inherit it", Mend: "sudo chmod ug-s " + visible.Word(b.Path),
 		})
 	}
 	if b.WritableBy != "" && b.SysAdmin {
@@ -200,15 +201,4 @@ func trusted(b survey.Binary) []Result {
 		})
 	}
 	return out
-}
-
-// quote makes one word for sh of a path, as it is where that is enough.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@,=", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

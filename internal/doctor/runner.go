@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/runner"
 	"github.com/worker-wrap/worker-wrap/internal/shim"
 	"github.com/worker-wrap/worker-wrap/internal/survey"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // waits is the first version whose Listener waits for a cancelled Worker's end before it starts the next
@@ -44,7 +45,7 @@ func version(r *Runner, wrapped bool) Result {
 		res.Level = Warn
 		res.What = "the runner's version is not known"
 		res.Why = "neither bin/Runner.Listener.deps.json, nor the link bin, nor a log says it; versions before " + waits + " start a Worker without waiting for the one they cancelled"
-		res.Mend = "check that " + quote(r.Layout.Root) + " is a whole runner: " + quote(r.Layout.Bin()+"/Runner.Listener") + " --version"
+		res.Mend = "check that " + visible.Word(r.Layout.Root) + " is a whole runner: " + visible.Word(r.Layout.Bin()+"/Runner.Listener") + " --version"
 		return res
 	case survey.Before(r.Version, waits):
 		res.What = fmt.Sprintf("%s, which does not wait for a Worker that it cancelled (from %s on it does); and as in every version: %s", r.Version, waits, remaining)
@@ -61,8 +62,8 @@ func version(r *Runner, wrapped bool) Result {
 
 // installed looks at what stands in the Worker's place.
 func installed(r *Runner) []Result {
-	put := "sudo worker-wrap install --runner-root " + quote(r.Layout.Root)
-	unpack := "unpack the runner's release again over " + quote(r.Layout.Root) + ", then: " + put
+	put := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
+	unpack := "unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: " + put
 	if r.InstallErr != nil {
 		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo worker-wrap doctor"}}
 	}
@@ -143,9 +144,9 @@ func updates(r *Runner, m survey.Machine) []Result {
 	case r.Keeper != "":
 		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
 	}
-	mend := "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + quote(r.Layout.Root)
+	mend := "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + visible.Word(r.Layout.Root)
 	if m.Systemd {
-		mend = "sudo worker-wrap install --runner-root " + quote(r.Layout.Root)
+		mend = "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
 	}
 	return []Result{{
 		Check: "updates", Level: Warn, What: "nothing puts the shim back when the runner updates itself",
@@ -179,10 +180,10 @@ func workFolder(r *Runner) []Result {
 	temp, store := r.Temp, r.Leftovers.Store
 	for _, f := range []survey.Folder{temp, store} {
 		if f.Other || f.Link && f.Path == store.Path { // the store is never a link
-			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so no job starts", "move it out of the way: sudo mv "+quote(f.Path)+" "+quote(f.Path+".old"))
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so no job starts", "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
-	chown := func(f survey.Folder) string { return "sudo chown " + quote(r.User) + " " + quote(f.Path) }
+	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
 	if temp.Exists && r.UID > 0 && temp.UID != r.UID {
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
 			"worker-wrap mounts only over folders of the user who runs it, so no job starts", chown(temp))
@@ -194,7 +195,7 @@ func workFolder(r *Runner) []Result {
 			"its owner could change what a job finds there, so no job starts", chown(store))
 	case r.Closed == store.Path:
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", store.Path, store.UID, store.Mode, r.User),
-			"no Worker can have one of its own, so no job starts", chown(store)+" && sudo chmod 711 "+quote(store.Path))
+			"no Worker can have one of its own, so no job starts", chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
 	}
 	if r.Closed == r.Work.Path && r.Closed != "" {
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
@@ -204,7 +205,7 @@ func workFolder(r *Runner) []Result {
 	if w.ReadOnly {
 		return append(out, Result{
 			Check: "work folder", Level: Fail, What: w.Path + " is on a file system that is mounted read-only",
-			Why: "no job can run there", Mend: "sudo mount -o remount,rw \"$(findmnt -no TARGET --target " + quote(existing(w)) + ")\"",
+			Why: "no job can run there", Mend: "sudo mount -o remount,rw \"$(findmnt -no TARGET --target " + visible.Word(existing(w)) + ")\"",
 		})
 	}
 	res := Result{Check: "work folder", Level: OK, What: w.Path + " is on " + w.FS}
@@ -230,7 +231,7 @@ func existing(f survey.Folder) string {
 
 func leftovers(r *Runner) []Result {
 	l := r.Leftovers
-	gc := "worker-wrap gc --runner-root " + quote(r.Layout.Root)
+	gc := "worker-wrap gc --runner-root " + visible.Word(r.Layout.Root)
 	size := Size(l.Bytes)
 	if l.Partial {
 		size = "more than " + size
@@ -239,7 +240,7 @@ func leftovers(r *Runner) []Result {
 	case l.Store.Other || l.Store.Link:
 		return nil // said with the work folder
 	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
-		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + quote(l.Store.Path) + " " + quote(l.Store.Path+".old")}}
+		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
 	case l.Err != nil:
 		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only by its owner and root"}}
 	case l.Undeletable > 0:
@@ -268,7 +269,7 @@ func lastStart(r *Runner) []Result {
 	case e.Kind == events.Fallback:
 		return []Result{{
 			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
-			Why: "this is what the runner's settings ask for where isolation fails", Mend: "mend what is named here, or take WORKER_WRAP_FALLBACK out of " + quote(r.Layout.Root+"/.env"),
+			Why: "this is what the runner's settings ask for where isolation fails", Mend: "mend what is named here, or take WORKER_WRAP_FALLBACK out of " + visible.Word(r.Layout.Root+"/.env"),
 		}}
 	case e.Error != "":
 		return []Result{{

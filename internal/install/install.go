@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/visible"
 )
 
 // Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
@@ -124,7 +125,7 @@ func hasShim(l runner.Layout) (bool, error) {
 func roots(layouts []runner.Layout) string {
 	out := ""
 	for _, l := range layouts {
-		out += " --runner-root " + quote(l.Root)
+		out += " --runner-root " + visible.Word(l.Root)
 	}
 	return out
 }
