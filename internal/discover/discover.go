@@ -85,23 +85,14 @@ func (s *search) add(root string, f Found) {
 	}
 	s.seen[real] = true
 	if f.Unit == "" {
-		f.Unit = s.unitOf(real)
+		f.Unit = runner.UnitName(untrusted.Text(filepath.Join(real, runner.ServiceName)))
 	}
 	s.found = append(s.found, f)
 }
 
-// unitOf reads the unit's name that svc.sh left in root.
-func (s *search) unitOf(root string) string {
-	name := strings.TrimSpace(strings.TrimPrefix(untrusted.Text(filepath.Join(root, ".service")), "\xef\xbb\xbf"))
-	if strings.ContainsAny(name, "/\n") {
-		return ""
-	}
-	return name
-}
-
 // files looks for a runner in each folder that matches pattern.
 func (s *search) files(pattern string) {
-	for _, name := range [...]string{".service", ".runner"} {
+	for _, name := range [...]string{runner.ServiceName, runner.ConfigName} {
 		paths, _ := filepath.Glob(s.path(pattern) + "/" + name)
 		for _, path := range paths {
 			s.add(filepath.Dir(path), Found{From: path})

@@ -21,6 +21,8 @@ const (
 	RealWorkerName = "Runner.Worker.real"
 	// ConfigName is the file in a runner's root that config.sh writes.
 	ConfigName = ".runner"
+	// ServiceName is the file in a runner's root in which svc.sh install leaves its unit's name.
+	ServiceName = ".service"
 	// maxConfig bounds what is read of a .runner file, in bytes; real ones have some hundred.
 	maxConfig = 1 << 20
 )

@@ -5,9 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 
-	"golang.org/x/sys/unix"
+	"github.com/worker-wrap/worker-wrap/internal/runner"
 )
 
 // Unit is a runner's service as systemd's files have it.
@@ -26,7 +25,7 @@ var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/l
 
 // Unit reads the unit of the runner in root and its drop-ins.
 func (s System) Unit(root string) Unit {
-	u := Unit{Name: unitName(s.read(filepath.Join(root, ".service")))}
+	u := Unit{Name: runner.UnitName(s.read(filepath.Join(root, runner.ServiceName)))}
 	if u.Name == "" {
 		return Unit{}
 	}
@@ -59,15 +58,6 @@ func (s System) Unit(root string) Unit {
 	}
 	u.parse(texts)
 	return u
-}
-
-// unitName takes the contents of a .service file, which is the runner's user's. What cannot be a file's name is none.
-func unitName(text string) string {
-	name := strings.TrimSpace(strings.TrimPrefix(text, "\xef\xbb\xbf"))
-	if name == "." || name == ".." || len(name) > unix.NAME_MAX || strings.ContainsFunc(name, func(r rune) bool { return r == '/' || unicode.IsControl(r) }) {
-		return ""
-	}
-	return name
 }
 
 // impliesNoNewPrivs are the settings that imply NoNewPrivileges=yes for a service that does not run as
