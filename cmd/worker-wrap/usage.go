@@ -66,10 +66,17 @@ func strayArgument(c *cli.Context) error {
 	if sub.Command(c.Args().First()) != nil {
 		return nil // the cli package's own: help
 	}
+	starts, list := strings.Contains(sub.UsageText, "-- cmd"), strings.HasSuffix(sub.ArgsUsage, "…]")
+	if list {
+		for _, arg := range stray { // the cli package takes options before the first argument only
+			if len(arg) > 1 && arg[0] == '-' {
+				return refuse(sub, "write options before the paths: worker-wrap %s %s …; a path that begins with a dash, after --", sub.Name, visible.Word(arg))
+			}
+		}
+	}
 	if sub.ArgsUsage != "" {
 		stray = nil
 	}
-	starts, list := strings.Contains(sub.UsageText, "-- cmd"), strings.HasSuffix(sub.ArgsUsage, "…]")
 	if !starts && !list {
 		stray = append(stray, commandAfter(c)...)
 	}

@@ -106,6 +106,15 @@ func TestStrayArguments(t *testing.T) {
 	accepted(t, "__sweep", "__sweep", "a", "b", "--", "c")
 }
 
+// TestOptionsAfterPaths are no paths.
+func TestOptionsAfterPaths(t *testing.T) {
+	refused(t, `write options before the paths: worker-wrap audit --json …; a path that begins with a dash, after --`, "audit", "a", "--json")
+	refused(t, `write options before the paths: worker-wrap audit --html=x …`, "audit", "a", "b", "--html=x")
+	refused(t, `write options before the paths: worker-wrap audit -x …`, "audit", "a", "-x", "--", "c")
+	accepted(t, "audit", "audit", "a", "--", "-c")
+	accepted(t, "audit", "audit", "-")
+}
+
 // TestEmptyValues: an option whose variable was not set is not as if it were not given.
 func TestEmptyValues(t *testing.T) {
 	n := 0
