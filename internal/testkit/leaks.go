@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -15,7 +17,14 @@ import (
 // file descriptor behind. Use it as the whole of TestMain:
 //
 //	func TestMain(m *testing.M) { testkit.Main(m) }
+//
+// Signals that it finds ignored, as nohup(1) and a shell's & leave them, the tests' processes do not.
 func Main(m *testing.M) {
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s) // what is caught has its default after exec (signal(7))
+		}
+	}
 	before := snapshot()
 	code := m.Run()
 	Cleanup()
