@@ -64,15 +64,29 @@ load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
+# What the race detector would not look at, or makes read less, runs without it, where that is in use.
+plain='/(scripts(/.*)?|internal/audit)$'
+
+# test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
 test_unit() {
-	local skip="$apart|$alone" code=0 other
+	local skip="$apart|$alone" code=0 other flags=("${own_mounts[@]}") packages
+	mapfile -t packages < <(go list ./...)
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
-	gotest apart "${own_mounts[@]}" -run "$apart" ./internal/shim >"$scratch/apart.log" 2>&1 &
+	if wants race; then
+		export CGO_ENABLED=1
+		flags+=(-race)
+		mapfile -t packages < <(go list ./... | grep -vE '/scripts(/|$)')
+	fi
+	gotest apart "${flags[@]}" -run "$apart" ./internal/shim >"$scratch/apart.log" 2>&1 &
 	other=$!
-	gotest unit "${own_mounts[@]}" -skip "$skip" ./... || code=$?
+	gotest unit "${flags[@]}" -skip "$skip" "${packages[@]}" || code=$?
+	if wants race; then
+		mapfile -t packages < <(go list ./... | grep -E "$plain")
+		CGO_ENABLED=0 gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
+	fi
 	wait "$other" || code=$?
 	cat "$scratch/apart.log"
-	gotest alone "${own_mounts[@]}" -run "$alone" ./internal/shim || code=$?
+	gotest alone "${flags[@]}" -run "$alone" ./internal/shim || code=$?
 	return "$code"
 }
 
@@ -95,10 +109,13 @@ raced_starts='^(TestPlan.*|TestParse.*|TestHint.*|TestFailureIsOneLine|TestFallb
 
 test_race() {
 	local packages code=0
-	mapfile -t packages < <(go list -race ./... | grep -v '/internal/shim$')
-	gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
+	export CGO_ENABLED=1
+	if ! wants unit; then # else its run was under the race detector
+		mapfile -t packages < <(go list -race ./... | grep -v '/internal/shim$')
+		gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
+	fi
 	binary=$scratch/worker-wrap-race
-	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap
+	go build -race -o "$binary" ./cmd/worker-wrap
 	chmod 755 "$binary"
 	gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/shim || code=$?
 	return "$code"
@@ -119,7 +136,7 @@ test_arm() {
 			echo "left out of $package: $skip: $reason"
 		}
 	done < <(sed -E '/^#/d; s/ *\| */|/g' scripts/lib/arm-tests)
-	GOARCH=$arch CGO_ENABLED=0 gotest "$arch" -exec="$qemu" -skip="^($(
+	GOARCH=$arch gotest "$arch" -exec="$qemu" -skip="^($(
 		IFS='|'
 		echo "${skips[*]-}"
 	))$" "${packages[@]}" || code=$?
@@ -140,7 +157,7 @@ test_modules() {
 		echo "$dir"
 		if [[ $dir == */e2e ]]; then # minutes, where nothing of it was compiled before; not in a test's time
 			export WORKER_WRAP_TEST_COMPOSE=$scratch/docker-compose
-			CGO_ENABLED=0 go -C "$dir/compose" build -o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd
+			go -C "$dir/compose" build -o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd
 		fi
 		(cd "$dir" && gotest modules "${own_mounts[@]}" ./...)
 	done
