@@ -2,8 +2,21 @@
 # The machine that scripts/kernel-matrix boots: its initramfs, its qemu, and the reading of its console.
 : "${kernel_cache:?}"
 
-# kernel_tests prints the table scripts/lib/kernel-tests without its comments, "|"-separated, trimmed.
-kernel_tests() { sed -E '/^#/d; s/ *\| */|/g' scripts/lib/kernel-tests; }
+# kernel_tests prints scripts/lib/kernel-tests as a table "package|users|skip|slow|why", in slow the tests that are left
+# out for the time they take, as TestX, or TestX@VERSION where they are not of that kernel.
+kernel_tests() {
+	awk -F ' *[|] *' '
+		function row() { if (package != "") print package "|" users "|" skip "|" (slow == "" ? "-" : substr(slow, 2)) "|" why }
+		/^#/ { next }
+		/^\t/ {
+			n = split($0, words, /[ \t]+/)
+			for (i = 3; i <= n; i++) slow = slow " " words[i] (words[2] == "none:" ? "" : "@" substr(words[2], 1, length(words[2]) - 1))
+			next
+		}
+		{ row(); package = $1; users = $2; skip = $3; why = $4; slow = "" }
+		END { row() }
+	' scripts/lib/kernel-tests
+}
 
 # make_image DIR makes the files of the initramfs: /init, which copies /image to a tmpfs and runs the
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
