@@ -182,6 +182,8 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"others' binary", func(_ *Facts, r *Runner) { r.Shim.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
 
 		{"settings", func(_ *Facts, r *Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
+		{"setting as in a shell", func(_ *Facts, r *Runner) { r.Env = []string{"export WORKER_WRAP_WAIT=10m"} }, "warning settings: \"export WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
+		{"indented setting", func(_ *Facts, r *Runner) { r.Env = []string{" WORKER_WRAP_WAIT=10m"} }, "warning settings: \" WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
 		{"setting's name", func(_ *Facts, r *Runner) { r.Env = []string{"WORKER_WRAP_WIAT=20s"} }, "warning settings: \"WORKER_WRAP_WIAT\" is not a setting", "restart"},
 		{"read-only", func(_ *Facts, r *Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
 		{"others' _temp", func(_ *Facts, r *Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/events"
 	"github.com/worker-wrap/worker-wrap/internal/install"
@@ -162,6 +163,15 @@ func settings(r *Runner) []Result {
 			Check: "settings", Level: Fail, What: fmt.Sprintf("%s/.env: %v", r.Layout.Root, err),
 			Why: "no job starts with it", Mend: "correct the line, then restart the runner, which reads the file only when it starts",
 		}}
+	}
+	for _, e := range r.Env {
+		name, _, _ := strings.Cut(e, "=")
+		if _, setting, inside := strings.Cut(name, "WORKER_WRAP_"); inside && !strings.HasPrefix(name, "WORKER_WRAP_") {
+			return []Result{{
+				Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q is not a setting: the runner takes all before the = for the name", r.Layout.Root, name),
+				Why: "what it is to change stays as it is", Mend: "write the line as " + "WORKER_WRAP_" + setting + e[len(name):] + ", then restart the runner, which reads the file only when it starts",
+			}}
+		}
 	}
 	if s.Unknown != "" {
 		return []Result{{
