@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -83,12 +82,16 @@ func do(t *testing.T, errs ...error) {
 	}
 }
 
-// leastSwaps is how many exchanges there are while TestAttackBySwapping starts Workers.
-const leastSwaps = 1_000_000
+// leastSwaps is how many exchanges there are while TestAttackBySwapping starts Workers, and swapStep after how many a
+// process that makes them says so.
+const leastSwaps, swapStep = 1_000_000, 10_000
+
+// swapsSoFar returns how many exchanges "attack swap" says that it has made.
+func swapsSoFar(c *start) int { return strings.Count(c.out.String(), "more\n") * swapStep }
 
 // swapsOf returns what "attack swap" says at its end, how many there were.
 func swapsOf(c *start) (int, error) {
-	return strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(c.out.String(), "enough\n")))
+	return strconv.Atoi(strings.TrimSpace(strings.ReplaceAll(c.out.String(), "more\n", "")))
 }
 
 // TestAttackBySwapping starts Workers as fast as can be, while everything on their way is exchanged for what
@@ -123,7 +126,7 @@ func TestAttackBySwapping(t *testing.T) {
 	}
 	var running []*start
 	for _, names := range swappers {
-		c := command(nil, attack, append([]string{"swap", itoa(leastSwaps / len(swappers))}, names...)...)
+		c := command(nil, attack, append([]string{"swap", itoa(swapStep)}, names...)...)
 		do(t, c.Start())
 		running = append(running, c)
 	}
@@ -137,8 +140,12 @@ func TestAttackBySwapping(t *testing.T) {
 	var keep []io.Closer
 	begin := time.Now()
 	goesOn := func() bool {
-		return time.Since(begin) < patience && (ran.Load() < leastRan || living.Load() < leastLiving ||
-			slices.ContainsFunc(running, func(c *start) bool { return c.out.String() == "" }))
+		all, least := 0, leastSwaps // by all, and by the slowest
+		for _, c := range running {
+			swaps := swapsSoFar(c)
+			all, least = all+swaps, min(least, swaps)
+		}
+		return time.Since(begin) < patience && (ran.Load() < leastRan || living.Load() < leastLiving || all < leastSwaps || least < leastSwaps/10)
 	}
 	var wg sync.WaitGroup
 	for range 4 {

@@ -17,11 +17,10 @@ static void end(int sig) {
 	stop = 1;
 }
 
-// swap N A B…: exchanges the two names of each pair, over and over, until SIGTERM; prints "enough" once that was done
-// N times, and at the end how often it was.
-static int swap(unsigned long enough, char **names, int n) {
-	unsigned long done = 0;
-	int said = 0;
+// swap N A B…: exchanges the two names of each pair, over and over, until SIGTERM; prints "more" whenever that was done
+// N times again, if N is not 0, and at the end how often it was.
+static int swap(unsigned long step, char **names, int n) {
+	unsigned long done = 0, said = 0;
 	signal(SIGTERM, end);
 	// Twice each, so that all is in its place in the pauses, and a start gets far enough to be worth attacking.
 	for (int round = 1; !stop; round++) {
@@ -31,9 +30,8 @@ static int swap(unsigned long enough, char **names, int n) {
 					done++;
 		if (round % 32 == 0)
 			usleep(1000);
-		if (!said && done >= enough) {
-			said = 1;
-			printf("enough\n");
+		for (; step && done >= said + step; said += step) {
+			printf("more\n");
 			fflush(stdout);
 		}
 	}
