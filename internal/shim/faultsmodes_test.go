@@ -69,15 +69,15 @@ type spot struct {
 }
 
 // TestEachCallFailingInEachMode is TestEachCallFailing for the other ways to start. Calls that the plain way or a mode
-// before makes too fail with one errno, in every second place; the others with each that they can have.
+// before makes too fail with one errno, in every fourth place; the others with each that they can have.
 func TestEachCallFailingInEachMode(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
-	way := mode{name: "plain"}
-	usual := way.trace(t, strace, way.prepare(t)).names()
+	start := mode{name: "plain"}
+	usual := start.trace(t, strace, start.prepare(t)).names()
 	before := hostMounts(t)
 	name, uid := testkit.User(t)
-	for _, m := range modes {
+	for way, m := range modes {
 		t.Run(m.name, func(t *testing.T) {
 			prepare := func() *spot {
 				g := m.prepare(t)
@@ -89,7 +89,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 			}
 			first := prepare()
 			tr := m.trace(t, strace, first)
-			faults := m.faults(t, tr, usual)
+			faults := m.faults(t, tr, usual, way)
 			usual = append(usual, tr.names()...)
 			if len(faults) < 8 {
 				t.Fatalf("only %d faults to inject: the trace cannot have been understood", len(faults))
@@ -105,7 +105,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 				wg.Go(func() {
 					for f := range queue {
 						got, err := m.inject(t, strace, g, f.fault)
-						for n := 0; got == missed && f.luck && n < 2; n++ {
+						for n := 0; got == missed && f.luck && n < 4; n++ {
 							got, err = m.inject(t, strace, g, f.fault)
 						}
 						if got == missed && !f.luck {
@@ -240,7 +240,7 @@ type modeFault struct {
 }
 
 // faults chooses what is made to fail.
-func (m mode) faults(t *testing.T, tr trace, usual []string) (out []modeFault) {
+func (m mode) faults(t *testing.T, tr trace, usual []string, way int) (out []modeFault) {
 	t.Helper()
 	calls := slices.Clone(tr.calls[tr.main])
 	mains := len(calls)
@@ -258,7 +258,7 @@ func (m mode) faults(t *testing.T, tr trace, usual []string) (out []modeFault) {
 		if !known {
 			t.Errorf("a start makes the call %s, for which this test names no errors", c.name)
 		}
-		for _, errno := range thinned(c, list, usual) {
+		for _, errno := range thinned(c, list, usual, way) {
 			f := modeFault{fault{c, errno, false}, i >= mains || m.looks() && tr.count[tr.main][c.name] > 32 || tr.restarted[c.name]}
 			if !slices.Contains(out, f) {
 				out = append(out, f)
