@@ -26,14 +26,14 @@ build_shim() {
 }
 
 # gotest NAME ARGS… runs go test with these arguments and counts the results. The program that the tests
-# start is $binary.
+# start is $binary. Part lint has vet look at everything.
 binary=$scratch/worker-wrap
 gotest() {
 	local json=$scratch/$1.json code=0
 	shift
 	rm -f "$json"
 	[[ ! -x $binary ]] || export WORKER_WRAP_TEST_BINARY=$binary
-	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 10m "$@" || code=$?
+	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 10m -vet=off -ldflags=-w "$@" || code=$?
 	count_tests "$json"
 	return "$code"
 }
@@ -60,7 +60,8 @@ own_mounts=()
 # unit where that part is not run.
 load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
-# Half of the time is internal/shim's: two processes share its tests, but for one that counts a user's processes.
+# Half of the time is internal/shim's: two processes share its tests, but for one that counts a user's processes, and
+# begin with the first of the other packages.
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
@@ -69,23 +70,25 @@ plain='/(scripts(/.*)?|internal/audit)$'
 
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
 test_unit() {
-	local skip="$apart|$alone" code=0 other flags=("${own_mounts[@]}") packages
-	mapfile -t packages < <(go list ./...)
+	local skip="$apart|$alone" code=0 part parts=() flags=("${own_mounts[@]}") packages others='/internal/shim$'
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
 	if wants race; then
 		export CGO_ENABLED=1
 		flags+=(-race)
-		mapfile -t packages < <(go list ./... | grep -vE '/scripts(/|$)')
+		others="$others|/scripts(/|\$)"
 	fi
+	mapfile -t packages < <(go list ./... | grep -vE "$others")
 	gotest apart "${flags[@]}" -run "$apart" ./internal/shim >"$scratch/apart.log" 2>&1 &
-	other=$!
-	gotest unit "${flags[@]}" -skip "$skip" "${packages[@]}" || code=$?
+	parts+=("$!")
+	gotest shim "${flags[@]}" -skip "$skip" ./internal/shim >"$scratch/shim.log" 2>&1 &
+	parts+=("$!")
+	gotest unit "${flags[@]}" "${packages[@]}" || code=$?
 	if wants race; then
 		mapfile -t packages < <(go list ./... | grep -E "$plain")
 		CGO_ENABLED=0 gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
 	fi
-	wait "$other" || code=$?
-	cat "$scratch/apart.log"
+	for part in "${parts[@]}"; do wait "$part" || code=$?; done
+	cat "$scratch/apart.log" "$scratch/shim.log"
 	gotest alone "${flags[@]}" -run "$alone" ./internal/shim || code=$?
 	return "$code"
 }
