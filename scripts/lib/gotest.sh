@@ -151,17 +151,28 @@ test_arm() {
 	return "$code"
 }
 
+# build_compose builds the Docker Compose that the tests of Docker's proxy run, beside the parts before theirs, with what
+# these leave of the processors: it is minutes where nothing of it was compiled before, though it is not optimised.
+compose=
+build_compose() {
+	export WORKER_WRAP_TEST_COMPOSE=$scratch/docker-compose
+	nice -n 19 go -C internal/dockerproxy/e2e/compose build -gcflags='all=-N -l -dwarf=false' -gcflags=std= -ldflags='-s -w' \
+		-o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd >"$scratch/compose.log" 2>&1 &
+	compose=$!
+}
+
 test_modules() {
 	local dir
+	while kill -0 "$compose" 2>/dev/null; do sleep 0.5; done
+	[[ -x $WORKER_WRAP_TEST_COMPOSE ]] || {
+		cat "$scratch/compose.log"
+		return 1
+	}
 	for dir in $(modules); do
 		case $dir in
 		. | internal/tools) continue ;;
 		esac
 		echo "$dir"
-		if [[ $dir == */e2e ]]; then # minutes, where nothing of it was compiled before; not in a test's time
-			export WORKER_WRAP_TEST_COMPOSE=$scratch/docker-compose
-			go -C "$dir/compose" build -o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd
-		fi
 		(cd "$dir" && gotest modules "${own_mounts[@]}" ./...)
 	done
 }
