@@ -82,13 +82,18 @@ test_unit() {
 	parts+=("$!")
 	gotest shim "${flags[@]}" -skip "$skip" ./internal/shim >"$scratch/shim.log" 2>&1 &
 	parts+=("$!")
+	if wants race; then
+		race_starts >"$scratch/race-starts.log" 2>&1 &
+		parts+=("$!")
+	fi
 	gotest unit "${flags[@]}" "${packages[@]}" || code=$?
 	if wants race; then
 		mapfile -t packages < <(go list ./... | grep -E "$plain")
 		CGO_ENABLED=0 gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
 	fi
 	for part in "${parts[@]}"; do wait "$part" || code=$?; done
-	cat "$scratch/apart.log" "$scratch/shim.log"
+	cat "$scratch/"{apart,shim}.log
+	if wants race; then cat "$scratch/race-starts.log"; fi
 	gotest alone "${flags[@]}" -run "$alone" ./internal/shim || code=$?
 	return "$code"
 }
@@ -110,17 +115,19 @@ raced_starts='^(TestPlan.*|TestParse.*|TestHint.*|TestFailureIsOneLine|TestFallb
 	|TestOverlap(Alone|BesideAnother|AtOnce)|TestWait(For|Is|Not|Warns|Ends|Ignores).*|TestSweepWithout.*
 	|TestStartIsRecorded|TestStartsWhileReplaced|TestTwiceInOneProcess|TestWorkerPutBack)$'
 
+race_starts() {
+	binary=$scratch/worker-wrap-race
+	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap
+	chmod 755 "$binary"
+	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/shim
+}
+
+# test_race is for who does not run unit too, which then does all of this.
 test_race() {
 	local packages code=0
-	export CGO_ENABLED=1
-	if ! wants unit; then # else its run was under the race detector
-		mapfile -t packages < <(go list -race ./... | grep -v '/internal/shim$')
-		gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
-	fi
-	binary=$scratch/worker-wrap-race
-	go build -race -o "$binary" ./cmd/worker-wrap
-	chmod 755 "$binary"
-	gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/shim || code=$?
+	mapfile -t packages < <(go list ./... | grep -vE '/internal/shim$|/scripts(/|$)')
+	CGO_ENABLED=1 gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
+	race_starts || code=$?
 	return "$code"
 }
 
