@@ -17,6 +17,9 @@ type Mount struct {
 	Tmpfs *Tmpfs
 	// Parent is the folder that Target was opened from. It may be nil where Target is a folder.
 	Parent *os.File
+	// Outside is the folder of that name in the namespace that this one is a copy of, opened before the unshare. By it
+	// Bind makes sure that it has missed no mount over Target. It may be nil; then that is not looked at.
+	Outside *os.File
 }
 
 // Result says how [Bind] did it.
@@ -37,11 +40,11 @@ type Result struct {
 //
 // Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]; after one,
 // some of the binds may lie where they should, and the mounts are connected again as far as that goes. One that wraps
-// [os.ErrNotExist] may say that something was mounted over a target since that was opened: open it again. It needs
-// /proc, and CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
+// [os.ErrNotExist] may say that something was mounted over a target since that was opened: open it again, and
+// [Mount.Outside] too. It needs /proc, and CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
 //
-// The mounts are out of their peer groups for some microseconds; a mount or unmount that happens in
-// that moment outside does not arrive here.
+// The mounts are out of their peer groups for some microseconds, or longer on a busy machine; a mount or unmount that
+// happens in that moment outside does not arrive here. See [Mount.Outside] for those over a target.
 func Bind(avoid Features, binds ...Mount) (Result, error) {
 	s := session{avoid: avoid}
 	if avoid&SetGroup == 0 && avoid&NewMountAPI == 0 && knowsSetGroup() {
@@ -59,7 +62,15 @@ func Bind(avoid Features, binds ...Mount) (Result, error) {
 			return s.result, err
 		}
 	}
-	return s.result, s.rejoin()
+	if err := s.rejoin(); err != nil {
+		return s.result, err
+	}
+	for _, b := range binds {
+		if err := s.kept(b); err != nil {
+			return s.result, err
+		}
+	}
+	return s.result, nil
 }
 
 // session is the work of one Bind.

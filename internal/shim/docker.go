@@ -54,8 +54,15 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 		c.Log = filepath.Join(r.Root, "_diag", "worker-wrap-docker.log")
 	}
 	// The proxy must see the host's mounts, and so the real socket, not what is made here.
-	if err := nsenter.Outside(func() error { return dockerproxy.Start(c) }); err != nil {
-		target.Close()
+	var outside *os.File
+	err = nsenter.Outside(func() (err error) {
+		if outside, err = openPath(filepath.Dir(resolved(target))); err != nil {
+			return err
+		}
+		return dockerproxy.Start(c)
+	})
+	if err != nil {
+		closeAll(outside, target)
 		return nil, done, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
 	}
 	source, err := untrusted.At(nil, c.Socket, unix.O_PATH|unix.O_NOFOLLOW)
@@ -65,20 +72,17 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 		}
 	}
 	if err != nil {
-		target.Close()
+		closeAll(outside, target)
 		return nil, done, err
 	}
 	parent, err := openPath(filepath.Dir(resolved(target)))
 	if err != nil {
-		target.Close()
-		source.Close()
+		closeAll(outside, target, source)
 		return nil, done, err
 	}
 	r.log.debugf("the Docker proxy's socket %s lies over %s", c.Socket, path)
-	return []mounts.Mount{{Source: source, Target: target, Parent: parent}}, func() {
-		source.Close()
-		target.Close()
-		parent.Close()
+	return []mounts.Mount{{Source: source, Target: target, Parent: parent, Outside: outside}}, func() {
+		closeAll(source, target, parent, outside)
 	}, nil
 }
 

@@ -19,12 +19,21 @@ type places struct {
 	work, temp *os.File
 }
 
-func (p places) close() {
-	for _, f := range []*os.File{p.work, p.temp} {
+func (p places) close() { closeAll(p.work, p.temp) }
+
+// closeAll closes those files that there are.
+func closeAll(files ...*os.File) {
+	for _, f := range files {
 		if f != nil {
 			f.Close()
 		}
 	}
+}
+
+// openOutside opens the folder that holds _temp as it is in the mount namespace that the caller starts from.
+func (r *run) openOutside() (err error) {
+	r.outside, err = openPath(filepath.Dir(r.Temp))
+	return err
 }
 
 // openPlaces opens them, and makes what is missing first.

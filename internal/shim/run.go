@@ -37,6 +37,8 @@ type run struct {
 	laid bool   // it is what _temp is already
 	path string // what to exec, where a Worker's path is known already
 
+	outside *os.File // the folder that holds _temp, as others see it; opened when it is nil
+
 	socket      []mounts.Mount // the bind of the Docker proxy's socket, once the proxy was started
 	closeSocket func()         // nil until then
 
@@ -56,6 +58,9 @@ const (
 // new namespace, and what was found is held open: what is checked is what is mounted.
 func (r *run) isolate() error {
 	if err := r.identify(); err != nil {
+		return err
+	}
+	if err := r.openOutside(); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have to be made
 		return err
 	}
 	if err := nsenter.UnshareMounts(); err != nil {
@@ -108,6 +113,15 @@ func (r *run) lay() (mounts.Result, error) {
 		return mounts.Result{}, err
 	}
 	defer p.close()
+	if r.outside == nil {
+		if err := nsenter.Outside(r.openOutside); err != nil {
+			return mounts.Result{}, err
+		}
+	}
+	defer func() { // the next try may find another
+		r.outside.Close()
+		r.outside = nil
+	}()
 	follow, err := r.within(p.temp)
 	if err != nil {
 		return mounts.Result{}, err
@@ -124,6 +138,7 @@ func (r *run) lay() (mounts.Result, error) {
 		if err != nil {
 			return mounts.Result{}, err
 		}
+		bind.Outside = r.outside
 		binds = append(binds, bind)
 	}
 	if r.Worker != "" {

@@ -102,10 +102,4 @@ func (w *worker) bind() []mounts.Mount {
 	return []mounts.Mount{{Source: w.real, Target: w.shim, Parent: w.bin}}
 }
 
-func (w *worker) close() {
-	for _, f := range []*os.File{w.bin, w.real, w.shim} {
-		if f != nil {
-			f.Close()
-		}
-	}
-}
+func (w *worker) close() { closeAll(w.bin, w.real, w.shim) }
