@@ -271,8 +271,11 @@ func startWorker(t *testing.T, root string) (end func()) {
 		}
 	}
 	t.Cleanup(end)
+	process := "/proc/" + strconv.Itoa(cmd.Process.Pid)
 	for range 1000 {
-		if data, err := os.ReadFile("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/comm"); err == nil && strings.HasPrefix(string(data), "Runner.Worker") {
+		data, err := os.ReadFile(process + "/comm")
+		exe, _ := os.Readlink(process + "/exe") // the shim has the same name until it has become the Worker
+		if err == nil && strings.HasPrefix(string(data), "Runner.Worker") && filepath.Base(exe) != filepath.Base(place) {
 			return end
 		}
 		_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil)
