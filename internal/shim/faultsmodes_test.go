@@ -233,7 +233,7 @@ func (m mode) trace(t *testing.T, strace string, g *spot) trace {
 // modeFault is a fault of a mode.
 type modeFault struct {
 	fault
-	// luck is true where not every start comes to this call: it is one of those made for the list of the machine's
+	// luck is true where not every start comes to this call: it can be one of those made for the list of the machine's
 	// processes or for each of them, or of a thread other than the main one, to which Go gives what comes, or the
 	// trace has one of its name twice, as a signal came.
 	luck bool
@@ -259,8 +259,7 @@ func (m mode) faults(t *testing.T, tr trace, usual []string, way int) (out []mod
 			t.Errorf("a start makes the call %s, for which this test names no errors", c.name)
 		}
 		for _, errno := range thinned(c, list, usual, way) {
-			listing := c.name == "getdents64" || tr.count[tr.main][c.name] > 32 // made for the list of all processes, or for each of it
-			f := modeFault{fault{c, errno, false}, i >= mains || m.looks() && listing || tr.restarted[c.name]}
+			f := modeFault{fault{c, errno, false}, i >= mains || m.looks() && c.nth > 2 || tr.restarted[c.name]}
 			if !slices.Contains(out, f) {
 				out = append(out, f)
 			}
