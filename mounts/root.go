@@ -24,17 +24,17 @@ func mountOf(target, parent *os.File) (mount, error) {
 		return mount{}, err
 	}
 	for within := uint64(0); ; {
-		isRoot, isDir, id, err := inspect(at)
-		if err == nil && within != 0 && id != within {
+		is, isDir, err := identify(at)
+		if err == nil && within != 0 && is.mount != within {
 			err = &Error{Op: "statx", Target: target.Name(), Flags: "its folder is on another mount", Err: unix.EXDEV}
 		}
-		within = id
-		if err != nil || isRoot {
+		within = is.mount
+		if err != nil || is.isRoot {
 			if err != nil {
 				at.Close()
 				return mount{}, err
 			}
-			return mount{at, id}, nil
+			return mount{at, is.mount}, nil
 		}
 		var up *os.File
 		if isDir {
@@ -50,15 +50,27 @@ func mountOf(target, parent *os.File) (mount, error) {
 	}
 }
 
-// inspect says whether f is the root of a mount, whether it is a folder, and which mount it lies in.
-func inspect(f *os.File) (isRoot, isDir bool, id uint64, err error) {
+// file is a file, whatever mount it is seen through, and whether it is the root of that.
+type file struct {
+	inode        uint64
+	major, minor uint32
+	isRoot       bool
+}
+
+// identity is a file as it is seen through one mount.
+type identity struct {
+	file
+	mount uint64
+}
+
+// identify says which file f is, and whether it is a folder.
+func identify(f *os.File) (is identity, isDir bool, err error) {
 	st, err := statx(f)
-	switch {
-	case err != nil:
-	case st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0:
+	if err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
 		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT, Linux 5.8", Err: unix.ENOSYS}
 	}
-	return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, st.Mode&unix.S_IFMT == unix.S_IFDIR, st.Mnt_id, err
+	is = identity{file{st.Ino, st.Dev_major, st.Dev_minor, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0}, st.Mnt_id}
+	return is, st.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
 
 // statx returns a file's type, inode number and mount id.

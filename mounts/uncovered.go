@@ -148,22 +148,3 @@ func (s *session) takeAway(a apart, p place) error {
 func gone(b Mount, why string) error {
 	return &Error{Op: "move_mount", Target: b.Target.Name(), Flags: why, Err: unix.ENOENT}
 }
-
-// file is a file, whatever mount it is seen through, and whether it is the root of that.
-type file struct {
-	inode        uint64
-	major, minor uint32
-	isRoot       bool
-}
-
-// identity is a file as it is seen through one mount.
-type identity struct {
-	file
-	mount uint64
-}
-
-func identify(f *os.File) (is identity, isDir bool, err error) {
-	st, err := statx(f)
-	is = identity{file{st.Ino, st.Dev_major, st.Dev_minor, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0}, st.Mnt_id}
-	return is, st.Mode&unix.S_IFMT == unix.S_IFDIR, err
-}
