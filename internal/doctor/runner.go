@@ -166,10 +166,10 @@ func settings(r *Runner) []Result {
 	}
 	for _, e := range r.Env {
 		name, _, _ := strings.Cut(e, "=")
-		if _, setting, inside := strings.Cut(name, "WORKER_WRAP_"); inside && !strings.HasPrefix(name, "WORKER_WRAP_") {
+		if i := strings.Index(name, "WORKER_WRAP_"); i > 0 {
 			return []Result{{
 				Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q is not a setting: the runner takes all before the = for the name", r.Layout.Root, name),
-				Why: "what it is to change stays as it is", Mend: "write the line as " + "WORKER_WRAP_" + setting + e[len(name):] + ", then restart the runner, which reads the file only when it starts",
+				Why: "what it is to change stays as it is", Mend: "write the line as " + e[i:] + ", then restart the runner, which reads the file only when it starts",
 			}}
 		}
 	}
