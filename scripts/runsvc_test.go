@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 

@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/detach"
-	"github.com/worker-wrap/worker-wrap/internal/shim"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
+	"github.com/worker-wrap/worker-wrap/internal/beside/detach"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 

@@ -9,8 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/audit"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 // The exit codes of audit, apart from 0: like grep's and diff's.

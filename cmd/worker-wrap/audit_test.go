@@ -59,7 +59,7 @@ func TestAuditCommand(t *testing.T) {
 
 func TestAuditCommandErrors(t *testing.T) {
 	empty := t.TempDir()
-	for _, args := range [][]string{{"/nonexistent"}, {empty}, {"/etc/passwd"}, {"/dev/null"}, {"--html"}, {"--nonsense"}, {"--html", filepath.Join(empty, "no", "page"), filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357")}} {
+	for _, args := range [][]string{{"/nonexistent"}, {empty}, {"/etc/passwd"}, {"/dev/null"}, {"--html"}, {"--nonsense"}, {"--html", filepath.Join(empty, "no", "page"), filepath.Join(testkit.Root(), "internal/evidence/audit/testdata/issue-4357")}} {
 		if _, code, err := runAudit(t, args...); code != auditFailed || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: exit %d, %v", args, code, err)
 		}
@@ -69,7 +69,7 @@ func TestAuditCommandErrors(t *testing.T) {
 // TestAuditSparesLogs: --html is no switch, and what follows it is not overwritten.
 func TestAuditSparesLogs(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS(filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357"))); err != nil {
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(testkit.Root(), "internal/evidence/audit/testdata/issue-4357"))); err != nil {
 		t.Fatal(err)
 	}
 	log := filepath.Join(dir, "Runner_20260410-225245-utc.log")
@@ -87,7 +87,7 @@ func TestAuditFindsTheRunner(t *testing.T) {
 	root := t.TempDir()
 	if err := errors.Join(
 		os.WriteFile(filepath.Join(root, ".runner"), []byte(`{"workFolder": "_work"}`), 0o644),
-		os.CopyFS(filepath.Join(root, "_diag"), os.DirFS(filepath.Join(testkit.Root(), "internal/audit/testdata/issue-4357"))),
+		os.CopyFS(filepath.Join(root, "_diag"), os.DirFS(filepath.Join(testkit.Root(), "internal/evidence/audit/testdata/issue-4357"))),
 		os.MkdirAll(filepath.Join(root, "_work", "eos"), 0o755)); err != nil {
 		t.Fatal(err)
 	}

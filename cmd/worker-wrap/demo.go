@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/demo"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/demo"
 )
 
 // insideFlag tells the demo that it was started again in a user namespace.

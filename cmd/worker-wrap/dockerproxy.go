@@ -6,9 +6,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
-	"github.com/worker-wrap/worker-wrap/internal/events"
-	"github.com/worker-wrap/worker-wrap/internal/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
 // dockerProxyCommand is the process beside a Worker that the shim starts; see package dockerproxy.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 

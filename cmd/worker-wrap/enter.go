@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/enter"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
-	"github.com/worker-wrap/worker-wrap/internal/workers"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/enter"
+	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
 func enterCommand() *cli.Command {

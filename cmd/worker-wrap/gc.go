@@ -14,8 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/worker-wrap/worker-wrap/internal/gc"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/gc"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 

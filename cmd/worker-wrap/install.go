@@ -7,9 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/install"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 )
 
 func installCommand() *cli.Command {

@@ -9,17 +9,14 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/worker-wrap/worker-wrap/internal/runner"
-	"github.com/worker-wrap/worker-wrap/internal/shim"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
 func main() {
-	exit(run(origin.Args()))
+	os.Exit(run(origin.Args()))
 }
-
-// exit is os.Exit, but for the build that scripts/coverage makes.
-var exit = os.Exit
 
 func run(args []string) int {
 	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {

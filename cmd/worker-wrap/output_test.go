@@ -39,7 +39,7 @@ func TestOutputCannotBeWritten(t *testing.T) {
 		{"install", "--runner-root", root, "--dry-run"},
 		{"status", "--runner-root", root},
 		{"demo"},
-		{"audit", testkit.Root() + "/internal/audit/testdata/issue-4357"},
+		{"audit", testkit.Root() + "/internal/evidence/audit/testdata/issue-4357"},
 		{"ps", "--json"},
 	} {
 		for _, to := range []*os.File{pipe, full} {

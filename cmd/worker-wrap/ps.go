@@ -9,9 +9,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/doctor"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
-	"github.com/worker-wrap/worker-wrap/internal/workers"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
 func psCommand() *cli.Command {

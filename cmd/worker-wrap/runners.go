@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/discover"
-	"github.com/worker-wrap/worker-wrap/internal/runner"
-	"github.com/worker-wrap/worker-wrap/internal/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 )
 
 // runners are those that a command line chooses.

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 )
 
 // standinWorkerCommand is what the demo's Workers are: their file is a script that names this program

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/sweeper"
+	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 )
 
 // sweepCommand is the process that a start leaves to delete what dead Workers left.

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 )
 
 func uninstallCommand() *cli.Command {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
 // checked has each subcommand that people use refuse what it would ignore, and take folders by the names that they

@@ -227,7 +227,7 @@ func TestGenerator(t *testing.T) {
 func settings(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, file := range []string{"internal/shim/settings.go", "internal/policy/settings.go"} {
+	for _, file := range []string{"internal/start/shim/settings.go", "internal/start/policy/settings.go"} {
 		source, err := os.ReadFile(filepath.Join(testkit.Root(), file))
 		if err != nil {
 			t.Fatal(err)

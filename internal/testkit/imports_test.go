@@ -50,6 +50,26 @@ func goList(t *testing.T, args ...string) []goPackage {
 	}
 }
 
+// The wings of internal, by who runs a line and when, and what each may import of the others: ground, and what
+// stands here.
+var wings = map[string][]string{
+	"start":    {"beside"}, // it starts what lives beside the Worker
+	"beside":   nil,
+	"manage":   {"start"}, // doctor reads a runner's settings as a start does
+	"evidence": nil,
+	"ground":   nil,
+}
+
+// wing returns the wing that a package is in, "" if it is in none.
+func wing(path string) string {
+	rest, ok := strings.CutPrefix(path, module+"internal/")
+	name, _, _ := strings.Cut(rest, "/")
+	if _, is := wings[name]; !ok || !is {
+		return ""
+	}
+	return name
+}
+
 // layer gives the place of a package in cmd, scripts → internal → mounts, nsenter.
 func layer(path string) int {
 	switch top, _, _ := strings.Cut(strings.TrimPrefix(path, module), "/"); top {
@@ -62,7 +82,8 @@ func layer(path string) int {
 	}
 }
 
-// TestImportsPointOneWay: an import goes to the same layer or a lower one, and only tests use testkit.
+// TestImportsPointOneWay: an import goes to the same layer or a lower one, from one wing of internal to another only
+// where wings allows it, and only tests use testkit.
 func TestImportsPointOneWay(t *testing.T) {
 	packages := goList(t, "./...")
 	if len(packages) < 4 {
@@ -78,6 +99,10 @@ func TestImportsPointOneWay(t *testing.T) {
 			}
 			if layer(imported) == 2 {
 				t.Errorf("%s imports %s, a command", p.ImportPath, imported)
+			}
+			from, to := wing(p.ImportPath), wing(imported)
+			if from != "" && to != "" && from != to && to != "ground" && !slices.Contains(wings[from], to) {
+				t.Errorf("%s imports %s: wing %s may not use wing %s", p.ImportPath, imported, from, to)
 			}
 			if strings.HasPrefix(imported, kit) && !strings.HasPrefix(p.ImportPath, kit) {
 				t.Errorf("%s imports %s outside a test", p.ImportPath, imported)

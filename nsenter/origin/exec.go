@@ -37,7 +37,6 @@ func Exec(path string, argv, env []string) error {
 		unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&state.blocked)), 0, 8, 0, 0)
 		sendPending()
 	}
-	ending()
 	return syscall.Exec(path, argv, env) // puts RLIMIT_NOFILE back, and waits for threads being made
 }
 

@@ -30,6 +30,5 @@ func Raise(sig unix.Signal) {
 	disposition(int(sig), sigDefault)
 	var none uint64
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
-	ending()
 	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), sig)
 }

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/dockerproxy"
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
 )
 
 // daemon is a dockerd.

@@ -5,7 +5,7 @@
 install_packages() {
 	# What the scripts use; then what the tests ask for by testkit.RequireTool(t, "command", "package").
 	local list=(git git gcc gcc shellcheck shellcheck file file unshare util-linux)
-	if wants unit || wants coverage || wants race || wants load || wants modules; then
+	if wants unit || wants race || wants load || wants modules; then
 		list+=(dockerd docker.io useradd passwd setcap libcap2-bin systemd-analyze systemd)
 		while read -r tool package; do list+=("$tool" "$package"); done < <(
 			grep -rhoE --include='*.go' 'RequireTool\([a-z]+, "[^"]+", "[^"]+"' cmd internal mounts nsenter scripts |
@@ -60,17 +60,17 @@ own_mounts=()
 # unit where that part is not run.
 load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
-# Half of the time is internal/shim's: two processes share its tests, but for one that counts a user's processes, and
+# Half of the time is internal/start/shim's: two processes share its tests, but for one that counts a user's processes, and
 # begin with the first of the other packages.
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
 # What the race detector would not look at, or makes read less, runs without it, where that is in use.
-plain='/(scripts(/.*)?|internal/audit)$'
+plain='/(scripts(/.*)?|internal/evidence/audit)$'
 
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
 test_unit() {
-	local skip="$apart|$alone" code=0 part parts=() flags=("${own_mounts[@]}") packages others='/internal/shim$'
+	local skip="$apart|$alone" code=0 part parts=() flags=("${own_mounts[@]}") packages others='/internal/start/shim$'
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
 	if wants race; then
 		export CGO_ENABLED=1
@@ -78,9 +78,9 @@ test_unit() {
 		others="$others|/scripts(/|\$)"
 	fi
 	mapfile -t packages < <(go list ./... | grep -vE "$others")
-	gotest apart "${flags[@]}" -run "$apart" ./internal/shim >"$scratch/apart.log" 2>&1 &
+	gotest apart "${flags[@]}" -run "$apart" ./internal/start/shim >"$scratch/apart.log" 2>&1 &
 	parts+=("$!")
-	gotest shim "${flags[@]}" -skip "$skip" ./internal/shim >"$scratch/shim.log" 2>&1 &
+	gotest shim "${flags[@]}" -skip "$skip" ./internal/start/shim >"$scratch/shim.log" 2>&1 &
 	parts+=("$!")
 	if wants race; then
 		race_starts >"$scratch/race-starts.log" 2>&1 &
@@ -94,21 +94,11 @@ test_unit() {
 	for part in "${parts[@]}"; do wait "$part" || code=$?; done
 	cat "$scratch/"{apart,shim}.log
 	if wants race; then cat "$scratch/race-starts.log"; fi
-	gotest alone "${flags[@]}" -run "$alone" ./internal/shim || code=$?
+	gotest alone "${flags[@]}" -run "$alone" ./internal/start/shim || code=$?
 	return "$code"
 }
 
-test_coverage() {
-	if ((EUID != 0)); then
-		echo "needs root"
-		echo "0 0 1" >>"$counts"
-		[[ ${WORKER_WRAP_TEST_STRICT-} == "" ]]
-		return
-	fi
-	scripts/coverage
-}
-
-# The tests of internal/shim start the program. Most would say nothing of races again: those that can run with one
+# The tests of internal/start/shim start the program. Most would say nothing of races again: those that can run with one
 # built with the race detector do, which needs more threads and memory, knows no bare fork (WORKER_WRAP_USERNS,
 # Docker's proxy), and speaks on stderr when the kernel refuses it something.
 raced_starts='^(TestPlan.*|TestParse.*|TestHint.*|TestFailureIsOneLine|TestFallback.*|TestKilledWhileStarting
@@ -119,20 +109,20 @@ race_starts() {
 	binary=$scratch/worker-wrap-race
 	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap
 	chmod 755 "$binary"
-	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/shim
+	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/start/shim
 }
 
 # test_race is for who does not run unit too, which then does all of this.
 test_race() {
 	local packages code=0
-	mapfile -t packages < <(go list ./... | grep -vE '/internal/shim$|/scripts(/|$)')
+	mapfile -t packages < <(go list ./... | grep -vE '/internal/start/shim$|/scripts(/|$)')
 	CGO_ENABLED=1 gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
 }
 
 test_load() {
-	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" ./internal/shim
+	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" ./internal/start/shim
 }
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.
@@ -163,7 +153,7 @@ test_arm() {
 compose=
 build_compose() {
 	export WORKER_WRAP_TEST_COMPOSE=$scratch/docker-compose
-	nice -n 19 go -C internal/dockerproxy/e2e/compose build -gcflags='all=-N -l -dwarf=false' -gcflags=std= -ldflags='-s -w' \
+	nice -n 19 go -C internal/beside/dockerproxy/e2e/compose build -gcflags='all=-N -l -dwarf=false' -gcflags=std= -ldflags='-s -w' \
 		-o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd >"$scratch/compose.log" 2>&1 &
 	compose=$!
 }

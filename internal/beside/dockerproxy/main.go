@@ -1,0 +1,124 @@
+package dockerproxy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/detach"
+)
+
+// memoryLimit is what the garbage collector keeps the heap and stacks under, in bytes, as long as it can.
+const memoryLimit = 12 << 20
+
+// Main is the proxy's process, as [Start] starts it: it takes its descriptors, serves until its Worker
+// has ended, removes its socket, and calls after with its configuration. args are those behind the
+// subcommand.
+func Main(args []string, after func(Config) error) error {
+	if err := detach.DropPrivilege(); err != nil {
+		return err
+	}
+	c, err := parseArgs(args)
+	if err != nil {
+		return err
+	}
+	listener, err := inherited(listenerFD)
+	if err != nil {
+		return err
+	}
+	pidfd := os.NewFile(pidfdFD, "pidfd")
+	defer pidfd.Close()
+	// It is in nobody's terminal session; these are for somebody who sends them by hand to all processes.
+	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
+	unix.Umask(0o077)
+	_ = os.WriteFile("/proc/self/comm", []byte("docker-proxy-ww"), 0) // for ps; at most 15 bytes
+	// It only hands bytes on, and a job's machine has other work for its CPUs.
+	runtime.GOMAXPROCS(1)
+	debug.SetMemoryLimit(memoryLimit)
+
+	logger := newLogger(openLog(c.Log))
+	logger.Printf("serving %s for %s, with %s for %s", c.Socket, c.Real, c.Private, c.Temp)
+	go serve(c, listener, logger)
+	waitErr := waitEnd(int(pidfd.Fd()))
+	listener.Close()
+	logger.Printf("the Worker has ended")
+	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		waitErr = errors.Join(waitErr, err)
+	}
+	return errors.Join(waitErr, after(c))
+}
+
+// inherited takes over a descriptor that is a listening unix socket.
+func inherited(fd int) (*os.File, error) {
+	for option, want := range map[int]int{unix.SO_ACCEPTCONN: 1, unix.SO_DOMAIN: unix.AF_UNIX} {
+		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err != nil || got != want {
+			return nil, fmt.Errorf("%s: descriptor %d is no listening unix socket; only the shim starts this", Subcommand, fd)
+		}
+	}
+	unix.CloseOnExec(fd)
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
+	}
+	return os.NewFile(uintptr(fd), "listener"), nil
+}
+
+// waitEnd waits until the process of a pidfd has ended (pidfd_open(2): it becomes readable then).
+func waitEnd(pidfd int) error {
+	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return os.NewSyscallError("poll(pidfd)", err)
+		case fds[0].Revents&unix.POLLNVAL != 0:
+			return fmt.Errorf("%s: descriptor %d is no pidfd; only the shim starts this", Subcommand, pidfd)
+		default:
+			return nil
+		}
+	}
+}
+
+// newLogger writes to the log, or nowhere.
+func newLogger(file *os.File) *log.Logger {
+	if file == nil {
+		return log.New(io.Discard, "", 0)
+	}
+	return log.New(file, fmt.Sprintf("docker-proxy[%d] ", os.Getpid()), log.LstdFlags|log.Lmicroseconds|log.LUTC)
+}
+
+// openLog opens the log for appending. It returns nil where it cannot, as nothing depends on it: where a FIFO or a
+// link has its name the proxy neither waits nor writes elsewhere.
+func openLog(path string) *os.File {
+	if path == "" {
+		return nil
+	}
+	flags := unix.O_PATH | unix.O_DIRECTORY | unix.O_CLOEXEC
+	if unix.Geteuid() == 0 {
+		flags |= unix.O_NOFOLLOW // nobody leads root to make a file where they could not
+	}
+	dir, err := unix.Open(filepath.Dir(path), flags, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(dir)
+	const appending = unix.O_WRONLY | unix.O_APPEND | unix.O_CREAT | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_NOCTTY | unix.O_CLOEXEC
+	fd, err := unix.Openat(dir, filepath.Base(path), appending, 0o600)
+	if err != nil {
+		return nil
+	}
+	file := os.NewFile(uintptr(fd), path)
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		file.Close()
+		return nil
+	}
+	return file
+}

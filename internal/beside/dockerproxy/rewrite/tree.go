@@ -1,0 +1,231 @@
+package rewrite
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
+	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
+)
+
+// node is one value in a JSON text, and where it stands.
+type node struct {
+	start, end int     // the value's bytes
+	kind       byte    // '{', '[', '"', or 0 for numbers, booleans and null
+	text       string  // of a string, decoded
+	names      []*node // of an object: its keys
+	values     []*node // of an object or array
+}
+
+// parse reads the first value of a body; ok is false where there is none, or the text is not JSON.
+func parse(body []byte) (*node, bool) {
+	if !json.Valid(body) { // which also bounds the depth
+		first := json.NewDecoder(bytes.NewReader(body))
+		var raw json.RawMessage
+		if first.Decode(&raw) != nil {
+			return nil, false
+		}
+		body = body[:first.InputOffset()] // dockerd up to 20.10 does not look further
+	}
+	p := parser{body: body}
+	return p.value(), true
+}
+
+// parser reads a text that is known to be JSON. It does so because a json.Decoder tells where a token
+// ends, but not where it starts, and takes several times as long.
+type parser struct {
+	body []byte
+	at   int
+}
+
+// value reads the next value.
+func (p *parser) value() *node {
+	p.skip(" \t\r\n")
+	n := &node{start: p.at}
+	switch c := p.body[p.at]; c {
+	case '"':
+		n.kind, n.text = c, p.string()
+	case '[', '{':
+		n.kind = c
+		for p.at++; !p.closed(); p.skip(" \t\r\n,") {
+			if c == '{' {
+				name := &node{start: p.at, kind: '"'}
+				name.text = p.string()
+				name.end = p.at
+				n.names = append(n.names, name)
+				p.skip(" \t\r\n:")
+			}
+			n.values = append(n.values, p.value())
+		}
+	default:
+		for p.at < len(p.body) && !strings.ContainsRune(",]} \t\r\n", rune(p.body[p.at])) {
+			p.at++
+		}
+	}
+	n.end = p.at
+	return n
+}
+
+// closed skips white space and reports whether the array or object ends, and then what ends it.
+func (p *parser) closed() bool {
+	p.skip(" \t\r\n")
+	end := p.body[p.at] == ']' || p.body[p.at] == '}'
+	if end {
+		p.at++
+	}
+	return end
+}
+
+// skip passes over these characters.
+func (p *parser) skip(these string) {
+	for p.at < len(p.body) && strings.IndexByte(these, p.body[p.at]) >= 0 {
+		p.at++
+	}
+}
+
+// string reads a string, which starts here, and decodes it as encoding/json does.
+func (p *parser) string() (text string) {
+	start, plain := p.at, true
+	for p.at++; p.body[p.at] != '"'; p.at++ {
+		if p.body[p.at] == '\\' {
+			plain = false
+			p.at++
+		} else if p.body[p.at] >= 0x80 {
+			plain = false
+		}
+	}
+	p.at++
+	quoted := p.body[start:p.at]
+	if plain {
+		return string(quoted[1 : len(quoted)-1])
+	}
+	_ = json.Unmarshal(quoted, &text) // it is valid
+	return text
+}
+
+// all returns every value under a field's name in an object, without regard to case as encoding/json
+// matches the fields of a struct. n may be nil.
+func (n *node) all(name string) []*node {
+	if n == nil {
+		return nil
+	}
+	var out []*node
+	for i, key := range n.names {
+		if strings.EqualFold(key.text, name) {
+			out = append(out, n.values[i])
+		}
+	}
+	return out
+}
+
+// last returns the value that decoding ends up with under a field's name, or nil.
+func (n *node) last(name string) *node {
+	all := n.all(name)
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
+}
+
+// string returns the text of the last value under a field's name, or "".
+func (n *node) string(name string) string {
+	if v := n.last(name); v != nil {
+		return v.text
+	}
+	return ""
+}
+
+// at returns every value at the end of a path of field names.
+func (n *node) at(names ...string) []*node {
+	nodes := []*node{n}
+	for _, name := range names {
+		var next []*node
+		for _, n := range nodes {
+			next = append(next, n.all(name)...)
+		}
+		nodes = next
+	}
+	return nodes
+}
+
+// entry returns the values under a key of a map, whose keys encoding/json takes as they are.
+func (n *node) entry(key string) []*node {
+	var out []*node
+	for i, k := range n.names {
+		if k.text == key {
+			out = append(out, n.values[i])
+		}
+	}
+	return out
+}
+
+// items returns the items of an array, or nothing for any other value.
+func (n *node) items() []*node {
+	if n == nil || n.kind != '[' {
+		return nil
+	}
+	return n.values
+}
+
+// edit replaces the bytes from start to end.
+type edit struct {
+	start, end int
+	text       string
+}
+
+// edits gathers changes to one body.
+type edits struct {
+	body []byte
+	look *hostpath.Look // where paths lead, for this body
+	list []edit
+}
+
+// set replaces a string.
+func (e *edits) set(n *node, text string) { e.list = append(e.list, edit{n.start, n.end, quote(text)}) }
+
+// after inserts a value behind an item of an array.
+func (e *edits) after(n *node, json string) { e.list = append(e.list, edit{n.end, n.end, "," + json}) }
+
+// drop removes items from an array, with the commas that they leave over.
+func (e *edits) drop(array *node, gone func(item *node) bool) {
+	items := array.values
+	kept := -1 // the last item before i that stays
+	for i, item := range items {
+		switch {
+		case !gone(item):
+			if kept < 0 && i > 0 {
+				e.list = append(e.list, edit{items[0].start, item.start, ""})
+			}
+			kept = i
+		case kept >= 0:
+			e.list = append(e.list, edit{items[i-1].end, item.end, ""})
+		case i == len(items)-1:
+			e.list = append(e.list, edit{items[0].start, item.end, ""})
+		}
+	}
+}
+
+// apply returns the changed body, or the body itself where nothing changes.
+func (e *edits) apply() []byte {
+	if len(e.list) == 0 {
+		return e.body
+	}
+	arrange.Stable(e.list, func(a, b edit) int { return a.start - b.start })
+	var out []byte
+	at := 0
+	for _, c := range e.list {
+		out = append(append(out, e.body[at:c.start]...), c.text...)
+		at = c.end
+	}
+	return append(out, e.body[at:]...)
+}
+
+// quote encodes a string without the escapes that are only for HTML.
+func quote(s string) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(s) // a string can always be encoded
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,66 @@
+package audit
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestMain makes this test program the one that the stand-in's Workers run.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
+		os.Exit(standin.WorkerMain(os.Args[2:]))
+	}
+	testkit.Main(m)
+}
+
+// logs writes files, by name, to a folder of their own.
+func logs(t testing.TB, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// run audits paths and checks that the report can be written in every form.
+func run(t testing.TB, paths ...string) *Report {
+	t.Helper()
+	r, err := Run(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writable(t, r)
+	return r
+}
+
+func writable(t testing.TB, r *Report) {
+	t.Helper()
+	var out strings.Builder
+	for _, write := range []error{r.WriteText(&out), r.WriteJSON(&out), r.WriteHTML(&out)} {
+		if write != nil {
+			t.Fatal(write)
+		}
+	}
+}
+
+// records makes a log of "11:55:17 Source: message" lines of 20 April 2026. A line without a time goes
+// on from the one before it.
+func records(lines ...string) string {
+	var b strings.Builder
+	for _, line := range lines {
+		if len(line) > 9 && line[2] == ':' && line[5] == ':' {
+			source, message, _ := strings.Cut(line[9:], ": ")
+			line = "[2026-04-20 " + line[:8] + "Z INFO " + source + "] " + message
+		}
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
+)
+
+// count makes the totals and the weeks.
+func (r *Report) count() {
+	harmed := map[*Life]Harm{}
+	overlapped := map[*Life]bool{}
+	weeks := map[string]*Week{}
+	week := func(s stamp) *Week {
+		year, number := s.time().ISOWeek()
+		key := fmt.Sprintf("%04d-W%02d", year, number)
+		if weeks[key] == nil {
+			weeks[key] = &Week{Week: key}
+		}
+		return weeks[key]
+	}
+	for _, incident := range r.Incidents {
+		o := incident.overlap
+		r.Totals.Overlaps++
+		week(o.from).Overlaps++
+		if o.shielded {
+			r.Totals.Shielded++
+		}
+		for _, d := range o.deadly {
+			if !d.atStart && !o.shielded {
+				r.Totals.Cleanups++
+			}
+			overlapped[d.victim] = true
+			if d.harm == Certain || d.harm == Possible && harmed[d.victim] == "" {
+				harmed[d.victim] = d.harm
+			}
+		}
+	}
+	for _, l := range r.lives {
+		r.Totals.Jobs++
+		w := week(l.start.when)
+		w.Jobs++
+		if l.forced.known() {
+			r.Totals.Cancelled++
+		}
+		switch {
+		case harmed[l] == Certain:
+			r.Totals.Harmed++
+			w.Harmed++
+		case harmed[l] == Possible:
+			r.Totals.PossiblyHarmed++
+			w.PossiblyHarmed++
+		case len(l.failures) > 0 && !overlapped[l]:
+			r.Totals.Unexplained++
+		}
+	}
+	for _, w := range weeks {
+		r.Weeks = append(r.Weeks, *w)
+	}
+	arrange.Stable(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
+}
+
+// Found reports whether Workers shared a _temp, unshielded: whether the race was open.
+func (r *Report) Found() bool { return r.Totals.Overlaps > r.Totals.Shielded }
+
+func (r *Report) verdict() string {
+	t := r.Totals
+	switch {
+	case len(r.Unsure) > 0:
+		return fmt.Sprintf("Cannot tell: %s, but %s. Give the whole _diag of the runner.", t.quiet(), strings.Join(r.Unsure, ", and "))
+	case t.Jobs == 0 && r.Shim != nil:
+		return "No log of a Worker here: what follows is worker-wrap's own record."
+	case t.Jobs == 0:
+		return "These logs tell of no job."
+	case t.Harmed > 0:
+		return fmt.Sprintf("Yes: the race hit this runner. %s failed because another Worker emptied the _temp they shared.", count(t.Harmed, "job", "jobs"))
+	case t.PossiblyHarmed > 0:
+		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", count(t.PossiblyHarmed, "job", "jobs"))
+	case r.Found():
+		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", times(t.Overlaps-t.Shielded))
+	}
+	return "No: " + t.quiet() + "."
+}
+
+// quiet says what was found where no shared _temp was.
+func (t Totals) quiet() string {
+	switch {
+	case t.Overlaps > 0:
+		return fmt.Sprintf("Workers overlapped %s, with worker-wrap in between", times(t.Overlaps))
+	case t.Jobs == 0:
+		return "these logs tell of no job"
+	case t.Jobs == 1:
+		return "these logs tell of one Worker only"
+	}
+	return fmt.Sprintf("in these logs no two of %s overlap", count(t.Jobs, "Worker", "Workers"))
+}
+
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+type total struct {
+	n    int
+	what string
+	bad  bool
+}
+
+// list has the totals in words; what is zero and needs no saying is left out.
+func (t Totals) list() []total {
+	all := []total{
+		{t.Jobs, "jobs (Workers seen)", false},
+		{t.Overlaps, "overlaps of two Workers", false},
+		{t.Shielded, "overlaps with worker-wrap in between", false},
+		{t.Cleanups, "cleanups of the shared _temp inside another Worker's life", false},
+		{t.Harmed, "jobs that lost files to it", true},
+		{t.PossiblyHarmed, "jobs that failed after it, with no line that says why", false},
+		{t.Cancelled, "jobs cancelled right away for the next one", false},
+		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
+	}
+	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x total) bool { return x.n == 0 })...)
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

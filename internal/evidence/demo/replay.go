@@ -1,0 +1,170 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+)
+
+// The course of the issue, in its own seconds: B's step lasts from 11:55:22 to 11:55:45, and A's cleanup
+// comes 17 s after it was told to cancel, 10 of which its step takes to be killed.
+const (
+	aloneA    = 5 * time.Second
+	stepB     = 23 * time.Second
+	teardownA = 7 * time.Second
+	teardownB = 4 * time.Second
+	action    = "actions/checkout@v6"
+)
+
+// half is one replay, and what is known of it.
+type half struct {
+	title   string
+	shimmed bool
+	root    standin.Root
+
+	mu      sync.Mutex
+	records []standin.Record
+	temps   map[string]file // job's ID → the _temp that its Worker sees
+	mounted []string        // mounts of the machine below the root, afterwards
+
+	jobA, jobB       string
+	resultA, resultB standin.Result
+}
+
+// file is a folder's identity.
+type file struct{ dev, ino uint64 }
+
+// replay lets the stand-in runner in dir go through the issue, with shim in the place of the Worker
+// where it is not empty.
+func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
+	h := &half{title: "Without worker-wrap", shimmed: shim != "", temps: map[string]file{}}
+	var err error
+	if h.root, err = standin.MakeRoot(dir, standin.RootOptions{Program: o.Program}); err != nil {
+		return nil, err
+	}
+	if h.shimmed {
+		h.title = "With worker-wrap"
+		worker := filepath.Join(h.root.Bin, standin.WorkerName)
+		if err := os.Rename(worker, worker+".real"); err != nil {
+			return nil, err
+		}
+		if err := os.Symlink(shim, worker); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.MkdirAll(h.root.Temp, 0o755); err != nil { // as a runner has it that ran jobs before
+		return nil, err
+	}
+	running := make(chan struct{}) // closed when Job A's step runs
+	var once sync.Once
+	l := &standin.Listener{Root: h.root.Dir, Scale: o.Scale, Env: environment(), Trace: func(r standin.Record) {
+		h.observe(r)
+		if r.PID != 0 && strings.HasPrefix(r.Message, processStarted) {
+			once.Do(func() { close(running) })
+		}
+	}}
+	defer l.Close()
+
+	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: teardownA, Padding: 100_000, Steps: []standin.Step{
+		{Name: "Run tests", Run: "trap '' INT TERM\nsleep 600\n"},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	defer a.Abort()
+	h.jobA = a.Job.ID
+	select {
+	case <-running:
+	case <-a.Done(): // it shows in what is expected
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := sleep(ctx, o.scaled(aloneA)); err != nil {
+		return nil, err
+	}
+	seconds := strconv.FormatFloat(o.scaled(stepB).Seconds(), 'f', 3, 64)
+	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: 100_000, Steps: []standin.Step{
+		{Name: "Run " + action, Uses: action, Script: "sleep " + seconds + "\n" + standin.SetOutput("ref", "main")},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	defer b.Abort()
+	h.jobB = b.Job.ID
+	for _, done := range []<-chan struct{}{a.Done(), b.Done()} {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	h.resultA, h.resultB = a.Wait(), b.Wait()
+	h.mounted, err = mountsBelow(h.root.Dir)
+	return h, err
+}
+
+func (o Options) scaled(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * o.Scale)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// environment is the Listener's: this process's, without settings for a worker-wrap.
+func environment() []string {
+	var env []string
+	for _, e := range os.Environ() {
+		if !strings.HasPrefix(e, "WORKER_WRAP_") {
+			env = append(env, e)
+		}
+	}
+	return env
+}
+
+// observe keeps a record. When a Worker has found its _temp, it looks which folder that is, from the
+// outside: the path is the same for all.
+func (h *half) observe(r standin.Record) {
+	var temp file
+	if strings.HasPrefix(r.Message, wellKnownTemp) {
+		var st unix.Stat_t
+		if err := unix.Stat(fmt.Sprintf("/proc/%d/root%s", r.PID, h.root.Temp), &st); err == nil {
+			temp = file{uint64(st.Dev), st.Ino}
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.records = append(h.records, r)
+	if temp != (file{}) {
+		h.temps[r.Job] = temp
+	}
+}
+
+// mountsBelow lists the mounts of this process's namespace that lie in dir.
+func mountsBelow(dir string) ([]string, error) {
+	data, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) > 4 && strings.HasPrefix(f[4], dir) {
+			found = append(found, f[4])
+		}
+	}
+	return found, nil
+}

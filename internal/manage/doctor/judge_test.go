@@ -1,0 +1,313 @@
+package doctor
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/mounts"
+)
+
+// well is a machine with one runner where nothing is wrong.
+func well() Facts {
+	const all = ^uint64(0)
+	return Facts{
+		Captured: true,
+		Machine: survey.Machine{
+			Kernel:     "6.1.0-29-amd64",
+			Features:   []mounts.Feature{{Name: "open_tree, move_mount", Since: "5.2", Have: true}, {Name: "MOVE_MOUNT_SET_GROUP", Since: "5.15", Have: true}},
+			MaxMountNS: 10000, MaxUserNS: 10000, AppArmorUserNS: -1, UserNSClone: -1,
+			Self: survey.Process{CapBnd: all, UserNS: 1},
+		},
+		Runners: []Runner{{
+			Runner: survey.Runner{
+				Layout: runner.Layout{Root: "/r", Work: "/r/_work", Temp: "/r/_work/_temp"},
+				User:   "ci", UID: 1000, Version: "2.336.0",
+				Unit:     survey.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
+				Listener: &survey.Process{PID: 77, UID: 1000, CapBnd: all, UserNS: 1},
+				Keeper:   "the path unit x",
+				Work:     survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
+				Temp:     survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
+			},
+			Install: install.State{Bins: []install.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: install.Shim, Real: install.Own, Target: "/opt/ww"}}},
+			Shim:    survey.Binary{Path: "/opt/ww", Mode: 0o755, FileCaps: true, SysAdmin: true},
+		}},
+	}
+}
+
+func aStore(uid int, mode os.FileMode) survey.Folder {
+	return survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true, UID: uid, Mode: mode}
+}
+
+func TestNothingIsWrong(t *testing.T) {
+	report := Judge(well())
+	if report.ExitCode() != 0 || !report.Runners[0].Protected {
+		t.Errorf("not well: %+v", report)
+	}
+}
+
+// TestBrokenRunner: no other's report hides one whose .runner is no help. What may not be read is neither protected nor
+// a problem.
+func TestBrokenRunner(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		level Level
+		code  int
+		said  string
+	}{
+		{errors.New("no sense"), Fail, 2, "1 of 2 runners are protected; what has to be mended is marked ✗ above"},
+		{&os.PathError{Op: "open", Path: "/b/.runner", Err: os.ErrPermission}, Warn, 1, "1 of 2 runners are protected; see the warnings (!) above"},
+	} {
+		f := well()
+		f.Broken = []Broken{{&runner.ConfigError{Root: "/b", Err: test.err}, "ci"}}
+		report := Judge(f)
+		r := report.Runners[len(report.Runners)-1]
+		if r.Root != "/b" || r.Protected || r.Unknown != (test.level == Warn) || worst(r.Results) != test.level || !report.Runners[0].Protected {
+			t.Errorf("%v: %+v", test.err, report.Runners)
+		}
+		if report.ExitCode() != test.code || report.conclusion() != test.said {
+			t.Errorf("%v: %d, %s", test.err, report.ExitCode(), report.conclusion())
+		}
+		f.Runners = nil
+		report = Judge(f)
+		if alone := report.conclusion(); len(report.Runners) != 1 || strings.HasPrefix(alone, "whether the runner is protected cannot be told") != (test.level == Warn) {
+			t.Errorf("%v, alone: %s", test.err, alone)
+		}
+	}
+}
+
+// Each case spoils one fact. want is "level check: part of what is said".
+func TestEachFactIsJudged(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(f *Facts, r *Runner)
+		want  string
+		mend  string // part of the command, where it is one
+	}{
+		{"old kernel", func(f *Facts, _ *Runner) { f.Machine.Kernel = "5.4.0-200-generic" }, "problem kernel: too old", "uninstall"},
+		{"kernel of the future", func(f *Facts, _ *Runner) { f.Machine.Kernel = "10.0" }, "ok kernel: Linux 10.0", ""},
+		{"no group", func(f *Facts, _ *Runner) { f.Machine.Features[1].Have = false }, "warning kernel: MOVE_MOUNT_SET_GROUP (Linux 5.15)", "5.15"},
+		{"old mount calls", func(f *Facts, _ *Runner) { f.Machine.Features[0].Have = false }, "ok kernel: stand in for open_tree", ""},
+		{"no mount namespaces", func(f *Facts, _ *Runner) { f.Machine.MaxMountNS = 0 }, "problem namespaces: no mount namespaces", "sysctl"},
+		{"few mount namespaces", func(f *Facts, _ *Runner) { f.Machine.MaxMountNS = 20 }, "warning namespaces: only 20", "sysctl"},
+		{"container", func(f *Facts, _ *Runner) { f.Machine.Container = "docker" }, "ok container: may have CAP_SYS_ADMIN", ""},
+		{"weak container", func(f *Facts, _ *Runner) {
+			f.Machine.Container, f.Machine.Self.CapBnd, f.Machine.Self.Seccomp = "podman", 0, 2
+		}, "problem container: without CAP_SYS_ADMIN, and with a seccomp filter", "--cap-add SYS_ADMIN"},
+		{"own build", func(f *Facts, _ *Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
+		{"no runner", func(f *Facts, _ *Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
+
+		{"old version", func(_ *Facts, r *Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},
+		{"old version without shim", func(_ *Facts, r *Runner) {
+			r.Version, r.Install.Bins[0].Worker, r.Install.Bins[0].Real = "2.333.1", install.Own, install.Missing
+		}, "warning version: does not wait", ""},
+		{"new version", func(_ *Facts, r *Runner) { r.Version = "2.400.0" }, "ok version: can still overlap: a Worker that outlives", ""},
+		{"no version", func(_ *Facts, r *Runner) { r.Version = "" }, "warning version: not known", "--version"},
+
+		{"no shim", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Missing
+		}, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
+		{"half a shim", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Same = install.Own, true
+		}, "problem shim: an install was cut short", "install"},
+		{"shim replaced", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: has put it over the shim", "install"},
+		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
+		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Shim }, "problem shim: is gone", "unpack"},
+		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: a file that is gone (/opt/ww)", "sudo worker-wrap install"},
+		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
+		{"no Worker", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Missing, install.Missing
+		}, "problem shim: has no Runner.Worker", "unpack"},
+		{"no bin", func(_ *Facts, r *Runner) { r.Install.Bins = nil }, "problem shim: /r/bin leads nowhere", "unpack"},
+		{"unreadable", func(_ *Facts, r *Runner) { r.InstallErr = os.ErrPermission }, "warning shim: permission denied", "sudo"},
+		{"waiting bin", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+		}, "warning shim: /r/bin.2.340.0/Runner.Worker is the runner's own (waits for the runner's update)", "install"},
+		{"bin being copied", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Copying = true
+		}, "ok shim: it is being copied", ""},
+		{"bin being copied, and nobody watches", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Copying, r.Keeper = true, ""
+		}, "warning shim: from the update on", "install"},
+		{"old bin", func(_ *Facts, r *Runner) {
+			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.330.0", Worker: install.Own})
+		}, "ok shim: in place", ""},
+		{"kept", func(_ *Facts, _ *Runner) {}, "ok updates: the path unit x", ""},
+		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root /r"},
+		{"not kept, with systemd", func(f *Facts, r *Runner) { f.Machine.Systemd, r.Keeper = true, "" }, "warning updates: nothing puts the shim back", "sudo worker-wrap install --runner-root /r"},
+		{"no updates", func(_ *Facts, r *Runner) { r.Keeper, r.NoUpdates = "", true }, "ok updates: --disableupdate", ""},
+
+		{"AppArmor is no matter", func(f *Facts, _ *Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
+		{"no user namespaces are no matter", func(f *Facts, _ *Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
+		{"no privilege", func(_ *Facts, r *Runner) { r.Shim.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
+		{"root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
+		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
+		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
+		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.NoNewPrivs = "PrivateDevices=yes" }, "problem no_new_privs: has PrivateDevices=yes", `PrivateDevices=no\n`},
+		{"Listener's no_new_privs", func(_ *Facts, r *Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
+		{"unit's bounding set", func(_ *Facts, r *Runner) { r.Unit.Forbids = "CapabilityBoundingSet=CAP_KILL" }, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=~\n`},
+		{"Listener's bounding set", func(_ *Facts, r *Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
+		{"other user namespace", func(_ *Facts, r *Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
+		{"seccomp", func(_ *Facts, r *Runner) { r.Listener.Seccomp = 2 }, "warning seccomp: seccomp filter", "@mount"},
+		{"AppArmor", func(_ *Facts, r *Runner) { r.Listener.AppArmor = "runner (enforce)" }, "warning apparmor: profile runner (enforce)", "mount,"},
+		{"ambient", func(_ *Facts, r *Runner) { r.Listener.CapAmb = 1 << 10 }, "warning ambient: ambient capabilities (0x400)", "AmbientCapabilities"},
+		{"AppArmor's user namespaces", func(f *Facts, r *Runner) {
+			f.Machine.AppArmorUserNS, r.Shim.SysAdmin = 1, false
+		}, "problem privilege: AppArmor restricts unprivileged user namespaces", "setcap"},
+		{"no user namespaces", func(f *Facts, r *Runner) {
+			f.Machine.MaxUserNS, r.Shim.SysAdmin = 0, false
+		}, "problem privilege: user.max_user_namespaces", "setcap"},
+		{"userns", func(_ *Facts, r *Runner) {
+			r.Env, r.Shim.SysAdmin, r.Listener.NoNewPrivs = []string{"WORKER_WRAP_USERNS=1"}, false, true
+		}, "ok privilege: none needed", ""},
+		{"userns and AppArmor", func(f *Facts, r *Runner) {
+			r.Env, f.Machine.AppArmorUserNS = []string{"WORKER_WRAP_USERNS=1"}, 1
+		}, "problem privilege: AppArmor lets only", "worker-wrap install --runner-root /r"},
+		{"userns and no namespaces", func(f *Facts, r *Runner) {
+			r.Env, f.Machine.MaxUserNS = []string{"WORKER_WRAP_USERNS=1"}, 0
+		}, "problem privilege: allows no user namespaces", "sysctl"},
+		{"userns for root only", func(f *Facts, r *Runner) {
+			r.Env, f.Machine.UserNSClone = []string{"WORKER_WRAP_USERNS=1"}, 0
+		}, "problem privilege: only root may make", "sysctl"},
+		{"set-user-ID", func(_ *Facts, r *Runner) { r.Shim.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
+		{"closed binary", func(_ *Facts, r *Runner) { r.Shim.Mode = 0o700 }, "problem binary: /opt/ww has mode 0700", "sudo worker-wrap install"},
+		{"others' binary", func(_ *Facts, r *Runner) { r.Shim.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
+
+		{"settings", func(_ *Facts, r *Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
+		{"setting as in a shell", func(_ *Facts, r *Runner) { r.Env = []string{"export WORKER_WRAP_WAIT=10m"} }, "warning settings: \"export WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
+		{"indented setting", func(_ *Facts, r *Runner) { r.Env = []string{" WORKER_WRAP_WAIT=10m"} }, "warning settings: \" WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
+		{"setting's name", func(_ *Facts, r *Runner) { r.Env = []string{"WORKER_WRAP_WIAT=20s"} }, "warning settings: \"WORKER_WRAP_WIAT\" is not a setting", "restart"},
+		{"read-only", func(_ *Facts, r *Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
+		{"others' _temp", func(_ *Facts, r *Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
+		{"others' store", func(_ *Facts, r *Runner) { r.Leftovers.Store = aStore(7, 0o711) }, "problem work folder: .worker-wrap belongs to uid 7", "sudo chown ci"},
+		{"root's store", func(_ *Facts, r *Runner) { r.Leftovers.Store = aStore(0, 0o777) }, "ok work folder: ", ""},
+		{"root's store, closed", func(_ *Facts, r *Runner) {
+			r.Leftovers.Store = aStore(0, 0o755)
+			r.Closed = r.Leftovers.Store.Path
+		}, "problem work folder: .worker-wrap belongs to uid 0, and its mode 0755 does not let ci", "sudo chown ci /r/_work/.worker-wrap && sudo chmod 711"},
+		{"others' store of root's runner", func(_ *Facts, r *Runner) { r.UID, r.Leftovers.Store = 0, aStore(7, 0o711) }, "problem work folder: belongs to uid 7", "chown"},
+		{"_temp's owner's store of root's runner", func(_ *Facts, r *Runner) { r.UID, r.Leftovers.Store = 0, aStore(1000, 0o711) }, "ok work folder: ", ""},
+		{"closed work folder", func(_ *Facts, r *Runner) { r.Closed = "/r/_work" }, "problem work folder: /r/_work belongs to uid 1000", "chown"},
+		{"_temp is a file", func(_ *Facts, r *Runner) { r.Temp = survey.Folder{Path: "/r/_work/_temp", Other: true} }, "problem work folder: /r/_work/_temp is not a folder", "mv"},
+		{"store is a file", func(_ *Facts, r *Runner) {
+			r.Leftovers = survey.Leftovers{Store: survey.Folder{Path: "/r/_work/.worker-wrap", Other: true}, Err: errors.New("x")}
+		}, "problem work folder: /r/_work/.worker-wrap is not a folder", "mv"},
+		{"store is a link", func(_ *Facts, r *Runner) {
+			r.Leftovers.Store = aStore(1000, 0o711)
+			r.Leftovers.Store.Link = true
+		}, "problem work folder: /r/_work/.worker-wrap is not a folder", "mv"},
+		{"NFS", func(_ *Facts, r *Runner) { r.Work.FS = "nfs" }, "warning work folder: is on nfs", "--work"},
+		{"FAT", func(_ *Facts, r *Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
+		{"overlay", func(_ *Facts, r *Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
+		{"undeletable", func(_ *Facts, r *Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
+		{"other PID namespace", func(_ *Facts, r *Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders belong to another", "delete"},
+		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
+
+		{"ran plain", func(_ *Facts, r *Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
+		}, "warning last start: without a _temp of its own: no privilege", ".env"},
+		{"refused", func(_ *Facts, r *Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: events.Refused, Error: "no privilege"}
+		}, "warning last start: was not started: no privilege", "mend"},
+		{"ran", func(_ *Facts, r *Runner) {
+			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: "private"}
+		}, "ok last start: private", ""},
+
+		{"no Docker", func(_ *Facts, _ *Runner) {}, "ok docker: no Docker socket", ""},
+		{"Docker", func(_ *Facts, r *Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
+		{"Docker left alone", func(_ *Facts, r *Runner) {
+			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
+		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
+		{"Docker and memory", func(_ *Facts, r *Runner) {
+			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_BACKING=tmpfs:1g"}
+		}, "warning docker: WORKER_WRAP_BACKING=tmpfs", ".env"},
+		{"Docker elsewhere", func(_ *Facts, r *Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
+		{"Docker over ssh", func(_ *Facts, r *Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
+		{"Docker snap", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},
+		{"Docker snap at home", func(_ *Facts, r *Runner) {
+			r.Docker, r.Work.Path = survey.Docker{Socket: "/s", Snap: true}, "/home/ci/_work"
+		}, "ok docker: below /home", ""},
+		{"rootless Docker", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Socket: "/run/user/1000/docker.sock", Rootless: true}
+		}, "ok docker: rootless", ""},
+		{"Podman", func(_ *Facts, r *Runner) {
+			r.Pauses = []survey.PauseView{{Pause: survey.Pause{Process: survey.Process{PID: 9}}, Sees: "/r/_work/_temp"}}
+		}, "warning podman: (PID 9) holds the host's _temp", "podman system migrate"},
+		{"Podman of a Worker", func(_ *Facts, r *Runner) {
+			r.Pauses = []survey.PauseView{{Sees: "/r/_work/.worker-wrap/42-17-4026531836-0123456789ab"}}
+		}, "warning podman: the _temp of Worker 42", "migrate"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			f := well()
+			test.spoil(&f, &f.Runners[0])
+			report := Judge(f)
+			all := report.Machine
+			for _, r := range report.Runners {
+				all = append(all, r.Results...)
+			}
+			level, rest, _ := strings.Cut(test.want, " ")
+			check, what, _ := strings.Cut(rest, ": ")
+			found := false
+			for _, r := range all {
+				if r.Level != OK && (r.Why == "" || r.Mend == "") {
+					t.Errorf("no reason or no remedy: %+v", r)
+				}
+				if r.Check == check && string(r.Level) == level && strings.Contains(r.What+"; "+r.Why, what) {
+					found = true
+					if !strings.Contains(r.Mend, test.mend) {
+						t.Errorf("the remedy %q does not have %q", r.Mend, test.mend)
+					}
+				}
+			}
+			if !found {
+				t.Errorf("want %q, have:\n%+v", test.want, all)
+			}
+			if got := rank(Level(level)); report.ExitCode() < got || got == 0 && report.ExitCode() != 0 {
+				t.Errorf("exit code %d after %q", report.ExitCode(), test.want)
+			}
+			if protected := report.ExitCode() != 2; len(report.Runners) > 0 && report.Runners[0].Protected != protected {
+				t.Errorf("protected is %v, exit code %d", report.Runners[0].Protected, report.ExitCode())
+			}
+		})
+	}
+}
+
+func TestPrint(t *testing.T) {
+	f := well()
+	f.Runners[0].Layout.Root = "/r\x1b[2J"
+	f.Runners[0].Shim.SysAdmin = false
+	f.Machine.MaxMountNS = 20
+	report := Judge(f)
+	var b strings.Builder
+	if err := report.Print(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"  ✓ kernel", "  ! namespaces", "  ✗ privilege", "→ sudo setcap cap_sys_admin+ep /opt/ww\n",
+		"Runner /r\uFFFD[2J (2.336.0, user ci)\n", "\nthe runner is not protected; what has to be mended is marked ✗ above\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in:\n%s", want, b.String())
+		}
+	}
+	if strings.ContainsRune(b.String(), '\x1b') {
+		t.Error("an escape sequence got through")
+	}
+}
+
+func TestWrap(t *testing.T) {
+	long := strings.Repeat("x", width+1)
+	got := wrap("a " + long + " b " + strings.Repeat("é ", width))
+	if len(got) != 5 || got[0] != "a" || got[1] != long || !strings.HasPrefix(got[2], "b é é") || len(wrap("")) != 0 {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+)
+
+// oldest is the oldest kernel that worker-wrap is tested on.
+const oldest = "5.10"
+
+// machine judges what all runners share.
+func machine(f Facts) []Result {
+	var out []Result
+	out = append(out, kernel(f.Machine)...)
+	out = append(out, namespaces(f.Machine)...)
+	out = append(out, userNS(f.Machine)...)
+	out = append(out, container(f.Machine)...)
+	out = append(out, build(f.Captured)...)
+	if len(f.Runners)+len(f.Broken) == 0 {
+		out = append(out, Result{
+			Check: "runners", Level: Warn, What: "no runner was found on this machine",
+			Why:  "there is nothing to protect, or the runner is no service and does not run now",
+			Mend: "worker-wrap doctor --runner-root DIR",
+		})
+	}
+	return out
+}
+
+func kernel(m survey.Machine) []Result {
+	if major, minor := release(m.Kernel); major < 5 || major == 5 && minor < 10 {
+		return []Result{{
+			Check: "kernel", Level: Fail, What: "Linux " + m.Kernel + " is too old",
+			Why:  "worker-wrap needs Linux " + oldest + " or newer, and no Worker starts without",
+			Mend: "update the kernel, or give the runners their own Worker back: sudo worker-wrap uninstall --all",
+		}}
+	}
+	var have, missing []string
+	slave := false
+	for _, feature := range m.Features {
+		if feature.Have {
+			have = append(have, feature.Name)
+			continue
+		}
+		missing = append(missing, feature.Name+" (Linux "+feature.Since+")")
+		slave = slave || strings.Contains(feature.Name, "SET_GROUP")
+	}
+	what := "Linux " + m.Kernel
+	if len(have) > 0 {
+		what += " has " + strings.Join(have, ", ")
+	}
+	if len(missing) == 0 {
+		return []Result{{Check: "kernel", Level: OK, What: what}}
+	}
+	r := Result{Check: "kernel", Level: OK, What: what + "; older ways stand in for " + strings.Join(missing, ", ")}
+	if slave {
+		r.Level = Warn
+		r.Why = "what a job mounts on the file system of its work folder stays in the job, and does not reach the host or its containers"
+		r.Mend = "update the kernel to Linux 5.15 or newer; in a container, allow move_mount in its seccomp profile"
+	}
+	return []Result{r}
+}
+
+// release reads the first two numbers of a kernel's release.
+func release(s string) (major, minor int) {
+	_, _ = fmt.Sscanf(s, "%d.%d", &major, &minor)
+	return major, minor
+}
+
+func namespaces(m survey.Machine) []Result {
+	switch n := m.MaxMountNS; {
+	case n < 0:
+		return nil
+	case n == 0:
+		return []Result{{
+			Check: "namespaces", Level: Fail, What: "this machine allows no mount namespaces",
+			Why: "no Worker can have a view of its own", Mend: "sudo sysctl -w user.max_mnt_namespaces=65536",
+		}}
+	case n < 256:
+		return []Result{{
+			Check: "namespaces", Level: Warn, What: fmt.Sprintf("this machine allows only %d mount namespaces", n),
+			Why: "containers and sandboxes need some too, and a Worker that finds none left does not start", Mend: "sudo sysctl -w user.max_mnt_namespaces=65536",
+		}}
+	default:
+		return []Result{{Check: "namespaces", Level: OK, What: fmt.Sprintf("up to %d mount namespaces", n)}}
+	}
+}
+
+// userNS is about what a runner needs that has no other privilege; where one does, its own results say so.
+func userNS(m survey.Machine) []Result {
+	r := Result{Check: "user namespaces", Level: OK, What: "everybody may make them"}
+	switch {
+	case m.AppArmorUserNS == 1:
+		r.What = "AppArmor lets only programs with a profile make them; the file capability needs none"
+	case m.MaxUserNS == 0 || m.UserNSClone == 0:
+		r.What = "switched off for ordinary users; the file capability needs none"
+	case m.MaxUserNS < 0:
+		return nil
+	}
+	return []Result{r}
+}
+
+func container(m survey.Machine) []Result {
+	if m.Container == "" {
+		return nil
+	}
+	r := Result{Check: "container", Level: OK, What: "this is a container (" + m.Container + ") that may have CAP_SYS_ADMIN"}
+	if m.Self.CapBnd&survey.SysAdmin == 0 {
+		r = Result{
+			Check: "container", Level: Fail, What: "this is a container (" + m.Container + ") without CAP_SYS_ADMIN",
+			Why:  "nothing in it can mount, whatever the file capabilities and the user",
+			Mend: "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined",
+		}
+		if m.Self.Seccomp == 2 {
+			r.What += ", and with a seccomp filter"
+		}
+	}
+	return []Result{r}
+}
+
+func build(captured bool) []Result {
+	if captured {
+		return []Result{{Check: "build", Level: OK, What: "notes the state it inherits before the Go runtime changes it"}}
+	}
+	return []Result{{
+		Check: "build", Level: Warn, What: "this worker-wrap was not built by scripts/build",
+		Why:  "ignored signals and closed descriptors that the runner hands on may not reach its Workers as they were",
+		Mend: "install a released worker-wrap, or build it with scripts/build",
+	}}
+}

@@ -1,0 +1,69 @@
+package doctor
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+)
+
+// docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
+func docker(r *Runner) []Result {
+	d := r.Docker
+	res := Result{Check: "docker", Level: Warn}
+	scheme, _, remote := strings.Cut(d.Host, "://")
+	switch {
+	case remote && scheme != "unix" && scheme != "fd":
+		res.What = "DOCKER_HOST is " + d.Host
+		res.Why = "that daemon looks up -v paths on its own machine, where _temp and the per-PID folders are other ones or missing"
+		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + visible.Word(filepath.Join(r.Layout.Root, ".env"))
+	case d.Socket == "":
+		return []Result{{Check: "docker", Level: OK, What: "no Docker socket here"}}
+	case choices(r).noDocker:
+		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
+		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost"
+		res.Mend = "take the line out of " + visible.Word(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses Docker"
+	case choices(r).inMemory:
+		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
+		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail"
+		res.Mend = "take the line out of " + visible.Word(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses containers"
+	case d.Snap:
+		res.What = "Docker is installed as a snap"
+		res.Why = "its daemon has a mount namespace of its own and sees only some folders (/home, /media, …)"
+		res.Mend = "sudo snap remove docker, and install Docker's own packages"
+		if strings.HasPrefix(r.Work.Path, "/home/") {
+			return []Result{{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}}
+		}
+	case d.Rootless:
+		return []Result{{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy"}}
+	default:
+		return []Result{{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: container steps see the job's own _temp"}}
+	}
+	return []Result{res}
+}
+
+// podman judges what rootless Podman's commands will see: they join the namespaces of the user's pause
+// process, whatever namespace they are run in.
+func podman(r *Runner) []Result {
+	var out []Result
+	for _, p := range r.Pauses {
+		view := "an unknown view of it"
+		switch {
+		case p.Sees == r.Layout.Temp:
+			view = "the host's _temp"
+		case p.Sees != "":
+			view = "the _temp of one Worker, " + filepath.Base(p.Sees)
+			if owner, _, ok := perpid.Parse(filepath.Base(p.Sees)); ok {
+				view = fmt.Sprintf("the _temp of Worker %d", owner.PID)
+			}
+		}
+		out = append(out, Result{
+			Check: "podman", Level: Warn, What: fmt.Sprintf("Podman's pause process of %s (PID %d) holds %s", r.User, p.PID, view),
+			Why:  "podman commands of every job of this user join its namespaces, and so see that _temp instead of their own",
+			Mend: fmt.Sprintf("sudo -iu %s podman system migrate (ends it, and the user's containers); in jobs, use the folder in WORKER_WRAP_HOST_TEMP for podman run -v", visible.Word(r.User)),
+		})
+	}
+	return out
+}

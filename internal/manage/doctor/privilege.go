@@ -1,0 +1,204 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+)
+
+// privilege says where the right to mount comes from, and what takes it away.
+func privilege(r *Runner, m survey.Machine) []Result {
+	b := r.Shim
+	if b.Path == "" {
+		return nil // no shim: said elsewhere
+	}
+	if choices(r).userns && r.UID != 0 {
+		return append(userns(r, m), takenByListener(r, m)...)
+	}
+	var out []Result
+	out = append(out, source(r, b, m))
+	if r.UID != 0 {
+		out = append(out, takenByFile(b)...)
+		out = append(out, takenByService(r)...)
+	}
+	out = append(out, takenByListener(r, m)...)
+	out = append(out, trusted(b)...)
+	if len(out) == 1 || worst(out) == OK {
+		return out
+	}
+	if out[0].Level == OK { // it comes from somewhere, and is taken away again
+		return out[1:]
+	}
+	return out
+}
+
+func source(r *Runner, b survey.Binary, m survey.Machine) Result {
+	switch {
+	case r.UID == 0:
+		return Result{Check: "privilege", Level: OK, What: "the runner runs as root"}
+	case b.SysAdmin:
+		return Result{Check: "privilege", Level: OK, What: "the file capability cap_sys_admin of " + b.Path}
+	}
+	return Result{
+		Check: "privilege", Level: Fail, What: fmt.Sprintf("%s has no file capability, and %s is not root", b.Path, r.User),
+		Why:  "a Worker may not mount" + userNamespaces(m),
+		Mend: "sudo setcap cap_sys_admin+ep " + visible.Word(b.Path),
+	}
+}
+
+// userNamespaces says whether the way without any privilege is open.
+func userNamespaces(m survey.Machine) string {
+	switch {
+	case m.AppArmorUserNS == 1:
+		return "; AppArmor restricts unprivileged user namespaces here, so these are no way out (kernel.apparmor_restrict_unprivileged_userns)"
+	case m.MaxUserNS == 0:
+		return "; user namespaces are off here, so these are no way out (user.max_user_namespaces)"
+	case m.UserNSClone == 0:
+		return "; unprivileged user namespaces are off here, so these are no way out (kernel.unprivileged_userns_clone)"
+	}
+	return ""
+}
+
+// userns judges WORKER_WRAP_USERNS, which needs no privilege but a kernel that lets everybody make user
+// namespaces.
+func userns(r *Runner, m survey.Machine) []Result {
+	res := Result{
+		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
+	}
+	file := " && take WORKER_WRAP_USERNS out of " + visible.Word(r.Layout.Root+"/.env")
+	install := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root) + file
+	switch {
+	case m.MaxUserNS == 0:
+		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536; or use the file capability: "+install
+	case m.UserNSClone == 0:
+		res.What, res.Mend = "only root may make user namespaces here", "sudo sysctl -w kernel.unprivileged_userns_clone=1; or use the file capability: "+install
+	case m.AppArmorUserNS == 1:
+		res.What, res.Mend = "AppArmor lets only programs with a profile make user namespaces", "use the file capability: "+install
+	default:
+		return []Result{{Check: "privilege", Level: OK, What: "none needed: each Worker gets a user namespace (WORKER_WRAP_USERNS)"}}
+	}
+	return []Result{res}
+}
+
+// takenByFile looks at the binary and the file system it is on.
+func takenByFile(b survey.Binary) []Result {
+	var out []Result
+	if b.UID == 0 && b.Mode&0o001 == 0 {
+		out = append(out, Result{
+			Check: "binary", Level: Fail, What: fmt.Sprintf("%s has mode %04o, which lets only root run it", b.Path, b.Mode),
+			Why: "no Worker can be started through it", Mend: "sudo worker-wrap install",
+		})
+	}
+	if b.Nosuid {
+		out = append(out, Result{
+			Check: "nosuid", Level: Fail, What: b.Path + " is on a file system that is mounted nosuid",
+			Why: "its file capability counts for nothing there", Mend: "install it elsewhere, or: sudo mount -o remount,suid \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
+		})
+	}
+	if b.Noexec {
+		out = append(out, Result{
+			Check: "noexec", Level: Fail, What: b.Path + " is on a file system that is mounted noexec",
+			Why: "no Worker can be started through it", Mend: "install it elsewhere, or: sudo mount -o remount,exec \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
+		})
+	}
+	return out
+}
+
+// takenByService looks at the unit's files: what is there counts from the next start of the service.
+func takenByService(r *Runner) []Result {
+	var out []Result
+	if setting := r.Unit.NoNewPrivs; setting != "" {
+		out = append(out, Result{
+			Check: "no_new_privs", Level: Fail, What: fmt.Sprintf("the unit %s has %s, which sets no_new_privs", r.Unit.Name, setting),
+			Why: "the file capability of worker-wrap counts for nothing, and sudo fails in jobs too", Mend: dropIn(r.Unit.Name, setting),
+		})
+	}
+	if setting := r.Unit.Forbids; setting != "" && setting != r.Unit.NoNewPrivs {
+		out = append(out, Result{
+			Check: "service", Level: Fail, What: fmt.Sprintf("the unit %s has %s", r.Unit.Name, setting),
+			Why: "no process of this service may mount", Mend: dropIn(r.Unit.Name, setting),
+		})
+	}
+	return out
+}
+
+// dropIn is a command that takes a setting of a unit back.
+func dropIn(unit, setting string) string {
+	key, _, _ := strings.Cut(setting, "=")
+	value := "no"
+	switch key {
+	case "CapabilityBoundingSet":
+		value = "~" // all of them; an empty value would be none (systemd.exec(5))
+	case "SystemCallFilter", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies":
+		value = ""
+	}
+	dir := visible.Word("/etc/systemd/system/" + unit + ".d")
+	return fmt.Sprintf("sudo mkdir -p %[1]s && printf '[Service]\\n%[2]s=%[3]s\\n' | sudo tee -a %[1]s/worker-wrap.conf && sudo systemctl daemon-reload && sudo systemctl restart %[4]s",
+		dir, key, value, visible.Word(unit))
+}
+
+// takenByListener looks at the Listener that runs: its Workers inherit all of this.
+func takenByListener(r *Runner, m survey.Machine) []Result {
+	l := r.Listener
+	if l == nil {
+		return nil
+	}
+	restart := "restart the runner, when no job runs"
+	if r.Unit.Name != "" {
+		restart = "sudo systemctl restart " + visible.Word(r.Unit.Name)
+	}
+	var out []Result
+	add := func(check string, level Level, what, why, mend string) {
+		if choices(r).userns && (check == "no_new_privs" || check == "bounding set" || check == "ambient") {
+			return // these concern file capabilities only
+		}
+		out = append(out, Result{check, level, fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), why, mend})
+	}
+	if l.NoNewPrivs && r.UID != 0 && r.Unit.NoNewPrivs == "" {
+		add("no_new_privs", Fail, "runs with no_new_privs", "the file capability of worker-wrap counts for nothing",
+			"start the runner without it (NoNewPrivileges=, setpriv, a container's no-new-privileges); if that is mended already: "+restart)
+	}
+	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && r.Unit.Forbids == "" {
+		add("bounding set", Fail, "runs without CAP_SYS_ADMIN in its bounding set", "no Worker can get the capability",
+			"start the runner with it (CapabilityBoundingSet=); if that is mended already: "+restart)
+	}
+	if l.UserNS != 0 && m.Self.UserNS != 0 && l.UserNS != m.Self.UserNS {
+		add("user namespace", Warn, "is in another user namespace than this doctor", "what is said here of privileges may not hold there",
+			fmt.Sprintf("sudo nsenter -t %d -a worker-wrap doctor", l.PID))
+	}
+	if l.Seccomp == 2 && m.Self.Seccomp != 2 {
+		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
+			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=)")
+	}
+	if profile := l.AppArmor; profile != "" && !strings.HasPrefix(profile, "unconfined") && strings.Contains(profile, "(enforce)") {
+		add("apparmor", Warn, "is confined by the AppArmor profile "+profile, "it may refuse mounts to the Workers",
+			"add to the profile: capability sys_admin, mount, umount,")
+	}
+	if l.CapAmb != 0 && r.UID != 0 {
+		add("ambient", Warn, fmt.Sprintf("has ambient capabilities (%#x)", l.CapAmb),
+			"its Workers do not keep them: executing a file with capabilities, as worker-wrap is, clears the ambient set (capabilities(7))",
+			"give jobs their rights another way (sudo), or run the runner as root; without AmbientCapabilities= nothing is lost")
+	}
+	return out
+}
+
+// trusted looks at who could change the binary that has the privilege.
+func trusted(b survey.Binary) []Result {
+	var out []Result
+	if b.SetID {
+		out = append(out, Result{
+			Check: "binary", Level: Fail, What: b.Path + " is set-user-ID or set-group-ID",
+			Why: "worker-wrap refuses to run like that, as the Worker would inherit it", Mend: "sudo chmod ug-s " + visible.Word(b.Path),
+		})
+	}
+	if b.WritableBy != "" && b.SysAdmin {
+		out = append(out, Result{
+			Check: "binary", Level: Warn, What: b.WritableBy + " can be changed by others than root",
+			Why:  "who can rename or replace the file that has the capability can take it away from every runner",
+			Mend: "install it in a place of root's: sudo worker-wrap install --all",
+		})
+	}
+	return out
+}

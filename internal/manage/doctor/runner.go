@@ -1,0 +1,291 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+)
+
+// waits is the first version whose Listener waits for a cancelled Worker's end before it starts the next
+// (actions/runner PR 4553).
+const waits = "2.336.0"
+
+// remaining are the overlaps that no version of the runner excludes.
+const remaining = "a Worker that outlives its Listener (crash, OOM kill, stop limit; KillMode=process), or two runners with one work folder"
+
+// oneRunner judges one runner.
+func oneRunner(r *Runner, m survey.Machine) []Result {
+	var out []Result
+	shims := installed(r)
+	out = append(out, version(r, worst(shims) == OK))
+	out = append(out, shims...)
+	out = append(out, updates(r, m)...)
+	out = append(out, privilege(r, m)...)
+	out = append(out, settings(r)...)
+	out = append(out, workFolder(r)...)
+	out = append(out, leftovers(r)...)
+	out = append(out, lastStart(r)...)
+	out = append(out, docker(r)...)
+	out = append(out, podman(r)...)
+	return out
+}
+
+func version(r *Runner, wrapped bool) Result {
+	res := Result{Check: "version", Level: OK}
+	switch {
+	case r.Version == "":
+		res.Level = Warn
+		res.What = "the runner's version is not known"
+		res.Why = "neither bin/Runner.Listener.deps.json, nor the link bin, nor a log says it; versions before " + waits + " start a Worker without waiting for the one they cancelled"
+		res.Mend = "check that " + visible.Word(r.Layout.Root) + " is a whole runner: " + visible.Word(r.Layout.Bin()+"/Runner.Listener") + " --version"
+		return res
+	case survey.Before(r.Version, waits):
+		res.What = fmt.Sprintf("%s, which does not wait for a Worker that it cancelled (from %s on it does); and as in every version: %s", r.Version, waits, remaining)
+	default:
+		res.What = fmt.Sprintf("%s, which waits for a Worker that it cancelled; two can still overlap: %s", r.Version, remaining)
+	}
+	if !wrapped && survey.Before(r.Version, waits) {
+		res.Level = Warn
+		res.Why = "without worker-wrap each such overlap costs a job its files (actions/runner issue 4357)"
+		res.Mend = "install worker-wrap, and let the runner update itself"
+	}
+	return res
+}
+
+// installed looks at what stands in the Worker's place.
+func installed(r *Runner) []Result {
+	put := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
+	unpack := "unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: " + put
+	if r.InstallErr != nil {
+		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo worker-wrap doctor"}}
+	}
+	if r.current().Dir == "" {
+		return []Result{{
+			Check: "shim", Level: Fail, What: r.Layout.Bin() + " leads nowhere",
+			Why: "the runner cannot start; an update may have been cut short", Mend: unpack,
+		}}
+	}
+	var out []Result
+	for _, b := range r.Install.Bins {
+		if !b.Current && !b.Waiting {
+			continue // an old version, which the runner will delete
+		}
+		res := standing(b)
+		if res.Level == Fail && res.Mend == "" {
+			res.Mend = put
+		} else if res.Level == Fail {
+			res.Mend = unpack
+		}
+		if !b.Current {
+			res = waiting(res, r)
+		}
+		out = append(out, res)
+	}
+	return out
+}
+
+// lost is put in place of a command where an install alone does not help.
+const lost = "unpack"
+
+// standing judges one bin folder.
+func standing(b install.Bin) Result {
+	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
+	worker := b.Dir + "/" + runner.WorkerName
+	switch b.Kind() {
+	case install.Installed:
+		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
+	case install.NotInstalled:
+		res.What, res.Why = worker+" is the runner's own", "jobs share one _temp"
+	case install.Half:
+		res.What, res.Why = worker+" is the runner's own still: an install was cut short", "jobs share one _temp"
+	case install.Replaced:
+		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
+	case install.Gone:
+		res.What, res.Why = worker+" is a link to a file that is gone ("+b.Target+")", "no job can start: worker-wrap was removed without uninstalling it"
+	case install.Unlinked:
+		res.What = worker + " is missing; the runner's own Worker is kept beside it"
+	case install.Lost:
+		res.What, res.Mend = worker+" is worker-wrap, and the runner's own Worker, which should be "+runner.RealWorkerName+" beside it, is gone", lost
+	default:
+		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost
+	}
+	return res
+}
+
+// waiting turns a result for the version that the runner will use next into what it means now.
+func waiting(res Result, r *Runner) Result {
+	res.What += " (waits for the runner's update)"
+	switch {
+	case res.Level == OK:
+	case r.Install.Copying && r.Keeper != "":
+		return Result{Check: res.Check, Level: OK, What: res.What + "; it is being copied, and the shim follows before it is used"}
+	default:
+		res.Level = Warn
+		res.Why = "from the update on, unless the shim is put in place before: " + res.Why
+	}
+	return res
+}
+
+// updates looks at what becomes of the shim when the runner updates itself.
+func updates(r *Runner, m survey.Machine) []Result {
+	switch {
+	case r.current().Kind() != install.Installed:
+		return nil
+	case r.NoUpdates:
+		return []Result{{Check: "updates", Level: OK, What: "the runner does not update itself (--disableupdate)"}}
+	case r.Keeper != "":
+		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
+	}
+	mend := "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + visible.Word(r.Layout.Root)
+	if m.Systemd {
+		mend = "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
+	}
+	return []Result{{
+		Check: "updates", Level: Warn, What: "nothing puts the shim back when the runner updates itself",
+		Why:  "the new version's Workers run unprotected from then on",
+		Mend: mend,
+	}}
+}
+
+func settings(r *Runner) []Result {
+	s, err := shim.ParseSettings(r.Env)
+	if err != nil {
+		return []Result{{
+			Check: "settings", Level: Fail, What: fmt.Sprintf("%s/.env: %v", r.Layout.Root, err),
+			Why: "no job starts with it", Mend: "correct the line, then restart the runner, which reads the file only when it starts",
+		}}
+	}
+	for _, e := range r.Env {
+		name, _, _ := strings.Cut(e, "=")
+		if i := strings.Index(name, "WORKER_WRAP_"); i > 0 {
+			return []Result{{
+				Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q is not a setting: the runner takes all before the = for the name", r.Layout.Root, name),
+				Why: "what it is to change stays as it is", Mend: "write the line as " + e[i:] + ", then restart the runner, which reads the file only when it starts",
+			}}
+		}
+	}
+	if s.Unknown != "" {
+		return []Result{{
+			Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q %s", r.Layout.Root, s.Unknown, shim.UnknownSetting),
+			Why: "what it is to change stays as it is", Mend: "change the line, then restart the runner, which reads the file only when it starts",
+		}}
+	}
+	return nil
+}
+
+func workFolder(r *Runner) []Result {
+	var out []Result
+	fail := func(what, why, mend string) {
+		out = append(out, Result{Check: "work folder", Level: Fail, What: what, Why: why, Mend: mend})
+	}
+	temp, store := r.Temp, r.Leftovers.Store
+	for _, f := range []survey.Folder{temp, store} {
+		if f.Other || f.Link && f.Path == store.Path { // the store is never a link
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so no job starts", "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
+		}
+	}
+	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
+	if temp.Exists && r.UID > 0 && temp.UID != r.UID {
+		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
+			"worker-wrap mounts only over folders of the user who runs it, so no job starts", chown(temp))
+	}
+	switch { // as perpid.Make has it
+	case !store.Exists || store.Link || r.UID < 0:
+	case store.UID != r.UID && store.UID != 0 && (r.UID > 0 || store.UID != temp.UID):
+		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", store.Path, store.UID, r.User),
+			"its owner could change what a job finds there, so no job starts", chown(store))
+	case r.Closed == store.Path:
+		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", store.Path, store.UID, store.Mode, r.User),
+			"no Worker can have one of its own, so no job starts", chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
+	}
+	if r.Closed == r.Work.Path && r.Closed != "" {
+		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
+			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so no job starts", chown(r.Work))
+	}
+	w := r.Work
+	if w.ReadOnly {
+		return append(out, Result{
+			Check: "work folder", Level: Fail, What: w.Path + " is on a file system that is mounted read-only",
+			Why: "no job can run there", Mend: "sudo mount -o remount,rw \"$(findmnt -no TARGET --target " + visible.Word(existing(w)) + ")\"",
+		})
+	}
+	res := Result{Check: "work folder", Level: OK, What: w.Path + " is on " + w.FS}
+	switch w.FS {
+	case "nfs", "cifs", "9p", "ceph", "fuse":
+		res.Level = Warn
+		res.Why = "other machines may use it too, so per-PID folders from before a restart of this machine are never swept by themselves; each job's files also travel over it"
+		res.Mend = "move the work folder to a local file system (config.sh --work), or remove old folders by hand in " + r.Leftovers.Store.Path
+	case "vfat", "exfat", "ntfs":
+		res.Level = Warn
+		res.Why = "it keeps no owners and modes, which jobs rely on"
+		res.Mend = "move the work folder to a file system of Linux's own (config.sh --work)"
+	}
+	return append(out, res)
+}
+
+func existing(f survey.Folder) string {
+	if f.Exists {
+		return f.Path
+	}
+	return "/"
+}
+
+func leftovers(r *Runner) []Result {
+	l := r.Leftovers
+	gc := "worker-wrap gc --runner-root " + visible.Word(r.Layout.Root)
+	size := Size(l.Bytes)
+	if l.Partial {
+		size = "more than " + size
+	}
+	switch {
+	case l.Store.Other || l.Store.Link:
+		return nil // said with the work folder
+	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
+		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
+	case l.Err != nil:
+		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only by its owner and root"}}
+	case l.Undeletable > 0:
+		return []Result{{
+			Check: "leftovers", Level: Warn, What: fmt.Sprintf("%d of %d dead Workers' folders could not be deleted (%s in all)", l.Undeletable, l.Undeletable+l.Dead, size),
+			Why: "they hold files that " + r.User + " may not delete, such as those a container made as root", Mend: "sudo " + gc,
+		}}
+	case l.Unknown > 0:
+		return []Result{{
+			Check: "leftovers", Level: Warn, What: fmt.Sprintf("%d per-PID folders belong to another PID namespace or machine", l.Unknown),
+			Why: "whether their owners live cannot be told from here, so nothing sweeps them from here", Mend: "where no such container or machine is left, delete them in " + l.Store.Path,
+		}}
+	case l.Dead > 0:
+		return []Result{{Check: "leftovers", Level: OK, What: fmt.Sprintf("%d folders of dead Workers (%s), which the next start sweeps", l.Dead, size)}}
+	}
+	return []Result{{Check: "leftovers", Level: OK, What: "none"}}
+}
+
+func lastStart(r *Runner) []Result {
+	e := r.Last
+	if e == nil {
+		return nil
+	}
+	when := e.Time.Local().Format("2006-01-02 15:04:05")
+	switch {
+	case e.Kind == events.Fallback:
+		return []Result{{
+			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
+			Why: "this is what the runner's settings ask for where isolation fails", Mend: "mend what is named here, or take WORKER_WRAP_FALLBACK out of " + visible.Word(r.Layout.Root+"/.env"),
+		}}
+	case e.Error != "":
+		return []Result{{
+			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job was not started: %s", when, e.Error),
+			Why: "unless that has been mended since, the next one is not started either", Mend: "mend what is named here and marked above",
+		}}
+	}
+	return []Result{{Check: "last start", Level: OK, What: when + ", " + e.Outcome}}
+}

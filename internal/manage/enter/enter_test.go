@@ -1,0 +1,126 @@
+package enter
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// TestEnterIsLikeTheWorker compares what a command sees through enter with what the Worker itself sees.
+func TestEnterIsLikeTheWorker(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	dir := testkit.Dir(t)
+	root, path := testkit.Runner(t, dir, binary, "/bin/sh")
+	p := testkit.Shell(t, path)
+	temp := filepath.Join(root, "_work", "_temp")
+	p.Do(t, "mkdir "+temp+"/inside; cd "+temp+"/inside; umask 027; export SEEN='a b'")
+	// The environment is that of the process's start (proc_pid_environ(5)); the rest is as of now.
+	const look = `pwd; umask; id -u; id -g; readlink /proc/self/ns/mnt; ls -d ` + `"$0"/inside; echo "$WORKER_WRAP_HOST_TEMP"`
+	want := p.Do(t, strings.ReplaceAll(look, `"$0"`, temp))
+
+	out, err := exec.Command(binary, "enter", strconv.Itoa(p.Process.Pid), "--", "sh", "-c", look, temp).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := strings.TrimSuffix(string(out), "\n"); got != want {
+		t.Errorf("enter sees\n%s\nand the Worker\n%s", got, want)
+	}
+	if _, err := os.Stat(temp + "/inside"); err == nil {
+		t.Error("the Worker's folder is in the host's _temp: it was not wrapped")
+	}
+}
+
+// TestEnterLatest starts two Workers, in a PID namespace where nobody else starts any.
+func TestEnterLatest(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	_, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
+	const script = `
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../first"; exec sleep 1000' &
+while ! [ -e "$2/first" ]; do sleep 0.02; done
+sleep 0.05 # start times are counted in hundredths of a second
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../second"; exec sleep 1000' &
+second=$!
+while ! [ -e "$2/second" ]; do sleep 0.02; done
+ls -d "$2/$second"-*
+"$3" enter latest -- sh -c 'echo "$WORKER_WRAP_HOST_TEMP"'
+` // the Workers end with the namespace
+	store := filepath.Join(filepath.Dir(filepath.Dir(path)), "_work", perpid.StoreName)
+	out, err := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", path, store, binary).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if lines := strings.Fields(string(out)); len(lines) != 2 || lines[0] != lines[1] {
+		t.Errorf("the folders of the Worker that started last, and of the one that was entered: %q", lines)
+	}
+}
+
+func TestEnterTakesTheWorkersUser(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	temp := filepath.Join(testkit.Dir(t), "_temp")
+	const script = `exec setpriv --reuid 65534 --regid 65533 --groups 65532,65531 sh -c 'echo ready; read line'`
+	cmd := exec.Command(binary, "--temp", temp, "--", "sh", "-c", script)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer in.Close()
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := exec.Command(binary, "enter", strconv.Itoa(cmd.Process.Pid), "--", "sh", "-c", "id -u; id -g; id -G; grep CapEff /proc/self/status").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, got)
+	}
+	fields := strings.Fields(string(got))
+	slices.Sort(fields[2:5])
+	if want := "65534 65533 65531 65532 65533 CapEff: 0000000000000000"; strings.Join(fields, " ") != want {
+		t.Errorf("got %q, want %q", fields, want)
+	}
+}
+
+func TestEnterRefusals(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	for _, c := range []struct {
+		args []string
+		uid  uint32
+		want string
+	}{
+		{[]string{"enter"}, 0, "say which Worker"},
+		{[]string{"enter", "x"}, 0, "neither a PID nor latest"},
+		{[]string{"enter", "4194305"}, 0, "there is no such process"},
+		{[]string{"enter", strconv.Itoa(os.Getpid())}, 0, "not a wrapped Worker"},
+		{[]string{"enter", "latest", "ls", "--", "-l"}, 0, "after --: worker-wrap enter latest -- ls -l"},
+		{[]string{"enter", "latest"}, 65534, "other users: sudo worker-wrap enter latest"},
+		{[]string{"enter", "1", "--", "sh", "-c", "echo a"}, 65534, "needs root, and so does looking into the processes of other users: sudo worker-wrap enter 1 -- sh -c 'echo a'"},
+	} {
+		cmd := exec.Command(binary, c.args...)
+		cmd.Dir = "/"
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), c.want) || strings.Count(string(out), "\n") != 1 {
+			t.Errorf("%v as uid %d: %v, %q; want one line with %q", c.args, c.uid, err, out, c.want)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+// Package gc removes what dead Workers left in the stores of runners: all of it, whoever it belongs to,
+// where the background sweep of each start leaves alone what it could not delete once.
+package gc
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// Options say what to remove.
+type Options struct {
+	Runners   []runner.Layout // whose stores; one that is not there is passed over
+	OlderThan time.Duration   // leave alone what changed more recently; 0 for nothing
+	DryRun    bool            // only list
+	// Deleted, where it is set, counts files and folders while they are deleted.
+	Deleted *atomic.Int64
+}
+
+// Report is what was done in one store.
+type Report struct {
+	Store   string   `json:"store"`
+	Deleted []string `json:"deleted"` // names; with DryRun, what would be
+	Kept    []string `json:"kept"`    // paths of what could not be deleted; with DryRun, by an earlier sweep
+	Why     string   `json:"why,omitempty"`
+	Living  int      `json:"living"` // entries of living owners
+	// Unknown counts entries whose owner cannot be judged from here: in another PID namespace, or on
+	// another machine. They are left alone.
+	Unknown int `json:"unknown"`
+}
+
+// Run collects in each store. The error is of the first store that could not be read; the others are
+// done all the same.
+func Run(o Options) ([]Report, error) {
+	self, err := perpid.Self()
+	if err != nil {
+		return nil, err
+	}
+	var out []Report
+	var first error
+	for _, l := range o.Runners {
+		r, err := collect(l, self, o)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		out = append(out, r)
+	}
+	return out, first
+}
+
+// collect opens the store as uninstall does: as root it is not led to another's.
+func collect(l runner.Layout, self perpid.Owner, o Options) (Report, error) {
+	r := Report{Store: perpid.Path(l.Temp), Deleted: []string{}, Kept: []string{}}
+	work, err := l.Folder(filepath.Dir(r.Store))
+	if err != nil {
+		return r, err
+	}
+	defer work.Close()
+	store, err := perpid.OpenIn(work)
+	if err != nil {
+		return r, err
+	}
+	defer store.Close()
+	judge := perpid.NewJudge(self, store.Remote())
+	entries, err := store.List(judge)
+	if err != nil {
+		return r, err
+	}
+	var before time.Time
+	if o.OlderThan > 0 {
+		before = time.Now().Add(-o.OlderThan)
+	}
+	for _, e := range entries {
+		switch {
+		case e.Verdict == perpid.Living:
+			r.Living++
+		case e.Verdict == perpid.Unknown:
+			r.Unknown++
+		case o.DryRun && e.Undeletable && os.Geteuid() != 0:
+			r.Kept, r.Why = append(r.Kept, e.Path), "an earlier sweep could not"
+		case o.DryRun && (before.IsZero() || e.Sweeping || !e.Changed.After(before)):
+			r.Deleted = append(r.Deleted, e.Name)
+		}
+	}
+	if o.DryRun {
+		return r, nil
+	}
+	swept, err := store.Sweep(judge, perpid.Sweep{
+		Again:    true,
+		Before:   before,
+		Parallel: 4 * runtime.NumCPU(), // deleting waits for the file system more than it computes
+		Deleted:  o.Deleted,
+	})
+	r.Deleted, r.Kept = append(r.Deleted, swept.Deleted...), append(r.Kept, swept.Kept...)
+	if swept.Err != nil {
+		r.Why = swept.Err.Error()
+	}
+	return r, err
+}

@@ -1,0 +1,163 @@
+package install
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestUninstallNeedsNoConfig: a runner that config.sh has removed, or whose .runner is no help, is found, and gets its
+// Worker back. What it had in a work folder that nothing tells is named.
+func TestUninstallNeedsNoConfig(t *testing.T) {
+	testkit.RequireRoot(t)
+	for name, lose := range map[string]func(path string) error{
+		"removed": os.Remove,
+		"broken":  func(path string) error { return os.WriteFile(path, []byte("{"), 0o644) },
+	} {
+		for _, work := range []string{"_work", "data"} {
+			t.Run(name+"/"+work, func(t *testing.T) {
+				m := aMachine(t)
+				l := aRunner(t, m, "r", "2.336.0", ownWorker)
+				if work != "_work" {
+					if err := os.Rename(l.Work, filepath.Join(l.Root, work)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				config := filepath.Join(l.Root, runner.ConfigName)
+				text(t, config, `{"workFolder": "`+work+`"}`)
+				own(t, l.Root)
+				l, err := runner.FromRoot(l.Root)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before := tree(t, m.Root)
+				o := Options{Machine: m, Layouts: []runner.Layout{l}}
+				output(&o)
+				good(t, "install", Install(o))
+				text(t, filepath.Join(perpid.Path(l.Temp), "1-1-4026531836-0123456789ab", "left"), "")
+				if err := lose(config); err != nil {
+					t.Fatal(err)
+				}
+
+				o.Layouts = nil
+				good(t, "uninstall of another", Uninstall(o))
+				if _, err := os.Stat(worker(l.Bin())); err != nil {
+					t.Fatalf("the binary is gone, and the runner's link to it is there: %v", err)
+				}
+				for _, f := range discover.All(m.Root) {
+					o.Layouts = append(o.Layouts, f.Layout)
+				}
+				if len(o.Layouts) != 1 || o.Layouts[0].Root != l.Root {
+					t.Fatalf("found %+v", o.Layouts)
+				}
+				r := Uninstall(o)
+				good(t, "uninstall", r)
+				if told := len(r.Left) == 1 && strings.Contains(r.Left[0], l.Root); told != (work != "_work") {
+					t.Errorf("left: %q", r.Left)
+				}
+				if work != "_work" {
+					if err := os.RemoveAll(perpid.Path(l.Temp)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				text(t, config, `{"workFolder": "`+work+`"}`)
+				own(t, l.Root)
+				now := tree(t, m.Root)
+				for _, tree := range []map[string]string{before, now} {
+					delete(tree, strings.TrimPrefix(config, m.Root))
+				}
+				same(t, "uninstall", now, before)
+				again := Uninstall(o)
+				good(t, "second uninstall", again)
+				if again.Steps != 0 || len(again.Left) != 0 {
+					t.Errorf("a second uninstall: %+v", again)
+				}
+			})
+		}
+	}
+}
+
+// TestLivingWithoutConfig: a Worker is its runner's also when that has lost its .runner meanwhile.
+func TestLivingWithoutConfig(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "", "/bin/sh")
+	text(t, filepath.Join(l.Root, runner.ConfigName), `{"workFolder": "data"}`)
+	if err := os.Rename(l.Work, filepath.Join(l.Root, "data")); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	good(t, "install", Install(o))
+	cmd := asNobody(worker(l.Bin()), "-c", `echo there && read -r end`)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		_ = cmd.Wait()
+	}()
+	if _, err := io.ReadFull(out, make([]byte, len("there\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(l.Root, runner.ConfigName)); err != nil {
+		t.Fatal(err)
+	}
+	o.Layouts = []runner.Layout{runner.Unconfigured(l.Root)}
+	if r := Uninstall(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "wrapped Workers are alive") || r.Steps != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestForgetsWhatIsGone: an uninstall leaves no entry of a runner that was moved away or emptied, and none of its units;
+// those of a runner that is there stay.
+func TestForgetsWhatIsGone(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	moved, emptied, stays, last := aRunner(t, m, "a", "", ownWorker), aRunner(t, m, "b", "", ownWorker), aRunner(t, m, "c", "", ownWorker), aRunner(t, m, "d", "", ownWorker)
+	before := tree(t, filepath.Join(m.Root, "etc"))
+	o := Options{Machine: m, Layouts: []runner.Layout{moved, emptied, stays, last}}
+	output(&o)
+	good(t, "install", Install(o))
+	for _, err := range []error{os.Rename(moved.Root, moved.Root+".moved"), os.RemoveAll(emptied.Root), os.Mkdir(emptied.Root, 0o755)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	o.Layouts = []runner.Layout{last}
+	good(t, "uninstall of one", Uninstall(o))
+	if listed, err := m.listed(); err != nil || len(listed) != 1 || listed[0] != stays.Root {
+		t.Errorf("listed: %q, %v", listed, err)
+	}
+	if _, err := os.Lstat(filepath.Join(m.Root, "etc/systemd/system", wants, instance(stays.Root))); err != nil {
+		t.Error(err)
+	}
+	elsewhere, err := runner.FromRoot(moved.Root + ".moved")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Layouts = []runner.Layout{stays, elsewhere}
+	good(t, "uninstall of the last", Uninstall(o))
+	same(t, "etc", tree(t, filepath.Join(m.Root, "etc")), before)
+	if _, err := os.Lstat(filepath.Join(m.Root, filepath.Dir(discover.ListFile))); !os.IsNotExist(err) {
+		t.Errorf("the list is there: %v", err)
+	}
+	if _, err := os.Lstat(m.Place()); !os.IsNotExist(err) {
+		t.Errorf("the binary is there: %v", err)
+	}
+}

@@ -1,0 +1,131 @@
+package install
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+)
+
+// Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
+// cannot be helped does not keep the others from it.
+func Install(o Options) Result {
+	r := newRun(o)
+	place := o.Place()
+	if r.root && !o.BinOnly {
+		tasks, err := o.placeTasks()
+		if err != nil {
+			r.fail(err)
+			return r.Result
+		}
+		if !r.tasks(tasks) {
+			return r.Result
+		}
+	}
+	good := o.DryRun && r.root && !o.BinOnly // it would be there
+	if !good {
+		found, err := o.Usable()
+		if found != "" {
+			place, good = found, true
+		} else if !r.root || o.BinOnly {
+			r.needsRoot("%v: sudo %s install%s", err, o.Self, roots(o.Layouts))
+		} else {
+			r.fail(err)
+		}
+	}
+	var kept []runner.Layout
+	for _, l := range o.Layouts {
+		switch err := r.keep(l, place, good); {
+		case errors.Is(err, errNotAllowed):
+			r.needsRoot("%s is not yours to change: sudo %s install%s", l.Root, o.Self, roots([]runner.Layout{l}))
+		case err != nil:
+			r.fail(err)
+			if has, _ := hasShim(l); has {
+				kept = append(kept, l) // it needs the binary, and an uninstall is to find it
+			}
+		case good:
+			kept = append(kept, l)
+		}
+	}
+	r.settle(kept)
+	return r.Result
+}
+
+// keep brings one runner's bin folders to where they should be.
+func (r *run) keep(l runner.Layout, place string, good bool) error {
+	s, err := Inspect(l)
+	if err != nil {
+		return err
+	}
+	if len(s.Bins) == 0 || !s.Bins[0].Current {
+		return &NoBinError{l}
+	}
+	if !good {
+		return nil // said once, for all
+	}
+	for _, b := range s.Bins {
+		plan := func(now Bin) ([]Step, error) {
+			now.Current, now.Waiting = b.Current, b.Waiting
+			if r.keeper != nil && r.keeper.replacing(now) {
+				return nil, nil
+			}
+			return keepSteps(now, s.phase, r.keeper != nil, place)
+		}
+		if err := r.change(l, b, plan); err != nil {
+			if !errors.As(err, new(*LostError)) || !r.restore(l, b) {
+				return err
+			}
+			if err := r.change(l, b, plan); err != nil && !r.DryRun {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// settle notes the runners in the list, and has systemd look after them.
+func (r *run) settle(layouts []runner.Layout) {
+	if r.BinOnly || len(layouts) == 0 {
+		return
+	}
+	if !r.root {
+		listed, _ := r.listed()
+		for _, l := range layouts {
+			if !slices.Contains(listed, l.Root) {
+				r.needsRoot("%s is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo %s install%s", l.Root, r.Self, roots([]runner.Layout{l}))
+			}
+		}
+		return
+	}
+	for _, l := range layouts {
+		t, err := r.listTask(with(l.Root), "note "+l.Root+" in the list of runners that have worker-wrap")
+		if err != nil {
+			r.fail(err)
+		} else if t != nil {
+			r.tasks([]task{*t})
+		}
+	}
+	if !r.systemd() {
+		return
+	}
+	tasks, err := r.unitTasks(layouts)
+	if err != nil {
+		r.fail(err)
+	}
+	r.tasks(tasks)
+}
+
+func hasShim(l runner.Layout) (bool, error) {
+	s, err := Inspect(l)
+	return slices.ContainsFunc(s.Bins, func(b Bin) bool { return b.Worker == Shim || b.Worker == Dangling }), err
+}
+
+// roots are the options of a command line that name the given runners.
+func roots(layouts []runner.Layout) string {
+	out := ""
+	for _, l := range layouts {
+		out += " --runner-root " + visible.Word(l.Root)
+	}
+	return out
+}

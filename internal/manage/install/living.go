@@ -1,0 +1,108 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
+)
+
+// living names the wrapped Workers of a runner that are alive, or may be.
+func (r *run) living(l runner.Layout) ([]string, error) {
+	var out []string
+	seen := map[int]bool{}
+	alive, _, err := workers.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range alive {
+		if rootOf(w) == l.Root || filepath.Dir(w.Temp) == perpid.Path(l.Temp) {
+			seen[w.PID] = true
+			out = append(out, fmt.Sprintf("PID %d", w.PID))
+		}
+	}
+	entries, _, err := storeOf(l)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		switch {
+		case e.What != "" || seen[e.Owner.PID]:
+		case e.Verdict == perpid.Living:
+			out = append(out, fmt.Sprintf("PID %d", e.Owner.PID))
+		case e.Verdict == perpid.Unknown:
+			out = append(out, "perhaps the owner of "+e.Path+", in another PID namespace or on another machine")
+		}
+	}
+	return out, nil
+}
+
+// rootOf is the root of a Worker's runner, also where that has no .runner any more; "" where a person started it.
+func rootOf(w workers.Worker) string {
+	if w.Runner != "" || filepath.Base(w.Command) != runner.WorkerName {
+		return w.Runner
+	}
+	root, err := filepath.EvalSymlinks(filepath.Dir(filepath.Dir(w.Command)))
+	if err != nil {
+		return ""
+	}
+	return root
+}
+
+// storeOf lists a runner's per-PID folders. The judge is nil where there is no store.
+func storeOf(l runner.Layout) ([]perpid.Entry, *perpid.Judge, error) {
+	store, err := perpid.Open(perpid.Path(l.Temp))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	defer store.Close()
+	self, err := perpid.Self()
+	if err != nil {
+		return nil, nil, err
+	}
+	judge := perpid.NewJudge(self, store.Remote())
+	entries, err := store.List(judge)
+	return entries, judge, err
+}
+
+// removeStore removes what Workers left, and the store itself. The folders of those that live on stay.
+func (r *run) removeStore(l runner.Layout) {
+	path := perpid.Path(l.Temp)
+	entries, judge, err := storeOf(l)
+	switch {
+	case err != nil:
+		r.fail(err)
+		return
+	case judge == nil:
+		return
+	}
+	stay := perpid.Staying(entries)
+	what := "remove " + path
+	if stay > 0 {
+		what = fmt.Sprintf("empty %s, but for what living Workers use", path)
+	}
+	r.tasks([]task{{what, func() error {
+		work, err := r.folder(l, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		defer work.Close()
+		store, err := perpid.OpenIn(work)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		stay, err = store.Dissolve(judge) // a Worker may have started since
+		return err
+	}}})
+	if stay > 0 {
+		r.left("%s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay)
+	}
+}

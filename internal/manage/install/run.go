@@ -1,0 +1,106 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// Options say what an install or uninstall is to do.
+type Options struct {
+	Machine
+	Layouts []runner.Layout
+	// DryRun only lists the steps.
+	DryRun bool
+	// BinOnly leaves the binary, the units and the list alone.
+	BinOnly bool
+	// Force takes the shim out though wrapped Workers live.
+	Force bool
+	// Say is given what is done, one line at a time; in a dry run what would be done.
+	Say func(line string)
+}
+
+// Result is how it went.
+type Result struct {
+	Steps int // done, or in a dry run to be done
+	// NeedsRoot tells what was left undone for lack of rights, and the command that does it.
+	NeedsRoot []string
+	// Failed tells what could not be done at all.
+	Failed []error
+	// Left tells what an uninstall leaves, or would, and why.
+	Left []string
+}
+
+type run struct {
+	Options
+	Result
+	root   bool
+	keeper *Keeper // where a watch looks, which is to be careful: see keepSteps
+}
+
+func newRun(o Options) *run { return &run{Options: o, root: os.Geteuid() == 0} }
+
+func (r *run) done(what string) {
+	r.Steps++
+	r.Say(what)
+}
+
+func (r *run) fail(err error) { r.Failed = append(r.Failed, err) }
+
+func (r *run) left(format string, args ...any) { r.Left = append(r.Left, fmt.Sprintf(format, args...)) }
+
+func (r *run) needsRoot(format string, args ...any) {
+	r.NeedsRoot = append(r.NeedsRoot, fmt.Sprintf(format, args...))
+}
+
+// tasks does each, and reports whether all could be done.
+func (r *run) tasks(tasks []task) bool {
+	for _, t := range tasks {
+		if !r.DryRun {
+			if err := t.do(); errors.Is(err, fs.ErrPermission) && !r.root {
+				r.needsRoot("could not %s: sudo does", t.what)
+				return false
+			} else if err != nil {
+				r.fail(fmt.Errorf("could not %s: %w", t.what, err))
+				return false
+			}
+		}
+		r.done(t.what)
+	}
+	return true
+}
+
+// change does in one bin folder of a runner what plan makes of it.
+func (r *run) change(l runner.Layout, b Bin, plan func(Bin) ([]Step, error)) error {
+	folder, err := r.bin(l, b)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	now, err := inspectBin(folder)
+	if err != nil {
+		return err
+	}
+	steps, err := plan(now)
+	if err != nil || len(steps) == 0 {
+		return err
+	}
+	if !r.root && unix.Access(untrusted.Through(folder), unix.W_OK) != nil {
+		return errNotAllowed
+	}
+	if r.DryRun {
+		for _, s := range steps {
+			r.done(s.What)
+		}
+		return nil
+	}
+	return change(folder, plan, func(s Step) { r.done(s.What) })
+}
+
+var errNotAllowed = errors.New("not yours to change")

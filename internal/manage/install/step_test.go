@@ -1,0 +1,275 @@
+package install
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+const ownWorker = "#!/bin/sh\necho own\n"
+
+// shape makes a bin folder what its name says.
+type shape struct {
+	name  string
+	kind  Kind
+	dead  bool // no job can start there before it is mended
+	newer bool // the runner's Worker is another than the one first installed
+	make  func(t *testing.T, bin, place string)
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func worker(bin string) string { return filepath.Join(bin, runner.WorkerName) }
+func kept(bin string) string   { return filepath.Join(bin, runner.RealWorkerName) }
+
+// shapes are all the states from which an install can go on.
+func shapes() []shape {
+	wrapped := func(t *testing.T, bin, place string) {
+		move(t, worker(bin), kept(bin))
+		link(t, place, worker(bin))
+	}
+	return []shape{
+		{name: "untouched", kind: NotInstalled, make: func(*testing.T, string, string) {}},
+		{name: "installed", kind: Installed, make: wrapped},
+		{name: "installed, another binary", kind: Installed, make: func(t *testing.T, bin, place string) {
+			copyOf := filepath.Join(filepath.Dir(filepath.Dir(bin)), "worker-wrap")
+			data, err := os.ReadFile(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(copyOf, data, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			wrapped(t, bin, copyOf)
+		}},
+		{name: "a copy of the binary", kind: Installed, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			data, err := os.ReadFile(place)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Remove(worker(bin)); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(worker(bin), data, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "linked, not yet switched", kind: Half, make: func(t *testing.T, bin, _ string) {
+			if err := os.Link(worker(bin), kept(bin)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "the kept Worker is the shim", kind: Half, make: func(t *testing.T, bin, place string) {
+			link(t, place, kept(bin))
+		}},
+		{name: "the kept Worker leads to a binary that is gone", kind: Half, make: func(t *testing.T, bin, _ string) {
+			link(t, "/nonexistent/worker-wrap", kept(bin))
+		}},
+		{name: "the release unpacked over it", kind: Replaced, newer: true, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			if err := os.Remove(worker(bin)); err != nil {
+				t.Fatal(err)
+			}
+			aWorker(t, bin, "#!/bin/sh\necho newer\n")
+			own(t, worker(bin))
+		}},
+		{name: "the binary is gone", kind: Gone, dead: true, make: func(t *testing.T, bin, _ string) {
+			wrapped(t, bin, "/nonexistent/worker-wrap")
+		}},
+		{name: "the link is gone", kind: Unlinked, dead: true, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			if err := os.Remove(worker(bin)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	}
+}
+
+// starts reports whether a Listener could start a job from bin, now.
+func starts(b Bin) bool {
+	return b.Worker == Own || b.Worker == Shim && b.Real == Own
+}
+
+// TestEveryStepLeavesARunner stops after each step of each plan, as if the power had gone, from every state;
+// then has the next run finish, and takes all out again.
+func TestEveryStepLeavesARunner(t *testing.T) {
+	m := aMachine(t)
+	place := m.Self
+	for _, s := range shapes() {
+		for _, plan := range []struct {
+			name  string
+			steps func(Bin) ([]Step, error)
+		}{
+			{"install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }},
+			{"uninstall", unwrapSteps},
+			{"uninstall in use", unwrapInUseSteps},
+		} {
+			t.Run(s.name+"/"+plan.name, func(t *testing.T) {
+				for stop, more := 0, true; more; stop++ {
+					m := m
+					m.Root = testkit.Dir(t)
+					bin := aRunner(t, m, "r", "", ownWorker).Bin()
+					s.make(t, bin, place)
+					want := bare(t, bin, s)
+					b, err := InspectBin(bin)
+					if err != nil || b.Kind() != s.kind {
+						t.Fatalf("is %q, should be %q (%+v, %v)", b.Kind(), s.kind, b, err)
+					}
+					more = perform(t, bin, plan.steps, stop)
+					if b, _ = InspectBin(bin); !starts(b) && (!s.dead || !more) {
+						t.Fatalf("after step %d no job can start: %+v", stop, b)
+					}
+					again := func(what string, plan func(Bin) ([]Step, error), kind Kind) {
+						if err := changeIn(bin, plan, func(Step) {}); err != nil {
+							t.Fatalf("%s after step %d: %v", what, stop, err)
+						}
+						if b, _ = InspectBin(bin); b.Kind() != kind || len(b.Left) > 0 {
+							t.Fatalf("%s after step %d: %q %+v", what, stop, b.Kind(), b)
+						}
+						if steps, err := plan(b); len(steps) > 0 || err != nil {
+							t.Errorf("%s once more would %q (%v)", what, steps[0].What, err)
+						}
+					}
+					again("install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }, Installed)
+					if b.Target != place {
+						t.Errorf("leads to %s", b.Target)
+					}
+					again("uninstall", unwrapSteps, NotInstalled)
+					same(t, "afterwards", tree(t, bin), want)
+				}
+			})
+		}
+	}
+}
+
+// bare is the folder as it is with nothing but the runner's own Worker.
+func bare(t *testing.T, bin string, s shape) map[string]string {
+	t.Helper()
+	all := tree(t, bin)
+	const w, r = "/" + runner.WorkerName, "/" + runner.RealWorkerName
+	if s.kind != NotInstalled && s.kind != Half && !s.newer {
+		all[w] = all[r]
+	}
+	delete(all, r)
+	return all
+}
+
+// perform does the first stop steps, and reports whether there are more.
+func perform(t *testing.T, bin string, plan func(Bin) ([]Step, error), stop int) bool {
+	t.Helper()
+	b, err := InspectBin(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps, err := plan(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(bin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for i, s := range steps {
+		if i == stop {
+			return true
+		}
+		if !strings.HasPrefix(s.What, bin+": ") {
+			t.Errorf("a step does not say where: %q", s.What)
+		}
+		if err := s.do(root); err != nil {
+			t.Fatalf("%s: %v", s.What, err)
+		}
+	}
+	return false
+}
+
+// changeIn does [change] in the folder at a path.
+func changeIn(bin string, plan func(Bin) ([]Step, error), done func(Step)) error {
+	folder, err := os.Open(bin)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return change(folder, plan, done)
+}
+
+// TestFailureSaysWhere: what a step's system call says names a file in no folder.
+func TestFailureSaysWhere(t *testing.T) {
+	bin := t.TempDir()
+	plan := func(b Bin) ([]Step, error) { return wrapSteps(Bin{Dir: b.Dir, Worker: Own}, "/place") } // which is not so
+	err := changeIn(bin, plan, func(s Step) { t.Errorf("done: %s", s.What) })
+	if want := bin + ": keep the runner's own Worker as Runner.Worker.real: linkat Runner.Worker "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestLost: where there is no Worker to start, the plans say what to do, and change nothing.
+func TestLost(t *testing.T) {
+	m := aMachine(t)
+	for name, make := range map[string]func(bin string){
+		"gone":        func(bin string) { link(t, m.Self, worker(bin)) },
+		"dangling":    func(bin string) { link(t, "/nonexistent/worker-wrap", worker(bin)) },
+		"real a shim": func(bin string) { link(t, m.Self, worker(bin)); link(t, m.Self, kept(bin)) },
+	} {
+		bin := testkit.Dir(t)
+		make(bin)
+		b, err := InspectBin(bin)
+		if err != nil || b.Kind() != Lost {
+			t.Errorf("%s: %q, %v", name, b.Kind(), err)
+		}
+		before := tree(t, bin)
+		for _, plan := range []func(Bin) ([]Step, error){func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }, unwrapSteps} {
+			err := changeIn(bin, plan, func(Step) { t.Error("a step was done") })
+			if !errors.As(err, new(*LostError)) || !strings.Contains(err.Error(), "unpack the runner's release") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		same(t, name, tree(t, bin), before)
+	}
+}
+
+// TestOneAtATime: two that work in one folder do not meet.
+func TestOneAtATime(t *testing.T) {
+	m := aMachine(t)
+	bin := aRunner(t, m, "r", "", ownWorker).Bin()
+	done := make(chan error)
+	const n = 8
+	for i := range n {
+		go func() {
+			done <- changeIn(bin, func(b Bin) ([]Step, error) {
+				if i%2 == 0 {
+					return wrapSteps(b, m.Self)
+				}
+				return unwrapSteps(b)
+			}, func(Step) {})
+		}()
+	}
+	for range n {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if b, err := InspectBin(bin); err != nil || !starts(b) || len(b.Left) > 0 {
+		t.Errorf("%+v, %v", b, err)
+	}
+}

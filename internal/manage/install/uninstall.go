@@ -1,0 +1,204 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+)
+
+// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
+// folders and the record of starts. When no runner of the machine has the shim any more the binary goes
+// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force. Of a runner
+// only bin is needed; where .runner does not tell the work folder, config.sh's is looked at.
+func Uninstall(o Options) Result {
+	r := newRun(o)
+	complete := true
+	for _, l := range o.Layouts {
+		if !r.remove(l) {
+			complete = false
+		}
+	}
+	if r.root && !o.BinOnly {
+		r.forgetGone()
+		if complete {
+			r.removeBinary()
+		}
+	}
+	return r.Result
+}
+
+// remove takes the shim out of one runner, and reports whether it is gone without a trace.
+func (r *run) remove(l runner.Layout) bool {
+	before, steps := len(r.Failed)+len(r.NeedsRoot), r.Steps
+	if !r.Force {
+		living, err := r.living(l)
+		switch {
+		case err != nil:
+			r.fail(err)
+			return false
+		case len(living) > 0:
+			r.fail(fmt.Errorf("%s: left as it is, since wrapped Workers are alive (%s): wait for their end, or take it out under them: worker-wrap uninstall --force%s",
+				l.Root, strings.Join(living, ", "), roots([]runner.Layout{l})))
+			return false
+		}
+	}
+	s, err := Inspect(l)
+	if err != nil {
+		r.fail(err)
+		return false
+	}
+	if _, err := os.Lstat(filepath.Join(r.path(unitDir), wants, instance(l.Root))); err == nil && !r.root {
+		r.needsRoot("systemd would put the shim back into %s: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
+		return false
+	}
+	if r.root && !r.BinOnly {
+		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
+	}
+	for _, b := range s.Bins {
+		plan := unwrapSteps
+		if b.Current {
+			plan = unwrapInUseSteps
+		}
+		switch err := r.change(l, b, plan); {
+		case errors.Is(err, errNotAllowed):
+			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
+		case errors.As(err, new(*LostError)) && r.restore(l, b):
+			if err := r.change(l, b, plan); err != nil && !r.DryRun {
+				r.fail(err)
+			}
+		case err != nil:
+			r.fail(err)
+		}
+	}
+	r.removeStore(l)
+	r.removeRecord(l)
+	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps {
+		r.left("what Workers left in the work folder of %s (%s, beside _temp): .runner does not tell where that is, and it is not %s", l.Root, perpid.StoreName, l.Work)
+	}
+	if len(r.Failed)+len(r.NeedsRoot) > before {
+		return false
+	}
+	t, err := r.listTask(without(l.Root), "take "+l.Root+" off the list of runners that have worker-wrap")
+	switch {
+	case err != nil:
+		r.fail(err)
+	case t != nil && !r.root:
+		r.needsRoot("%s still stands in the list of runners, and has its units: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
+	case t != nil:
+		r.tasks([]task{*t})
+	}
+	return len(r.Failed)+len(r.NeedsRoot) == before
+}
+
+// removeRecord removes what starts have recorded.
+func (r *run) removeRecord(l runner.Layout) {
+	var tasks []task
+	for _, name := range []string{events.FileName, events.RotatedName} {
+		path := filepath.Join(l.Diag(), name)
+		if _, err := os.Lstat(path); err == nil {
+			tasks = append(tasks, task{"remove " + path, func() error {
+				diag, err := r.folder(l, l.Diag())
+				if err != nil {
+					return err
+				}
+				defer diag.Close()
+				return os.Remove(filepath.Join(untrusted.Through(diag), name))
+			}})
+		}
+	}
+	r.tasks(tasks)
+}
+
+// removeBinary takes the binary off the machine, if no runner leads to it any more.
+func (r *run) removeBinary() {
+	place := r.Place()
+	if users := r.users(); len(users) > 0 || r.packaged() {
+		return
+	}
+	var tasks []task
+	remove := func(path string) {
+		if _, err := os.Lstat(path); err == nil {
+			tasks = append(tasks, task{"remove " + path, func() error { return os.Remove(path) }})
+		}
+	}
+	if to, err := filepath.EvalSymlinks(r.command()); err == nil && to == place {
+		remove(r.command())
+	}
+	if _, err := os.Lstat(place); err == nil {
+		tasks = append(tasks, task{"remove " + place, func() error {
+			if err := os.Remove(place); err != nil {
+				return err
+			}
+			_ = os.Remove(filepath.Dir(place)) // unless somebody has put something else there
+			return nil
+		}})
+	}
+	gone := false
+	for _, name := range unitNames {
+		path := filepath.Join(r.path(unitDir), name)
+		if _, err := os.Lstat(path); err == nil {
+			remove(path)
+			gone = true
+		}
+	}
+	if gone && r.systemd() {
+		tasks = append(tasks, task{"make systemd read its units again", func() error { return r.systemctl("daemon-reload") }})
+	}
+	r.tasks(tasks)
+}
+
+// forgetGone takes off the list, and out of systemd's care, what is no runner any more: its folder was moved away or
+// emptied.
+func (r *run) forgetGone() {
+	listed, err := r.listed()
+	if err != nil {
+		r.fail(err)
+		return
+	}
+	for _, root := range listed {
+		if _, err := runner.FromRoot(root); !runner.Missing(err) || runner.HasWorker(root) {
+			continue
+		}
+		r.tasks(r.unitRemovals(root))
+		t, err := r.listTask(without(root), "take "+root+", where no runner is any more, off the list of runners that have worker-wrap")
+		if err != nil {
+			r.fail(err)
+		} else if t != nil {
+			r.tasks([]task{*t})
+		}
+	}
+}
+
+// users are the runners of the machine that have the shim, or of which that cannot be told; in a dry run those that
+// would have it.
+func (r *run) users() []string {
+	seen := map[string]bool{}
+	for _, f := range discover.All(r.Root) {
+		seen[f.Layout.Root] = true
+	}
+	listed, _ := r.listed()
+	for _, root := range listed {
+		seen[root] = true
+	}
+	if r.DryRun {
+		for _, l := range r.Layouts {
+			delete(seen, l.Root)
+		}
+	}
+	var out []string
+	for root := range seen {
+		// The bin folders tell, whatever .runner says.
+		if has, err := hasShim(runner.Unconfigured(root)); has || err != nil && !runner.Missing(err) {
+			out = append(out, root)
+		}
+	}
+	return out
+}

@@ -1,0 +1,88 @@
+package status
+
+import (
+	"path/filepath"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
+)
+
+// Runner is one runner at this moment.
+type Runner struct {
+	Root      string `json:"root"`
+	Protected bool   `json:"protected"`         // as far as can be told without trying, see package doctor
+	Why       string `json:"why,omitempty"`     // why it is not
+	Unknown   bool   `json:"unknown,omitempty"` // it may be: whoever looks may not look into it
+	Version   string `json:"version"`
+	User      string `json:"user"`
+	Listener  int    `json:"listener,omitempty"` // PID, left out where none runs
+	// Workers are alive and wrapped, Bare are the PIDs of those that are alive and not.
+	Workers []workers.Worker `json:"workers"`
+	Bare    []int            `json:"unwrappedWorkers,omitempty"`
+	Last    *Start           `json:"lastStart,omitempty"`
+}
+
+// Start is how the last start on record went.
+type Start struct {
+	Time    time.Time `json:"time"`
+	Outcome string    `json:"outcome"`
+	Error   string    `json:"error,omitempty"`
+}
+
+// Gather looks at the runners with these layouts, and those that have none. hidden is how many processes could not be looked into
+// for lack of rights.
+func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) (out []Runner, hidden int, err error) {
+	alive, hidden, err := workers.List()
+	if err != nil {
+		return nil, 0, err
+	}
+	facts := doctor.Gather(layouts, broken, captured)
+	report := doctor.Judge(facts)
+	out = []Runner{}
+	for i := range facts.Runners {
+		out = append(out, one(&facts.Runners[i].Runner, &report, i, alive))
+	}
+	for _, r := range report.Runners[len(out):] {
+		out = append(out, Runner{Root: r.Root, Unknown: r.Unknown, Why: r.Results[0].What, User: r.User, Workers: []workers.Worker{}})
+	}
+	return out, hidden, nil
+}
+
+func one(r *survey.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
+	s := Runner{
+		Root: r.Layout.Root, Version: r.Version, User: r.User,
+		Protected: report.Runners[i].Protected, Workers: []workers.Worker{}, Last: start(r.Last),
+	}
+	if !s.Protected {
+		s.Why = report.Why(i)
+	}
+	if r.Listener != nil {
+		s.Listener = r.Listener.PID
+	}
+	wrapped := map[int]bool{}
+	for _, w := range alive {
+		wrapped[w.PID] = true
+		// By its folder, which is the runner's also where a command was started by hand.
+		if filepath.Dir(w.Temp) == perpid.Path(r.Layout.Temp) {
+			s.Workers = append(s.Workers, w)
+		}
+	}
+	for _, pid := range r.Workers {
+		if !wrapped[pid] {
+			s.Bare = append(s.Bare, pid)
+		}
+	}
+	return s
+}
+
+func start(e *events.Event) *Start {
+	if e == nil {
+		return nil
+	}
+	return &Start{e.Time, e.Outcome, e.Error}
+}

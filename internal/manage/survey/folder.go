@@ -1,0 +1,188 @@
+package survey
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+)
+
+// Folder is a folder and the file system it is on.
+type Folder struct {
+	Path     string
+	Exists   bool
+	Link     bool // the path itself is a symbolic link
+	Other    bool // something else than a folder is there, or a link that leads to none
+	UID      int
+	Mode     fs.FileMode
+	FS       string // type of the file system it is on, or would be made on: "ext4", "0x1234" if unknown
+	ReadOnly bool
+}
+
+// FolderAt looks at a folder, and where it is missing at the nearest one above it.
+func FolderAt(path string) Folder {
+	f := Folder{Path: path}
+	var st unix.Stat_t
+	if unix.Stat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		f.Exists, f.UID, f.Mode = true, int(st.Uid), fs.FileMode(st.Mode&0o7777)
+	}
+	if unix.Lstat(path, &st) == nil {
+		f.Link = st.Mode&unix.S_IFMT == unix.S_IFLNK
+		f.Other = !f.Exists && (!f.Link || dangling(path))
+	}
+	var vfs unix.Statfs_t
+	for at := path; ; at = filepath.Dir(at) {
+		err := unix.Statfs(at, &vfs)
+		if err == nil {
+			f.FS, f.ReadOnly = fsName(int64(vfs.Type)), vfs.Flags&unix.ST_RDONLY != 0
+			return f
+		}
+		if !errors.Is(err, unix.ENOENT) || at == filepath.Dir(at) {
+			return f
+		}
+	}
+}
+
+func dangling(path string) bool {
+	var st unix.Stat_t
+	err := unix.Stat(path, &st)
+	return err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP)
+}
+
+// closedTo reports whether a folder's mode keeps a user from making anything in it. Where an access control list may
+// say otherwise it does not.
+func closedTo(path string, uid int) bool {
+	var st unix.Stat_t
+	if uid <= 0 || unix.Stat(path, &st) != nil {
+		return false
+	}
+	if _, err := unix.Getxattr(path, "system.posix_acl_access", nil); err == nil {
+		return false
+	}
+	const writeSearch = 0o3
+	switch {
+	case int(st.Uid) == uid:
+		return st.Mode>>6&writeSearch != writeSearch
+	case inGroup(uid, strconv.Itoa(int(st.Gid))):
+		return st.Mode>>3&writeSearch != writeSearch
+	}
+	return st.Mode&writeSearch != writeSearch
+}
+
+func inGroup(uid int, gid string) bool {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return false
+	}
+	groups, err := u.GroupIds()
+	return u.Gid == gid || err == nil && slices.Contains(groups, gid)
+}
+
+// fsName names a file system by its magic number (statfs(2), linux/magic.h).
+func fsName(magic int64) string {
+	switch uint32(magic) {
+	case unix.EXT4_SUPER_MAGIC:
+		return "ext4"
+	case unix.XFS_SUPER_MAGIC:
+		return "xfs"
+	case unix.BTRFS_SUPER_MAGIC:
+		return "btrfs"
+	case unix.F2FS_SUPER_MAGIC:
+		return "f2fs"
+	case unix.TMPFS_MAGIC:
+		return "tmpfs"
+	case 0x2fc12fc1:
+		return "zfs"
+	case 0xca451a4e:
+		return "bcachefs"
+	case unix.OVERLAYFS_SUPER_MAGIC:
+		return "overlay"
+	case unix.NFS_SUPER_MAGIC:
+		return "nfs"
+	case unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC:
+		return "cifs"
+	case unix.V9FS_MAGIC:
+		return "9p"
+	case unix.CEPH_SUPER_MAGIC:
+		return "ceph"
+	case unix.FUSE_SUPER_MAGIC:
+		return "fuse"
+	case unix.MSDOS_SUPER_MAGIC:
+		return "vfat"
+	case unix.EXFAT_SUPER_MAGIC:
+		return "exfat"
+	case 0x5346544e, 0x7366746e:
+		return "ntfs"
+	case unix.ECRYPTFS_SUPER_MAGIC:
+		return "ecryptfs"
+	case unix.SQUASHFS_MAGIC:
+		return "squashfs"
+	}
+	return fmt.Sprintf("0x%x", uint32(magic))
+}
+
+// Leftovers is what is in a runner's store of per-PID folders.
+type Leftovers struct {
+	Store       Folder
+	Living      int
+	Dead        int   // to be swept by the next start
+	Undeletable int   // a sweep could not delete them
+	Unknown     int   // the owner cannot be judged from here
+	Bytes       int64 // on disk, of the dead and undeletable ones
+	Partial     bool  // Bytes is a lower bound
+	Err         error // why the store could not be read, nil where there is none
+}
+
+// measured bounds how many files are looked at for a size.
+const measured = 100_000
+
+// LeftoversAt looks into the store beside the _temp at temp.
+func LeftoversAt(temp string) Leftovers {
+	l := Leftovers{Store: FolderAt(perpid.Path(temp))}
+	store, err := perpid.Open(l.Store.Path)
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			l.Err = err
+		}
+		return l
+	}
+	defer store.Close()
+	self, err := perpid.Self()
+	if err != nil {
+		l.Err = err
+		return l
+	}
+	entries, err := store.List(perpid.NewJudge(self, store.Remote()))
+	if err != nil {
+		l.Err = err
+		return l
+	}
+	for _, e := range entries {
+		switch {
+		case e.Undeletable:
+			l.Undeletable++
+		case e.Verdict == perpid.Dead:
+			l.Dead++
+		case e.Verdict == perpid.Living:
+			if e.What == "" {
+				l.Living++
+			}
+			continue
+		default:
+			l.Unknown++
+			continue
+		}
+		u := perpid.Measure(e.Path, measured)
+		l.Bytes += u.Bytes
+		l.Partial = l.Partial || u.Partial
+	}
+	return l
+}

@@ -1,0 +1,98 @@
+package survey
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/unit"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// wrapperScript stands in for runsvc.sh in units of those who want it; it starts a watch.
+const wrapperScript = "runsvc-worker-wrap.sh"
+
+// keeper says what puts the shim into a runner's new version when it updates itself: the path unit that
+// an install enables, the script around runsvc.sh, or a watch that somebody has started.
+func (s System) keeper(layout runner.Layout, u Unit) string {
+	name := "worker-wrap@" + unit.UnitNamePathEscape(layout.Root) + ".path"
+	if _, err := os.Lstat(s.path("etc/systemd/system/paths.target.wants/" + name)); err == nil {
+		return "the path unit " + name
+	}
+	if strings.Contains(s.read(u.Path), wrapperScript) {
+		return wrapperScript + " in the unit " + u.Name
+	}
+	for _, pid := range s.pids() {
+		argv := strings.Split(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		if len(argv) > 1 && strings.HasPrefix(filepath.Base(argv[0]), "worker-wrap") && argv[1] == "watch" && s.watches(pid, argv[2:], layout.Root) {
+			return "worker-wrap watch (PID " + strconv.Itoa(pid) + ")"
+		}
+	}
+	return ""
+}
+
+// watches reports whether a watch with these options has the runner in root in its care: one that --runner-root names,
+// every one that it may change with --all, or without either the one found from its current folder upwards.
+func (s System) watches(pid int, options []string, root string) bool {
+	cwd, cerr := os.Readlink(s.path("proc/" + strconv.Itoa(pid) + "/cwd"))
+	named := false
+	for i, option := range options {
+		name, value, ok := strings.Cut(option, "=")
+		switch name {
+		case "--all", "-all":
+			return value != "false" && s.mayChange(pid, root)
+		case "--runner-root", "-runner-root":
+			named = true
+			if !ok && i+1 < len(options) {
+				value = options[i+1]
+			}
+			if !filepath.IsAbs(value) {
+				if cerr != nil {
+					continue
+				}
+				value = filepath.Join(cwd, value)
+			}
+			if real, err := filepath.EvalSymlinks(value); err == nil {
+				value = real
+			}
+			if filepath.Clean(value) == root {
+				return true
+			}
+		}
+	}
+	return !named && cerr == nil && around(cwd) == root
+}
+
+// mayChange reports whether a process is root's or the owner's of what is in root.
+func (s System) mayChange(pid int, root string) bool {
+	p, err := s.Process(pid)
+	return err == nil && (p.UID == 0 || p.UID == FolderAt(root).UID)
+}
+
+// around is the nearest folder from dir upwards that has a .runner, "" where none has.
+func around(dir string) string {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, runner.ConfigName)); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+	}
+}
+
+// noUpdates reads disableUpdate out of .runner (src/Runner.Common/ConfigurationStore.cs).
+func noUpdates(root string) bool {
+	return parseNoUpdates(System{}.read(filepath.Join(root, ".runner")))
+}
+
+func parseNoUpdates(data string) bool {
+	var config struct {
+		DisableUpdate bool `json:"disableUpdate"`
+	}
+	return json.Unmarshal(bytes.TrimPrefix([]byte(data), []byte("\xef\xbb\xbf")), &config) == nil && config.DisableUpdate
+}

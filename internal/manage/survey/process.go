@@ -1,0 +1,179 @@
+package survey
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Process is one process and what it would hand on to a Worker.
+type Process struct {
+	PID, UID   int
+	Name       string // comm
+	Command    string // argv[0]
+	NoNewPrivs bool
+	Seccomp    int // 0 none, 1 strict, 2 filter (proc_pid_status(5))
+	// CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
+	CapEff, CapBnd, CapAmb uint64
+	AppArmor               string // profile and mode, "" where there is none
+	MountNS, UserNS        uint64 // inode numbers, 0 where they cannot be read
+	DockerHost             string // DOCKER_HOST in its environment, "" also where that cannot be read
+}
+
+// SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
+const SysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
+
+// Process reads what /proc has of a process.
+func (s System) Process(pid int) (Process, error) {
+	dir := filepath.Join("proc", strconv.Itoa(pid))
+	status := s.read(dir + "/status")
+	if status == "" {
+		return Process{}, fmt.Errorf("no process %d can be seen", pid)
+	}
+	p := Process{PID: pid}
+	p.parseStatus(status)
+	p.Command, _, _ = strings.Cut(s.read(dir+"/cmdline"), "\x00")
+	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
+	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
+		p.AppArmor = profile
+	}
+	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
+	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
+	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
+		if value, ok := strings.CutPrefix(entry, "DOCKER_HOST="); ok {
+			p.DockerHost = value
+			break
+		}
+	}
+	return p, nil
+}
+
+// parseStatus takes what is in /proc/PID/status (proc_pid_status(5)).
+func (p *Process) parseStatus(status string) {
+	for line := range strings.Lines(status) {
+		key, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "Name":
+			p.Name = value
+		case "Uid":
+			p.UID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
+		case "NoNewPrivs":
+			p.NoNewPrivs = value == "1"
+		case "Seccomp":
+			p.Seccomp, _ = strconv.Atoi(value)
+		case "CapEff":
+			p.CapEff, _ = strconv.ParseUint(value, 16, 64)
+		case "CapBnd":
+			p.CapBnd, _ = strconv.ParseUint(value, 16, 64)
+		case "CapAmb":
+			p.CapAmb, _ = strconv.ParseUint(value, 16, 64)
+		}
+	}
+}
+
+// pids lists the processes that can be seen.
+func (s System) pids() []int {
+	entries, err := os.ReadDir(s.path("proc"))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil && pid > 0 {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// listenerName is the file name of the program that takes jobs and starts Workers.
+const listenerName = "Runner.Listener"
+
+// Listener finds the Listener of the runner in root: the process that was started from its bin folder.
+// ok is false where none runs.
+func (s System) Listener(root string) (p Process, ok bool) {
+	for _, pid := range s.started(root, listenerName) {
+		if p, err := s.Process(pid); err == nil {
+			return p, true
+		}
+	}
+	return Process{}, false
+}
+
+// Workers lists the PIDs of the Workers of the runner in root, wrapped or not.
+func (s System) Workers(root string) []int {
+	return s.started(root, runner.WorkerName, runner.RealWorkerName)
+}
+
+// started lists the processes that were started from the bin folder of the runner in root under one of
+// these file names. The folder itself may be gone after an update.
+func (s System) started(root string, names ...string) []int {
+	real, err := filepath.EvalSymlinks(s.path(root))
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, pid := range s.pids() {
+		command, _, _ := strings.Cut(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
+			continue
+		}
+		above, err := filepath.EvalSymlinks(s.path(filepath.Dir(filepath.Dir(command))))
+		if err == nil && above == real {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// Pause is the process that keeps a user's rootless Podman containers in one user and mount namespace
+// (podman's pkg/rootless): each podman command of that user joins it, whatever namespace it was run in.
+type Pause struct{ Process }
+
+// Sees returns which folder a pause process sees at the path temp: temp itself for the host's, the path
+// of a per-PID folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
+func (s System) Sees(p Pause, temp string) string {
+	inside, err := os.Stat(s.path("proc/" + strconv.Itoa(p.PID) + "/root" + temp))
+	if err != nil {
+		return ""
+	}
+	candidates, _ := filepath.Glob(filepath.Join(perpid.Path(temp), "*"))
+	for _, path := range append(candidates, temp) {
+		if st, err := os.Stat(path); err == nil && os.SameFile(st, inside) {
+			return path
+		}
+	}
+	return ""
+}
+
+// pauses finds them by the names that podman gives them: its own, or catatonit with -P where that is
+// installed (podman's test/system/550-pause-process.bats, pkg/rootless/rootless_linux.c).
+func (s System) pauses() []Pause {
+	var out []Pause
+	for _, pid := range s.pids() {
+		dir := "proc/" + strconv.Itoa(pid)
+		switch strings.TrimSpace(s.read(dir + "/comm")) {
+		case "podman pause":
+		case "catatonit":
+			if !slices.Contains(strings.Split(s.read(dir+"/cmdline"), "\x00"), "-P") {
+				continue // the init of a container
+			}
+		default:
+			continue
+		}
+		if p, err := s.Process(pid); err == nil {
+			out = append(out, Pause{p})
+		}
+	}
+	return out
+}

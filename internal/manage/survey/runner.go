@@ -1,0 +1,155 @@
+package survey
+
+import (
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// Runner is one runner and what its jobs would find.
+type Runner struct {
+	Layout               runner.Layout
+	User                 string // who runs it: by its Listener, its unit, or the owner of its folder
+	UID                  int    // -1 where User is not known here
+	Version, VersionFrom string
+	Unit                 Unit
+	Listener             *Process // nil where none runs
+	Workers              []int    // PIDs of those alive, wrapped or not
+	Keeper               string   // what puts the shim back after a self-update, "" if nothing does
+	NoUpdates            bool     // the runner was configured with --disableupdate
+	Work, Temp           Folder
+	Leftovers            Leftovers
+	Closed               string   // where the runner's user is to make per-PID folders, or their store, and may not
+	Env                  []string // what <root>/.env sets
+	Docker               Docker
+	Pauses               []PauseView   // of the runner's user
+	Last                 *events.Event // the last start on record, see LastStart
+}
+
+// PauseView is a pause process and which _temp it sees.
+type PauseView struct {
+	Pause
+	Sees string // see [System.Sees]
+}
+
+// Runner gathers the facts of one runner.
+func (s System) Runner(layout runner.Layout) Runner {
+	r := Runner{Layout: layout, Unit: s.Unit(layout.Root)}
+	if p, ok := s.Listener(layout.Root); ok {
+		r.Listener = &p
+	}
+	r.Workers = s.Workers(layout.Root)
+	r.Version, r.VersionFrom = VersionOf(layout.Root)
+	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit), noUpdates(layout.Root)
+	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
+	r.Leftovers = LeftoversAt(layout.Temp)
+	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))
+	r.User, r.UID = owner(&r)
+	store := r.Leftovers.Store
+	if !store.Exists {
+		store = r.Work
+	}
+	if closedTo(store.Path, r.UID) {
+		r.Closed = store.Path
+	}
+	r.Docker = s.docker(&r)
+	for _, p := range s.pauses() {
+		if p.UID == r.UID {
+			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Temp)})
+		}
+	}
+	r.Last = LastStart(layout.Diag())
+	return r
+}
+
+// owner says whose processes the runner's Workers are.
+func owner(r *Runner) (name string, uid int) {
+	if r.Listener != nil {
+		return UserName(r.Listener.UID), r.Listener.UID
+	}
+	if r.Unit.User != "" {
+		u, err := user.Lookup(r.Unit.User)
+		if err != nil {
+			return r.Unit.User, -1
+		}
+		uid, err := strconv.Atoi(u.Uid)
+		if err != nil {
+			return r.Unit.User, -1
+		}
+		return r.Unit.User, uid
+	}
+	uid = FolderAt(r.Layout.Root).UID
+	return UserName(uid), uid
+}
+
+// UserName returns the name of a user, or the number where the machine knows none.
+func UserName(uid int) string {
+	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
+		return u.Username
+	}
+	return strconv.Itoa(uid)
+}
+
+// env reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line
+// that has something before a '=' sets a variable, the last one counts, and one without a value takes the
+// variable away. Each name is in the answer once.
+func env(text string) []string {
+	var out []string
+	for line := range strings.Lines(strings.TrimPrefix(text, "\xef\xbb\xbf")) {
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if !ok || name == "" {
+			continue
+		}
+		out = slices.DeleteFunc(out, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		if value != "" {
+			out = append(out, name+"="+value)
+		}
+	}
+	return out
+}
+
+func variable(env []string, name string) string {
+	for _, e := range env {
+		if value, ok := strings.CutPrefix(e, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// Docker is how a runner's jobs reach a Docker daemon.
+type Docker struct {
+	Host   string // DOCKER_HOST, "" for the default socket
+	Socket string // the socket's path, "" where there is none
+	// Rootless is true where the socket is that of a daemon in the user's own namespaces
+	// (dockerd-rootless.sh has it in $XDG_RUNTIME_DIR).
+	Rootless bool
+	Snap     bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
+}
+
+// docker looks for the daemon as the docker CLI would: DOCKER_HOST, else /var/run/docker.sock.
+func (s System) docker(r *Runner) Docker {
+	d := Docker{Host: variable(r.Env, "DOCKER_HOST")}
+	if d.Host == "" && r.Listener != nil {
+		d.Host = r.Listener.DockerHost
+	}
+	own := "/run/user/" + strconv.Itoa(r.UID) + "/docker.sock"
+	if path, ok := strings.CutPrefix(d.Host, "unix://"); ok {
+		d.Socket = path
+	} else if d.Host == "" {
+		for _, path := range []string{"/var/run/docker.sock", own} {
+			if s.exists(path) {
+				d.Socket = path
+				break
+			}
+		}
+	}
+	d.Rootless = d.Socket != "" && (d.Socket == own || strings.HasPrefix(d.Socket, "/run/user/"))
+	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
+	return d
+}

@@ -1,0 +1,217 @@
+package presence
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// Worker is one living Worker.
+type Worker struct {
+	Owner perpid.Owner
+	// Earlier is true where it started before the process that asks. Of two processes each is earlier
+	// than the other for just one of them, so that they never wait for each other.
+	Earlier bool
+	// Starting is true where it is worker-wrap still, and has not become the runner's own Worker.
+	Starting bool
+	// Ancestor is true where the process that asks was started by it: its end cannot be waited for.
+	Ancestor bool
+}
+
+// Find returns the living Workers of the runner in root, self not among them. A process of another user
+// is none, whatever it calls itself, unless that is root or the caller is: anybody may give a process any
+// name, and must not be able to hold another user's Workers up with that.
+func Find(root string, self perpid.Owner) ([]Worker, error) { return find("/proc", root, self) }
+
+func find(proc, root string, self perpid.Owner) ([]Worker, error) {
+	dir, err := os.Open(proc)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return nil, err
+	}
+	var out []Worker
+	var above []int
+	for _, name := range names {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == self.PID {
+			continue
+		}
+		process := filepath.Join(proc, name)
+		worker, err := isOurs(process, root)
+		if err != nil && !unseen(err) {
+			return nil, fmt.Errorf("process %d may be one: %w", pid, err)
+		}
+		if err != nil || !worker {
+			continue
+		}
+		o, err := self.Peer(pid)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+			continue // it has ended
+		}
+		if err != nil {
+			return nil, err
+		}
+		if above == nil {
+			above = ancestors(proc, self.PID)
+		}
+		out = append(out, Worker{
+			Owner:    o,
+			Earlier:  o.Start < self.Start || o.Start == self.Start && o.PID < self.PID,
+			Starting: starting(process),
+			Ancestor: slices.Contains(above, pid),
+		})
+	}
+	return out, nil
+}
+
+// unseen reports whether an error about a process means that there is none, or that it is one of another user's
+// which the caller is not shown (proc(5), hidepid).
+func unseen(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
+}
+
+// isOurs reports whether the process is a Worker of the runner in root, by its argv[0], and ours. That comes first:
+// where a path leads that another user gives a process is no concern of the caller's.
+func isOurs(process, root string) (bool, error) {
+	path, err := argv0(process)
+	if err != nil {
+		return false, err
+	}
+	if name := filepath.Base(path); name != runner.WorkerName && name != runner.RealWorkerName {
+		return false, nil // a zombie too, which has no arguments
+	}
+	if is, err := ours(process); !is || err != nil {
+		return false, err
+	}
+	is, err := isIn(process, path, root)
+	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENAMETOOLONG) {
+		return false, nil // it leads nowhere
+	}
+	return is, err
+}
+
+// isIn reports whether a path in the process's view is in bin of the runner in root.
+func isIn(process, path, root string) (bool, error) {
+	if !filepath.IsAbs(path) {
+		cwd, err := os.Readlink(process + "/cwd")
+		if err != nil {
+			return false, err
+		}
+		path = filepath.Join(cwd, path)
+	}
+	bin := filepath.Dir(path)
+	if is, err := same(filepath.Dir(bin), root); is || err != nil {
+		return is, err
+	}
+	resolved, err := filepath.EvalSymlinks(bin) // bin may be a link that leads elsewhere
+	if err != nil {
+		return false, err
+	}
+	return same(filepath.Dir(resolved), root)
+}
+
+// argv0 returns the process's first argument, or "" where it is longer than a path can be.
+func argv0(process string) (string, error) {
+	fd, err := unix.Open(process+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &fs.PathError{Op: "open", Path: process + "/cmdline", Err: err}
+	}
+	defer unix.Close(fd)
+	var buf [unix.PathMax]byte
+	n, err := unix.Read(fd, buf[:])
+	if err != nil {
+		return "", &fs.PathError{Op: "read", Path: process + "/cmdline", Err: err}
+	}
+	end := bytes.IndexByte(buf[:n], 0)
+	if end < 0 {
+		return "", nil
+	}
+	return string(buf[:end]), nil
+}
+
+// same reports whether two paths lead to the same folder.
+func same(a, b string) (bool, error) {
+	if a == b {
+		return true, nil
+	}
+	var st [2]unix.Stat_t
+	for i, path := range [...]string{a, b} {
+		if err := unix.Stat(path, &st[i]); err != nil {
+			return false, &fs.PathError{Op: "stat", Path: path, Err: err}
+		}
+	}
+	return st[0].Dev == st[1].Dev && st[0].Ino == st[1].Ino, nil
+}
+
+// ours reports whether the process belongs to the caller's user or to root, or the caller is root. The
+// owner of /proc/PID would not tell: it is root for a process that must not be traced, as one with a
+// file capability (proc(5)).
+func ours(process string) (bool, error) {
+	own := strconv.Itoa(os.Getuid())
+	if own == "0" {
+		return true, nil
+	}
+	uid, err := status(process, "Uid")
+	return uid == own || uid == "0", err
+}
+
+// starting reports whether the process runs the caller's own program. Where its program cannot be seen
+// though it is the caller's user's, it has a file capability, as worker-wrap does and a Worker does not.
+func starting(process string) bool {
+	var it, self unix.Stat_t
+	err := unix.Stat(process+"/exe", &it)
+	if err == unix.EACCES {
+		uid, _ := status(process, "Uid")
+		return uid == strconv.Itoa(os.Getuid())
+	}
+	return err == nil && unix.Stat("/proc/self/exe", &self) == nil && it.Dev == self.Dev && it.Ino == self.Ino
+}
+
+// ancestors returns the PIDs of the processes above pid.
+func ancestors(proc string, pid int) []int {
+	out := []int{}
+	for len(out) < 1<<10 {
+		field, _ := status(filepath.Join(proc, strconv.Itoa(pid)), "PPid")
+		parent, err := strconv.Atoi(field)
+		if err != nil || parent == 0 {
+			break
+		}
+		out = append(out, parent)
+		pid = parent
+	}
+	return out
+}
+
+// status returns the first word of a field of /proc/PID/status, or "" where it has none.
+func status(process, field string) (string, error) {
+	data, err := os.ReadFile(process + "/status")
+	return word(string(data), field), err
+}
+
+// word is status for the text of such a file.
+func word(text, field string) string {
+	_, rest, ok := strings.Cut(text, "\n"+field+":")
+	if !ok {
+		return ""
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	if f := strings.Fields(line); len(f) > 0 {
+		return f[0]
+	}
+	return ""
+}

@@ -1,0 +1,93 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// places are the folders that a start works in: _temp, and the one that holds it and the store. What is made, laid
+// and given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+type places struct {
+	work, temp *os.File
+}
+
+func (p places) close() { closeAll(p.work, p.temp) }
+
+// closeAll closes those files that there are.
+func closeAll(files ...*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// openOutside opens the folder that holds _temp as it is in the mount namespace that the caller starts from.
+func (r *run) openOutside() (err error) {
+	r.outside, err = openPath(filepath.Dir(r.Temp))
+	return err
+}
+
+// openPlaces opens them, and makes what is missing first.
+func (r *run) openPlaces() (places, error) {
+	p, err := r.lookPlaces()
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(r.Temp, 0o755); err != nil {
+			return places{}, err
+		}
+		p, err = r.lookPlaces()
+	}
+	if err != nil {
+		return places{}, err
+	}
+	err = r.mine(p.temp)
+	if err == nil {
+		err = r.fillable(p.temp)
+	}
+	if err != nil {
+		p.close()
+		return places{}, err
+	}
+	return p, nil
+}
+
+func (r *run) lookPlaces() (p places, err error) {
+	if p.work, err = openPath(filepath.Dir(r.Temp)); err != nil {
+		return places{}, err
+	}
+	if p.temp, err = untrusted.At(p.work, filepath.Base(r.Temp), asPlace); err != nil {
+		p.close()
+		return places{}, err
+	}
+	return p, nil
+}
+
+// asPlace is how folders are opened that are only to be found again: no right to them is needed.
+const asPlace = unix.O_PATH | unix.O_DIRECTORY
+
+func openPath(path string) (*os.File, error) { return untrusted.At(nil, path, asPlace) }
+
+// within reports whether the current folder is the _temp that is about to be covered: then it is to be the new one, as
+// a shell shows it by its path. A folder in it is refused, as it would not be there. A Worker starts in bin.
+func (r *run) within(temp *os.File) (bool, error) {
+	if r.Worker != "" {
+		return false, nil
+	}
+	cwd, err := unix.Getwd()
+	if err != nil {
+		return false, nil // it has no path, so it is not by one that it is in there
+	}
+	place := resolved(temp)
+	if strings.HasPrefix(cwd, place+"/") {
+		return false, fmt.Errorf("the current folder %s lies in %s, which is to be an empty folder: start it from elsewhere", cwd, r.Temp)
+	}
+	return cwd == place, nil
+}

@@ -1,0 +1,79 @@
+package shim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+)
+
+// Settings are the WORKER_WRAP_… variables: a runner's .env, which the Listener loads, is where people
+// put them.
+type Settings struct {
+	// Debug makes each step be reported on stderr (WORKER_WRAP_LOG=debug).
+	Debug bool
+	// NoDocker leaves the Docker socket as it is (WORKER_WRAP_DOCKER=off).
+	NoDocker bool
+	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
+	Policy policy.Settings
+	// Unknown is the first variable that looks like a setting and is none, "" if there is no such: most likely
+	// a name written wrong. It is no error, since it may be the setting of another version.
+	Unknown string
+}
+
+const settingsPrefix = "WORKER_WRAP_"
+
+// UnknownSetting says what to do about a name that is no setting.
+const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER and USERNS"
+
+// ParseSettings reads the settings from an environment. As with getenv(3) the first of several
+// strings for a name counts. An error names the variable, the value and what it may be.
+func ParseSettings(env []string) (Settings, error) {
+	var s Settings
+	var seen []string
+	for _, e := range env {
+		rest, ok := strings.CutPrefix(e, settingsPrefix)
+		if !ok {
+			continue
+		}
+		name, value, ok := strings.Cut(rest, "=")
+		if !ok || slices.Contains(seen, name) {
+			continue
+		}
+		seen = append(seen, name)
+		if err := s.set(name, value); err != nil {
+			return Settings{}, fmt.Errorf("%s%s=%.200q: %w", settingsPrefix, name, value, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *Settings) set(name, value string) error {
+	switch name {
+	case "DOCKER":
+		switch value {
+		case "", "on":
+		case "off":
+			s.NoDocker = true
+		default:
+			return fmt.Errorf("use off for no Docker proxy, or leave it unset")
+		}
+	case "LOG":
+		switch value {
+		case "", "warn", "warning", "error", "info":
+		case "debug":
+			s.Debug = true
+		default:
+			return fmt.Errorf("not a level; use debug, or leave it unset")
+		}
+	default:
+		known, err := s.Policy.Set(name, value)
+		if !known && s.Unknown == "" && name != strings.TrimPrefix(perpid.HostTempVar, settingsPrefix) && !strings.HasPrefix(name, "TEST_") {
+			s.Unknown = settingsPrefix + name
+		}
+		return err
+	}
+	return nil
+}

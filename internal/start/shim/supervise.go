@@ -1,0 +1,139 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/supervise"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+// supervise starts the program in a user namespace, as a child, and stays in its place. It returns how
+// the child ended, as a Failure without an error, or err if the child could not be isolated.
+func (r *run) supervise() (f *Failure, err error) {
+	r.log.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this job; the Worker is a child of this process")
+	signals := supervise.Catch()
+	pid, f, err := r.startInner(signals)
+	if err != nil || f != nil {
+		signals.Release()
+		return f, err
+	}
+	if err := supervise.LetGo(); err != nil {
+		return nil, r.abandon(pid, err)
+	}
+	code, err := supervise.Wait(pid)
+	if err != nil {
+		return nil, r.abandon(pid, err)
+	}
+	return &Failure{Code: code}, nil
+}
+
+// abandon ends a child that cannot be looked after. Nothing else may be started then.
+func (r *run) abandon(pid int, err error) *Failure {
+	reap(pid)
+	return fail(ExitFailed, "the program was ended, as it could not be supervised: %w", err)
+}
+
+// startInner starts the child and returns when it is the program.
+func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err error) {
+	if err := r.identify(); err != nil {
+		return 0, nil, err
+	}
+	p, err := r.openPlaces()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer p.close()
+	ours, theirs, err := connect()
+	if err != nil {
+		return 0, nil, err
+	}
+	defer ours.Close()
+	noted := origin.Noted()
+	pid, err = nsenter.StartInUser(r.innerArgs(theirs, noted), r.Env, noted.Closed, theirs)
+	theirs.Close()
+	if err != nil {
+		return 0, nil, explainUserns(fmt.Errorf("cannot make a user namespace: %w", err))
+	}
+	f, err = r.escort(pid, ours, p)
+	if err != nil || f != nil {
+		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
+			err = errSaid{err}
+		}
+		return 0, f, err
+	}
+	signals.Forward(pid)
+	return pid, nil, nil
+}
+
+var errAtOnce = errors.New("the process in the user namespace ended at once")
+
+// errSaid is errAtOnce where that process has said why on stderr: Go's runtime has ended it, for lack of memory
+// or threads.
+type errSaid struct{ error }
+
+func (e errSaid) Unwrap() error { return e.error }
+
+// escort makes the child's folder, tells it to go on, and waits until it is the program.
+func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
+	child, err := r.self.Peer(pid)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
+	}
+	dir, err := r.fresh(child, p)
+	if err != nil {
+		return nil, err
+	}
+	dir.Close()
+	if err := send(line, []byte(filepath.Base(r.host)+"\n")); err != nil {
+		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
+	}
+	word, err := io.ReadAll(line)
+	switch {
+	case err != nil && !errors.Is(err, unix.ECONNRESET):
+		return nil, err
+	case len(word) == 0:
+		return nil, nil
+	case word[0] == ExitFailed:
+		_ = os.Remove(r.host)
+		return nil, errors.New(string(word[1:]))
+	}
+	return &Failure{int(word[0]), errors.New(string(word[1:]))}, nil
+}
+
+// connect returns the two ends of a stream between supervisor and child.
+func connect() (ours, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "supervisor"), nil
+}
+
+// send writes to a stream whose other end may be gone, without a SIGPIPE.
+func send(line *os.File, data []byte) error {
+	for len(data) > 0 {
+		n, err := unix.SendmsgN(int(line.Fd()), data, nil, nil, unix.MSG_NOSIGNAL)
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("sendmsg", err)
+		}
+		data = data[max(n, 0):]
+	}
+	return nil
+}
+
+// reap ends a child, waits for its end, and returns how it came.
+func reap(pid int) (status unix.WaitStatus) {
+	_ = unix.Kill(pid, unix.SIGKILL)
+	for {
+		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
+			return status
+		}
+	}
+}
