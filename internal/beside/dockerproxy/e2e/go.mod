@@ -65,4 +65,4 @@ require (
 	google.golang.org/protobuf v1.36.9 // indirect
 )
 
-replace github.com/worker-wrap/worker-wrap => ../../..
+replace github.com/worker-wrap/worker-wrap => ../../../..
