@@ -34,7 +34,7 @@ func runAudit(t *testing.T, args ...string) (string, int, error) {
 }
 
 func TestAuditCommand(t *testing.T) {
-	issue := filepath.Join(testkit.Root(), "internal", "audit", "testdata", "issue-4357")
+	issue := filepath.Join(testkit.Root(), "internal", "evidence", "audit", "testdata", "issue-4357")
 	out, code, _ := runAudit(t, issue)
 	if code != auditFound || !strings.Contains(out, "11:55:36  Job A runs TempDirectoryManager") {
 		t.Errorf("exit %d:\n%s", code, out)
