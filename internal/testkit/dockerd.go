@@ -65,6 +65,19 @@ func CleanUpDockerd(t testing.TB, dir string) {
 	})
 }
 
+// CleanUpCgroup removes, when the test ends, control groups of that name that were not there before.
+func CleanUpCgroup(t testing.TB, name string) {
+	t.Helper()
+	if had, _ := filepath.Glob("/sys/fs/cgroup/*/" + name); len(had) > 0 {
+		return
+	}
+	t.Cleanup(func() {
+		if err := removeCgroup(name); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // removeCgroup removes the control groups of that name, and those below them, of every hierarchy: version 1's
 // many and version 2's one (cgroups(7)). They must have no process; one that has just ended is waited for.
 func removeCgroup(name string) error {
@@ -90,16 +103,24 @@ func removeCgroup(name string) error {
 // StartDockerd starts a daemon that ends with the test. It skips where one cannot run.
 func StartDockerd(t testing.TB) *Dockerd {
 	t.Helper()
+	return StartDockerdAt(t, "")
+}
+
+// StartDockerdAt does so with its socket at that path, "" for one in the daemon's folder, and more arguments.
+func StartDockerdAt(t testing.TB, socket string, args ...string) *Dockerd {
+	t.Helper()
 	RequireRoot(t)
-	d := &Dockerd{docker: RequireTool(t, "docker", "docker.io"), dir: Dir(t)}
-	d.socket = filepath.Join(d.dir, "docker.sock")
+	d := &Dockerd{docker: RequireTool(t, "docker", "docker.io"), dir: Dir(t), socket: socket}
+	if socket == "" {
+		d.socket = filepath.Join(d.dir, "docker.sock")
+	}
 	log, err := os.Create(filepath.Join(d.dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
 	CleanUpDockerd(t, d.dir)
-	cmd := DockerdCommand(t, d.dir, "-H", "unix://"+d.socket)
+	cmd := DockerdCommand(t, d.dir, append([]string{"-H", "unix://" + d.socket}, args...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ const Subcommand = "__docker-proxy"
 
 // Config says what a proxy stands between. All paths are absolute and the host's.
 type Config struct {
-	Real    string // the real Docker socket, as [Find] gives it
+	Real    string // the real Docker socket, as package dockersocket finds it
 	Socket  string // the proxy's own, which is laid over Real in the job's namespace
 	Temp    string // the job's _temp
 	Private string // the folder that lies over it in the job's namespace

@@ -5,7 +5,7 @@
 // socket, and behind it a process of the runner's user relays everything to the real one: as it comes,
 // but for host paths, which become those that dockerd finds.
 //
-// [Find] and [Start] are for the shim, before it leaves the host's mount namespace. [Main] is the
+// [Start] is for the shim, before it leaves the host's mount namespace. [Main] is the
 // process. Its parts: tunnel relays HTTP, rewrite knows the API's bodies, hostpath the file system.
 //
 // The socket must outlive the daemon, as one that systemd holds does (docker.socket). A daemon that removes

@@ -62,41 +62,6 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-func TestFind(t *testing.T) {
-	dir := testkit.Dir(t)
-	c := newConfig(t, dir)
-	startEngine(t, c.Real)
-	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, nil, 0o666); err != nil {
-		t.Fatal(err)
-	}
-	rootless := filepath.Join(dir, "run")
-	for _, x := range []struct {
-		env  []string
-		want string
-	}{
-		{[]string{"DOCKER_HOST=unix://" + c.Real}, c.Real},
-		{[]string{"DOCKER_HOST=unix://" + c.Real, "DOCKER_HOST=tcp://1.2.3.4"}, c.Real},
-		{[]string{"DOCKER_HOST=tcp://127.0.0.1:2375"}, ""},
-		{[]string{"DOCKER_HOST=ssh://me@there"}, ""},
-		{[]string{"DOCKER_HOST=unix://relative"}, ""},
-		{[]string{"DOCKER_HOST=unix://" + file}, ""},
-		{[]string{"DOCKER_HOST=unix:///none/such"}, ""},
-	} {
-		path, why := Find(x.env, os.Getuid())
-		if path != x.want || (path == "") != (why != "") {
-			t.Errorf("%q: %q, %q; want %q", x.env, path, why, x.want)
-		}
-	}
-	want := filepath.Join(rootless, "docker.sock")
-	if usable(defaultSocket) == nil {
-		want = defaultSocket
-	}
-	if path, _ := Find([]string{"XDG_RUNTIME_DIR=" + rootless}, os.Getuid()); path != want {
-		t.Errorf("without DOCKER_HOST: %q, want %q", path, want)
-	}
-}
-
 // TestAccessOfNothingElse: who owns the folder has put a link in the socket's place.
 func TestAccessOfNothingElse(t *testing.T) {
 	dir := testkit.Dir(t)

@@ -26,6 +26,7 @@ const (
 	Fallback Kind = "fallback"  // no private view was possible, and the Worker ran or was refused without
 	Sweep    Kind = "sweep"     // what a dead job process left behind was removed
 	ProxyEnd Kind = "proxy_end" // the Docker proxy of a job process ended
+	NoProxy  Kind = "no_proxy"  // a start goes on without the Docker proxy, as its user may not cover that socket
 )
 
 // Process is one process, by what names it for as long as the machine is up.

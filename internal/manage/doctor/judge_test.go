@@ -223,6 +223,25 @@ func TestEachFactIsJudged(t *testing.T) {
 
 		{"no Docker", func(_ *Facts, _ *Runner) {}, "ok docker: no Docker socket", ""},
 		{"Docker", func(_ *Facts, r *Runner) { r.Docker.Socket = "/var/run/docker.sock" }, "ok docker: /var/run/docker.sock", ""},
+		{"Docker that may not be covered", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Host: "unix:///run/b us", Socket: "/run/b us", Refused: "/run/b us belongs to uid 0"}
+		}, "problem docker: the Docker socket /run/b us belongs to uid 0", "echo '/run/b us' | sudo tee -a /etc/worker-wrap/docker-sockets"},
+		{"Docker that may not be covered, in a user namespace", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Socket: "/run/bus", Refused: "/run/bus belongs to uid 0"}
+			r.Env = []string{"WORKER_WRAP_USERNS=1"}
+		}, "ok docker: /run/bus", ""},
+		{"Docker that may not be covered, and is left alone", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Socket: "/run/bus", Refused: "/run/bus belongs to uid 0"}
+			r.Env = []string{"WORKER_WRAP_DOCKER=off"}
+		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
+		{"Docker out of reach", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Host: "unix:///s", Missing: "the socket of DOCKER_HOST=unix:///s: permission denied"}
+		}, "warning docker: permission denied", "let ci use it"},
+		{"Docker of another user", func(_ *Facts, r *Runner) { r.Docker.Unknown = "only root can tell" }, "warning docker: only root can tell", "sudo worker-wrap doctor --runner-root /r"},
+		{"Docker's list", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Socket: "/s", List: "/etc/worker-wrap/docker-sockets counts for nothing"}
+		}, "warning docker: counts for nothing", "sudo chown root:root"},
+		{"Docker context", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Context: "far"} }, `warning docker: the docker of ci uses the context "far"`, "DOCKER_HOST"},
 		{"Docker left alone", func(_ *Facts, r *Runner) {
 			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
 		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},

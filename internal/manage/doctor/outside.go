@@ -5,12 +5,34 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
 // docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
 func docker(r *Runner) []Result {
+	out := []Result{daemon(r)}
+	d := r.Docker
+	if d.List != "" {
+		out = append(out, Result{
+			Check: "docker", Level: Warn, What: d.List,
+			Why:  "sockets that are named there are left as they are, and container steps see the host's _temp",
+			Mend: "sudo chown root:root " + dockersocket.ListPath + " && sudo chmod 644 " + dockersocket.ListPath + ", and name one absolute path a line there",
+		})
+	}
+	if d.Context != "" {
+		out = append(out, Result{
+			Check: "docker", Level: Warn, What: fmt.Sprintf("the docker of %s uses the context %q", r.User, d.Context),
+			Why:  "worker-wrap follows no contexts, so container steps see the host's _temp, if that daemon sees any of this machine",
+			Mend: "name the daemon's socket by DOCKER_HOST in " + envFile(r) + ", or as that user: docker context use default",
+		})
+	}
+	return out
+}
+
+// daemon judges the daemon that a start finds.
+func daemon(r *Runner) Result {
 	d := r.Docker
 	res := Result{Check: "docker", Level: Warn}
 	scheme, _, remote := strings.Cut(d.Host, "://")
@@ -18,31 +40,46 @@ func docker(r *Runner) []Result {
 	case remote && scheme != "unix" && scheme != "fd":
 		res.What = "DOCKER_HOST is " + d.Host
 		res.Why = "that daemon looks up -v paths on its own machine, where _temp and the per-PID folders are other ones or missing"
-		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + visible.Word(filepath.Join(r.Layout.Root, ".env"))
+		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + envFile(r)
+	case d.Unknown != "":
+		res.What = "whether jobs reach a Docker daemon cannot be told: " + d.Unknown
+		res.Why = "container steps may see the host's _temp"
+		res.Mend = "sudo worker-wrap doctor --runner-root " + visible.Word(r.Layout.Root)
+	case d.Socket == "" && d.Host != "":
+		res.What = d.Missing
+		res.Why = "jobs that use Docker fail"
+		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + envFile(r)
 	case d.Socket == "":
-		return []Result{{Check: "docker", Level: OK, What: "no Docker socket here"}}
+		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
 	case choices(r).noDocker:
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
 		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost"
-		res.Mend = "take the line out of " + visible.Word(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses Docker"
+		res.Mend = "take the line out of " + envFile(r) + " and restart the runner, unless no job uses Docker"
+	case d.Refused != "" && (r.UID == 0 || !choices(r).userns): // in a user namespace any socket can be covered
+		res.Level = Fail
+		res.What = "the Docker socket " + d.Refused
+		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job"
+		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
 	case choices(r).inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
 		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail"
-		res.Mend = "take the line out of " + visible.Word(filepath.Join(r.Layout.Root, ".env")) + " and restart the runner, unless no job uses containers"
+		res.Mend = "take the line out of " + envFile(r) + " and restart the runner, unless no job uses containers"
+	case d.Snap && strings.HasPrefix(r.Work.Path, "/home/"):
+		return Result{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}
 	case d.Snap:
 		res.What = "Docker is installed as a snap"
 		res.Why = "its daemon has a mount namespace of its own and sees only some folders (/home, /media, …)"
 		res.Mend = "sudo snap remove docker, and install Docker's own packages"
-		if strings.HasPrefix(r.Work.Path, "/home/") {
-			return []Result{{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}}
-		}
 	case d.Rootless:
-		return []Result{{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy"}}
+		return Result{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy"}
 	default:
-		return []Result{{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: container steps see the job's own _temp"}}
+		return Result{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: container steps see the job's own _temp"}
 	}
-	return []Result{res}
+	return res
 }
+
+// envFile is the file with the runner's settings, as one word of a command.
+func envFile(r *Runner) string { return visible.Word(filepath.Join(r.Layout.Root, ".env")) }
 
 // podman judges what rootless Podman's commands will see: they join the namespaces of the user's pause
 // process, whatever namespace they are run in.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"syscall"
@@ -65,11 +66,11 @@ func FuzzParseStatus(f *testing.F) {
 		n := map[bool]int{true: 1}[nnp]
 		uid, seccomp = uid&(1<<31-1), seccomp&3
 		name = strings.NewReplacer("\n", `\n`, `\`, `\\`).Replace(name[:min(len(name), 15)])
-		status := fmt.Sprintf("Name:\t%s\nUmask:\t0022\nUid:\t%d\t1\t2\t3\nGid:\t7\t7\t7\t7\nCapInh:\t0000000000000001\nCapPrm:\t0000000000000002\n"+
+		status := fmt.Sprintf("Name:\t%s\nUmask:\t0022\nUid:\t%d\t1\t2\t3\nGid:\t7\t7\t7\t7\nGroups:\t8 9 \nCapInh:\t0000000000000001\nCapPrm:\t0000000000000002\n"+
 			"CapEff:\t%016x\nCapBnd:\t%016x\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t3\n", name, uid, eff, bnd, eff&bnd, n, seccomp)
 		var got Process
 		got.parseStatus(status)
-		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), NoNewPrivs: nnp, Seccomp: seccomp, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); got != want {
+		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), GID: 7, Groups: []int{8, 9}, NoNewPrivs: nnp, Seccomp: seccomp, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q gives %+v, want %+v", status, got, want)
 		}
 	})

@@ -18,15 +18,17 @@ import (
 // Process is one process and what it would hand on to a Worker.
 type Process struct {
 	PID, UID   int
+	GID        int
+	Groups     []int  // supplementary
 	Name       string // comm
 	Command    string // argv[0]
 	NoNewPrivs bool
 	Seccomp    int // 0 none, 1 strict, 2 filter (proc_pid_status(5))
 	// CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
 	CapEff, CapBnd, CapAmb uint64
-	AppArmor               string // profile and mode, "" where there is none
-	MountNS, UserNS        uint64 // inode numbers, 0 where they cannot be read
-	DockerHost             string // DOCKER_HOST in its environment, "" also where that cannot be read
+	AppArmor               string   // profile and mode, "" where there is none
+	MountNS, UserNS        uint64   // inode numbers, 0 where they cannot be read
+	Docker                 []string // what its environment says of Docker, nothing if that cannot be read
 }
 
 // SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
@@ -49,9 +51,8 @@ func (s System) Process(pid int) (Process, error) {
 	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
 	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
 	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
-		if value, ok := strings.CutPrefix(entry, "DOCKER_HOST="); ok {
-			p.DockerHost = value
-			break
+		if name, _, ok := strings.Cut(entry, "="); ok && slices.Contains(ofDocker[:], name) {
+			p.Docker = append(p.Docker, entry)
 		}
 	}
 	return p, nil
@@ -67,6 +68,14 @@ func (p *Process) parseStatus(status string) {
 			p.Name = value
 		case "Uid":
 			p.UID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
+		case "Gid":
+			p.GID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
+		case "Groups":
+			for _, field := range strings.Fields(value) {
+				if gid, err := strconv.Atoi(field); err == nil {
+					p.Groups = append(p.Groups, gid)
+				}
+			}
 		case "NoNewPrivs":
 			p.NoNewPrivs = value == "1"
 		case "Seccomp":

@@ -121,35 +121,3 @@ func variable(env []string, name string) string {
 	}
 	return ""
 }
-
-// Docker is how a runner's jobs reach a Docker daemon.
-type Docker struct {
-	Host   string // DOCKER_HOST, "" for the default socket
-	Socket string // the socket's path, "" where there is none
-	// Rootless is true where the socket is that of a daemon in the user's own namespaces
-	// (dockerd-rootless.sh has it in $XDG_RUNTIME_DIR).
-	Rootless bool
-	Snap     bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
-}
-
-// docker looks for the daemon as the docker CLI would: DOCKER_HOST, else /var/run/docker.sock.
-func (s System) docker(r *Runner) Docker {
-	d := Docker{Host: variable(r.Env, "DOCKER_HOST")}
-	if d.Host == "" && r.Listener != nil {
-		d.Host = r.Listener.DockerHost
-	}
-	own := "/run/user/" + strconv.Itoa(r.UID) + "/docker.sock"
-	if path, ok := strings.CutPrefix(d.Host, "unix://"); ok {
-		d.Socket = path
-	} else if d.Host == "" {
-		for _, path := range []string{"/var/run/docker.sock", own} {
-			if s.exists(path) {
-				d.Socket = path
-				break
-			}
-		}
-	}
-	d.Rootless = d.Socket != "" && (d.Socket == own || strings.HasPrefix(d.Socket, "/run/user/"))
-	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
-	return d
-}

@@ -146,7 +146,7 @@ func TestProcessAndListener(t *testing.T) {
 	s := System{tree(t, map[string]string{
 		"proc/12/status":         status,
 		"proc/12/cmdline":        "/r/bin.2.333.1/Runner.Listener\x00run\x00",
-		"proc/12/environ":        "A=B\x00DOCKER_HOST=tcp://x:1\x00",
+		"proc/12/environ":        "A=B\x00DOCKER_HOST=tcp://x:1\x00DOCKER_HOSTS=y\x00XDG_RUNTIME_DIR=/z",
 		"proc/12/attr/current":   "runner (enforce)\n",
 		"proc/13/status":         "Name:\tx\n",
 		"proc/13/cmdline":        "/other/bin/Runner.Listener\x00",
@@ -159,7 +159,7 @@ func TestProcessAndListener(t *testing.T) {
 		"proc/self/ns/mnt/dummy": "",
 	})}
 	p, ok := s.Listener("/r")
-	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&SysAdmin != 0 || p.DockerHost != "tcp://x:1" || p.AppArmor != "runner (enforce)" {
+	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&SysAdmin != 0 || !slices.Equal(p.Docker, []string{"DOCKER_HOST=tcp://x:1", "XDG_RUNTIME_DIR=/z"}) || p.AppArmor != "runner (enforce)" {
 		t.Errorf("found %v: %+v", ok, p)
 	}
 	if p, ok := s.Listener("/nothing"); ok {
@@ -326,7 +326,7 @@ func TestEnv(t *testing.T) {
 func TestRunner(t *testing.T) {
 	s := System{tree(t, map[string]string{"x": ""})} // a machine without Docker or processes
 	root := tree(t, map[string]string{
-		".runner": `{"workFolder":"_work"}`, ".env": "DOCKER_HOST=unix:///run/user/7/docker.sock\n",
+		".runner": `{"workFolder":"_work"}`, ".env": "DOCKER_HOST=unix:///none/docker.sock\n",
 		"bin/Runner.Worker": "own", "_work/_temp/x": "",
 	})
 	layout, err := runner.FromRoot(root)
@@ -366,7 +366,7 @@ func TestRunner(t *testing.T) {
 	if r.UID != os.Getuid() || r.Listener != nil || r.Work.FS == "" || !r.Temp.Exists {
 		t.Errorf("%+v", r)
 	}
-	if !r.Docker.Rootless || r.Docker.Socket != "/run/user/7/docker.sock" {
+	if r.Docker.Host != "unix:///none/docker.sock" || r.Docker.Socket != "" || !strings.Contains(r.Docker.Missing, "no such file") {
 		t.Errorf("docker: %+v", r.Docker)
 	}
 	if r.Last == nil || r.Last.PID != 6 || r.Last.Kind != events.Fallback || r.Last.Error != "no privilege" {

@@ -74,10 +74,11 @@ func TestAttackByPlaces(t *testing.T) {
 	do(t, os.Chmod(dir+"/bus", 0o777))
 	c := command(nil, s.worker, "-c", innocent)
 	c.Env = append(c.Env, "DOCKER_HOST=unix://"+dir+"/bus")
-	if code := c.end(t); code != 125 || c.out.String() != "" {
+	if code := c.end(t); code != 0 {
 		t.Errorf("another's socket: exit code %d, %q", code, &c.out)
 	}
-	oneLine(t, c.err.String(), "neither yours")
+	harmless(t, c.out.String())
+	oneLine(t, c.err.String(), "containers will not see this job's _temp", "neither at a usual place")
 
 	code, out, stderr := s.run(t, innocent)
 	if code != 0 || stderr != "" {

@@ -75,7 +75,10 @@ func TestAttackThroughProc(t *testing.T) {
 		case "socket":
 			c.Env = append(c.Env, "DOCKER_HOST=unix://"+proc+root+"/socket")
 		}
-		if code := c.end(t); code != 125 || c.out.String() != "" {
+		switch code := c.end(t); {
+		case what == "socket" && code == 0: // it is left as it is
+			harmless(t, c.out.String())
+		case what == "socket" || code != 125 || c.out.String() != "":
 			t.Errorf("%s: exit code %d, %q", what, code, &c.out)
 		}
 		oneLine(t, c.err.String(), "another mount namespace")

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -8,35 +9,75 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// dockerSocket is where clients look without DOCKER_HOST, by both of its usual names.
-var dockerSocket = [...]string{"/var/run/docker.sock", "/run/docker.sock"}
-
-// docker starts the Docker proxy, where there is a Docker socket that the caller can reach, and returns
-// the bind that lays its socket over the real one.
+// docker starts the Docker proxy, if there is a Docker socket that the caller can reach and may cover, and returns
+// the bind that lays the proxy's socket over it.
+//
+// A socket that the caller may not cover stops no start, however many Workers there are: what the job's containers do
+// not see is said. A proxy that cannot be started is a failed isolation, as the job's containers would then use the
+// host's _temp, which another Worker may be in, and another try may help.
 func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 	done = func() {}
 	if r.Settings.NoDocker {
 		r.log.debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
 		return nil, done, nil
 	}
-	path, why := dockerproxy.Find(r.Env, r.uid)
+	path, why := dockersocket.Find(r.Env, r.uid)
 	if path == "" {
 		r.log.debugf("no Docker proxy: %s", why)
 		return nil, done, nil
 	}
-	target, err := untrusted.At(nil, path, unix.O_PATH)
+	target, err := dockersocket.Open(path, r.uid)
+	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) {
+		r.withoutProxy(refused)
+		return nil, done, nil
+	}
 	if err != nil {
 		return nil, done, err
 	}
-	if err := r.coverable(target, path); err != nil {
-		target.Close()
+	// The proxy must see the host's mounts, and so the real socket, not what is made here.
+	var outside *os.File
+	err = nsenter.Outside(func() (err error) {
+		if outside, err = openPath(filepath.Dir(resolved(target))); err != nil {
+			return err
+		}
+		return r.startProxy(path)
+	})
+	if err != nil {
+		closeAll(outside, target)
+		return nil, done, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
+	}
+	source, err := untrusted.At(nil, r.proxy, unix.O_PATH|unix.O_NOFOLLOW)
+	if err == nil {
+		if err = r.mine(source); err != nil {
+			source.Close()
+		}
+	}
+	if err != nil {
+		closeAll(outside, target)
 		return nil, done, err
+	}
+	parent, err := openPath(filepath.Dir(resolved(target)))
+	if err != nil {
+		closeAll(outside, target, source)
+		return nil, done, err
+	}
+	r.log.debugf("the Docker proxy's socket %s lies over %s", r.proxy, path)
+	return []mounts.Mount{{Source: source, Target: target, Parent: parent, Outside: outside}}, func() {
+		closeAll(source, target, parent, outside)
+	}, nil
+}
+
+// startProxy starts the proxy for the real socket at path, once.
+func (r *run) startProxy(path string) error {
+	if r.proxy != "" {
+		return nil
 	}
 	c := dockerproxy.Config{
 		Real:    path,
@@ -53,37 +94,21 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 	if r.Settings.Debug && r.Root != "" {
 		c.Log = filepath.Join(r.Root, "_diag", "worker-wrap-docker.log")
 	}
-	// The proxy must see the host's mounts, and so the real socket, not what is made here.
-	var outside *os.File
-	err = nsenter.Outside(func() (err error) {
-		if outside, err = openPath(filepath.Dir(resolved(target))); err != nil {
-			return err
-		}
-		return dockerproxy.Start(c)
-	})
-	if err != nil {
-		closeAll(outside, target)
-		return nil, done, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
+	if err := dockerproxy.Start(c); err != nil {
+		return err
 	}
-	source, err := untrusted.At(nil, c.Socket, unix.O_PATH|unix.O_NOFOLLOW)
-	if err == nil {
-		if err = r.mine(source); err != nil {
-			source.Close()
-		}
+	r.proxy = c.Socket
+	return nil
+}
+
+// withoutProxy says once that a start goes on without the Docker proxy, and why.
+func (r *run) withoutProxy(why *dockersocket.Refused) {
+	if r.bare {
+		return
 	}
-	if err != nil {
-		closeAll(outside, target)
-		return nil, done, err
-	}
-	parent, err := openPath(filepath.Dir(resolved(target)))
-	if err != nil {
-		closeAll(outside, target, source)
-		return nil, done, err
-	}
-	r.log.debugf("the Docker proxy's socket %s lies over %s", c.Socket, path)
-	return []mounts.Mount{{Source: source, Target: target, Parent: parent, Outside: outside}}, func() {
-		closeAll(source, target, parent, outside)
-	}, nil
+	r.bare = true
+	r.warn("containers will not see this job's _temp, but the host's: the Docker socket %v; %s", why, dockersocket.Mend)
+	r.recordNoProxy(why)
 }
 
 // resolved returns the path of what f has open, in the caller's view, for finding the mount that it lies
@@ -94,24 +119,4 @@ func resolved(f *os.File) string {
 		return f.Name()
 	}
 	return path
-}
-
-// coverable is the rule of mine for the Docker socket. A caller who is not root may have a socket laid
-// over his own, or over the machine's Docker socket, where that lets him in: whoever can write to it is as
-// good as root anyway. That is asked of what was opened: dockerproxy.Find has looked at a path, which may have
-// led elsewhere. Any other socket, that of D-Bus say, is one that programs with more rights trust, and
-// DOCKER_HOST may name it.
-func (r *run) coverable(socket *os.File, path string) error {
-	if r.uid == 0 || r.mine(socket) == nil {
-		return nil
-	}
-	for _, p := range dockerSocket {
-		var is, want unix.Stat_t
-		if unix.Stat(p, &want) == nil && unix.Fstat(int(socket.Fd()), &is) == nil && sameFile(is, want) &&
-			unix.Access(untrusted.Through(socket), unix.W_OK) == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("DOCKER_HOST names %s, which is neither yours nor a %s that lets you in, so container steps cannot be made to see this job's _temp; "+
-		"let the socket belong to the runner's user, run as root, or set WORKER_WRAP_DOCKER=off where no job uses Docker", path, dockerSocket[0])
 }

@@ -74,6 +74,11 @@ func (r *run) recordFallback() {
 	r.record(events.Event{Kind: events.Fallback, Outcome: events.Plain, Alive: r.course.alive, Error: r.course.failed.Error()})
 }
 
+// recordNoProxy tells of a Docker socket that stays as it is.
+func (r *run) recordNoProxy(why error) {
+	r.record(events.Event{Kind: events.NoProxy, Dir: r.host, Outcome: events.Failed, Error: why.Error()})
+}
+
 // recordWait tells of a wait for earlier Workers, and who outlived it.
 func (r *run) recordWait(left []presence.Worker, err error) {
 	e := events.Event{Kind: events.Wait, Outcome: events.Waited, Stages: r.timing.stages}

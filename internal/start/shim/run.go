@@ -39,8 +39,8 @@ type run struct {
 
 	outside *os.File // the folder that holds _temp, as others see it; opened when it is nil
 
-	socket      []mounts.Mount // the bind of the Docker proxy's socket, once the proxy was started
-	closeSocket func()         // nil until then
+	proxy string // the Docker proxy's socket, once the proxy was started
+	bare  bool   // it was said that there is none
 
 	course course // what policy decides on, and what came of it
 	timing timing // for the event log
@@ -83,9 +83,6 @@ func (r *run) isolate() error {
 		}
 		r.log.debugf("trying once more: %v", err)
 		time.Sleep(pause)
-	}
-	if r.closeSocket != nil {
-		r.closeSocket()
 	}
 	if err != nil {
 		return err
@@ -149,16 +146,18 @@ func (r *run) lay() (mounts.Result, error) {
 		defer worker.close()
 		binds = append(binds, worker.bind()...)
 	}
-	if r.closeSocket == nil {
-		r.closeSocket = func() {}
-		if r.laid {
-			r.log.debugf("the Docker proxy, if any, is there already")
-		} else if r.socket, r.closeSocket, err = r.docker(); err != nil {
+	if r.laid {
+		r.log.debugf("the Docker proxy, if any, is there already")
+	} else {
+		socket, done, err := r.docker()
+		if err != nil {
 			return mounts.Result{}, err
 		}
+		defer done()
+		binds = append(binds, socket...)
 	}
 	r.stage("docker")
-	result, err := mounts.Bind(0, append(binds, r.socket...)...)
+	result, err := mounts.Bind(0, binds...)
 	if err != nil {
 		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "fs.mount-max")
 	}

@@ -1,4 +1,4 @@
-package dockerproxy
+package dockersocket
 
 import (
 	"fmt"
@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultSocket is where clients look without DOCKER_HOST. The runner names this path, and no other,
+// Default is where clients look without DOCKER_HOST. The runner names this path, and no other,
 // when it gives a container the socket (ContainerOperationProvider.cs).
-const defaultSocket = "/var/run/docker.sock"
+const Default = "/var/run/docker.sock"
 
 // Find returns the path of the Docker socket that a process with this environment uses, and that
 // its user can reach: that of DOCKER_HOST=unix://…, else /var/run/docker.sock, else that of a rootless
-// daemon. Where there is none, path is empty and why says so in a few words.
+// daemon. If there is none, path is empty and why says so in a few words.
 func Find(env []string, uid int) (path, why string) {
 	host := lookupEnv(env, "DOCKER_HOST")
 	if host != "" {
@@ -28,11 +28,11 @@ func Find(env []string, uid int) (path, why string) {
 		}
 		return path, ""
 	}
-	err := usable(defaultSocket)
+	err := usable(Default)
 	if err == nil {
-		return defaultSocket, ""
+		return Default, ""
 	}
-	// Where dockerd-rootless.sh puts it.
+	// dockerd-rootless.sh puts it there.
 	candidates := []string{"/run/user/" + strconv.Itoa(uid)}
 	if dir := lookupEnv(env, "XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		candidates = append([]string{dir}, candidates...)
@@ -42,7 +42,7 @@ func Find(env []string, uid int) (path, why string) {
 			return path, ""
 		}
 	}
-	return "", fmt.Sprintf("%s: %v", defaultSocket, err)
+	return "", fmt.Sprintf("%s: %v", Default, err)
 }
 
 // usable reports whether path is a socket that the process's user may connect to (unix(7): connecting

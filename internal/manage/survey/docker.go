@@ -1,0 +1,107 @@
+package survey
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
+)
+
+// Docker is how a runner's jobs reach a Docker daemon.
+type Docker struct {
+	Host    string // DOCKER_HOST, "" for the default socket
+	Socket  string // the socket's path, "" if there is none that the runner's user can use
+	Missing string // why there is none
+	Refused string // why a start leaves the socket as it is, "" if it lays the proxy's over it
+	Unknown string // why it cannot be told what a start would do
+	List    string // what is wrong with root's list of sockets
+	// Context is the Docker context that the CLI uses, if that leads to another daemon than Socket's.
+	Context string
+	// Rootless is true if the socket is that of a daemon in the user's own namespaces
+	// (dockerd-rootless.sh has it in $XDG_RUNTIME_DIR).
+	Rootless bool
+	Snap     bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
+}
+
+// ofDocker are the variables that say where the daemon is.
+var ofDocker = [...]string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"}
+
+// docker looks for the daemon as a start would, with the rights of the runner's user.
+func (s System) docker(r *Runner) Docker {
+	env, as := r.Env, dockersocket.User{UID: r.UID}
+	if r.Listener != nil {
+		env = append(env[:len(env):len(env)], r.Listener.Docker...)
+		as.GID, as.Groups = r.Listener.GID, r.Listener.Groups
+	} else {
+		as.GID, as.Groups = groupsOf(r.UID)
+	}
+	d := Docker{Host: variable(env, "DOCKER_HOST")}
+	found, err := dockersocket.Look(env, as)
+	d.Socket, d.Missing, d.Refused = found.Path, found.Missing, found.Refused
+	if err != nil {
+		d.Unknown = err.Error()
+	}
+	if _, err := dockersocket.List(); err != nil {
+		d.List = err.Error()
+	}
+	d.Rootless = strings.HasPrefix(d.Socket, "/run/user/")
+	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
+	if name, host := dockerContext(env, r.UID); host != "unix://"+d.Socket {
+		d.Context = name
+	}
+	return d
+}
+
+// groupsOf returns a user's groups as the machine has them.
+func groupsOf(uid int) (gid int, groups []int) {
+	u, err := user.LookupId(strconv.Itoa(uid))
+	if err != nil {
+		return uid, nil
+	}
+	gid, _ = strconv.Atoi(u.Gid)
+	ids, _ := u.GroupIds()
+	for _, id := range ids {
+		if g, err := strconv.Atoi(id); err == nil {
+			groups = append(groups, g)
+		}
+	}
+	return gid, groups
+}
+
+// dockerContext returns the name of the context that a user's docker uses, "" for the default one, and the daemon's
+// address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
+func dockerContext(env []string, uid int) (name, host string) {
+	if variable(env, "DOCKER_HOST") != "" {
+		return "", ""
+	}
+	dir := variable(env, "DOCKER_CONFIG")
+	if dir == "" {
+		u, err := user.LookupId(strconv.Itoa(uid))
+		if err != nil {
+			return "", ""
+		}
+		dir = filepath.Join(u.HomeDir, ".docker")
+	}
+	name = variable(env, "DOCKER_CONTEXT")
+	if name == "" {
+		var config struct {
+			CurrentContext string `json:"currentContext"`
+		}
+		_ = json.Unmarshal([]byte(System{}.read(filepath.Join(dir, "config.json"))), &config)
+		name = config.CurrentContext
+	}
+	if name == "" || name == "default" {
+		return "", ""
+	}
+	var meta struct {
+		Endpoints map[string]struct{ Host string }
+	}
+	sum := sha256.Sum256([]byte(name))
+	_ = json.Unmarshal([]byte(System{}.read(filepath.Join(dir, "contexts", "meta", hex.EncodeToString(sum[:]), "meta.json"))), &meta)
+	return name, meta.Endpoints["docker"].Host
+}

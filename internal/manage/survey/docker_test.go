@@ -1,0 +1,87 @@
+package survey
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestDocker: what a start would find counts, with the Listener's groups, or without one the user's, and with what the
+// runner's .env says before what the Listener was started with.
+func TestDocker(t *testing.T) {
+	testkit.RequireRoot(t)
+	dir := testkit.Dir(t)
+	socket := func(name string, uid, gid int) string {
+		path := filepath.Join(dir, name)
+		l, err := net.Listen("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		for _, err := range []error{os.Chown(path, uid, gid), os.Chmod(path, 0o660)} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		return path
+	}
+	const uid, gid = 61234, 61235
+	own, others := socket("own", uid, uid), socket("others", 0, gid)
+	host := func(path string) string { return "DOCKER_HOST=unix://" + path }
+	in := &Process{UID: uid, GID: uid, Groups: []int{7, gid}}
+	for _, c := range []struct {
+		name                     string
+		env                      []string
+		listener                 *Process
+		socket, missing, refused string
+	}{
+		{"own", []string{host(own)}, nil, own, "", ""},
+		{"not of the group", []string{host(others)}, nil, "", "permission denied", ""},
+		{"the Listener is of the group", []string{host(others)}, in, others, "", "neither at a usual place"},
+		{"the Listener is older than the group", []string{host(others)}, &Process{UID: uid, GID: uid}, "", "permission denied", ""},
+		{"the Listener's variable", nil, &Process{UID: uid, GID: uid, Docker: []string{host(own)}}, own, "", ""},
+		{".env's variable first", []string{host(own)}, &Process{UID: uid, GID: uid, Docker: []string{host(others)}}, own, "", ""},
+		{"no socket", []string{host(dir)}, nil, "", "non-socket", ""},
+	} {
+		d := System{dir}.docker(&Runner{UID: uid, Env: c.env, Listener: c.listener})
+		if d.Socket != c.socket || !strings.Contains(d.Missing, c.missing) || (d.Missing == "") != (c.missing == "") ||
+			!strings.Contains(d.Refused, c.refused) || (d.Refused == "") != (c.refused == "") || d.Unknown != "" || d.Context != "" {
+			t.Errorf("%s: %+v", c.name, d)
+		}
+	}
+	if d := (System{dir}).docker(&Runner{UID: -1, Env: []string{host(own)}}); d.Unknown == "" {
+		t.Errorf("of an unknown user: %+v", d)
+	}
+}
+
+// TestDockerContext: as docker resolves it, DOCKER_HOST before DOCKER_CONTEXT before the configuration's.
+func TestDockerContext(t *testing.T) {
+	config := tree(t, map[string]string{
+		"config.json": `{"auths":{},"currentContext":"rootless"}`,
+		// As docker context create writes it; the folder's name is the SHA-256 of the context's.
+		"contexts/meta/12b961af5feb3e9d39f93b2cefb9a1a944f18d02cca0cac2f04f5a982240605f/meta.json": `{"Name":"rootless","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///run/user/7/docker.sock","SkipTLSVerify":false}}}`,
+		"none/config.json":    `{"currentContext":`,
+		"default/config.json": `{"currentContext":"default"}`,
+	})
+	at := "DOCKER_CONFIG=" + config
+	for _, c := range []struct {
+		env        []string
+		name, host string
+	}{
+		{[]string{at}, "rootless", "unix:///run/user/7/docker.sock"},
+		{[]string{at, "DOCKER_HOST=unix:///x"}, "", ""},
+		{[]string{at, "DOCKER_CONTEXT=far"}, "far", ""},
+		{[]string{at, "DOCKER_CONTEXT=default"}, "", ""},
+		{[]string{at + "/none"}, "", ""},
+		{[]string{at + "/default"}, "", ""},
+		{[]string{at + "/nowhere"}, "", ""},
+	} {
+		if name, host := dockerContext(c.env, os.Getuid()); name != c.name || host != c.host {
+			t.Errorf("%q: %q, %q", c.env, name, host)
+		}
+	}
+}
