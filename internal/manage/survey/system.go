@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/mounts"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // System is the machine that is looked at: the zero value is this one. In tests Root is a folder with
@@ -38,7 +39,7 @@ func (s System) exists(p string) bool {
 // Machine is what all runners of the machine share.
 type Machine struct {
 	Kernel   string // release (uname(2))
-	Features []mounts.Feature
+	Features []mounts.Feature // nil where asking would be the end of this process
 	// MaxMountNS and MaxUserNS are /proc/sys/user/max_{mnt,user}_namespaces, -1 where unknown.
 	MaxMountNS, MaxUserNS int64
 	// AppArmorUserNS is /proc/sys/kernel/apparmor_restrict_unprivileged_userns (Ubuntu 23.10 and later):
@@ -56,10 +57,14 @@ func (s System) Machine() Machine {
 	var name unix.Utsname
 	_ = unix.Uname(&name)
 	self, _ := s.Process(os.Getpid())
+	var features []mounts.Feature
+	if nsenter.Deadly() == "" { // as it is in a job of a hardened service
+		features = mounts.Probe()
+	}
 	booted, err := os.Lstat(s.path("run/systemd/system"))
 	return Machine{
 		Kernel:         unix.ByteSliceToString(name.Release[:]),
-		Features:       mounts.Probe(),
+		Features:       features,
 		MaxMountNS:     s.number("proc/sys/user/max_mnt_namespaces"),
 		MaxUserNS:      s.number("proc/sys/user/max_user_namespaces"),
 		AppArmorUserNS: s.number("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),

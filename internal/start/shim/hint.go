@@ -57,6 +57,16 @@ func squashed(err error) error {
 	return fmt.Errorf("%w, even to root: on a network file system with root_squash root is nobody; run it as the runner's user", err)
 }
 
+// deadly says that a filter ends whoever makes a system call, and how to allow that.
+func deadly(call string) error {
+	allow := "@mount"
+	if call == "unshare" || call == "capset" { // which are not in that group (systemd-analyze syscall-filter)
+		allow += " " + call
+	}
+	return fmt.Errorf("cannot make a mount namespace: a seccomp filter ends each process that calls %s(2): in the service's unit "+
+		"add SystemCallFilter=%s to the filter that it has; in a container choose a --security-opt seccomp=… profile that allows it", call, allow)
+}
+
 // hint says in one clause why mounting was refused and what to do.
 func (p privilege) hint() string {
 	switch {

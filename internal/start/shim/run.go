@@ -63,6 +63,9 @@ func (r *run) isolate() error {
 	if err := r.openOutside(); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have to be made
 		return err
 	}
+	if call := nsenter.Deadly(); call != "" {
+		return deadly(call)
+	}
 	if err := nsenter.UnshareMounts(); err != nil {
 		if r.again() {
 			return startsItself(r.Real)

@@ -3,7 +3,7 @@
 //   deny [uid=UID] RULE… -- PATH ARGV0 ARG…
 //
 // A RULE is NAME:ERRNO[:INDEX&MASK=VALUE]…: the call of that name fails if in each of the arguments named the bits
-// of the mask are those of the value. Unlike strace's faults these do not depend on which thread makes the call.
+// of the mask are those of the value. With "kill" as ERRNO it ends the process, with "trap" it is answered by SIGSYS. Unlike strace's faults these do not depend on which thread makes the call.
 #define _GNU_SOURCE
 #include <grp.h>
 #include <linux/filter.h>
@@ -25,7 +25,7 @@ static const struct { const char *name; int nr; } calls[] = {
 	{"mkdirat", SYS_mkdirat}, {"mount", SYS_mount}, {"mount_setattr", 442}, {"move_mount", 429}, {"open_tree", 428},
 	{"openat", SYS_openat}, {"pidfd_open", 434}, {"pipe2", SYS_pipe2}, {"ppoll", SYS_ppoll}, {"pread64", SYS_pread64},
 	{"prctl", SYS_prctl}, {"pwrite64", SYS_pwrite64}, {"renameat2", SYS_renameat2}, {"socketpair", SYS_socketpair},
-	{"wait4", SYS_wait4},
+	{"unshare", SYS_unshare}, {"wait4", SYS_wait4},
 };
 
 static struct sock_filter code[512];
@@ -42,14 +42,17 @@ static void add(unsigned short op, unsigned char yes, unsigned char no, unsigned
 
 static void rule(char *text) {
 	char *part = strtok(text, ":");
-	int first = n, i, nr = -1, error;
+	int first = n, i, nr = -1;
+	unsigned answer;
 	for (i = 0; i < (int)(sizeof calls / sizeof *calls); i++)
 		if (!strcmp(calls[i].name, part)) nr = calls[i].nr;
 	if (nr < 0 || !(part = strtok(NULL, ":"))) {
 		fprintf(stderr, "deny: %s?\n", text);
 		exit(99);
 	}
-	error = atoi(part);
+	if (!strcmp(part, "kill")) answer = SECCOMP_RET_KILL_PROCESS;
+	else if (!strcmp(part, "trap")) answer = SECCOMP_RET_TRAP;
+	else answer = SECCOMP_RET_ERRNO | atoi(part);
 	add(BPF_LD | BPF_W | BPF_ABS, 0, 0, offsetof(struct seccomp_data, nr));
 	add(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, nr);
 	while ((part = strtok(NULL, ":"))) {
@@ -59,7 +62,7 @@ static void rule(char *text) {
 		add(BPF_ALU | BPF_AND | BPF_K, 0, 0, mask);
 		add(BPF_JMP | BPF_JEQ | BPF_K, 0, 255, value);
 	}
-	add(BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | error);
+	add(BPF_RET | BPF_K, 0, 0, answer);
 	for (i = first; i < n; i++) // to the next rule
 		if (code[i].jf == 255) code[i].jf = n - 1 - i;
 }
