@@ -58,10 +58,18 @@ func NewJudge(self Owner, remote bool) *Judge {
 // LXC gives containers boot ids of their own, so another boot id proves a reboot only if neither side
 // is in a container, or the folder has not changed since this kernel started. Where the clock was set forward
 // meanwhile that looks so too; the machine's first PID namespace can tell by the processes.
+//
+// If either boot is unknown, the owner may be of this boot or of an earlier one. The processes tell in both cases: no
+// process has the PID and start time of an owner that has ended, but by a chance that only delays the sweep. On a
+// file system that other machines use the process may be another machine's.
 func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
 	switch {
 	case o == j.Self:
 		return Living
+	case o.Boot == unknownBoot || j.Self.Boot == unknownBoot:
+		if j.Remote {
+			return Unknown
+		}
 	case o.Boot != j.Self.Boot:
 		first := o.PIDNS == initPIDNS && j.Self.PIDNS == initPIDNS
 		switch {
@@ -71,7 +79,8 @@ func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
 			return j.elsewhere(o) // a clock that was set forward makes everything look older than this boot
 		}
 		return Dead
-	case o.PIDNS != j.Self.PIDNS:
+	}
+	if o.PIDNS != j.Self.PIDNS {
 		return j.elsewhere(o)
 	}
 	// kill(2) knows of processes that a /proc with hidepid does not show.

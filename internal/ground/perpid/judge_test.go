@@ -26,6 +26,7 @@ func TestParse(t *testing.T) {
 		"1-2-3-" + boot + ".1": "1", "1-2-3-" + boot + ".02": "02", "1-2-3-" + boot + ".65": "65", "1-2-3-" + boot + ".+2.s": "+2.s", "1-2-3-" + boot + ".2s": "2s",
 		"1-2-3-" + boot + "\n": "no", "01-2-3-" + boot: "no", "+1-2-3-" + boot: "no", "0-2-3-" + boot: "no", "-1-2-3-" + boot: "no",
 		"1-2-3-0123456789AB": "no", "1-2-3-0123456789a": "no", "1-2-" + boot: "no", "1-2-3-4-" + boot: "no", "": "no", ".": "no", "..": "no",
+		"1-2-3-unknown": "", "1-2-3-unknown.2.docker.sock": "docker.sock", "1-2-3-unknow": "no", "1-2-3-": "no",
 		"1-18446744073709551616-3-" + boot: "no", "dead.1-2-3-" + boot: "no", "1-2-3-" + boot + "/x": "no",
 	} {
 		o, what, ok := Parse(name)
@@ -79,6 +80,39 @@ func TestVerdictAfterReboot(t *testing.T) {
 		}
 		if got := j.Verdict(Owner{os.Getpid(), 2, c.of, there}, changed); got != c.want {
 			t.Errorf("%s: %v, want %v", c.what, got, c.want)
+		}
+	}
+}
+
+// TestVerdictWithoutABootID: an owner that cannot tell its boot, or is judged by one that cannot, is never dead while its
+// process lives, whatever the clock says, and is dead when no such process is there.
+func TestVerdictWithoutABootID(t *testing.T) {
+	me, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := me
+	gone.Start--
+	nobody := me
+	nobody.PID = 1 << 29 // over the greatest that a kernel can be told to give out
+	for _, boots := range [][2]string{{unknownBoot, me.Boot}, {me.Boot, unknownBoot}, {unknownBoot, unknownBoot}} {
+		for _, changed := range []time.Time{{}, time.Now(), time.Now().Add(time.Hour)} {
+			for owner, want := range map[Owner]Verdict{me: Living, gone: Dead, nobody: Dead} {
+				owner.Boot = boots[0]
+				judge := NewJudge(Owner{1, 2, me.PIDNS, boots[1]}, false)
+				if got := judge.Verdict(owner, changed); got != want {
+					t.Errorf("%v, judged with the boot %s: %v, want %v", owner, boots[1], got, want)
+				}
+				judge.Remote = true
+				if got := judge.Verdict(owner, changed); got != Unknown {
+					t.Errorf("%v, which may be another machine's: %v", owner, got)
+				}
+				owner.PIDNS = 5
+				judge = NewJudge(Owner{1, 2, 6, boots[1]}, false)
+				if got := judge.Verdict(owner, changed); got != Unknown {
+					t.Errorf("%v, of another container: %v", owner, got)
+				}
+			}
 		}
 	}
 }

@@ -53,9 +53,17 @@ func TestSelfFromOddProc(t *testing.T) {
 	if err != nil || o.PID != os.Getpid() || o.Start != 4711 || o.Boot != "0123456789ab" {
 		t.Errorf("%+v, %v", o, err)
 	}
+	// systemd's ProcSubset=pid hides the boot id; what is no such thing is none.
+	for _, boot := range []string{"", "01234567-89a\n", "0123456789AB\n", "unknown\n"} {
+		o, err := self(fakeProc(t, line("S", "1", "4711"), "", boot))
+		if err != nil || o.PID != os.Getpid() || o.Start != 4711 || o.Boot != unknownBoot {
+			t.Errorf("with the boot id %q: %+v, %v", boot, o, err)
+		}
+		if back, what, ok := Parse(o.String()); back != o || what != "" || !ok {
+			t.Errorf("%v is read as %v, %q, %v", o, back, what, ok)
+		}
+	}
 	for want, proc := range map[string]string{
-		"no boot id":               fakeProc(t, line("S", "1", "4711"), "", "01234567-89a\n"),
-		"boot_id":                  fakeProc(t, line("S", "1", "4711"), "", ""),
 		"not in the form of":       fakeProc(t, "7 a S 1\n", "", boot),
 		`form of proc_pid_stat(5)`: fakeProc(t, line("SS", "1", "4711"), "", boot),
 		`: "7 (a) b) S 1 7 7 0 `:   fakeProc(t, line("S", "x", "4711"), "", boot),

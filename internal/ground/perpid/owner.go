@@ -22,8 +22,12 @@ type Owner struct {
 	PID   int
 	Start uint64 // field 22 of /proc/PID/stat: clock ticks after boot (proc_pid_stat(5))
 	PIDNS uint64 // inode number of the PID namespace in which PID is meant
-	Boot  string // the first 12 hexadecimal digits of /proc/sys/kernel/random/boot_id
+	Boot  string // the first 12 hexadecimal digits of /proc/sys/kernel/random/boot_id, or unknownBoot
 }
+
+// unknownBoot stands for the boot of an owner that could not see its boot id, as under systemd's ProcSubset=pid. It has
+// no digits, so that it is no boot id, and a worker-wrap that does not know it leaves the folder alone.
+const unknownBoot = "unknown"
 
 // String is the name of the owner's folder: <pid>-<start>-<pid namespace>-<boot>.
 func (o Owner) String() string {
@@ -47,7 +51,7 @@ func Parse(name string) (o Owner, what string, ok bool) {
 		what = rest
 	}
 	f := strings.Split(name, "-")
-	if len(f) != 4 || len(f[3]) != bootDigits || strings.Trim(f[3], "0123456789abcdef") != "" {
+	if len(f) != 4 || !isBoot(f[3]) {
 		return Owner{}, "", false
 	}
 	var err [3]error
@@ -59,6 +63,10 @@ func Parse(name string) (o Owner, what string, ok bool) {
 		return Owner{}, "", false
 	}
 	return o, what, true
+}
+
+func isBoot(s string) bool {
+	return s == unknownBoot || len(s) == bootDigits && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // isNumber reports whether it is one that a folder can have: from 2 on, without leading zeros.
@@ -106,23 +114,21 @@ func self(proc string) (Owner, error) {
 	if o.PIDNS, err = nsenter.Inode(proc + "/self/ns/pid"); err != nil {
 		return Owner{}, err
 	}
-	if o.Boot, err = bootID(proc); err != nil {
-		return Owner{}, err
-	}
+	o.Boot = bootID(proc)
 	return o, nil
 }
 
-func bootID(proc string) (string, error) {
-	path := proc + "/sys/kernel/random/boot_id"
-	data, err := readSmall(path)
+// bootID returns which boot this is. The rest of an owner names it well enough as long as the machine runs.
+func bootID(proc string) string {
+	data, err := readSmall(proc + "/sys/kernel/random/boot_id")
 	if err != nil {
-		return "", err
+		return unknownBoot
 	}
 	id := strings.ReplaceAll(strings.TrimSpace(string(data)), "-", "")
-	if len(id) < bootDigits {
-		return "", fmt.Errorf("%s: %q is no boot id", path, id)
+	if len(id) < bootDigits || !isBoot(id[:bootDigits]) {
+		return unknownBoot
 	}
-	return id[:bootDigits], nil
+	return id[:bootDigits]
 }
 
 // stat is what is needed of /proc/PID/stat.

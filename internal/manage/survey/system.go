@@ -38,7 +38,7 @@ func (s System) exists(p string) bool {
 
 // Machine is what all runners of the machine share.
 type Machine struct {
-	Kernel   string // release (uname(2))
+	Kernel   string           // release (uname(2))
 	Features []mounts.Feature // nil where asking would be the end of this process
 	// MaxMountNS and MaxUserNS are /proc/sys/user/max_{mnt,user}_namespaces, -1 where unknown.
 	MaxMountNS, MaxUserNS int64
