@@ -28,6 +28,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		r.Install, r.InstallErr = install.Inspect(layout)
 		if b := r.current(); b.Worker == install.Shim {
 			r.Shim = survey.BinaryAt(filepath.Join(b.Dir, runner.WorkerName))
+			r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
 		}
 		f.Runners = append(f.Runners, r)
 	}

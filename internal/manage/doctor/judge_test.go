@@ -41,6 +41,11 @@ func well() Facts {
 	}
 }
 
+func stopped() survey.PathUnit {
+	well := survey.UnitState{Load: "loaded", Active: "inactive", Result: "success"}
+	return survey.PathUnit{Name: "x", Enabled: true, Asked: true, Path: well, Service: well}
+}
+
 func aStore(uid int, mode os.FileMode) survey.Folder {
 	return survey.Folder{Path: "/r/_work/.worker-wrap", Exists: true, UID: uid, Mode: mode}
 }
@@ -143,6 +148,22 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"kept", func(_ *Facts, _ *Runner) {}, "ok updates: the path unit x", ""},
 		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root /r"},
 		{"not kept, with systemd", func(f *Facts, r *Runner) { f.Machine.Systemd, r.Keeper = true, "" }, "warning updates: nothing puts the shim back", "sudo worker-wrap install --runner-root /r"},
+		{"masked path unit", func(f *Facts, r *Runner) {
+			f.Machine.Systemd, r.Keeper = true, ""
+			r.PathUnit = survey.PathUnit{Name: "x.path", Enabled: true, Masks: []string{"/etc/x"}}
+		}, "warning updates: the path unit x.path is masked by /etc/x", "sudo worker-wrap install --runner-root /r"},
+		{"stopped path unit", func(f *Facts, r *Runner) {
+			f.Machine.Systemd, r.Keeper, r.PathUnit = true, "", stopped()
+		}, "warning updates: the path unit x is stopped", "sudo worker-wrap install --runner-root /r"},
+		{"stopped path unit beside a watch", func(f *Facts, r *Runner) {
+			f.Machine.Systemd, r.Keeper, r.PathUnit = true, "worker-wrap watch (PID 7)", stopped()
+		}, "ok updates: worker-wrap watch (PID 7)", ""},
+		{"old path unit", func(f *Facts, r *Runner) {
+			f.Machine.Systemd, r.PathUnit, r.OldUnits = true, survey.PathUnit{Name: "x", Asked: true}, []string{"/etc/x"}
+		}, "warning updates: is not what this version of worker-wrap installs: /etc/x", "sudo worker-wrap install --runner-root /r"},
+		{"path unit that systemd keeps to itself", func(f *Facts, r *Runner) {
+			f.Machine.Systemd, r.PathUnit = true, survey.PathUnit{Name: "x"}
+		}, "warning updates: whether it runs cannot be told", "sudo worker-wrap doctor --runner-root /r"},
 		{"no updates", func(_ *Facts, r *Runner) { r.Keeper, r.NoUpdates = "", true }, "ok updates: --disableupdate", ""},
 
 		{"AppArmor is no matter", func(f *Facts, _ *Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},

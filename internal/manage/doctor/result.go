@@ -96,7 +96,11 @@ type Runner struct {
 	Install    install.State
 	InstallErr error         // why Install could not be found out
 	Shim       survey.Binary // what the shim in the current bin leads to
+	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
 }
+
+// byPathUnit reports whether the runner's path unit is its keeper.
+func (r *Runner) byPathUnit() bool { return r.Keeper == "the path unit "+r.PathUnit.Name }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.
 type Broken struct {

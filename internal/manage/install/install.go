@@ -6,6 +6,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
@@ -94,6 +95,8 @@ func (r *run) settle(layouts []runner.Layout) {
 		for _, l := range layouts {
 			if !slices.Contains(listed, l.Root) {
 				r.needsRoot("%s is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo %s install%s", l.Root, r.Self, roots([]runner.Layout{l}))
+			} else if p := (survey.System{Root: r.Root}).PathUnit(l.Root); r.systemd() && p.Trouble() != "" {
+				r.needsRoot("%s is not kept through the runner's self-updates: its path unit %s %s: sudo %s install%s", l.Root, p.Name, p.Trouble(), r.Self, roots([]runner.Layout{l}))
 			}
 		}
 		return

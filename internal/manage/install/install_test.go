@@ -247,6 +247,18 @@ func TestMends(t *testing.T) {
 		"a unit changed": func() error {
 			return os.WriteFile(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.path"), nil, 0o644)
 		},
+		"masked": func() error {
+			return os.Symlink("/dev/null", filepath.Join(m.Root, "etc/systemd/system", instance(l.Root)))
+		},
+		"masked until the next boot": func() error {
+			return os.Symlink("/dev/null", filepath.Join(m.Root, "run/systemd/system", strings.TrimSuffix(instance(l.Root), ".path")+".service"))
+		},
+		"masked by its template": func() error {
+			path := filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")
+			_ = os.Remove(path)
+			return os.Symlink("/dev/null", path)
+		},
+		"no unit file":     func() error { return os.Remove(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")) },
 		"not enabled":      func() error { return os.RemoveAll(filepath.Join(m.Root, "etc/systemd/system/paths.target.wants")) },
 		"not in the list":  func() error { return os.Remove(filepath.Join(m.Root, discover.ListFile)) },
 		"temporary link":   func() error { return os.Symlink("/x", filepath.Join(l.Bin(), newLink)) },

@@ -14,6 +14,7 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // units are the unit files that an install without a package puts into unitDir.
@@ -45,25 +46,64 @@ func instance(root string) string { return "worker-wrap@" + unit.UnitNamePathEsc
 
 // unitTasks plans what makes systemd look after the runners' self-updates.
 func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
-	var tasks []task
-	changed := false
-	target := "../" + unitNames[0]
-	write := func(path, text string) error {
-		now, err := os.ReadFile(path)
-		if err == nil && string(now) == text {
-			return nil
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		changed = true
-		tasks = append(tasks, task{"write " + path, func() error { return writeFile(path, text) }})
-		return nil
+	tasks, target, err := m.unitFileTasks()
+	if err != nil {
+		return nil, err
 	}
+	var unmask, start []task
+	var errs []error // of runners that do without
+	unmasked := map[string]bool{}
+	reload := false
+	for _, l := range layouts {
+		if err := watchable(l); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		drop, err := m.dropInTask(l)
+		if err != nil {
+			return nil, err
+		}
+		tasks = append(tasks, drop...)
+		now := survey.System{Root: m.Root}.PathUnit(l.Root)
+		for _, mask := range now.Masks {
+			if !unmasked[mask] { // that of the template is found for each runner
+				unmasked[mask] = true
+				unmask = append(unmask, task{"unmask " + now.Name + ": remove " + mask, func() error { return os.Remove(mask) }})
+			}
+		}
+		link := filepath.Join(m.path(unitDir), wants, now.Name)
+		to, _ := os.Readlink(link)
+		if to != target {
+			tasks = append(tasks, task{"enable " + now.Name, func() error { return replaceLink(target, link) }})
+		}
+		trouble := now.Trouble()
+		reload = reload || now.Path.Reload || now.Service.Reload
+		if to != target || trouble != "" {
+			start = append(start, m.startTask(now))
+		}
+	}
+	tasks = append(unmask, tasks...) // a file may be written where its mask was
+	if len(tasks) > 0 || reload {
+		tasks = append(tasks, task{"make systemd read its units again", func() error { return m.systemctl("daemon-reload") }})
+	}
+	return append(tasks, start...), errors.Join(errs...)
+}
+
+// startTask starts a path unit, which has the runner looked at at once. What has failed too often is allowed to start.
+func (m Machine) startTask(p survey.PathUnit) task {
+	return task{"start " + p.Name, func() error {
+		_ = m.systemctl("reset-failed", p.Name, p.ServiceName()) // an error where they are not loaded
+		return m.systemctl("restart", p.Name)
+	}}
+}
+
+// unitFileTasks plans the unit files, and returns where the links that enable a path unit lead.
+func (m Machine) unitFileTasks() (tasks []task, target string, err error) {
+	target = "../" + unitNames[0]
 	for _, name := range unitNames {
 		text, err := units.ReadFile("units/" + name)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		text = m.fitted(text)
 		if shipped, err := os.ReadFile(filepath.Join(m.path(packagedUnitDir), name)); err == nil && bytes.Equal(shipped, text) {
@@ -72,39 +112,61 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 			}
 			continue
 		}
-		if err := write(filepath.Join(m.path(unitDir), name), string(text)); err != nil {
-			return nil, err
+		t, err := writeTask(filepath.Join(m.path(unitDir), name), string(text))
+		if err != nil {
+			return nil, "", err
 		}
+		tasks = append(tasks, t...)
 	}
-	var start []task
-	var errs []error // of runners that do without
-	for _, l := range layouts {
-		name := instance(l.Root)
-		if len(name) > 255 {
-			errs = append(errs, fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root))
-			continue
-		}
-		if strings.ContainsFunc(l.Root+l.Work, unicode.IsControl) { // .runner is the user's; the unit file is root's
-			errs = append(errs, fmt.Errorf("%q, work folder %q: systemd cannot look after paths with control characters; keep worker-wrap watch running instead", l.Root, l.Work))
-			continue
-		}
-		if l.Work != filepath.Join(l.Root, "_work") {
-			if err := write(m.dropIn(name), dropInText(l)); err != nil {
-				return nil, err
-			}
-		}
-		link := filepath.Join(m.path(unitDir), wants, name)
-		if to, _ := os.Readlink(link); to == target {
-			continue
-		}
-		changed = true
-		tasks = append(tasks, task{"enable " + name, func() error { return replaceLink(target, link) }})
-		start = append(start, task{"start " + name, func() error { return m.systemctl("restart", name) }})
+	return tasks, target, nil
+}
+
+// writeTask plans a file with that text, if it has another.
+func writeTask(path, text string) ([]task, error) {
+	now, err := os.ReadFile(path)
+	if err == nil && string(now) == text {
+		return nil, nil
 	}
-	if changed {
-		tasks = append(tasks, task{"make systemd read its units again", func() error { return m.systemctl("daemon-reload") }})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
-	return append(tasks, start...), errors.Join(errs...)
+	return []task{{"write " + path, func() error { return writeFile(path, text) }}}, nil
+}
+
+// watchable refuses a runner that no unit can be made for.
+func watchable(l runner.Layout) error {
+	if len(instance(l.Root)) > 255 {
+		return fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root)
+	}
+	if strings.ContainsFunc(l.Root+l.Work, unicode.IsControl) { // .runner is the user's; the unit file is root's
+		return fmt.Errorf("%q, work folder %q: systemd cannot look after paths with control characters; keep worker-wrap watch running instead", l.Root, l.Work)
+	}
+	return nil
+}
+
+// OutdatedUnits returns the unit files for that runner which are missing, or are not what an install writes.
+func (m Machine) OutdatedUnits(l runner.Layout) []string {
+	tasks, _, err := m.unitFileTasks()
+	if err != nil || watchable(l) != nil {
+		return nil
+	}
+	drop, err := m.dropInTask(l)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, t := range append(tasks, drop...) {
+		out = append(out, strings.TrimPrefix(t.what, "write "))
+	}
+	return out
+}
+
+// dropInTask plans the file that tells a runner's path unit where its work folder is.
+func (m Machine) dropInTask(l runner.Layout) ([]task, error) {
+	if l.Work == filepath.Join(l.Root, "_work") {
+		return nil, nil
+	}
+	return writeTask(m.dropIn(instance(l.Root)), dropInText(l))
 }
 
 func (m Machine) dropIn(name string) string {
@@ -122,11 +184,11 @@ func (m Machine) unitRemovals(root string) []task {
 	var tasks []task
 	name := instance(root)
 	link, drop := filepath.Join(m.path(unitDir), wants, name), m.dropIn(name)
-	if _, err := os.Lstat(link); err == nil {
-		if m.systemd() {
-			service := strings.TrimSuffix(name, ".path") + ".service"
-			tasks = append(tasks, task{"stop " + name, func() error { return m.systemctl("stop", name, service) }})
-		}
+	_, err := os.Lstat(link)
+	if now := (survey.System{Root: m.Root}).PathUnit(root); m.systemd() && (err == nil || now.Active()) {
+		tasks = append(tasks, task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
+	}
+	if err == nil {
 		tasks = append(tasks, task{"disable " + name, func() error { return os.Remove(link) }})
 	}
 	if _, err := os.Lstat(drop); err == nil {

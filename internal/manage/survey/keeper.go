@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/coreos/go-systemd/v22/unit"
-
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
@@ -18,10 +16,9 @@ const wrapperScript = "runsvc-worker-wrap.sh"
 
 // keeper says what puts the shim into a runner's new version when it updates itself: the path unit that
 // an install enables, the script around runsvc.sh, or a watch that somebody has started.
-func (s System) keeper(layout runner.Layout, u Unit) string {
-	name := "worker-wrap@" + unit.UnitNamePathEscape(layout.Root) + ".path"
-	if _, err := os.Lstat(s.path("etc/systemd/system/paths.target.wants/" + name)); err == nil {
-		return "the path unit " + name
+func (s System) keeper(layout runner.Layout, u Unit, p PathUnit) string {
+	if p.Wanted() && p.Trouble() == "" {
+		return "the path unit " + p.Name
 	}
 	if strings.Contains(s.read(u.Path), wrapperScript) {
 		return wrapperScript + " in the unit " + u.Name
@@ -36,13 +33,16 @@ func (s System) keeper(layout runner.Layout, u Unit) string {
 }
 
 // watches reports whether a watch with these options has the runner in root in its care: one that --runner-root names,
-// every one that it may change with --all, or without either the one found from its current folder upwards.
+// every one that it may change with --all, or without either the one found from its current folder upwards. One that ends
+// by itself (--until-quiet), as that of the path unit does, has it for a moment only.
 func (s System) watches(pid int, options []string, root string) bool {
 	cwd, cerr := os.Readlink(s.path("proc/" + strconv.Itoa(pid) + "/cwd"))
 	named := false
 	for i, option := range options {
 		name, value, ok := strings.Cut(option, "=")
 		switch name {
+		case "--until-quiet", "-until-quiet":
+			return false
 		case "--all", "-all":
 			return value != "false" && s.mayChange(pid, root)
 		case "--runner-root", "-runner-root":

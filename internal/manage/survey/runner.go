@@ -21,6 +21,7 @@ type Runner struct {
 	Listener             *Process // nil where none runs
 	Workers              []int    // PIDs of those alive, wrapped or not
 	Keeper               string   // what puts the shim back after a self-update, "" if nothing does
+	PathUnit             PathUnit // which may be one of these
 	NoUpdates            bool     // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
@@ -39,13 +40,13 @@ type PauseView struct {
 
 // Runner gathers the facts of one runner.
 func (s System) Runner(layout runner.Layout) Runner {
-	r := Runner{Layout: layout, Unit: s.Unit(layout.Root)}
+	r := Runner{Layout: layout, Unit: s.Unit(layout.Root), PathUnit: s.PathUnit(layout.Root)}
 	if p, ok := s.Listener(layout.Root); ok {
 		r.Listener = &p
 	}
 	r.Workers = s.Workers(layout.Root)
 	r.Version, r.VersionFrom = VersionOf(layout.Root)
-	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit), noUpdates(layout.Root)
+	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit), noUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))

@@ -272,6 +272,10 @@ func TestKeeper(t *testing.T) {
 	}{
 		{"nothing", map[string]string{unit: "[Service]\nExecStart=/srv/my-runner/runsvc.sh\n"}, ""},
 		{"path unit", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: ""}, `the path unit worker-wrap@srv-my\x2drunner.path`},
+		{"masked path unit", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: "", `run/systemd/system/worker-wrap@srv-my\x2drunner.path`: ""}, ""},
+		{"masked template", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: "", "etc/systemd/system/worker-wrap@.service": ""}, ""},
+		{"another's mask", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: "", "etc/systemd/system/worker-wrap@x.service": ""}, `the path unit worker-wrap@srv-my\x2drunner.path`},
+		{"hidden mask", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: "", "etc/systemd/system/worker-wrap@.path": "[Path]\n", "run/systemd/system/worker-wrap@.path": ""}, `the path unit worker-wrap@srv-my\x2drunner.path`},
 		{"another's path unit", map[string]string{wants + "worker-wrap@srv-runner.path": ""}, ""},
 		{"script", map[string]string{unit: "[Service]\nExecStart=/usr/lib/worker-wrap/runsvc-worker-wrap.sh\n"}, "runsvc-worker-wrap.sh in the unit u"},
 		{"watch", map[string]string{"proc/7/cmdline": "/usr/bin/worker-wrap\x00watch\x00--runner-root\x00/srv/my-runner/\x00"}, "worker-wrap watch (PID 7)"},
@@ -280,7 +284,8 @@ func TestKeeper(t *testing.T) {
 		{"no watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00doctor\x00--runner-root\x00/srv/my-runner\x00"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := System{tree(t, test.files)}.keeper(layout, Unit{Name: "u", Path: "/" + unit})
+			s := System{tree(t, test.files)}
+			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
@@ -299,6 +304,7 @@ func TestKeeper(t *testing.T) {
 		{"elsewhere", "worker-wrap\x00watch\x00", "/", uid, false},
 		{"there, for another", "worker-wrap\x00watch\x00--runner-root=other\x00", root, uid, false},
 		{"relative", "worker-wrap\x00watch\x00--runner-root\x00..\x00", root + "/_work", uid, true},
+		{"there, for a moment", "worker-wrap\x00watch\x00--until-quiet\x0030s\x00--runner-root\x00" + root + "\x00", root, uid, false},
 		{"all", "worker-wrap\x00watch\x00--all\x00", "/", uid, true},
 		{"all, as root", "worker-wrap\x00watch\x00--all\x00", "/", "0", true},
 		{"all, as somebody else", "worker-wrap\x00watch\x00--all\x00", "/", "61234", false},
@@ -307,12 +313,36 @@ func TestKeeper(t *testing.T) {
 		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.keeper(runner.Layout{Root: root}, Unit{}); (got == "worker-wrap watch (PID 7)") != test.want {
+		if got := s.keeper(runner.Layout{Root: root}, Unit{}, PathUnit{}); (got == "worker-wrap watch (PID 7)") != test.want {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}
 	if !noUpdates(root) || noUpdates(root+"/other") || noUpdates(root+"/none") {
 		t.Error("disableUpdate is misread")
+	}
+}
+
+// TestPathUnitTrouble: what systemd says of the path unit and of the watch that it starts.
+func TestPathUnitTrouble(t *testing.T) {
+	const show = "Id=a.path\nLoadState=loaded\nActiveState=active\nResult=success\nNeedDaemonReload=no\n\n" +
+		"Id=a.service\nLoadState=loaded\nActiveState=inactive\nResult=success\nNeedDaemonReload=no\n"
+	for _, test := range []struct{ from, to, want string }{
+		{"", "", ""},
+		{"Id=a.path\nLoadState=loaded", "Id=a.path\nLoadState=not-found", "cannot be loaded by systemd (not-found)"},
+		{"Id=a.service\nLoadState=loaded", "Id=a.service\nLoadState=bad-setting", "service that cannot be loaded by systemd (bad-setting)"},
+		{"ActiveState=active", "ActiveState=inactive", "is stopped"},
+		{"ActiveState=active\nResult=success", "ActiveState=failed\nResult=unit-start-limit-hit", "has failed (unit-start-limit-hit)"},
+		{"ActiveState=inactive\nResult=success", "ActiveState=failed\nResult=exit-code", "a watch that has failed (exit-code)"},
+		{"Result=success\nNeedDaemonReload=no", "Result=success\nNeedDaemonReload=yes", "changed since"},
+	} {
+		found := parseShow(strings.Replace(show, test.from, test.to, 1))
+		p := PathUnit{Name: "a.path", Enabled: true, Asked: true, Path: found["a.path"], Service: found["a.service"]}
+		if got := p.Trouble(); !strings.Contains(got, test.want) || test.want == "" && got != "" {
+			t.Errorf("%s: %q, want %q", test.to, got, test.want)
+		}
+	}
+	if len(parseShow("")) != 0 {
+		t.Error("nothing is a unit")
 	}
 }
 
