@@ -172,9 +172,11 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
 		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
 		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
-		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.NoNewPrivs = "PrivateDevices=yes" }, "problem no_new_privs: has PrivateDevices=yes", `PrivateDevices=no\n`},
+		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.Settings = []survey.Setting{{Key: "NoNewPrivileges", Value: "1"}} }, "problem no_new_privs: has NoNewPrivileges=1", `NoNewPrivileges=no\n`},
 		{"Listener's no_new_privs", func(_ *Facts, r *Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
-		{"unit's bounding set", func(_ *Facts, r *Runner) { r.Unit.Forbids = "CapabilityBoundingSet=CAP_KILL" }, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=~\n`},
+		{"unit's bounding set", func(_ *Facts, r *Runner) {
+			r.Unit.Settings = []survey.Setting{{Key: "CapabilityBoundingSet", Value: "CAP_KILL"}}
+		}, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=CAP_SYS_ADMIN\n`},
 		{"Listener's bounding set", func(_ *Facts, r *Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
 		{"other user namespace", func(_ *Facts, r *Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
 		{"seccomp", func(_ *Facts, r *Runner) { r.Listener.Seccomp = 2 }, "warning seccomp: seccomp filter", "@mount"},

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -15,14 +16,14 @@ func privilege(r *Runner, m survey.Machine) []Result {
 		return nil // no shim: said elsewhere
 	}
 	if choices(r).userns && r.UID != 0 {
-		return append(userns(r, m), takenByListener(r, m)...)
+		return append(append(userns(r, m), takenByService(r, m)...), takenByListener(r, m)...)
 	}
 	var out []Result
 	out = append(out, source(r, b, m))
 	if r.UID != 0 {
 		out = append(out, takenByFile(b)...)
-		out = append(out, takenByService(r)...)
 	}
+	out = append(out, takenByService(r, m)...)
 	out = append(out, takenByListener(r, m)...)
 	out = append(out, trusted(b)...)
 	if len(out) == 1 || worst(out) == OK {
@@ -106,39 +107,6 @@ func takenByFile(b survey.Binary) []Result {
 	return out
 }
 
-// takenByService looks at the unit's files: what is there counts from the next start of the service.
-func takenByService(r *Runner) []Result {
-	var out []Result
-	if setting := r.Unit.NoNewPrivs; setting != "" {
-		out = append(out, Result{
-			Check: "no_new_privs", Level: Fail, What: fmt.Sprintf("the unit %s has %s, which sets no_new_privs", r.Unit.Name, setting),
-			Why: "the file capability of worker-wrap counts for nothing, and sudo fails in jobs too", Mend: dropIn(r.Unit.Name, setting),
-		})
-	}
-	if setting := r.Unit.Forbids; setting != "" && setting != r.Unit.NoNewPrivs {
-		out = append(out, Result{
-			Check: "service", Level: Fail, What: fmt.Sprintf("the unit %s has %s", r.Unit.Name, setting),
-			Why: "no process of this service may mount", Mend: dropIn(r.Unit.Name, setting),
-		})
-	}
-	return out
-}
-
-// dropIn is a command that takes a setting of a unit back.
-func dropIn(unit, setting string) string {
-	key, _, _ := strings.Cut(setting, "=")
-	value := "no"
-	switch key {
-	case "CapabilityBoundingSet":
-		value = "~" // all of them; an empty value would be none (systemd.exec(5))
-	case "SystemCallFilter", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies":
-		value = ""
-	}
-	dir := visible.Word("/etc/systemd/system/" + unit + ".d")
-	return fmt.Sprintf("sudo mkdir -p %[1]s && printf '[Service]\\n%[2]s=%[3]s\\n' | sudo tee -a %[1]s/worker-wrap.conf && sudo systemctl daemon-reload && sudo systemctl restart %[4]s",
-		dir, key, value, visible.Word(unit))
-}
-
 // takenByListener looks at the Listener that runs: its Workers inherit all of this.
 func takenByListener(r *Runner, m survey.Machine) []Result {
 	l := r.Listener
@@ -156,11 +124,14 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 		}
 		out = append(out, Result{check, level, fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), why, mend})
 	}
-	if l.NoNewPrivs && r.UID != 0 && r.Unit.NoNewPrivs == "" {
+	blamed := func(check string) bool {
+		return slices.ContainsFunc(obstacles(r, m.SystemdVersion), func(o obstacle) bool { return o.check == check })
+	}
+	if l.NoNewPrivs && r.UID != 0 && !blamed("no_new_privs") && l.CapAmb&survey.SysAdmin == 0 {
 		add("no_new_privs", Fail, "runs with no_new_privs", "the file capability of worker-wrap counts for nothing",
 			"start the runner without it (NoNewPrivileges=, setpriv, a container's no-new-privileges); if that is mended already: "+restart)
 	}
-	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && r.Unit.Forbids == "" {
+	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && !boundsSysAdmin(&r.Unit) {
 		add("bounding set", Fail, "runs without CAP_SYS_ADMIN in its bounding set", "no Worker can get the capability",
 			"start the runner with it (CapabilityBoundingSet=); if that is mended already: "+restart)
 	}
@@ -168,7 +139,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 		add("user namespace", Warn, "is in another user namespace than this doctor", "what is said here of privileges may not hold there",
 			fmt.Sprintf("sudo nsenter -t %d -a worker-wrap doctor", l.PID))
 	}
-	if l.Seccomp == 2 && m.Self.Seccomp != 2 {
+	if l.Seccomp == 2 && m.Self.Seccomp != 2 && !filtered(&r.Unit) { // the unit's filter is judged by its words
 		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
 			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=)")
 	}
@@ -183,6 +154,9 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	}
 	return out
 }
+
+// filtered reports whether the unit has systemd make a filter.
+func filtered(u *survey.Unit) bool { return len(noNewPrivs(u, 0)) > 0 }
 
 // trusted looks at who could change the binary that has the privilege.
 func trusted(b survey.Binary) []Result {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,26 +100,21 @@ func TestUnit(t *testing.T) {
 		dropIns map[string]string // path below the root: text
 		want    Unit
 	}{
-		{"plain", "[Service]\nUser=ci\n", nil, Unit{User: "ci"}},
-		{"set", "[Service]\nUser=ci\nNoNewPrivileges = yes\n", nil, Unit{User: "ci", NoNewPrivs: "NoNewPrivileges=yes"}},
-		{"set for root too", "[Service]\nNoNewPrivileges=true\n", nil, Unit{NoNewPrivs: "NoNewPrivileges=true"}},
-		{"implied", "[Service]\nUser=ci\nProtectKernelTunables=1\n", nil, Unit{User: "ci", NoNewPrivs: "ProtectKernelTunables=1"}},
-		{"not implied for root", "[Service]\nProtectKernelTunables=1\n", nil, Unit{}},
-		{"off", "[Service]\nUser=ci\nNoNewPrivileges=no\nPrivateDevices=off\nSystemCallFilter=\n", nil, Unit{User: "ci"}},
-		{"elsewhere", "[Unit]\nNoNewPrivileges=yes\n#[Service]\n; NoNewPrivileges=yes\n", nil, Unit{}},
-		{"taken back", "[Service]\nUser=ci\nNoNewPrivileges=yes\n", map[string]string{"run/systemd/system/" + name + ".d/a.conf": "[Service]\nNoNewPrivileges=no\n"}, Unit{User: "ci"}},
-		{"hidden drop-in", "[Service]\nUser=ci\n", map[string]string{
-			"run/systemd/system/" + name + ".d/a.conf": "[Service]\nNoNewPrivileges=yes\n",
+		{"plain", "[Service]\nUser=ci\n", nil, Unit{User: "ci", Settings: []Setting{{"User", "ci"}}}},
+		{"blanks", "[Service]\nUser = ci\nA= b \\\n c\n", nil, Unit{User: "ci", Settings: []Setting{{"User", "ci"}, {"A", "b   c"}}}},
+		{"elsewhere", "[Unit]\nA=yes\n#[Service]\n; A=yes\n[Service]\n#A=b\n;A=c\nA\n", nil, Unit{}},
+		{"drop-in", "[Service]\nA=1\n", map[string]string{"run/systemd/system/" + name + ".d/a.conf": "[Service]\nA=2\n"}, Unit{Settings: []Setting{{"A", "1"}, {"A", "2"}}}},
+		{"hidden drop-in", "[Service]\n", map[string]string{
+			"run/systemd/system/" + name + ".d/a.conf": "[Service]\nA=1\n",
 			"etc/systemd/system/" + name + ".d/a.conf": "[Service]\n",
-		}, Unit{User: "ci"}},
-		{"bounded", "[Service]\nCapabilityBoundingSet=CAP_CHOWN \\\n CAP_KILL\n", nil, Unit{Forbids: "CapabilityBoundingSet=CAP_CHOWN   CAP_KILL"}},
-		{"not bounded", "[Service]\nCapabilityBoundingSet=~CAP_NET_ADMIN\n", nil, Unit{}},
-		{"bounded out", "[Service]\nCapabilityBoundingSet=~CAP_SYS_ADMIN\n", nil, Unit{Forbids: "CapabilityBoundingSet=~CAP_SYS_ADMIN"}},
-		{"freed again", "[Service]\nCapabilityBoundingSet=CAP_KILL\nCapabilityBoundingSet=\n", nil, Unit{}},
-		{"namespaces", "[Service]\nRestrictNamespaces=yes\n", nil, Unit{Forbids: "RestrictNamespaces=yes"}},
-		{"mount namespaces allowed", "[Service]\nRestrictNamespaces=mnt user\n", nil, Unit{}},
-		{"mount namespaces forbidden", "[Service]\nRestrictNamespaces=~mnt\n", nil, Unit{Forbids: "RestrictNamespaces=~mnt"}},
-		{"calls", "[Service]\nSystemCallFilter=@system-service\nSystemCallFilter=~@mount\n", nil, Unit{Forbids: "SystemCallFilter=@system-service ~@mount"}},
+		}, Unit{}},
+		{"drop-ins of others", "[Service]\nA=1\n", map[string]string{
+			"etc/systemd/system/service.d/b.conf":                   "[Service]\nA=3\n",
+			"etc/systemd/system/actions.runner.o-.service.d/a.conf": "[Service]\nA=2\n",
+			"etc/systemd/system/actions.-.service.d/a.conf":         "[Service]\nA=4\n",
+			"run/systemd/system/" + name + ".d/c.conf":              "[Service]\nA=5\n",
+			"etc/systemd/system/service.d/c.conf":                   "[Service]\nA=6\n",
+		}, Unit{Settings: []Setting{{"A", "1"}, {"A", "2"}, {"A", "3"}, {"A", "5"}}}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -128,15 +124,15 @@ func TestUnit(t *testing.T) {
 			}
 			got := System{tree(t, files)}.Unit("/r")
 			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
-			if got != test.want {
+			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
 		})
 	}
-	if got := (System{tree(t, nil)}).Unit("/r"); got != (Unit{}) {
+	if got := (System{tree(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("without .service: %+v", got)
 	}
-	if got := (System{tree(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); got != (Unit{}) {
+	if got := (System{tree(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("a name with a path in it: %+v", got)
 	}
 }

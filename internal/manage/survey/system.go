@@ -1,10 +1,13 @@
 package survey
 
 import (
+	"context"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -47,9 +50,11 @@ type Machine struct {
 	AppArmorUserNS int64
 	// UserNSClone is /proc/sys/kernel/unprivileged_userns_clone, a patch of Debian's: 0 forbids.
 	UserNSClone int64
-	Systemd     bool    // systemd runs the machine (sd_booted(3))
-	Container   string  // what kind of container this is, "" where it seems to be none
-	Self        Process // this process
+	Systemd     bool // systemd runs the machine (sd_booted(3))
+	// SystemdVersion is the first number of its version, 0 where it is not known. Some settings do other things since 255.
+	SystemdVersion int
+	Container      string  // what kind of container this is, "" where it seems to be none
+	Self           Process // this process
 }
 
 // Machine gathers the machine's facts.
@@ -70,9 +75,37 @@ func (s System) Machine() Machine {
 		AppArmorUserNS: s.number("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
 		UserNSClone:    s.number("proc/sys/kernel/unprivileged_userns_clone"),
 		Systemd:        err == nil && booted.IsDir(),
+		SystemdVersion: s.systemdVersion(),
 		Container:      s.container(),
 		Self:           self,
 	}
+}
+
+// systemdVersion asks the running systemd, which an ordinary user may do through D-Bus, or the command that came with it.
+func (s System) systemdVersion() int {
+	if s.Root != "" || !s.exists("run/systemd/system") {
+		return 0
+	}
+	for _, args := range [][]string{{"show", "--property=Version", "--value"}, {"--version"}} {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
+		cancel()
+		if version := parseSystemdVersion(string(out)); err == nil && version > 0 {
+			return version
+		}
+	}
+	return 0
+}
+
+// parseSystemdVersion takes "257.8-1~deb13u2", or the longer text "systemd 257 (…)".
+func parseSystemdVersion(text string) int {
+	text = strings.TrimPrefix(strings.TrimSpace(text), "systemd ")
+	end := strings.IndexFunc(text, func(c rune) bool { return c < '0' || c > '9' })
+	if end >= 0 {
+		text = text[:end]
+	}
+	version, _ := strconv.Atoi(text)
+	return version
 }
 
 // container names the container manager by the marks that managers leave: systemd's interface for

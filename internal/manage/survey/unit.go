@@ -11,13 +11,32 @@ import (
 
 // Unit is a runner's service as systemd's files have it.
 type Unit struct {
-	Name string // "" where the runner is no service (svc.sh install writes <root>/.service)
-	Path string // the unit file, "" where it is not found
-	User string
-	// NoNewPrivs names the setting that makes systemd set no_new_privs, "" if there is none.
-	NoNewPrivs string
-	// Forbids names a setting that forbids mount namespaces whatever the privilege, "" if there is none.
-	Forbids string
+	Name     string // "" where the runner is no service (svc.sh install writes <root>/.service)
+	Path     string // the unit file, "" where it is not found
+	User     string
+	Settings []Setting // of its section [Service], in order: later ones add to, change or reset earlier ones
+}
+
+// Setting is one line of a unit.
+type Setting struct{ Key, Value string }
+
+// Values returns what a setting is given, in order. An empty value often resets what came before.
+func (u *Unit) Values(key string) (out []string) {
+	for _, s := range u.Settings {
+		if s.Key == key {
+			out = append(out, s.Value)
+		}
+	}
+	return out
+}
+
+// Last returns the value of a setting that has one, "" if it has none.
+func (u *Unit) Last(key string) string {
+	values := u.Values(key)
+	if len(values) == 0 {
+		return ""
+	}
+	return values[len(values)-1]
 }
 
 // unitFolders are where systemd looks, the first found counts (systemd.unit(5)).
@@ -37,14 +56,16 @@ func (s System) Unit(root string) Unit {
 		}
 	}
 	dropIns := map[string]string{} // by file name: one of the same name in an earlier folder hides it
-	for _, dir := range slices.Backward(unitFolders[:]) {
-		entries, err := os.ReadDir(s.path(filepath.Join(dir, u.Name+".d")))
-		if err != nil {
-			continue
-		}
-		for _, e := range entries {
-			if strings.HasSuffix(e.Name(), ".conf") {
-				dropIns[e.Name()] = filepath.Join(dir, u.Name+".d", e.Name())
+	for _, folder := range dropInFolders(u.Name) {
+		for _, dir := range slices.Backward(unitFolders[:]) {
+			entries, err := os.ReadDir(s.path(filepath.Join(dir, folder)))
+			if err != nil {
+				continue
+			}
+			for _, e := range entries {
+				if strings.HasSuffix(e.Name(), ".conf") {
+					dropIns[e.Name()] = filepath.Join(dir, folder, e.Name())
+				}
 			}
 		}
 	}
@@ -60,18 +81,20 @@ func (s System) Unit(root string) Unit {
 	return u
 }
 
-// impliesNoNewPrivs are the settings that imply NoNewPrivileges=yes for a service that does not run as
-// root (systemd.exec(5), NoNewPrivileges=).
-var impliesNoNewPrivs = [...]string{
-	"NoNewPrivileges", "SystemCallFilter", "SystemCallArchitectures", "SystemCallLog", "RestrictAddressFamilies",
-	"RestrictNamespaces", "PrivateDevices", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs",
-	"ProtectClock", "ProtectHostname", "MemoryDenyWriteExecute", "RestrictRealtime", "RestrictSUIDSGID",
-	"LockPersonality", "DynamicUser",
+// dropInFolders are the folders of a unit's drop-ins, the most general one first: that of all services, those of each part
+// of the name that a dash ends, and its own (systemd.unit(5)).
+func dropInFolders(name string) []string {
+	out := []string{"service.d"}
+	for i, c := range name {
+		if c == '-' {
+			out = append(out, name[:i+1]+".service.d")
+		}
+	}
+	return append(out, name+".d")
 }
 
 // parse reads the [Service] sections of a unit's files, in order.
 func (u *Unit) parse(texts []string) {
-	values := map[string]string{}
 	for _, text := range texts {
 		section := ""
 		text = strings.ReplaceAll(text, "\\\n", " ")
@@ -86,54 +109,8 @@ func (u *Unit) parse(texts []string) {
 			if section != "[Service]" || !ok || strings.HasPrefix(key, "#") || strings.HasPrefix(key, ";") {
 				continue
 			}
-			if isList(key) && value != "" && values[key] != "" {
-				value = values[key] + " " + value // lists add up, and an empty value clears them
-			}
-			values[key] = value
+			u.Settings = append(u.Settings, Setting{key, value})
 		}
 	}
-	u.User = values["User"]
-	set := func(key string) string { return key + "=" + values[key] }
-	for _, key := range impliesNoNewPrivs {
-		if on(values[key]) && (key == "NoNewPrivileges" || u.User != "" && u.User != "root") {
-			u.NoNewPrivs = set(key)
-			break
-		}
-	}
-	switch namespaces := values["RestrictNamespaces"]; {
-	case on(namespaces) && !allowsMount(namespaces):
-		u.Forbids = set("RestrictNamespaces")
-	case boundsSysAdmin(values["CapabilityBoundingSet"]):
-		u.Forbids = set("CapabilityBoundingSet")
-	case strings.Contains(values["SystemCallFilter"], "~") && strings.Contains(values["SystemCallFilter"], "@mount"):
-		u.Forbids = set("SystemCallFilter")
-	}
-}
-
-func isList(key string) bool {
-	return key == "SystemCallFilter" || key == "CapabilityBoundingSet" || key == "RestrictAddressFamilies" || key == "RestrictNamespaces"
-}
-
-// on reports whether a setting is neither missing nor false.
-func on(value string) bool {
-	switch strings.ToLower(value) {
-	case "", "0", "no", "n", "false", "f", "off":
-		return false
-	}
-	return true
-}
-
-// allowsMount reads RestrictNamespaces=: a list of those allowed, or with ~ of those forbidden.
-func allowsMount(value string) bool {
-	rest, inverted := strings.CutPrefix(value, "~")
-	return inverted != slices.Contains(strings.Fields(rest), "mnt")
-}
-
-// boundsSysAdmin reports whether CapabilityBoundingSet= leaves out CAP_SYS_ADMIN.
-func boundsSysAdmin(value string) bool {
-	if value == "" {
-		return false
-	}
-	rest, inverted := strings.CutPrefix(value, "~")
-	return inverted == slices.Contains(strings.Fields(rest), "CAP_SYS_ADMIN")
+	u.User = u.Last("User")
 }

@@ -63,6 +63,10 @@ func deadly(call string) error {
 	if call == "unshare" || call == "capset" { // which are not in that group (systemd-analyze syscall-filter)
 		allow += " " + call
 	}
+	if p := currentPrivilege(); p.noNewPrivs && !p.sysAdmin { // before systemd 255 the filter sets it too
+		return fmt.Errorf("cannot make a mount namespace: a seccomp filter ends each process that calls %s(2), and no_new_privs is set, so the "+
+			"file capability of worker-wrap counts for nothing: take SystemCallFilter= out of the service's unit", call)
+	}
 	return fmt.Errorf("cannot make a mount namespace: a seccomp filter ends each process that calls %s(2): in the service's unit "+
 		"add SystemCallFilter=%s to the filter that it has; in a container choose a --security-opt seccomp=… profile that allows it", call, allow)
 }

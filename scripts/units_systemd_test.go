@@ -1,0 +1,203 @@
+//go:build !race
+
+package scripts_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// underUnits makes a runner and its service for each file of settings in $1/units, has each service start two Workers,
+// and asks doctor. Then it does what doctor says, and does all of it again.
+const underUnits = `set -eu
+share=$1
+sudo() { "$@"; }
+mkdir -p /srv/out "$share/first" "$share/second"
+for settings in "$share"/units/*; do
+	name=${settings##*/} root=/srv/${settings##*/} unit=actions.runner.${settings##*/}.service
+	mkdir -p "$root/bin" "$root/_work/_temp" "$root/_diag"
+	echo '{"workFolder": "_work"}' >"$root/.runner"
+	echo "$unit" >"$root/.service"
+	cp "$share/job" "$root/bin/Runner.Worker"
+	chown -R daemon: "$root"
+	sed "s,@ROOT@,$root,g; s,@NAME@,$name,g" "$settings" >"/etc/systemd/system/$unit"
+done
+roots=$(for settings in "$share"/units/*; do echo "--runner-root /srv/${settings##*/}"; done)
+"$share/worker-wrap" install --runner-root /srv/plain >/dev/null
+for settings in "$share"/units/*; do # without a path unit, of which each would start a watch
+	root=/srv/${settings##*/}
+	[ -e "$root/bin/Runner.Worker.real" ] || mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"
+	ln -sfn /usr/local/lib/worker-wrap/worker-wrap "$root/bin/Runner.Worker"
+done
+cp "$share/start" /srv/start
+chmod 755 /srv/start
+units=$(cd /etc/systemd/system && ls -d actions.runner.*.service)
+round() {
+	systemctl daemon-reload
+	systemctl start $units || :
+	for out in /srv/out/*; do cp "$out" "$share/$1/${out##*/}"; done
+	/usr/local/bin/worker-wrap doctor --json $roots >"$share/$1.json" || :
+}
+round first
+systemctl show --property=Version --value
+[ ! -e "$share/mend" ] || . "$share/mend"
+`
+
+// start stands in for a Listener: it starts two Workers, and writes how that went. Its first line says what it may.
+const startTwo = `#!/bin/sh
+for fallback in none run; do
+	rm -f _work/_temp/mark
+	said=$(WORKER_WRAP_FALLBACK=$fallback "$PWD/bin/Runner.Worker" 2>&1)
+	code=$?
+	how=nothing
+	case $said in *"job ran in "*/.worker-wrap/*) how=isolated ;; *"job ran in "*) how=plain ;; esac
+	if [ $how = isolated ] && [ -e _work/_temp/mark ]; then how=seen; fi
+	echo "$fallback $how $code $said" | tr '\n' ' '
+	echo
+done
+`
+
+// job is the runner's own Worker.
+const job = `#!/bin/sh
+touch "$(dirname "$0")/../_work/_temp/mark" 2>/dev/null
+echo "job ran in $WORKER_WRAP_HOST_TEMP"
+`
+
+const unitOfAll = `[Service]
+Type=oneshot
+User=daemon
+WorkingDirectory=@ROOT@
+ExecStart=/bin/sh /srv/start
+StandardOutput=truncate:/srv/out/@NAME@
+StandardError=truncate:/srv/out/@NAME@
+`
+
+// TestUnitsUnderSystemd runs Workers in services with each of the directives of the table, under this machine's systemd.
+func TestUnitsUnderSystemd(t *testing.T) {
+	testkit.RequireRoot(t)
+	testkit.RequireTool(t, "systemctl", "systemd")
+	testUnits(t, "/")
+}
+
+// TestUnitsUnderSystemdOfTrixie does so under that of Debian 13, which sets no_new_privs less often.
+func TestUnitsUnderSystemdOfTrixie(t *testing.T) {
+	testkit.RequireRoot(t)
+	testkit.RequireTool(t, "systemctl", "systemd")
+	testkit.RequireTool(t, "dpkg-deb", "dpkg")
+	out, err := run(filepath.Join(testkit.Root(), "scripts", "lib", "debian-root"), "trixie")
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	testUnits(t, strings.TrimSpace(out))
+}
+
+func testUnits(t *testing.T, root string) {
+	dir := testkit.Dir(t)
+	copyFile(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
+	files := map[string]string{"script": underUnits, "start": startTwo, "job": job}
+	for _, row := range unitTable {
+		files["units/"+row.name] = unitOfAll + row.settings
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(filepath.Join(testkit.Root(), "scripts", "lib", "scratch-systemd"), "bash", filepath.Join(dir, "script"), dir)
+	cmd.Env = append(os.Environ(), "SCRATCH_ROOT="+root, "SCRATCH_SHARE="+dir)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 77 {
+		testkit.Skip(t, "%s", out)
+	}
+	version := 0
+	if _, serr := fmt.Sscan(string(out), &version); err != nil || serr != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	t.Logf("systemd %d", version)
+	report := doctorSays(t, filepath.Join(dir, "first.json"))
+	for _, row := range unitTable {
+		t.Run(row.name, func(t *testing.T) { row.check(t, version, filepath.Join(dir, "first"), report["/srv/"+row.name]) })
+	}
+}
+
+type check struct{ Check, Level, Found, Mend string }
+
+// doctorSays returns the checks of each runner in a report of doctor's.
+func doctorSays(t *testing.T, path string) map[string][]check {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var report struct {
+		Runners []struct {
+			Root   string
+			Checks []check
+		}
+	}
+	if err := json.Unmarshal(data, &report); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+	out := map[string][]check{}
+	for _, r := range report.Runners {
+		out[r.Root] = r.Checks
+	}
+	return out
+}
+
+// check compares what came of a row with what the table says.
+func (row unitRow) check(t *testing.T, version int, dir string, checks []check) {
+	want := row.since
+	if version < 255 {
+		want = row.before
+	}
+	said, err := os.ReadFile(filepath.Join(dir, row.name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, rest, _ := strings.Cut(string(said), "\n")
+	starts := []string{none, strings.TrimSpace(rest)}
+	for i, fallback := range []string{"none", "run"} {
+		how, code := "isolated", 0
+		switch {
+		case want.starts == "isolated":
+		case fallback == "none" || want.starts == "cannot":
+			how, code = "nothing", 125
+			if want.starts == "cannot" {
+				code = 126
+			}
+		default:
+			how = "plain"
+		}
+		if prefix := fmt.Sprintf("%s %s %d ", fallback, how, code); !strings.HasPrefix(starts[i], prefix) || code == 125 && !strings.Contains(starts[i], want.starts) {
+			t.Errorf("want %q and %q, have %q", prefix, want.starts, starts[i])
+		}
+	}
+	var problems []check
+	for _, c := range checks {
+		if c.Level == "problem" {
+			problems = append(problems, c)
+		}
+	}
+	switch {
+	case len(checks) == 0:
+		t.Errorf("doctor says nothing of it")
+	case want.blamed == "" && len(problems) > 0:
+		t.Errorf("doctor sees a problem: %q", problems)
+	case want.blamed != "" && (len(problems) != 1 || !strings.Contains(problems[0].Found, want.blamed) || !strings.Contains(problems[0].Mend, want.mend)):
+		t.Errorf("doctor says %q, want one problem with %q and %q", problems, want.blamed, want.mend)
+	}
+}

@@ -1,0 +1,87 @@
+//go:build !race
+
+package scripts_test
+
+// unitRow is a service with some directives: what becomes of its Workers, and what doctor says, before systemd 255 and
+// since. 255 sets no_new_privs for a system call filter no more.
+type unitRow struct {
+	name, settings string
+	before, since  unitFate
+}
+
+// unitFate: starts is "isolated", "cannot" if the program cannot even be run, or a part of the reason why a Worker is not
+// started, or gets the real _temp where the settings allow that. blamed and mend are parts of doctor's problem and of its
+// mend, "" if there is none.
+type unitFate struct{ starts, blamed, mend string }
+
+var works = unitFate{starts: "isolated"}
+
+// noNewPrivs is what a directive comes to that makes systemd set it.
+func noNewPrivs(blamed, mend string) unitFate { return unitFate{"no_new_privs is set", blamed, mend} }
+
+// since255 is a row of a directive that sets no_new_privs before systemd 255 and does no harm since.
+func since255(name, setting, mend string) unitRow {
+	return unitRow{name, setting + "\n", noNewPrivs(setting, `\n`+mend+`\n`), works}
+}
+
+func both(name, settings string, fate unitFate) unitRow { return unitRow{name, settings, fate, fate} }
+
+var unitTable = []unitRow{
+	both("plain", "", works),
+	both("nnp", "NoNewPrivileges=yes\n", noNewPrivs("NoNewPrivileges=yes", `\nNoNewPrivileges=no\n`)),
+	both("nnp-ambient", "NoNewPrivileges=yes\nAmbientCapabilities=CAP_SYS_ADMIN\n", works),
+	since255("lockpersonality", "LockPersonality=yes", "LockPersonality=no"),
+	since255("restrictsuidsgid", "RestrictSUIDSGID=yes", "RestrictSUIDSGID=no"),
+	since255("protecthostname", "ProtectHostname=yes", "ProtectHostname=no"),
+	since255("protectclock", "ProtectClock=yes", "ProtectClock=no"),
+	since255("privatedevices", "PrivateDevices=yes", "PrivateDevices=no"),
+	since255("protectkerneltunables", "ProtectKernelTunables=yes", "ProtectKernelTunables=no"),
+	since255("architectures", "SystemCallArchitectures=native", "SystemCallArchitectures="),
+	since255("families", "RestrictAddressFamilies=AF_UNIX AF_INET", "RestrictAddressFamilies="),
+	since255("realtime", "RestrictRealtime=yes", "RestrictRealtime=no"),
+	since255("wx", "MemoryDenyWriteExecute=yes", "MemoryDenyWriteExecute=no"),
+	since255("namespaces-other", "RestrictNamespaces=~uts", "RestrictNamespaces=no"),
+	since255("filter-mount", "SystemCallFilter=@system-service @mount", "SystemCallFilter="),
+	{
+		"namespaces", "RestrictNamespaces=yes\n",
+		noNewPrivs("RestrictNamespaces=yes", `\nRestrictNamespaces=no\n`),
+		unitFate{"seccomp filter", "RestrictNamespaces=yes", `\nRestrictNamespaces=mnt\n`},
+	},
+	{
+		"namespaces-mnt", "RestrictNamespaces=~mnt\n",
+		noNewPrivs("RestrictNamespaces=~mnt", `\nRestrictNamespaces=no\n`),
+		unitFate{"seccomp filter", "RestrictNamespaces=~mnt", `\nRestrictNamespaces=mnt\n`},
+	},
+	{
+		"filter-deny", "SystemCallFilter=~@mount\n",
+		unitFate{"and no_new_privs is set", "SystemCallFilter=~@mount", `\nSystemCallFilter=\n`},
+		unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=~@mount", `\nSystemCallFilter=@mount\n`},
+	},
+	{
+		"filter-allow", "SystemCallFilter=@system-service\n",
+		unitFate{"and no_new_privs is set", "SystemCallFilter=@system-service", `\nSystemCallFilter=\n`},
+		unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
+	},
+	{
+		"filter-error", "SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n",
+		noNewPrivs("SystemCallFilter=@system-service", `\nSystemCallFilter=\n`),
+		unitFate{"not permitted", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
+	},
+	both("bounding", "CapabilityBoundingSet=~CAP_SYS_ADMIN\n", unitFate{"cannot", "CapabilityBoundingSet=~CAP_SYS_ADMIN", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
+	both("bounding-empty", "CapabilityBoundingSet=\n", unitFate{"cannot", "CapabilityBoundingSet=", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
+	both("strict", "ProtectSystem=strict\n", unitFate{"read-only", "ProtectSystem=strict", `\nReadWritePaths=/srv/strict\n`}),
+	both("strict-root", "ProtectSystem=strict\nReadWritePaths=@ROOT@\n", works),
+	both("strict-work", "ProtectSystem=strict\nReadWritePaths=@ROOT@/_work @ROOT@/_diag\n", works),
+	both("readonly", "ReadOnlyPaths=/srv\n", unitFate{"read-only", "ReadOnlyPaths=/srv", `\nReadWritePaths=/srv/readonly\n`}),
+	both("full", "ProtectSystem=full\n", works),
+	both("procsubset", "ProcSubset=pid\n", works),
+	both("protectproc", "ProtectProc=invisible\n", works),
+	both("users", "PrivateUsers=yes\n", works),
+	both("tmp", "PrivateTmp=yes\n", works),
+	both("mounts", "PrivateMounts=yes\n", works),
+	both("securebits", "SecureBits=noroot\n", works),
+	both("noexec", "NoExecPaths=/\nExecPaths=/usr /lib /srv\n", works),
+	both("noexec-binary", "NoExecPaths=/usr/local\n", unitFate{"cannot", "NoExecPaths=/usr/local", `\nExecPaths=/usr/local/lib/worker-wrap\n`}),
+	both("home", "ProtectHome=tmpfs\nBindPaths=@ROOT@:/home/r\n", works),
+	both("hidden", "InaccessiblePaths=/usr/local/lib/worker-wrap\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
+}
