@@ -27,7 +27,8 @@ type Result struct {
 	// Used holds the features that were found and used.
 	Used Features
 	// Slaves are the paths of mounts that became slaves because they could not be put back into their
-	// peer group: what the host mounts still arrives there, what is mounted there stays here.
+	// peer group: what the host mounts still arrives there, what is mounted there stays here. Among them can be
+	// /dev/mqueue or /dev/pts, in which nobody mounts anything, if one had to give room that only this namespace sees.
 	Slaves []string
 }
 
@@ -38,6 +39,9 @@ type Result struct {
 // The source is laid with what is mounted below it, and its clone stays in its peer group, so that what is
 // mounted below a target here appears below the source on the host, as it would had the bind not been there.
 //
+// Where a security module or a filter denies move_mount(2), as AppArmor does in containers of LXC since Linux 6.7, Bind
+// does the same with mount(2). If that may not be recursive either, the source is laid without what is mounted below it.
+//
 // Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]; after one,
 // some of the binds may lie where they should, and the mounts are connected again as far as that goes. One that wraps
 // [os.ErrNotExist] may say that something was mounted over a target since that was opened: open it again, and
@@ -47,30 +51,34 @@ type Result struct {
 // happens in that moment outside does not arrive here. See [Mount.Outside] for those over a target.
 func Bind(avoid Features, binds ...Mount) (Result, error) {
 	s := session{avoid: avoid}
-	if avoid&SetGroup == 0 && avoid&NewMountAPI == 0 && knowsSetGroup() {
-		s.result.Used |= SetGroup
+	err := s.bind(binds)
+	if failed := s.close(); err == nil {
+		err = failed
 	}
-	defer s.close()
+	return s.result, err
+}
+
+func (s *session) bind(binds []Mount) error {
 	for _, b := range binds {
 		if err := s.clone(b); err != nil {
-			return s.result, err
+			return err
 		}
 	}
 	for _, b := range binds {
 		if err := s.lay(b); err != nil {
 			_ = s.rejoin() // so that the caller may try again
-			return s.result, err
+			return err
 		}
 	}
 	if err := s.rejoin(); err != nil {
-		return s.result, err
+		return err
 	}
 	for _, b := range binds {
 		if err := s.kept(b); err != nil {
-			return s.result, err
+			return err
 		}
 	}
-	return s.result, nil
+	return nil
 }
 
 // session is the work of one Bind.
@@ -79,12 +87,9 @@ type session struct {
 	result Result
 	trees  []*os.File // clones of the sources, in the order of the binds
 	apart  []apart    // mounts that were taken out of their peer group
-}
-
-// apart is a mount out of its peer group, and a clone of it that is still in.
-type apart struct {
-	mount
-	peer *os.File // nil where the mount became a slave instead
+	asked  bool       // whether the kernel has MOVE_MOUNT_SET_GROUP; the answer is in result.Used
+	cannot bool       // mounts cannot be laid by move_mount(2): it is missing or denied
+	room   *os.File   // see attach
 }
 
 // clone makes the source's mount, or the tmpfs. It comes before any propagation changes, so that the clone is in
@@ -107,69 +112,63 @@ func (s *session) lay(b Mount) error {
 	s.trees = s.trees[1:]
 	if tree != nil {
 		defer tree.Close()
-		return moveMount(tree, b.Target)
+	}
+	if tree != nil && !s.cannot {
+		err := moveMount(tree, b.Target)
+		if !denied(err) {
+			return err
+		}
+		s.moveDenied()
 	}
 	if b.Tmpfs != nil {
 		return b.Tmpfs.mount(b.Target)
 	}
-	if err := retry(func() error { return unix.Mount(magic(b.Source), magic(b.Target), "", unix.MS_BIND|unix.MS_REC, "") }); err != nil {
-		return &Error{Op: "mount", Source: b.Source.Name(), Target: b.Target.Name(), Flags: "MS_BIND|MS_REC", Err: err}
-	}
-	return nil
+	return s.mount(b)
 }
 
-func (s *session) takeOut(b Mount) error {
-	m, err := mountOf(b.Target, b.Parent)
+// moveDenied notes that what the kernel has is of no use.
+func (s *session) moveDenied() {
+	s.cannot = true
+	s.result.Used &^= NewMountAPI
+}
+
+// mount lays a bind by mount(2). LXC's profiles allow one that is not recursive only.
+func (s *session) mount(b Mount) error {
+	err := bindMount(b.Source, b.Target, unix.MS_BIND|unix.MS_REC)
+	if errors.Is(err, unix.EACCES) {
+		err = bindMount(b.Source, b.Target, unix.MS_BIND)
+	}
+	if err != nil {
+		return err
+	}
+	return s.join(b)
+}
+
+// join puts what mount has laid into the peer group of its source's mount, if that is apart from it and can be put back.
+// A mount that became a slave has passed that on.
+func (s *session) join(b Mount) error {
+	source, _, err := identify(b.Source)
 	if err != nil {
 		return err
 	}
 	for _, a := range s.apart {
-		if a.id == m.id {
-			m.root.Close()
-			return nil
-		}
-	}
-	var peer *os.File
-	if s.result.Used&SetGroup != 0 {
-		// EINVAL: mounts on this one are locked, as in a user namespace (mount_namespaces(7)). Such a
-		// mount is a slave there already, or private, and making it a slave changes nothing.
-		if peer, err = openTree(m.root, 0); err != nil && !errors.Is(err, unix.EINVAL) {
-			m.root.Close()
-			return err
-		}
-	}
-	s.apart = append(s.apart, apart{m, peer})
-	if peer != nil {
-		return setPropagation(m.root, unix.MS_PRIVATE, s.avoid)
-	}
-	s.result.Slaves = append(s.result.Slaves, m.root.Name())
-	return setPropagation(m.root, unix.MS_SLAVE, s.avoid)
-}
-
-// rejoin puts the mounts back into their peer groups.
-func (s *session) rejoin() error {
-	for _, a := range s.apart {
-		if a.peer == nil {
+		if a.id != source.mount || a.peer == nil {
 			continue
 		}
-		// EINVAL: it was in no peer group and had no master, so there is nothing to restore.
-		if err := setGroup(a.peer, a.root); err != nil && err != unix.EINVAL {
-			return &Error{Op: "move_mount", Target: a.root.Name(), Flags: "MOVE_MOUNT_SET_GROUP", Err: err}
+		p, err := placeOf(b)
+		if err != nil {
+			return err
 		}
+		defer p.close()
+		laid, is, err := p.at(p.folder)
+		if err != nil {
+			return err
+		}
+		defer laid.Close()
+		if is.file.inode != source.inode || is.mount == p.target.mount {
+			return gone(b, "it was exchanged just now")
+		}
+		return rejoin(a.peer, laid)
 	}
 	return nil
-}
-
-func (s *session) close() {
-	for _, tree := range s.trees {
-		if tree != nil {
-			tree.Close()
-		}
-	}
-	for _, a := range s.apart {
-		a.root.Close()
-		if a.peer != nil {
-			a.peer.Close()
-		}
-	}
 }

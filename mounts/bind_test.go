@@ -33,39 +33,46 @@ func TestBindKeepsBothDirections(t *testing.T) {
 				t.Errorf("the mount that _temp lies in has %q, want %q", got, want)
 			}
 
-			beside := s.work() + "/beside"
-			s.host.mount("", beside, 0)
-			if s.job.mounted(beside) != 1 {
-				t.Error("what the host mounts does not reach the job")
-			}
-			s.host.unmount(beside)
-			if s.job.mounted(beside) != 0 {
-				t.Error("what the host unmounts stays in the job")
-			}
-
-			s.job.mount("", beside, 0)
-			if got := s.host.mounted(beside) == 1; got != rejoins(avoid) {
-				t.Errorf("what the job mounts beside _temp reaches the host: %v, want %v", got, rejoins(avoid))
-			}
-			s.job.unmount(beside)
-			if s.host.mounted(beside) != 0 {
-				t.Error("what the job unmounts stays on the host")
-			}
-
-			s.job.must("mkdir", func() error { return os.Mkdir(s.temp()+"/inside", 0o755) })
-			s.job.mount("", s.temp()+"/inside", 0)
 			// A bind that mount(2) lays is a slave, as what it is laid on is by then.
-			if got, want := s.host.mounted(s.private()+"/inside") == 1, avoid&NewMountAPI == 0; got != want {
-				t.Errorf("what the job mounts in its _temp is in the per-PID folder on the host: %v, want %v", got, want)
-			}
-			if s.host.exists(s.temp() + "/inside") {
-				t.Error("what the job made in its _temp is in the host's")
-			}
-			s.job.unmount(s.temp() + "/inside")
-			if s.host.mounted(s.private()+"/inside") != 0 {
-				t.Error("what the job unmounts in its _temp stays on the host")
-			}
+			s.directions(t, rejoins(avoid), avoid&NewMountAPI == 0)
 		})
+	}
+}
+
+// directions mounts and unmounts on either side, and looks on the other. out is whether what the job mounts beside
+// _temp reaches the host, inside whether what it mounts in _temp does.
+func (s *scene) directions(t *testing.T, out, inside bool) {
+	t.Helper()
+	beside := s.work() + "/beside"
+	s.host.mount("", beside, 0)
+	if s.job.mounted(beside) != 1 {
+		t.Error("what the host mounts does not reach the job")
+	}
+	s.host.unmount(beside)
+	if s.job.mounted(beside) != 0 {
+		t.Error("what the host unmounts stays in the job")
+	}
+
+	s.job.mount("", beside, 0)
+	if got := s.host.mounted(beside) == 1; got != out {
+		t.Errorf("what the job mounts beside _temp reaches the host: %v, want %v", got, out)
+	}
+	s.job.unmount(beside)
+	if s.host.mounted(beside) != 0 {
+		t.Error("what the job unmounts stays on the host")
+	}
+
+	s.job.must("mkdir", func() error { return os.Mkdir(s.temp()+"/inside", 0o755) })
+	s.job.mount("", s.temp()+"/inside", 0)
+	if got := s.host.mounted(s.private()+"/inside") == 1; got != inside {
+		t.Errorf("what the job mounts in its _temp is in the per-PID folder on the host: %v, want %v", got, inside)
+	}
+	if s.host.exists(s.temp() + "/inside") {
+		t.Error("what the job made in its _temp is in the host's")
+	}
+	s.job.unmount(s.temp() + "/inside")
+	if s.host.mounted(s.private()+"/inside") != 0 {
+		t.Error("what the job unmounts in its _temp stays on the host")
 	}
 }
 

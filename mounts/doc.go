@@ -8,7 +8,7 @@
 // binds themselves stay here. See mount_namespaces(7) on peer groups and propagation.
 //
 // Everything is done by file descriptor, and nothing is read from /proc/self/mountinfo, whose length
-// grows with the number of mounts.
+// grows with the number of mounts. Only if a security module denies that a mount is put back, mountinfo is read.
 //
 // Do not use it in a mount namespace that others share: the binds would be theirs too. Unshare first.
 package mounts

@@ -65,10 +65,7 @@ func TestMissedMount(t *testing.T) {
 				}
 				m := place()
 				b := session{}
-				if knowsSetGroup() {
-					b.result.Used |= SetGroup
-				}
-				defer b.close()
+				defer s.job.must("close", b.close)
 				s.job.must("lay", func() error {
 					if err := b.clone(m); err != nil {
 						return err

@@ -2,14 +2,17 @@ package mounts
 
 import (
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // mount is one mount of the namespace: a descriptor of its root, and its id.
 type mount struct {
-	root *os.File
-	id   uint64
+	root     *os.File
+	id       uint64
+	since6_8 bool // this kernel is Linux 6.8 or newer
 }
 
 // mountOf finds the mount that target lies in. parent is the folder that target was opened from,
@@ -34,7 +37,7 @@ func mountOf(target, parent *os.File) (mount, error) {
 				at.Close()
 				return mount{}, err
 			}
-			return mount{at, is.mount}, nil
+			return mount{at, is.mount, is.unique}, nil
 		}
 		var up *os.File
 		if isDir {
@@ -60,28 +63,47 @@ type file struct {
 // identity is a file as it is seen through one mount.
 type identity struct {
 	file
-	mount uint64
+	mount  uint64 // of use for comparing only
+	unique bool   // the id is never used again, Linux 6.8 (STATX_MNT_ID_UNIQUE)
 }
 
 // identify says which file f is, and whether it is a folder.
 func identify(f *os.File) (is identity, isDir bool, err error) {
-	st, err := statx(f)
+	// Older kernels ignore the last of these, and give the id that mountinfo has.
+	st, err := statx(f, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_MNT_ID|unix.STATX_MNT_ID_UNIQUE)
 	if err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
 		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT, Linux 5.8", Err: unix.ENOSYS}
 	}
-	is = identity{file{st.Ino, st.Dev_major, st.Dev_minor, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0}, st.Mnt_id}
+	is = identity{file{st.Ino, st.Dev_major, st.Dev_minor, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0}, st.Mnt_id, st.Mask&unix.STATX_MNT_ID_UNIQUE != 0}
 	return is, st.Mode&unix.S_IFMT == unix.S_IFDIR, err
 }
 
-// statx returns a file's type, inode number and mount id.
-func statx(f *os.File) (st unix.Statx_t, err error) {
+// statx returns what mask asks for, and perhaps more.
+func statx(f *os.File, mask int) (st unix.Statx_t, err error) {
 	err = retry(func() error {
-		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_MNT_ID, &st)
+		return unix.Statx(fd(f), "", unix.AT_EMPTY_PATH|unix.AT_STATX_DONT_SYNC, mask, &st)
 	})
 	if err != nil {
 		err = &Error{Op: "statx", Target: f.Name(), Err: err}
 	}
 	return st, err
+}
+
+// isShared reports whether the mount with this root is in a peer group. It reads mountinfo, whose length grows with the
+// number of mounts.
+func isShared(root *os.File) (bool, error) {
+	st, err := statx(root, unix.STATX_MNT_ID)
+	if err != nil {
+		return false, err
+	}
+	info, err := os.ReadFile("/proc/thread-self/mountinfo")
+	id := strconv.FormatUint(st.Mnt_id, 10)
+	for line := range strings.Lines(string(info)) {
+		if before, _, _ := strings.Cut(line, " - "); strings.HasPrefix(before, id+" ") {
+			return strings.Contains(before, " shared:"), err
+		}
+	}
+	return false, err
 }
 
 func openAt(dir *os.File, name string, flags int) (*os.File, error) {

@@ -1,6 +1,7 @@
 package mounts
 
 import (
+	"errors"
 	"os"
 	"strconv"
 
@@ -57,22 +58,47 @@ func setGroup(from, to *os.File) error {
 	})
 }
 
-// setPropagation changes how the one mount that root is the root of propagates: unix.MS_PRIVATE or
-// unix.MS_SLAVE. Requires Linux 5.12 (mount_setattr); falls back to mount(2) through /proc/self/fd,
-// also where a seccomp filter that does not know the newer call answers EPERM.
-func setPropagation(root *os.File, propagation uint64, avoid Features) error {
-	name := "MS_PRIVATE"
-	if propagation == unix.MS_SLAVE {
-		name = "MS_SLAVE"
+// bindMount lays source over target by mount(2).
+func bindMount(source, target *os.File, flags uintptr) error {
+	err := retry(func() error { return unix.Mount(magic(source), magic(target), "", flags, "") })
+	if err != nil {
+		name := "MS_BIND"
+		if flags&unix.MS_REC != 0 {
+			name += "|MS_REC"
+		}
+		return &Error{Op: "mount", Source: source.Name(), Target: target.Name(), Flags: name, Err: err}
 	}
+	return nil
+}
+
+// denied reports whether a call is missing, or denied by a seccomp filter or a security module. Such a call may be
+// denied with any errno, but these are what is used: ENOSYS or EPERM by filters, EACCES by AppArmor and SELinux.
+func denied(err error) bool {
+	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES)
+}
+
+var propagationNames = map[uint64]string{
+	unix.MS_PRIVATE: "MS_PRIVATE", unix.MS_SLAVE: "MS_SLAVE", unix.MS_SHARED: "MS_SHARED",
+	unix.MS_REC | unix.MS_PRIVATE: "MS_REC|MS_PRIVATE",
+}
+
+// setPropagation changes how the one mount that root is the root of propagates: unix.MS_PRIVATE, unix.MS_SLAVE or
+// unix.MS_SHARED. With unix.MS_REC those below it are changed too. Requires Linux 5.12 (mount_setattr); falls back to mount(2) through /proc/self/fd,
+// also if the newer call is denied.
+func setPropagation(root *os.File, propagation uint64, avoid Features) error {
+	name := propagationNames[propagation]
 	if avoid&MountSetattr == 0 {
+		flags := uint(unix.AT_EMPTY_PATH)
+		if propagation&unix.MS_REC != 0 {
+			flags |= unix.AT_RECURSIVE
+		}
 		err := retry(func() error {
-			return unix.MountSetattr(fd(root), "", unix.AT_EMPTY_PATH, &unix.MountAttr{Propagation: propagation})
+			return unix.MountSetattr(fd(root), "", flags, &unix.MountAttr{Propagation: propagation &^ unix.MS_REC})
 		})
 		if err == nil {
 			return nil
 		}
-		if err != unix.ENOSYS && err != unix.EPERM {
+		if !denied(err) {
 			return &Error{Op: "mount_setattr", Target: root.Name(), Flags: name, Err: err}
 		}
 	}

@@ -1,7 +1,6 @@
 package mounts
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -89,7 +88,7 @@ func (t *Tmpfs) options() [][2]string {
 
 // tree makes what a bind is to lay, mounted nowhere; nil where the calls for that are missing.
 func (s *session) tree(b Mount) (tree *os.File, err error) {
-	if s.avoid&NewMountAPI != 0 {
+	if s.avoid&NewMountAPI != 0 || s.cannot {
 		return nil, nil
 	}
 	if b.Tmpfs != nil {
@@ -103,8 +102,8 @@ func (s *session) tree(b Mount) (tree *os.File, err error) {
 		if b.Tmpfs != nil {
 			err = b.Tmpfs.prepare(tree)
 		}
-	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM):
-		s.result.Used &^= SetGroup // a filter that knows neither call
+	case denied(err):
+		s.moveDenied() // a filter that knows neither call
 		return nil, nil
 	}
 	return tree, err

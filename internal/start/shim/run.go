@@ -91,7 +91,7 @@ func (r *run) isolate() error {
 		return err
 	}
 	for _, m := range result.Slaves {
-		r.log.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (needs Linux 5.15)", m)
+		r.log.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
 	r.log.debugf("%s lies over %s", r.host, r.Temp)
 	r.stage("mounts")
