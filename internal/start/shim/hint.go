@@ -28,18 +28,22 @@ type privilege struct {
 	bounded     bool   // CAP_SYS_ADMIN is not in the bounding set
 	noNewPrivs  bool   // prctl(PR_SET_NO_NEW_PRIVS)
 	seccomp     bool   // a filter is in force
-	apparmor    string // the profile's name, or "" where there is none or it is unconfined
-	container   bool
-	nosuid      bool // worker-wrap's own file lies on a nosuid mount
-	hasFileCaps bool // worker-wrap's own file has capabilities
+	apparmor    string // the profile's name, or "" if there is none or it reads unconfined
+	hasAppArmor bool   // the kernel has it on
+	hasSELinux  bool
+	manager     manager // of this container
+	unit        string  // of systemd, e.g. "actions.runner.me.service"
+	nosuid      bool    // worker-wrap's own file lies on a nosuid mount
+	hasFileCaps bool    // worker-wrap's own file has capabilities
+	keepsNoCaps bool    // its file system can keep none
 }
 
 // explain adds to a refusal what is missing and how to get it. Other errors pass as they are, but for
-// those whose message misleads. limit is the sysctl that ENOSPC is about.
-func explain(err error, limit string) error {
+// those whose message misleads. call was refused; limit is the sysctl that ENOSPC is about.
+func explain(err error, call, limit string) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%w; %s", err, currentPrivilege().hint())
+		return fmt.Errorf("%w; %s", err, refused(err, currentPrivilege(), call).hint())
 	case errors.Is(err, unix.ENOSPC):
 		return fmt.Errorf("%w: a limit of the kernel is reached, not a disk: raise it (sysctl %s)", err, limit)
 	case errors.Is(err, unix.ENOSYS):
@@ -69,33 +73,6 @@ func deadly(call string) error {
 	}
 	return fmt.Errorf("cannot make a mount namespace: a seccomp filter ends each process that calls %s(2): in the service's unit "+
 		"add SystemCallFilter=%s to the filter that it has; in a container choose a --security-opt seccomp=… profile that allows it", call, allow)
-}
-
-// hint says in one clause why mounting was refused and what to do.
-func (p privilege) hint() string {
-	switch {
-	case p.sysAdmin && p.apparmor != "":
-		return fmt.Sprintf("the AppArmor profile %s forbids it: allow mount in the profile, or run the container with --security-opt apparmor=unconfined", p.apparmor)
-	case p.sysAdmin && p.seccomp:
-		return "a seccomp filter forbids it: in a container, add --cap-add SYS_ADMIN, or a --security-opt seccomp=… profile that allows unshare and mount"
-	case p.sysAdmin:
-		return "a security module forbids it, though CAP_SYS_ADMIN is there: see the kernel's log (dmesg, ausearch -m avc)"
-	case p.bounded && p.container:
-		return "this container may not have CAP_SYS_ADMIN: run it with --cap-add SYS_ADMIN (and, where AppArmor is on, --security-opt apparmor=unconfined)"
-	case p.bounded:
-		return "CAP_SYS_ADMIN is taken from this service: remove it from CapabilityBoundingSet= exclusions in the unit"
-	case p.uid == 0:
-		return "root has no CAP_SYS_ADMIN here: run it in the machine's first user namespace, or with the capability"
-	case p.hasFileCaps && p.noNewPrivs:
-		return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: set NoNewPrivileges=no in the service's unit"
-	case p.hasFileCaps && p.nosuid:
-		return "worker-wrap lies on a file system mounted nosuid, so its file capability counts for nothing: install it on another"
-	case p.hasFileCaps:
-		return "the file capability of worker-wrap was not granted: in a user namespace, or under a security module, it may not be"
-	case p.noNewPrivs:
-		return "it needs root or a file capability, and no_new_privs is set, which would take that away: set NoNewPrivileges=no in the service's unit, then: " + setcapCommand()
-	}
-	return "it needs root, or a file capability: " + setcapCommand()
 }
 
 // setcapCommand is what a person types to give worker-wrap its file capability.
@@ -136,15 +113,72 @@ func currentPrivilege() privilege {
 			p.apparmor = name
 		}
 	}
-	for _, mark := range []string{"/.dockerenv", "/run/.containerenv", "/run/systemd/container"} {
-		if _, err := os.Stat(mark); err == nil {
-			p.container = true
-		}
-	}
+	enabled, _ := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	p.hasAppArmor = strings.HasPrefix(string(enabled), "Y")
+	_, err := os.Stat("/sys/fs/selinux/enforce")
+	p.hasSELinux = err == nil
+	p.manager = managerOf(os.DirFS("/"))
+	groups, _ := os.ReadFile("/proc/self/cgroup")
+	p.unit = unitOf(string(groups))
 	exe := executable()
 	var st unix.Statfs_t
 	p.nosuid = unix.Statfs(filepath.Dir(exe), &st) == nil && st.Flags&unix.ST_NOSUID != 0
 	n, err := unix.Getxattr(exe, "security.capability", make([]byte, 64))
 	p.hasFileCaps = err == nil && n > 0
+	p.keepsNoCaps = err == unix.EOPNOTSUPP
 	return p
+}
+
+// managerOf says what has made the container that has this root folder. What is nested in another says so first.
+func managerOf(root fs.FS) manager {
+	for _, mark := range []struct {
+		path string
+		manager
+	}{
+		{"run/secrets/kubernetes.io", kubernetes},
+		{"var/run/secrets/kubernetes.io", kubernetes},
+		{".dockerenv", docker},
+		{"run/.containerenv", podman},
+		{"dev/incus", incus},
+		{"dev/.incus-mounts", incus},
+		{"dev/lxd", lxd},
+		{"dev/.lxd-mounts", lxd},
+		{"dev/.lxc", lxc},
+		{"dev/.lxc-boot-id", lxc},
+		{"dev/lxc", lxc},
+	} {
+		if _, err := fs.Stat(root, mark.path); err == nil {
+			return mark.manager
+		}
+	}
+	// systemd writes there what its environment says (https://systemd.io/CONTAINER_INTERFACE), and only root may read
+	// that environment.
+	name, err := fs.ReadFile(root, "run/systemd/container")
+	if environment, _ := fs.ReadFile(root, "proc/1/environ"); err != nil {
+		for variable := range strings.SplitSeq(string(environment), "\x00") {
+			if value, is := strings.CutPrefix(variable, "container="); is {
+				name, err = []byte(value), nil
+			}
+		}
+	}
+	known := map[string]manager{"docker": docker, "podman": podman, "lxc": lxc, "lxc-libvirt": container}
+	switch m, is := known[strings.TrimSpace(string(name))]; {
+	case is:
+		return m
+	case err == nil:
+		return container
+	}
+	return ""
+}
+
+// unitOf returns the unit that /proc/PID/cgroup names, "" if it is no service's.
+func unitOf(groups string) (unit string) {
+	for line := range strings.Lines(groups) {
+		for part := range strings.SplitSeq(strings.TrimSpace(line), "/") {
+			if strings.HasSuffix(part, ".service") {
+				unit = part
+			}
+		}
+	}
+	return unit
 }

@@ -27,8 +27,23 @@ func explainUserns(err error) error {
 			return fmt.Errorf("%w: this machine forbids them to ordinary users; %s", err, s.mend)
 		}
 	}
-	if p := currentPrivilege(); p.container || p.seccomp {
-		return fmt.Errorf("%w: a seccomp filter, that of this container perhaps, forbids it: run the container with --security-opt seccomp=… that allows them, or with --cap-add SYS_ADMIN and without WORKER_WRAP_USERNS", err)
+	return fmt.Errorf("%w: %s", err, refused(err, currentPrivilege(), "clone").hintUserns())
+}
+
+// hintUserns says in one clause why a user namespace was refused and what to do.
+func (r refusal) hintUserns() string {
+	const without = ", or without WORKER_WRAP_USERNS: "
+	switch {
+	case r.errno == unix.EACCES && r.apparmor != "":
+		return fmt.Sprintf("the AppArmor profile %s forbids it%s%s", r.apparmor, without, mends[r.manager].profile)
+	case r.byModule() && r.hasAppArmor && r.manager != "":
+		return fmt.Sprintf("the AppArmor profile of this container forbids it%s%s", without, mends[r.manager].profile)
+	case r.byModule():
+		return "a security module forbids it: see the kernel's log (dmesg, ausearch -m avc)"
+	case r.seccomp && r.unit != "" && r.manager.whole():
+		return fmt.Sprintf("RestrictNamespaces= of the unit %[1]s forbids it, or a SystemCallFilter= does: let it allow user and mnt (systemctl edit %[1]s), and restart the unit", r.unit)
+	case r.seccomp || r.manager != "":
+		return "a seccomp filter, that of this container perhaps, forbids it: run the container with --security-opt seccomp=… that allows them, or with --cap-add SYS_ADMIN and without WORKER_WRAP_USERNS"
 	}
-	return fmt.Errorf("%w: a security module, or a chroot, forbids it", err)
+	return "a security module, or a chroot, forbids it"
 }

@@ -96,29 +96,6 @@ func TestPlanCommand(t *testing.T) {
 	}
 }
 
-func TestHintNamesWhatIsMissing(t *testing.T) {
-	for _, c := range []struct {
-		privilege
-		want string
-	}{
-		{privilege{uid: 1000}, "sudo setcap cap_sys_admin+ep"},
-		{privilege{uid: 1000, noNewPrivs: true}, "NoNewPrivileges=no"},
-		{privilege{uid: 1000, hasFileCaps: true, noNewPrivs: true}, "NoNewPrivileges=no"},
-		{privilege{uid: 1000, hasFileCaps: true, nosuid: true}, "nosuid"},
-		{privilege{uid: 0, bounded: true, container: true}, "--cap-add SYS_ADMIN"},
-		{privilege{uid: 1000, bounded: true}, "CapabilityBoundingSet="},
-		{privilege{uid: 0, sysAdmin: true, apparmor: "docker-default (enforce)"}, "AppArmor profile docker-default (enforce)"},
-		{privilege{uid: 0, sysAdmin: true, seccomp: true}, "seccomp"},
-		{privilege{uid: 0, sysAdmin: true}, "dmesg"},
-		{privilege{uid: 0}, "user namespace"},
-		{privilege{uid: 1, hasFileCaps: true}, "was not granted"},
-	} {
-		if got := c.hint(); !strings.Contains(got, c.want) || strings.Contains(got, "\n") {
-			t.Errorf("%+v: %q, want one line with %q", c.privilege, got, c.want)
-		}
-	}
-}
-
 func TestFailureIsOneLine(t *testing.T) {
 	f := fail(ExitFailed, "cannot open %s: %w", "/a\nb\tc\x1b[31m", unix.EIO)
 	if got, want := f.Error(), `cannot open /a\x0ab\x09c\x1b[31m: input/output error`; got != want {

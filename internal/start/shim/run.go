@@ -70,7 +70,7 @@ func (r *run) isolate() error {
 		if r.again() {
 			return startsItself(r.Real)
 		}
-		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "user.max_mnt_namespaces")
+		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
 	}
 	r.stage("namespace")
 	var result mounts.Result
@@ -162,7 +162,7 @@ func (r *run) lay() (mounts.Result, error) {
 	r.stage("docker")
 	result, err := mounts.Bind(0, binds...)
 	if err != nil {
-		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "fs.mount-max")
+		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "mount", "fs.mount-max")
 	}
 	if follow {
 		err = os.Chdir(r.Temp)
