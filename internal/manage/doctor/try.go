@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -181,18 +180,11 @@ func (s *scratch) fill(t Trial) error {
 // credential is the user as a service manager would start him: with all his groups.
 func credential(uid int) *syscall.Credential {
 	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
-	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil {
-		return c
-	}
-	if gid, err := strconv.ParseUint(u.Gid, 10, 32); err == nil {
-		c.Gid = uint32(gid)
-	}
-	ids, _ := u.GroupIds()
-	for _, id := range ids {
-		if gid, err := strconv.ParseUint(id, 10, 32); err == nil {
-			c.Groups = append(c.Groups, uint32(gid))
+	for i, gid := range survey.UserGroups(uid) {
+		if i == 0 {
+			c.Gid = uint32(gid)
 		}
+		c.Groups = append(c.Groups, uint32(gid))
 	}
 	return c
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -71,19 +69,10 @@ func closedTo(path string, uid int) bool {
 	switch {
 	case int(st.Uid) == uid:
 		return st.Mode>>6&writeSearch != writeSearch
-	case inGroup(uid, strconv.Itoa(int(st.Gid))):
+	case slices.Contains(UserGroups(uid), int(st.Gid)):
 		return st.Mode>>3&writeSearch != writeSearch
 	}
 	return st.Mode&writeSearch != writeSearch
-}
-
-func inGroup(uid int, gid string) bool {
-	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil {
-		return false
-	}
-	groups, err := u.GroupIds()
-	return u.Gid == gid || err == nil && slices.Contains(groups, gid)
 }
 
 // fsName names a file system by its magic number (statfs(2), linux/magic.h).

@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -74,26 +73,14 @@ func owner(r *Runner) (name string, uid int) {
 		return UserName(r.Listener.UID), r.Listener.UID
 	}
 	if r.Unit.User != "" {
-		u, err := user.Lookup(r.Unit.User)
-		if err != nil {
-			return r.Unit.User, -1
-		}
-		uid, err := strconv.Atoi(u.Uid)
-		if err != nil {
+		uid, ok := UserID(r.Unit.User)
+		if !ok {
 			return r.Unit.User, -1
 		}
 		return r.Unit.User, uid
 	}
 	uid = FolderAt(r.Layout.Root).UID
 	return UserName(uid), uid
-}
-
-// UserName returns the name of a user, or the number where the machine knows none.
-func UserName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return strconv.Itoa(uid)
 }
 
 // env reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line

@@ -1,0 +1,93 @@
+package survey
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The users and groups of this machine are read from their files, as package os/user does without cgo. That
+// package would link cgo wherever there is a C compiler, and a program with cgo cannot give up capabilities in
+// all of its threads (syscall.AllThreadsSyscall).
+const (
+	usersFile  = "/etc/passwd"
+	groupsFile = "/etc/group"
+)
+
+// account is a line of passwd(5).
+type account struct {
+	name     string
+	uid, gid int
+}
+
+// UserName returns the name of a user, or the number if the machine knows none.
+func UserName(uid int) string {
+	if a, ok := accountWith(func(a account) bool { return a.uid == uid }); ok {
+		return a.name
+	}
+	return strconv.Itoa(uid)
+}
+
+// UserID returns the uid of a user.
+func UserID(name string) (uid int, ok bool) {
+	a, ok := accountWith(func(a account) bool { return a.name == name })
+	return a.uid, ok
+}
+
+// UserGroups returns the groups that a login gives a user, the primary one first. It returns none for a user
+// that the machine does not know.
+func UserGroups(uid int) []int {
+	a, ok := accountWith(func(a account) bool { return a.uid == uid })
+	if !ok {
+		return nil
+	}
+	data, _ := os.ReadFile(groupsFile)
+	return groupsOf(a, string(data))
+}
+
+func accountWith(is func(account) bool) (account, bool) {
+	data, err := os.ReadFile(usersFile)
+	if err != nil {
+		return account{}, false
+	}
+	return findAccount(string(data), is)
+}
+
+// findAccount returns the first account of a passwd file that is the one asked for.
+func findAccount(passwd string, is func(account) bool) (account, bool) {
+	for fields := range entries(passwd, 7) {
+		uid, uerr := strconv.Atoi(fields[2])
+		gid, gerr := strconv.Atoi(fields[3])
+		if a := (account{fields[0], uid, gid}); uerr == nil && gerr == nil && is(a) {
+			return a, true
+		}
+	}
+	return account{}, false
+}
+
+// groupsOf returns an account's primary group, and those that name it in a group file (group(5)).
+func groupsOf(a account, group string) []int {
+	out := []int{a.gid}
+	for fields := range entries(group, 4) {
+		gid, err := strconv.Atoi(fields[2])
+		if err == nil && !slices.Contains(out, gid) && slices.Contains(strings.Split(fields[3], ","), a.name) {
+			out = append(out, gid)
+		}
+	}
+	return out
+}
+
+// entries yields the lines that have so many fields. Comments, and what NIS takes the place of ("+", "-"), are
+// no entries.
+func entries(file string, fields int) func(yield func([]string) bool) {
+	return func(yield func([]string) bool) {
+		for line := range strings.Lines(file) {
+			line = strings.TrimSpace(line)
+			out := strings.Split(line, ":")
+			if len(out) == fields && out[0] != "" && !strings.ContainsAny(out[0][:1], "#+-") && !yield(out) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package survey
+
+import (
+	"slices"
+	"strconv"
+	"testing"
+)
+
+const passwd = `root:x:0:0:root:/root:/bin/bash
+# ci:x:1:1::/:/bin/sh
++::::::
++nis:x:2:2::/:/bin/sh
+short:x:3:3
+odd:x:many:3::/:/bin/sh
+ci:x:1000:1001:CI, of us:/home/ci:/bin/sh
+
+other:x:1000:5::/:/bin/sh`
+
+const groupFile = `root:x:0:
+docker:x:998:root,ci
+cis:x:997:cis,aci
+ci:x:1001:ci
+bad:x:y:ci
+short:x:4
+kvm:x:106:ci
+`
+
+func TestAccounts(t *testing.T) {
+	byName := func(name string) (account, bool) {
+		return findAccount(passwd, func(a account) bool { return a.name == name })
+	}
+	if a, ok := byName("ci"); !ok || a != (account{"ci", 1000, 1001}) {
+		t.Errorf("ci: %+v, %v", a, ok)
+	}
+	for _, name := range []string{"# ci", "+", "+nis", "nis", "short", "odd", ""} {
+		if a, ok := byName(name); ok {
+			t.Errorf("%q: %+v", name, a)
+		}
+	}
+	if a, ok := findAccount(passwd, func(a account) bool { return a.uid == 1000 }); !ok || a.name != "ci" {
+		t.Errorf("uid 1000: %+v, %v; the first counts", a, ok)
+	}
+	if got := groupsOf(account{"ci", 1000, 1001}, groupFile); !slices.Equal(got, []int{1001, 998, 106}) {
+		t.Errorf("groups %v", got)
+	}
+}
+
+// TestUsersOfThisMachine: root is one everywhere.
+func TestUsersOfThisMachine(t *testing.T) {
+	if name := UserName(0); name != "root" {
+		t.Errorf("uid 0 is %q", name)
+	}
+	if uid, ok := UserID("root"); uid != 0 || !ok {
+		t.Errorf("root is %d, %v", uid, ok)
+	}
+	if groups := UserGroups(0); len(groups) == 0 || groups[0] != 0 {
+		t.Errorf("root's groups are %v", groups)
+	}
+	const nobodyHas = 1<<31 - 9
+	if name := UserName(nobodyHas); name != strconv.Itoa(nobodyHas) {
+		t.Errorf("%d is %q", nobodyHas, name)
+	}
+	if _, ok := UserID("no such user"); ok || UserGroups(nobodyHas) != nil {
+		t.Error("somebody who is not there has been found")
+	}
+}
