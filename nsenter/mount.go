@@ -13,19 +13,22 @@ import (
 // cost grows with the number of mounts. Shared mounts stay in their peer groups, so that a mount made
 // on one of them is seen outside too until its propagation is changed.
 //
-// It needs CAP_SYS_ADMIN in the user namespace. The error is a [*os.SyscallError]: EPERM without the
-// capability (or from a seccomp filter), ENOSPC past /proc/sys/user/max_mnt_namespaces, ENOMEM.
+// It needs CAP_SYS_ADMIN in the user namespace, which it raises as [WithSysAdmin] does. The error is a
+// [*os.SyscallError]: EPERM without the capability (or from a seccomp filter), ENOSPC past
+// /proc/sys/user/max_mnt_namespaces, ENOMEM.
 func UnshareMounts() error {
 	runtime.LockOSThread()
-	for {
-		switch err := unix.Unshare(unix.CLONE_NEWNS); err {
-		case nil:
-			return nil
-		case unix.EINTR:
-		default:
-			return os.NewSyscallError("unshare(CLONE_NEWNS)", err)
+	return WithSysAdmin(func() error {
+		for {
+			switch err := unix.Unshare(unix.CLONE_NEWNS); err {
+			case nil:
+				return nil
+			case unix.EINTR:
+			default:
+				return os.NewSyscallError("unshare(CLONE_NEWNS)", err)
+			}
 		}
-	}
+	})
 }
 
 // JoinMounts moves the calling thread into the mount namespace ns, an open /proc/PID/ns/mnt. Its root

@@ -32,7 +32,7 @@ import (
 // Requires Linux 4.3 (ambient capabilities).
 func StartInUser(argv, env []string, closed uint32, keep *os.File) (pid int, err error) {
 	runtime.LockOSThread()
-	if err := dropAll(); err != nil {
+	if err := DropCapabilities(); err != nil {
 		return 0, err
 	}
 	files := []uintptr{0, 1, 2}
@@ -119,19 +119,4 @@ func parseIDMap(data []byte) ([]syscall.SysProcIDMap, error) {
 		out = append(out, syscall.SysProcIDMap{ContainerID: int(inside), HostID: int(inside), Size: int(size)})
 	}
 	return out, nil
-}
-
-// dropAll gives up all capabilities in all threads, for anybody but root, and lets the user's own
-// processes see this one again, which a file capability prevents (PR_SET_DUMPABLE).
-func dropAll() error {
-	if os.Geteuid() == 0 {
-		return nil
-	}
-	err := InAllThreads(func() error {
-		return capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{})
-	})
-	if err != nil {
-		return err
-	}
-	return os.NewSyscallError("prctl(PR_SET_DUMPABLE)", unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
 }

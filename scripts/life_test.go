@@ -162,7 +162,7 @@ func isInstalled(t *testing.T, f format, version string) {
 	if out := must(t, "worker-wrap", "--version"); !strings.HasPrefix(out, "worker-wrap "+version+" ") {
 		t.Errorf("worker-wrap --version: %s", out)
 	}
-	if out := must(t, testkit.RequireTool(t, "getcap", "libcap2-bin"), place); strings.TrimSpace(out) != place+" cap_sys_admin=ep" {
+	if out := must(t, testkit.RequireTool(t, "getcap", "libcap2-bin"), place); strings.TrimSpace(out) != place+" cap_sys_admin=p" {
 		t.Errorf("getcap: %q", out)
 	}
 	var st unix.Stat_t
@@ -191,8 +191,8 @@ func isolates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	out := must(t, "setpriv", "--reuid", user, "--regid", user, "--clear-groups",
-		"worker-wrap", "--temp", temp, "--", "sh", "-c", "echo x >"+temp+"/inside && ls "+temp)
+	words := append(testkit.UserWords(user, user), "worker-wrap", "--temp", temp, "--", "sh", "-c", "echo x >"+temp+"/inside && ls "+temp)
+	out := must(t, words[0], words[1:]...)
 	if _, err := os.Stat(filepath.Join(temp, "inside")); out != "inside\n" || err == nil {
 		t.Errorf("not isolated: %q, %v", out, err)
 	}
@@ -233,7 +233,8 @@ func newRunner(t *testing.T) (root string) {
 
 // worker is a command that starts the runner's Worker as its Listener does.
 func worker(root string, args ...string) *exec.Cmd {
-	cmd := exec.Command("setpriv", append([]string{"--reuid", user, "--regid", user, "--clear-groups", root + "/bin/Runner.Worker"}, args...)...)
+	words := append(append(testkit.UserWords(user, user), root+"/bin/Runner.Worker"), args...)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = root + "/bin"
 	return cmd
 }

@@ -122,7 +122,7 @@ func testContents(t *testing.T, out string) {
 		}
 		compare(t, path, strings.Fields(query("-l", path)), contents["rpm"])
 		scripts := query("--scripts", path)
-		for _, want := range []string{"postinstall scriptlet", "setcap cap_sys_admin+ep", "preuninstall scriptlet", "uninstall --all", "postuninstall scriptlet"} {
+		for _, want := range []string{"postinstall scriptlet", "setcap cap_sys_admin=p", "preuninstall scriptlet", "uninstall --all", "postuninstall scriptlet"} {
 			if !strings.Contains(scripts, want) {
 				t.Errorf("%s has no %q in its scripts:\n%s", path, want, scripts)
 			}

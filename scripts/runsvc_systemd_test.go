@@ -18,7 +18,7 @@ import (
 const underSystemd = `set -eu
 mkdir -p /usr/lib/worker-wrap /srv/runner/bin /srv/runner/_work
 cp "$1/worker-wrap" "$1/runsvc-worker-wrap.sh" /usr/lib/worker-wrap
-setcap cap_sys_admin+ep /usr/lib/worker-wrap/worker-wrap
+setcap cap_sys_admin=p /usr/lib/worker-wrap/worker-wrap
 cd /srv/runner
 echo '{"workFolder": "_work"}' >.runner
 echo /from/dot/path:/usr/bin:/bin >.path

@@ -65,7 +65,7 @@ func newService(t *testing.T) service {
 	}
 	copyFile(t, filepath.Join(testkit.Root(), "scripts", "runsvc-worker-wrap.sh"), s.script)
 	copyFile(t, testkit.Binary(t), s.binary)
-	must(t, testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", s.binary)
+	testkit.GiveCapability(t, s.binary)
 	for name, text := range map[string]string{"runsvc.sh": hostScript, ".path": "/from/dot/path:/usr/bin:/bin", "code": "7"} {
 		if err := os.WriteFile(filepath.Join(root.Dir, name), []byte(text), 0o755); err != nil {
 			t.Fatal(err)
@@ -282,7 +282,7 @@ func TestRunsvcWrapperCannotSpeak(t *testing.T) {
 // its owner wants that.
 func TestRunsvcWrapperWithoutShim(t *testing.T) {
 	s := newService(t)
-	must(t, "setcap", "-r", s.binary)
+	must(t, testkit.RequireTool(t, "setcap", "libcap2-bin"), "-r", s.binary)
 	refused := func(why string) {
 		t.Helper()
 		r := s.start(t, s.script)

@@ -8,9 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/beside/detach"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -117,5 +117,5 @@ func dropCapabilities(c *cli.Context) error {
 	case "", "run", "demo":
 		return nil
 	}
-	return detach.DropCapabilities()
+	return nsenter.DropCapabilities()
 }

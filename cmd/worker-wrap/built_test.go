@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,5 +28,49 @@ func TestLinksNoCgo(t *testing.T) {
 		case "runtime/cgo", "os/user", "net":
 			t.Errorf("the program imports %s", dep)
 		}
+	}
+}
+
+// TestBuiltByHand: a plain go build works, with a C compiler at hand and without, for an ordinary user and for one whom a
+// file capability serves. go run and go install build in the same way.
+func TestBuiltByHand(t *testing.T) {
+	testkit.RequireRoot(t)
+	testkit.RequireTool(t, "gcc", "gcc")
+	const user = 61234
+	for _, cgo := range []string{"0", "1"} {
+		t.Run("CGO_ENABLED="+cgo, func(t *testing.T) {
+			dir := testkit.Dir(t)
+			bare, capable := filepath.Join(dir, "bare"), filepath.Join(dir, "capable")
+			for _, path := range []string{bare, capable} {
+				build := exec.Command("go", "build", "-o", path, "./cmd/worker-wrap")
+				build.Dir, build.Env = testkit.Root(), append(os.Environ(), "CGO_ENABLED="+cgo, "GOFLAGS=", "CC=gcc")
+				if out, err := build.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+			}
+			testkit.GiveCapability(t, capable)
+			work := filepath.Join(dir, "work")
+			if err := os.MkdirAll(filepath.Join(work, "_temp"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			testkit.Give(t, work, user)
+			for _, test := range []struct {
+				program string
+				args    []string
+				want    string
+			}{
+				{bare, []string{"demo"}, "Without: "},
+				{capable, []string{"demo"}, "Without: "},
+				{capable, []string{"--temp", work + "/_temp", "--", "/bin/sh", "-c", "echo $WORKER_WRAP_HOST_TEMP"}, work + "/.worker-wrap/"},
+				{capable, []string{"status", "--json"}, ""},
+				{capable, []string{"__sweep", work + "/.worker-wrap"}, ""},
+			} {
+				cmd := testkit.AsUser(exec.Command(test.program, test.args...), user)
+				cmd.Dir, cmd.Env = work, []string{"PATH=/usr/bin:/bin", "TMPDIR=" + work}
+				if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), test.want) {
+					t.Errorf("%s %q: %v\n%s", filepath.Base(test.program), test.args, err, out)
+				}
+			}
+		})
 	}
 }

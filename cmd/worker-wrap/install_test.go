@@ -32,7 +32,7 @@ func inMachine(t *testing.T, machine, script string) string {
 	if err := os.WriteFile(filepath.Join(dir, "ww"), binary, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	const prologue = `set -eu
+	prologue := `set -eu
 PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/bin:/usr/sbin:/sbin
 cd "$1"
 for r in r s; do
@@ -41,7 +41,7 @@ for r in r s; do
 	cp /bin/sh $r/bin/Runner.Worker
 done
 chown -R nobody: r
-as() { user=$1; shift; setpriv --reuid "$user" --regid nogroup --clear-groups "$@"; }
+as() { user=$1; shift; ` + testkit.UserLine(`"$user"`, "nogroup") + ` "$@"; }
 code() { "$@" && echo "exit 0" || echo "exit $?"; }
 `
 	file := filepath.Join(dir, "script")
@@ -82,7 +82,7 @@ ls /usr/local/lib/worker-wrap /usr/local/bin/worker-wrap /var/lib/worker-wrap 2>
 cd r/_work
 code ../../ww uninstall
 `)
-	compareLines(t, out, `would do: put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+	compareLines(t, out, `would do: put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 would do: make the link /usr/local/bin/worker-wrap
 would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 would do: $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
@@ -90,7 +90,7 @@ would do: $W/r/bin: put it in place of Runner.Worker
 would do: note $W/r in the list of runners that have worker-wrap
 exit 0
 -- for real
-put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
@@ -104,7 +104,7 @@ no systemd here: a runner's self-update takes the shim away, unless `+"`worker-w
 exit 0
 nothing to do
 exit 0
-/usr/local/lib/worker-wrap/worker-wrap cap_sys_admin=ep
+/usr/local/lib/worker-wrap/worker-wrap cap_sys_admin=p
 -- a job of nobody
 own _temp
 CapEff:	0000000000000000
@@ -203,11 +203,11 @@ remove $W/r/_work/.worker-wrap
 remove $W/r/_diag/worker-wrap.jsonl
 exit 0
 -- the capability is lost
-needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install --runner-root $W/r
+needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin=p: sudo $W/ww install --runner-root $W/r
 exit 1
-needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install --runner-root $W/r
+needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin=p: sudo $W/ww install --runner-root $W/r
 exit 1
-worker-wrap: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin+ep: sudo $W/ww install
+worker-wrap: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin=p: sudo $W/ww install
 exit 1
 Runner.Worker
 `)
@@ -245,7 +245,7 @@ worker-wrap: no runner found: looked for a .runner file in $W and each folder ab
 exit 125
 worker-wrap: --until-quiet and --while-pid take no negative numbers
 exit 125
-put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
 note $W/r in the list of runners that have worker-wrap
 worker-wrap: $W/r/bin/Runner.Worker is worker-wrap, and the runner's own Worker, which should be Runner.Worker.real beside it, is gone: no job can start; unpack the runner's release of the same version again over $W/r, then run worker-wrap install

@@ -1,18 +1,27 @@
 package main
 
-import "testing"
+import (
+	"testing"
 
-// TestDoctorSeesAWatch that was started as the README says: in the runner's folder, as its user.
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestDoctorSeesAWatch that was started as the README says: in the runner's folder, as its user. The kernel shows
+// that user nothing of a process that has gained a capability, until the process allows it.
 func TestDoctorSeesAWatch(t *testing.T) {
 	out := onMachine(t, `
 ./ww install --runner-root r >/dev/null 2>&1
 root=$PWD/r
 doctor() { "$@" worker-wrap doctor --runner-root $root | grep -A2 ' updates ' | grep -v '✓ [pw]' | sed -E 's/PID [0-9]+/PID N/; s/^ *//' || true; }
 doctor env
+mkfifo said
 cd r
-setpriv --reuid nobody --regid nogroup --clear-groups worker-wrap watch 2>/dev/null &
+`+testkit.UserLine("nobody", "nogroup")+` worker-wrap watch 2>../said &
 cd /
-until grep -qs watch /proc/$!/cmdline; do sleep 0.01; done
+exec 3<$root/../said
+while read -r line <&3; do
+	case $line in *" watching $root") break ;; esac
+done
 doctor env
 doctor as nobody
 kill $!

@@ -7,6 +7,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 )
 
@@ -22,6 +23,30 @@ func Give(t testing.TB, dir string, uid int) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// AsUser makes cmd a process of an ordinary user, whose gid is the uid too, and returns it.
+func AsUser(cmd *exec.Cmd, uid int, groups ...uint32) *exec.Cmd {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), Groups: groups}
+	return cmd
+}
+
+// UserWords is what stands before a command that root runs as an ordinary user, with more options of setpriv(1) if
+// there are any. The user and group are names or numbers.
+//
+// The shell between is needed. setpriv keeps root's permitted capabilities until execve(2), so the program that
+// setpriv itself starts gains nothing by a file capability: it stays dumpable, and keeps its parent-death signal.
+func UserWords(user, group string, options ...string) []string {
+	words := append([]string{"setpriv", "--reuid", user, "--regid", group, "--clear-groups"}, options...)
+	return append(words, "sh", "-c", `exec "$@"`, "sh")
+}
+
+// UserLine is [UserWords] for a shell script.
+func UserLine(user, group string) string {
+	return "setpriv --reuid " + user + " --regid " + group + ` --clear-groups sh -c 'exec "$@"' sh`
 }
 
 // User makes an ordinary user of the machine for the length of the test, and returns its name and uid,

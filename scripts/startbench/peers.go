@@ -120,7 +120,7 @@ func makeRunner(root, binary, command string, uid int) (string, error) {
 		if err := copyFile(binary, shim); err != nil {
 			return "", err
 		}
-		if out, err := exec.Command("setcap", "cap_sys_admin+ep", shim).CombinedOutput(); err != nil {
+		if out, err := exec.Command("setcap", "cap_sys_admin=p", shim).CombinedOutput(); err != nil {
 			return "", fmt.Errorf("setcap: %w: %s", err, out)
 		}
 		binary = shim

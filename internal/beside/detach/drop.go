@@ -3,7 +3,6 @@ package detach
 import (
 	"os"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -25,23 +24,9 @@ func DropPrivilege() error {
 		return failed("prctl(PR_SET_NO_NEW_PRIVS)", errno)
 	})
 	if err != nil {
-		return err
+		return nsenter.WithoutCgo(err)
 	}
-	return DropCapabilities()
-}
-
-// DropCapabilities gives up every capability in all threads, unless the user is root. Programs that are
-// started afterwards may gain some again, as sudo does.
-func DropCapabilities() error {
-	if powerless() {
-		return nil
-	}
-	return nsenter.InAllThreads(func() error {
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-		var data [2]unix.CapUserData
-		_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
-		return failed("capset", errno)
-	})
+	return nsenter.DropCapabilities()
 }
 
 func failed(call string, errno syscall.Errno) error {
@@ -55,12 +40,5 @@ func failed(call string, errno syscall.Errno) error {
 // changed any of them are alike.
 func unprivileged() bool {
 	set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0)
-	return err == nil && set == 1 && powerless()
-}
-
-// powerless reports whether no capability is to be given up: there is none, or the user is root.
-func powerless() bool {
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var data [2]unix.CapUserData
-	return unix.Geteuid() == 0 || unix.Capget(&header, &data[0]) == nil && data == [2]unix.CapUserData{}
+	return err == nil && set == 1 && nsenter.Powerless()
 }

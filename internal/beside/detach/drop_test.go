@@ -16,13 +16,10 @@ import (
 // its starter has it.
 func TestNoPrivilege(t *testing.T) {
 	testkit.RequireRoot(t)
-	setcap := testkit.RequireTool(t, "setcap", "libcap2-bin")
 	dir := testkit.Dir(t)
 	program := filepath.Join(dir, "program")
 	copyFile(t, "/proc/self/exe", program)
-	if out, err := exec.Command(setcap, "cap_sys_admin+ep", program).CombinedOutput(); err != nil {
-		t.Fatalf("setcap: %v\n%s", err, out)
-	}
+	testkit.GiveCapability(t, program)
 	conn, there := pair(t)
 	cmd := exec.Command(program)
 	cmd.Args = []string{starter}

@@ -320,10 +320,9 @@ func sweepAndList(t *testing.T, s *Store, j *Judge, want ...string) Swept {
 
 // TestVerdictWithHidepid: a /proc that does not show others makes nobody dead.
 func TestVerdictWithHidepid(t *testing.T) {
-	setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
 	proc := testkit.Dir(t)
 	cmd := actor(t, "hidden "+proc, "/bin/sh", "-c",
-		`mount -t proc -o hidepid=2 proc `+proc+` && `+setpriv+` --reuid=61236 --regid=61236 --clear-groups "$0"; exit $?`)
+		`mount -t proc -o hidepid=2 proc `+proc+` && `+testkit.UserLine("61236", "61236")+` "$0"; exit $?`)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
 	out, err := cmd.CombinedOutput()
 	if err != nil || string(out) != "unknown dead unknown dead \n" {

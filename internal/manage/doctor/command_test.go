@@ -40,7 +40,7 @@ func newRunner(t *testing.T) (root string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(place(t, "cap_sys_admin+ep"), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
+	if err := os.Symlink(place(t, survey.FileCapability), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Give(t, root, nobody)
@@ -120,8 +120,6 @@ func TestCommand(t *testing.T) {
 // TestCommandSeesWhatTheListenerHandsOn starts Listeners as services would that take the privilege away.
 func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 	testkit.RequireRoot(t)
-	setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
-	as := []string{"--reuid=65534", "--regid=65534", "--clear-groups"}
 	for _, test := range []struct {
 		name  string
 		args  []string
@@ -136,7 +134,8 @@ func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			root := newRunner(t)
 			listener := filepath.Join(root, "bin", "Runner.Listener")
-			cmd := exec.Command(setpriv, append(append(as, test.args...), listener, "60")...)
+			words := append(testkit.UserWords("65534", "65534", test.args...), listener, "60")
+			cmd := exec.Command(words[0], words[1:]...)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

@@ -105,6 +105,12 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"weak container", func(f *Facts, _ *Runner) {
 			f.Machine.Container, f.Machine.Self.CapBnd, f.Machine.Self.Seccomp = "podman", 0, 2
 		}, "problem container: without CAP_SYS_ADMIN, and with a seccomp filter", "--cap-add SYS_ADMIN"},
+		{"weak container, user namespaces", func(f *Facts, r *Runner) {
+			f.Machine.Container, f.Machine.Self.CapBnd, r.Listener.CapBnd, r.Env = "podman", 0, 0, []string{"WORKER_WRAP_USERNS=1"}
+		}, "ok container: without CAP_SYS_ADMIN, which no runner here needs", ""},
+		{"no capability to be had", func(f *Facts, r *Runner) {
+			f.Machine.Self.CapBnd, r.Listener.CapBnd = 0, 0
+		}, "problem bounding set: this doctor runs without CAP_SYS_ADMIN", "--cap-add SYS_ADMIN"},
 		{"own build", func(f *Facts, _ *Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
 		{"no runner", func(f *Facts, _ *Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
 
@@ -168,7 +174,9 @@ func TestEachFactIsJudged(t *testing.T) {
 
 		{"AppArmor is no matter", func(f *Facts, _ *Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
 		{"no user namespaces are no matter", func(f *Facts, _ *Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
-		{"no privilege", func(_ *Facts, r *Runner) { r.Shim.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin+ep /opt/ww"},
+		{"no privilege", func(_ *Facts, r *Runner) { r.Shim.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin=p /opt/ww"},
+		{"older capability", func(_ *Facts, r *Runner) { r.Shim.AllOrNothing = true }, "warning privilege: cap_sys_admin+ep, that of an older worker-wrap", "sudo worker-wrap install --runner-root /r"},
+		{"older capability, root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.AllOrNothing = 0, "root", true }, "warning privilege: cap_sys_admin+ep", "sudo worker-wrap install --runner-root /r"},
 		{"root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
 		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
 		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
@@ -334,7 +342,7 @@ func TestPrint(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"  ✓ kernel", "  ! namespaces", "  ✗ privilege", "→ sudo setcap cap_sys_admin+ep /opt/ww\n",
+		"  ✓ kernel", "  ! namespaces", "  ✗ privilege", "→ sudo setcap cap_sys_admin=p /opt/ww\n",
 		"Runner /r\uFFFD[2J (2.336.0, user ci)\n", "\nthe runner is not protected; what has to be mended is marked ✗ above\n",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -16,7 +17,7 @@ func machine(f Facts) []Result {
 	out = append(out, kernel(f.Machine)...)
 	out = append(out, namespaces(f.Machine)...)
 	out = append(out, userNS(f.Machine)...)
-	out = append(out, container(f.Machine)...)
+	out = append(out, container(f.Machine, f.needCapability())...)
 	out = append(out, build(f.Captured)...)
 	if len(f.Runners)+len(f.Broken) == 0 {
 		out = append(out, Result{
@@ -101,21 +102,36 @@ func userNS(m survey.Machine) []Result {
 	return []Result{r}
 }
 
-func container(m survey.Machine) []Result {
-	if m.Container == "" {
-		return nil
-	}
+// needCapability reports whether any runner needs CAP_SYS_ADMIN, or one that is still to come.
+func (f Facts) needCapability() bool {
+	needs := func(r Runner) bool { return !choices(&r).userns }
+	return len(f.Runners) == 0 || slices.ContainsFunc(f.Runners, needs)
+}
+
+// container says whether CAP_SYS_ADMIN can be had here, which a container's manager decides, or whatever has started
+// the doctor.
+func container(m survey.Machine, needed bool) []Result {
 	r := Result{Check: "container", Level: OK, What: "this is a container (" + m.Container + ") that may have CAP_SYS_ADMIN"}
-	if m.Self.CapBnd&survey.SysAdmin == 0 {
-		r = Result{
-			Check: "container", Level: Fail, What: "this is a container (" + m.Container + ") without CAP_SYS_ADMIN",
-			Why:  "nothing in it can mount, whatever the file capabilities and the user",
-			Mend: "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined",
-		}
-		if m.Self.Seccomp == 2 {
-			r.What += ", and with a seccomp filter"
-		}
+	have := m.Self.CapBnd&survey.SysAdmin != 0
+	switch {
+	case have && m.Container == "":
+		return nil
+	case have:
+		return []Result{r}
+	case m.Container != "":
+		r.What = "this is a container (" + m.Container + ") without CAP_SYS_ADMIN"
+		r.Mend = "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined"
+	default:
+		r.Check, r.What = "bounding set", "this doctor runs without CAP_SYS_ADMIN in its bounding set"
+		r.Mend = "run the container, if this is one, with --cap-add SYS_ADMIN; else start runner and doctor with it (CapabilityBoundingSet=)"
 	}
+	if m.Self.Seccomp == 2 {
+		r.What += ", and with a seccomp filter"
+	}
+	if !needed {
+		return []Result{{Check: r.Check, Level: OK, What: r.What + ", which no runner here needs (WORKER_WRAP_USERNS)"}}
+	}
+	r.Level, r.Why = Fail, "nothing here can mount, whatever the file capabilities and the user"
 	return []Result{r}
 }
 

@@ -37,6 +37,12 @@ func privilege(r *Runner, m survey.Machine) []Result {
 
 func source(r *Runner, b survey.Binary, m survey.Machine) Result {
 	switch {
+	case b.SysAdmin && b.AllOrNothing: // root too cannot run it then
+		return Result{
+			Check: "privilege", Level: Warn, What: b.Path + " has the file capability cap_sys_admin+ep, that of an older worker-wrap",
+			Why:  "where CAP_SYS_ADMIN cannot be had the kernel refuses to run it at all, so that jobs hang without a message, and WORKER_WRAP_FALLBACK is not reached",
+			Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+		}
 	case r.UID == 0:
 		return Result{Check: "privilege", Level: OK, What: "the runner runs as root"}
 	case b.SysAdmin:
@@ -45,7 +51,7 @@ func source(r *Runner, b survey.Binary, m survey.Machine) Result {
 	return Result{
 		Check: "privilege", Level: Fail, What: fmt.Sprintf("%s has no file capability, and %s is not root", b.Path, r.User),
 		Why:  "a Worker may not mount" + userNamespaces(m),
-		Mend: "sudo setcap cap_sys_admin+ep " + visible.Word(b.Path),
+		Mend: "sudo setcap " + survey.FileCapability + " " + visible.Word(b.Path),
 	}
 }
 

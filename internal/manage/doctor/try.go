@@ -222,8 +222,8 @@ func (s *scratch) look(pid int, said string, t Trial) error {
 	if p.UID != t.UID {
 		return fmt.Errorf("the Worker runs as uid %d and not as %d", p.UID, t.UID)
 	}
-	if t.UID != 0 && p.CapEff != 0 {
-		return fmt.Errorf("the Worker has capabilities (%#x), which it must not", p.CapEff)
+	if t.UID != 0 && p.CapPrm != 0 {
+		return fmt.Errorf("the Worker has capabilities (%#x), which it must not", p.CapPrm)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func TestTry(t *testing.T) {
 		what string
 	}{
 		{"root", Trial{Binary: place(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
-		{"capability", Trial{Binary: place(t, "cap_sys_admin+ep"), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
+		{"capability", Trial{Binary: place(t, survey.FileCapability), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
 		{"no capability", Trial{Binary: place(t, ""), UID: nobody, User: "nobody"}, Fail, "could not be isolated: "},
 		{"no binary", Trial{Binary: "/nonexistent/worker-wrap", UID: nobody, User: "nobody"}, Fail, "no such file"},
 		{"hides nothing", Trial{Binary: script(t, `exec "$0.real" "$@"`), UID: nobody, User: "nobody"}, Fail, "the host's _temp shows the Worker's file"},
@@ -159,8 +159,7 @@ func TestTrialIsGivenAwayWhole(t *testing.T) {
 
 func TestTryNeedsRootForOthers(t *testing.T) {
 	if os.Getuid() == 0 {
-		setpriv := testkit.RequireTool(t, "setpriv", "util-linux")
-		cmd := exec.Command(setpriv, "--reuid=65534", "--regid=65534", "--clear-groups", copyOf(t), "-test.run=^"+t.Name()+"$", "-test.v")
+		cmd := testkit.AsUser(exec.Command(copyOf(t), "-test.run=^"+t.Name()+"$", "-test.v"), nobody)
 		cmd.Dir = "/"
 		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 			t.Errorf("as nobody: %v\n%s", err, out)

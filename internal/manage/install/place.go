@@ -38,17 +38,17 @@ func (m Machine) placeTasks() ([]task, error) {
 	switch {
 	case !same || !regular:
 		tasks = append(tasks, task{
-			fmt.Sprintf("put worker-wrap in place as %s, owned by root, with the file capability cap_sys_admin+ep", place),
+			fmt.Sprintf("put worker-wrap in place as %s, owned by root, with the file capability %s", place, survey.FileCapability),
 			func() error { return placeBinary(m.Self, place) },
 		})
 	case at.UID != 0 || at.Mode != 0o755 || at.SetID:
 		tasks = append(tasks, task{
-			fmt.Sprintf("give %s to root, mode 755, with the file capability cap_sys_admin+ep", place),
+			fmt.Sprintf("give %s to root, mode 755, with the file capability %s", place, survey.FileCapability),
 			func() error { return secure(place) },
 		})
-	case !at.SysAdmin:
+	case !at.SysAdmin, at.AllOrNothing:
 		tasks = append(tasks, task{
-			fmt.Sprintf("give %s the file capability cap_sys_admin+ep", place),
+			fmt.Sprintf("give %s the file capability %s", place, survey.FileCapability),
 			func() error { return secure(place) },
 		})
 	}
@@ -139,7 +139,7 @@ func secure(path string) error {
 		return err
 	}
 	if err := unix.Fsetxattr(int(f.Fd()), "security.capability", sysAdmin(), 0); err != nil {
-		err := fmt.Errorf("cannot give %s the file capability cap_sys_admin+ep: %w", path, err)
+		err := fmt.Errorf("cannot give %s the file capability %s: %w", path, survey.FileCapability, err)
 		switch {
 		case errors.Is(err, unix.EPERM):
 			return fmt.Errorf("%w; it takes CAP_SETFCAP, which this container may lack: run it with --cap-add SETFCAP, or install while building the image", err)
@@ -151,12 +151,12 @@ func secure(path string) error {
 	return f.Sync()
 }
 
-// sysAdmin is struct vfs_cap_data of revision 2 (linux/capability.h): CAP_SYS_ADMIN permitted, and
-// effective. In a user namespace the kernel turns it into revision 3 (user_namespaces(7)).
+// sysAdmin is survey.FileCapability as a struct vfs_cap_data of revision 2 (linux/capability.h). In a user
+// namespace the kernel turns it into revision 3 (user_namespaces(7)).
 func sysAdmin() []byte {
-	const revision2, effective, capSysAdmin = 0x02000000, 1, 21
+	const revision2, capSysAdmin = 0x02000000, 21
 	data := make([]byte, 20)
-	binary.LittleEndian.PutUint32(data, revision2|effective)
+	binary.LittleEndian.PutUint32(data, revision2)
 	binary.LittleEndian.PutUint32(data[4:], 1<<capSysAdmin)
 	return data
 }

@@ -22,7 +22,7 @@ func (m Machine) Usable() (string, error) {
 		case b.UID != 0:
 			err = fmt.Errorf("%s does not belong to root", place)
 		case !b.SysAdmin:
-			err = fmt.Errorf("%s lacks the file capability cap_sys_admin+ep", place)
+			err = fmt.Errorf("%s lacks the file capability %s", place, survey.FileCapability)
 		}
 		if err == nil {
 			return place, nil

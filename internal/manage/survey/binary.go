@@ -10,18 +10,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// FileCapability is what an installed worker-wrap has, as setcap(8) takes it: permitted only, so that it can be run
+// everywhere.
+const FileCapability = "cap_sys_admin=p"
+
 // Binary is an installed worker-wrap.
 type Binary struct {
 	Path     string // links resolved; "" where there is none
 	FileCaps bool   // it has file capabilities at all
-	// SysAdmin is true where they grant CAP_SYS_ADMIN, and the effective flag is set.
-	SysAdmin   bool
-	Nosuid     bool // its file system is mounted nosuid, so file capabilities count for nothing
-	Noexec     bool
-	SetID      bool // set-user-ID or set-group-ID
-	UID        int
-	Mode       fs.FileMode
-	WritableBy string // a path on the way to it that not only root can change, "" if there is none
+	SysAdmin bool   // they grant CAP_SYS_ADMIN
+	// AllOrNothing is true if they have the effective flag, as worker-wrap's own once had: the kernel refuses to
+	// run such a file wherever one of its capabilities cannot be granted (capabilities(7)).
+	AllOrNothing bool
+	Nosuid       bool // its file system is mounted nosuid, so file capabilities count for nothing
+	Noexec       bool
+	SetID        bool // set-user-ID or set-group-ID
+	UID          int
+	Mode         fs.FileMode
+	WritableBy   string // a path on the way to it that not only root can change, "" if there is none
 }
 
 // BinaryAt looks at the program that path leads to. Path is "" in the answer where there is none.
@@ -43,7 +49,8 @@ func BinaryAt(path string) Binary {
 	}
 	data := make([]byte, 64)
 	if n, err := unix.Getxattr(real, "security.capability", data); err == nil {
-		b.FileCaps, b.SysAdmin = true, grantsSysAdmin(data[:n])
+		b.FileCaps = true
+		b.SysAdmin, b.AllOrNothing = grantsSysAdmin(data[:n])
 	}
 	b.WritableBy = writableBy(real)
 	return b
@@ -52,15 +59,15 @@ func BinaryAt(path string) Binary {
 // grantsSysAdmin reads a security.capability attribute (struct vfs_cap_data, linux/capability.h):
 // magic and flags, then permitted and inheritable masks, all 32-bit little-endian. The kernel shows one of revision 3,
 // which has a root's id too, only where that is the root of another user namespace; it grants nothing in this one.
-func grantsSysAdmin(data []byte) bool {
+func grantsSysAdmin(data []byte) (grants, allOrNothing bool) {
 	const effective = 1 // VFS_CAP_FLAGS_EFFECTIVE
 	const revision2, size2 = 2, 20
 	if len(data) != size2 || data[3] != revision2 {
-		return false
+		return false, false
 	}
 	magic := binary.LittleEndian.Uint32(data)
 	permitted := binary.LittleEndian.Uint32(data[4:])
-	return magic&effective != 0 && uint64(permitted)&SysAdmin != 0
+	return uint64(permitted)&SysAdmin != 0, magic&effective != 0
 }
 
 // writableBy returns the first part of a path that somebody but root can change.

@@ -4,9 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
@@ -38,7 +36,10 @@ func (s System) docker(r *Runner) Docker {
 		env = append(env[:len(env):len(env)], r.Listener.Docker...)
 		as.GID, as.Groups = r.Listener.GID, r.Listener.Groups
 	} else {
-		as.GID, as.Groups = groupsOf(r.UID)
+		as.GID = r.UID
+		if groups := UserGroups(r.UID); len(groups) > 0 {
+			as.GID, as.Groups = groups[0], groups[1:]
+		}
 	}
 	d := Docker{Host: variable(env, "DOCKER_HOST")}
 	found, err := dockersocket.Look(env, as)
@@ -57,22 +58,6 @@ func (s System) docker(r *Runner) Docker {
 	return d
 }
 
-// groupsOf returns a user's groups as the machine has them.
-func groupsOf(uid int) (gid int, groups []int) {
-	u, err := user.LookupId(strconv.Itoa(uid))
-	if err != nil {
-		return uid, nil
-	}
-	gid, _ = strconv.Atoi(u.Gid)
-	ids, _ := u.GroupIds()
-	for _, id := range ids {
-		if g, err := strconv.Atoi(id); err == nil {
-			groups = append(groups, g)
-		}
-	}
-	return gid, groups
-}
-
 // dockerContext returns the name of the context that a user's docker uses, "" for the default one, and the daemon's
 // address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
 func dockerContext(env []string, uid int) (name, host string) {
@@ -81,11 +66,11 @@ func dockerContext(env []string, uid int) (name, host string) {
 	}
 	dir := variable(env, "DOCKER_CONFIG")
 	if dir == "" {
-		u, err := user.LookupId(strconv.Itoa(uid))
-		if err != nil {
+		home, ok := userHome(uid)
+		if !ok {
 			return "", ""
 		}
-		dir = filepath.Join(u.HomeDir, ".docker")
+		dir = filepath.Join(home, ".docker")
 	}
 	name = variable(env, "DOCKER_CONTEXT")
 	if name == "" {

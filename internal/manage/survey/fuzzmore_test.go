@@ -29,7 +29,7 @@ func attribute(magic uint32, words ...uint32) []byte {
 }
 
 // FuzzGrantsSysAdmin: an attribute grants the capability where it is one that the kernel heeds here
-// (get_vfs_caps_from_disk in security/commoncap.c), with the capability permitted and the effective flag.
+// (get_vfs_caps_from_disk in security/commoncap.c), with the capability permitted.
 func FuzzGrantsSysAdmin(f *testing.F) {
 	for _, seed := range [][]byte{
 		attribute(0x02000001, 1<<21, 0, 0, 0), attribute(0x02000000, 1<<21, 0, 0, 0), attribute(0x02000001, 0, 1<<21, 1<<21, 0), attribute(0x02000001, 1<<21), attribute(0x02000001, 1<<21, 0, 0, 0, 0),
@@ -45,9 +45,10 @@ func FuzzGrantsSysAdmin(f *testing.F) {
 		}
 		r := bytes.NewReader(data)
 		err := binary.Read(r, binary.LittleEndian, &v2)
-		want := err == nil && r.Len() == 0 && v2.Magic>>24 == 2 && v2.Magic%2 == 1 && v2.Permitted>>21%2 == 1
-		if got := grantsSysAdmin(data); got != want {
-			t.Fatalf("%x: %v, want %v", data, got, want)
+		heeded := err == nil && r.Len() == 0 && v2.Magic>>24 == 2
+		wantGrants, wantAll := heeded && v2.Permitted>>21%2 == 1, heeded && v2.Magic%2 == 1
+		if grants, all := grantsSysAdmin(data); grants != wantGrants || all != wantAll {
+			t.Fatalf("%x: %v, %v, want %v, %v", data, grants, all, wantGrants, wantAll)
 		}
 	})
 }
@@ -70,7 +71,7 @@ func FuzzParseStatus(f *testing.F) {
 			"CapEff:\t%016x\nCapBnd:\t%016x\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t3\n", name, uid, eff, bnd, eff&bnd, n, seccomp)
 		var got Process
 		got.parseStatus(status)
-		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), GID: 7, Groups: []int{8, 9}, NoNewPrivs: nnp, Seccomp: seccomp, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); !reflect.DeepEqual(got, want) {
+		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), GID: 7, Groups: []int{8, 9}, NoNewPrivs: nnp, Seccomp: seccomp, CapPrm: 2, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q gives %+v, want %+v", status, got, want)
 		}
 	})
@@ -156,14 +157,15 @@ func TestGrantsAsTheKernelDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		data   []byte
-		grants bool
+		data        []byte
+		grants, all bool
 	}{
-		{attribute(0x02000001, 1<<21, 0, 0, 0), true},
-		{attribute(0x02000000, 1<<21, 0, 0, 0), false},
-		{attribute(0x02000001, 1, 0, 0, 0), false},
-		{attribute(0x03000001, 1<<21, 0, 0, 0, 0), true},
-		{attribute(0x03000001, 1<<21, 0, 0, 0, 100000), false},
+		{attribute(0x02000001, 1<<21, 0, 0, 0), true, true},
+		{attribute(0x02000000, 1<<21, 0, 0, 0), true, false},
+		{attribute(0x02000001, 1, 0, 0, 0), false, true},
+		{attribute(0x03000001, 1<<21, 0, 0, 0, 0), true, true},
+		{attribute(0x03000000, 1<<21, 0, 0, 0, 0), true, false},
+		{attribute(0x03000001, 1<<21, 0, 0, 0, 100000), false, false},
 	} {
 		if err := unix.Setxattr(path, "security.capability", test.data, 0); err != nil {
 			t.Fatal(err)
@@ -176,8 +178,9 @@ func TestGrantsAsTheKernelDoes(t *testing.T) {
 		}
 		var p Process
 		p.parseStatus(string(out))
-		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != test.grants || p.CapEff&SysAdmin != 0 != test.grants {
-			t.Errorf("%x: %+v, and a process has %x", test.data, b, p.CapEff)
+		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != test.grants || b.AllOrNothing != test.all ||
+			p.CapPrm&SysAdmin != 0 != test.grants || p.CapEff&SysAdmin != 0 != (test.grants && test.all) {
+			t.Errorf("%x: %+v, and a process has %x, of which %x effective", test.data, b, p.CapPrm, p.CapEff)
 		}
 	}
 }

@@ -24,11 +24,11 @@ type Process struct {
 	Command    string // argv[0]
 	NoNewPrivs bool
 	Seccomp    int // 0 none, 1 strict, 2 filter (proc_pid_status(5))
-	// CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
-	CapEff, CapBnd, CapAmb uint64
-	AppArmor               string   // profile and mode, "" where there is none
-	MountNS, UserNS        uint64   // inode numbers, 0 where they cannot be read
-	Docker                 []string // what its environment says of Docker, nothing if that cannot be read
+	// CapPrm, CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
+	CapPrm, CapEff, CapBnd, CapAmb uint64
+	AppArmor                       string   // profile and mode, "" where there is none
+	MountNS, UserNS                uint64   // inode numbers, 0 where they cannot be read
+	Docker                         []string // what its environment says of Docker, nothing if that cannot be read
 }
 
 // SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
@@ -80,6 +80,8 @@ func (p *Process) parseStatus(status string) {
 			p.NoNewPrivs = value == "1"
 		case "Seccomp":
 			p.Seccomp, _ = strconv.Atoi(value)
+		case "CapPrm":
+			p.CapPrm, _ = strconv.ParseUint(value, 16, 64)
 		case "CapEff":
 			p.CapEff, _ = strconv.ParseUint(value, 16, 64)
 		case "CapBnd":

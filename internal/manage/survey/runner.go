@@ -3,7 +3,6 @@ package survey
 import (
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"

@@ -200,11 +200,13 @@ func TestBinaryAt(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	setcap := testkit.RequireTool(t, "setcap", "libcap2-bin")
-	for caps, want := range map[string]bool{"cap_sys_admin+ep": true, "cap_sys_admin+p": false, "cap_chown+ep": false, "cap_chown,cap_sys_admin+eip": true} {
+	for caps, want := range map[string][2]bool{
+		FileCapability: {true, false}, "cap_sys_admin+ep": {true, true}, "cap_chown+p": {false, false}, "cap_chown+ep": {false, true}, "cap_chown,cap_sys_admin+eip": {true, true},
+	} {
 		if out, err := exec.Command(setcap, caps, path).CombinedOutput(); err != nil {
 			t.Fatalf("setcap %s: %v: %s", caps, err, out)
 		}
-		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != want {
+		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != want[0] || b.AllOrNothing != want[1] {
 			t.Errorf("%s: %+v", caps, b)
 		}
 	}

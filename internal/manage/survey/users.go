@@ -19,6 +19,7 @@ const (
 type account struct {
 	name     string
 	uid, gid int
+	home     string
 }
 
 // UserName returns the name of a user, or the number if the machine knows none.
@@ -33,6 +34,12 @@ func UserName(uid int) string {
 func UserID(name string) (uid int, ok bool) {
 	a, ok := accountWith(func(a account) bool { return a.name == name })
 	return a.uid, ok
+}
+
+// userHome returns a user's home.
+func userHome(uid int) (home string, ok bool) {
+	a, ok := accountWith(func(a account) bool { return a.uid == uid })
+	return a.home, ok
 }
 
 // UserGroups returns the groups that a login gives a user, the primary one first. It returns none for a user
@@ -59,7 +66,7 @@ func findAccount(passwd string, is func(account) bool) (account, bool) {
 	for fields := range entries(passwd, 7) {
 		uid, uerr := strconv.Atoi(fields[2])
 		gid, gerr := strconv.Atoi(fields[3])
-		if a := (account{fields[0], uid, gid}); uerr == nil && gerr == nil && is(a) {
+		if a := (account{fields[0], uid, gid, fields[5]}); uerr == nil && gerr == nil && is(a) {
 			return a, true
 		}
 	}

@@ -195,8 +195,7 @@ func TestEndsWithoutRunner(t *testing.T) {
 		l, place := plain(t)
 		s, done := begin(t, t.Context(), l, place)
 		worker := filepath.Join(l.Bin(), runner.WorkerName)
-		soon(t, "the watch has seen its own work", func() bool { return strings.Contains(s.text(), "put it in place") })
-		time.Sleep(200 * time.Millisecond)
+		soon(t, "the watch has seen its own work", func() bool { return strings.Contains(s.text(), "watching "+l.Root) })
 		if err := os.Rename(filepath.Join(l.Bin(), runner.RealWorkerName), worker); err != nil { // as uninstall does
 			t.Fatal(err)
 		}

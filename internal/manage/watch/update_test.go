@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -108,8 +107,7 @@ type kept struct {
 }
 
 func asUser(cmd *exec.Cmd) *exec.Cmd {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: runnerUser, Gid: runnerUser}}
-	return cmd
+	return testkit.AsUser(cmd, runnerUser)
 }
 
 // keep makes a runner, never updated or before, with the shim, and starts a watch as its user.
@@ -145,14 +143,8 @@ func keep(t *testing.T, neverUpdated bool) *kept {
 			t.Fatal(err)
 		}
 	}
-	for _, cmd := range []*exec.Cmd{
-		exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", k.binary),
-		exec.Command("chown", "-hR", strconv.Itoa(runnerUser), k.root.Dir),
-	} {
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("%v: %v\n%s", cmd, err, out)
-		}
-	}
+	testkit.GiveCapability(t, k.binary)
+	testkit.Give(t, k.root.Dir, runnerUser)
 	k.watch = asUser(exec.Command(k.binary, "watch", "--runner-root", k.root.Dir))
 	k.watch.Stderr = k.log
 	if err := k.watch.Start(); err != nil {

@@ -72,6 +72,9 @@ type watched struct {
 
 func (w *watcher) run(ctx context.Context) error {
 	w.look()
+	for _, r := range w.watched {
+		w.Say("watching " + r.keeper.Layout.Root)
+	}
 	var quiet <-chan time.Time
 	quieten := func() {
 		if w.UntilQuiet > 0 {

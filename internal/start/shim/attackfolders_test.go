@@ -134,7 +134,7 @@ func TestAttackOnRootByTheClaim(t *testing.T) {
 // something in it: under a start of the user's, which must not lay that over _temp, and under one of root's, which
 // must not give it away.
 func TestAttackOnTheNewFolder(t *testing.T) {
-	strace, setpriv := testkit.RequireTool(t, "strace", "strace"), testkit.RequireTool(t, "setpriv", "util-linux")
+	strace := testkit.RequireTool(t, "strace", "strace")
 	s := ordinary(t, capable(t))
 	id := itoa(user)
 	theirs := filepath.Join(s.store, "of-root")
@@ -143,7 +143,7 @@ func TestAttackOnTheNewFolder(t *testing.T) {
 		as, says string
 		args     []string
 	}{
-		{"the user", "", []string{setpriv, "--reuid", id, "--regid", id, "--clear-groups"}},
+		{"the user", "", testkit.UserWords(id, id)},
 		{"root", "was replaced by another folder", nil},
 	} {
 		args := append([]string{"-o", "/dev/null", "-e", "trace=mkdirat", "-e", "inject=mkdirat:signal=STOP:when=1", "--"}, way.args...)

@@ -26,7 +26,7 @@ var (
 // TestAttackByEverySubcommand: each one, started from the file with the capability, gives it up before it opens
 // anything or starts a process, and so has nothing to hand on.
 func TestAttackByEverySubcommand(t *testing.T) {
-	strace, setpriv := testkit.RequireTool(t, "strace", "strace"), testkit.RequireTool(t, "setpriv", "util-linux")
+	strace := testkit.RequireTool(t, "strace", "strace")
 	shim := capable(t)
 	s := ordinary(t, shim)
 	help, err := exec.Command(shim, "--help").Output()
@@ -44,8 +44,8 @@ func TestAttackByEverySubcommand(t *testing.T) {
 			continue // the one is a start; the other tries whether it may mount, and has no use for it else
 		}
 		// A root that is none, so that nothing is done but to the runner from here upwards.
-		cmd := exec.Command(strace, "-f", "-o", log, "-e", "trace=capset,open,openat,openat2,execve,unlinkat,mkdirat,mount,unshare,setns", "--",
-			setpriv, "--reuid", id, "--regid", id, "--clear-groups", shim, name, s.store)
+		args := append([]string{"-f", "-o", log, "-e", "trace=capset,open,openat,openat2,execve,unlinkat,mkdirat,mount,unshare,setns", "--"}, testkit.UserWords(id, id)...)
+		cmd := exec.Command(strace, append(args, shim, name, s.store)...)
 		cmd.Dir = s.root
 		timer := time.AfterFunc(20*time.Second, func() { _ = exec.Command("kill", "-TERM", itoa(cmd.Process.Pid)).Run() })
 		_ = cmd.Run()

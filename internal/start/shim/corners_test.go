@@ -128,7 +128,7 @@ func TestUsernsRefusals(t *testing.T) {
 	}
 	do(t, os.Remove(s.temp), os.Mkdir(s.temp, 0o755), os.Chown(s.temp, user, user))
 	c := command([]string{"USERNS=1"}, "unshare", "--mount", "--propagation", "private", "sh", "-c",
-		`mount -t tmpfs none /proc && exec setpriv --reuid 61234 --regid 61234 --clear-groups "$0" -c "echo started"`, s.worker)
+		withoutProc+"exec "+testkit.UserLine(itoa(user), itoa(user))+` "$0" -c "echo started"`, s.worker)
 	c.SysProcAttr = nil
 	code = c.end(t)
 	oneLine(t, c.err.String(), "/proc is not that of this process's PID namespace")
@@ -219,7 +219,7 @@ func TestDockerSocketOfTheMachine(t *testing.T) {
 	// The machine's own /run is not touched.
 	c := command([]string{"LOG=debug"}, "unshare", "--mount", "--propagation", "private", "sh", "-c",
 		`mount -t tmpfs none /run && touch /run/docker.sock && mount --bind "$1" /run/docker.sock &&
-		exec setpriv --reuid 61234 --regid 61234 --clear-groups "$0" -c '[ /run/docker.sock -ef "$WORKER_WRAP_HOST_TEMP.docker.sock" ] && echo proxy'`, s.worker, socket)
+		exec `+testkit.UserLine(itoa(user), itoa(user))+` "$0" -c '[ /run/docker.sock -ef "$WORKER_WRAP_HOST_TEMP.docker.sock" ] && echo proxy'`, s.worker, socket)
 	c.Env = append(c.Env, "DOCKER_HOST=unix:///run/docker.sock")
 	c.SysProcAttr = nil
 	if code := c.end(t); code != 0 || c.out.String() != "proxy\n" {

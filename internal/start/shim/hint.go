@@ -24,7 +24,7 @@ func failure(err error) *Failure {
 // privilege is what decides whether a process may mount.
 type privilege struct {
 	uid         int
-	sysAdmin    bool   // CAP_SYS_ADMIN is in the effective set
+	sysAdmin    bool   // CAP_SYS_ADMIN is in the permitted set, from which it is raised
 	bounded     bool   // CAP_SYS_ADMIN is not in the bounding set
 	noNewPrivs  bool   // prctl(PR_SET_NO_NEW_PRIVS)
 	seccomp     bool   // a filter is in force
@@ -76,7 +76,7 @@ func deadly(call string) error {
 }
 
 // setcapCommand is what a person types to give worker-wrap its file capability.
-func setcapCommand() string { return "sudo setcap cap_sys_admin+ep " + executable() }
+func setcapCommand() string { return "sudo setcap cap_sys_admin=p " + executable() }
 
 // executable returns the path of worker-wrap's own file.
 func executable() string {
@@ -103,7 +103,7 @@ func currentPrivilege() privilege {
 		return n
 	}
 	const sysAdmin = 1 << unix.CAP_SYS_ADMIN
-	p.sysAdmin = field("CapEff")&sysAdmin != 0
+	p.sysAdmin = field("CapPrm")&sysAdmin != 0
 	p.bounded = len(status) > 0 && field("CapBnd")&sysAdmin == 0
 	p.noNewPrivs = field("NoNewPrivs") != 0
 	p.seccomp = field("Seccomp") == 2

@@ -57,7 +57,7 @@ var mends = map[manager]mend{
 	},
 	"": {
 		"allow mount in the profile",
-		"remove it from CapabilityBoundingSet= exclusions in the unit",
+		"allow it in CapabilityBoundingSet= of the service's unit",
 		"have it allow unshare and mount",
 	},
 }
@@ -128,7 +128,9 @@ var causes = []struct {
 	},
 	{
 		func(r refusal) bool { return r.bounded },
-		func(refusal) string { return "CAP_SYS_ADMIN is taken from this service: " + mends[""].capability },
+		func(refusal) string {
+			return "CAP_SYS_ADMIN is not to be had here (it is not in the bounding set): " + mends[""].capability
+		},
 	},
 	{
 		func(r refusal) bool { return r.uid == 0 },

@@ -224,7 +224,7 @@ func (g *ground) argv(args ...string) []string {
 	}
 	if !g.byRoot {
 		id := strconv.Itoa(user)
-		env = append([]string{"setpriv", "--reuid", id, "--regid", id, "--clear-groups"}, env...)
+		env = append(testkit.UserWords(id, id), env...)
 	}
 	return append(append(env, g.worker), args...)
 }

@@ -2,17 +2,13 @@ package shim_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -52,23 +48,7 @@ func ordinaryIn(t *testing.T, dir, shim string) scratch {
 func capable(t *testing.T) string {
 	t.Helper()
 	testkit.RequireRoot(t)
-	data, err := os.ReadFile(testkit.Binary(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(testkit.Dir(t), "worker-wrap")
-	if err := os.WriteFile(path, data, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// struct vfs_cap_data, revision 2, effective; include/uapi/linux/capability.h
-	capability := binary.LittleEndian.AppendUint32(nil, 0x02000001)
-	for _, word := range []uint32{1 << unix.CAP_SYS_ADMIN, 0, 0, 0} {
-		capability = binary.LittleEndian.AppendUint32(capability, word)
-	}
-	if err := unix.Setxattr(path, "security.capability", capability, 0); err != nil {
-		t.Fatal(err)
-	}
-	return path
+	return testkit.Capable(t)
 }
 
 // start is one start of a Worker by the ordinary user.
@@ -115,7 +95,7 @@ func command(settings []string, program string, args ...string) *start {
 	for _, setting := range settings {
 		s.Env = append(s.Env, "WORKER_WRAP_"+setting)
 	}
-	s.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user, Groups: []uint32{group}}}
+	testkit.AsUser(s.Cmd, user, group)
 	return s
 }
 

@@ -24,10 +24,9 @@ func (s *start) asRoot(script string) *start {
 	return s
 }
 
-const (
-	withoutProc = `mount -t tmpfs none /proc; `
-	asUser      = `exec setpriv --reuid 61234 --regid 61234 --clear-groups "$@"`
-)
+const withoutProc = `mount -t tmpfs none /proc; `
+
+var asUser = "exec " + testkit.UserLine(itoa(user), itoa(user)) + ` "$@"`
 
 // TestFoldersThatCannotBeGiven: where root starts a Worker for another user, what it makes must be that user's.
 func TestFoldersThatCannotBeGiven(t *testing.T) {
@@ -171,7 +170,7 @@ func TestUsernsInAChroot(t *testing.T) {
 		for dir in bin lib lib64; do
 			if [ -L "/$dir" ]; then ln -s "usr/$dir" "$root/$dir"; else mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; fi
 		done
-		exec chroot "$root" /usr/bin/setpriv --reuid=61234 --regid=61234 --clear-groups "$@"`)
+		exec chroot "$root" ` + testkit.UserLine(itoa(user), itoa(user)) + ` "$@"`)
 	code := c.end(t)
 	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "a chroot, forbids it")
 	if code != 125 || c.out.String() != "" {

@@ -160,7 +160,11 @@ func (r *run) lay() (mounts.Result, error) {
 		binds = append(binds, socket...)
 	}
 	r.stage("docker")
-	result, err := mounts.Bind(0, binds...)
+	var result mounts.Result
+	err = nsenter.WithSysAdmin(func() (err error) {
+		result, err = mounts.Bind(0, binds...)
+		return err
+	})
 	if err != nil {
 		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "mount", "fs.mount-max")
 	}

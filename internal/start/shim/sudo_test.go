@@ -33,7 +33,7 @@ func TestSudoInside(t *testing.T) {
 set -e
 mount --make-rshared /
 cd /
-setpriv --reuid "$1" --regid "$1" --clear-groups -- "$2" -c '
+` + testkit.UserLine(`"$1"`, `"$1"`) + ` "$2" -c '
 	set -e
 	id -u
 	sudo -n id -u

@@ -37,14 +37,12 @@ func testSocketInContainer(t *testing.T, d *daemon) {
 
 // testUser: the runner's user is nobody special, and the shim has a file capability.
 func testUser(t *testing.T, d *daemon) {
-	setcap := testkit.RequireTool(t, "setcap", "libcap2-bin")
 	const user = 61234
 	s := newSite(t, d)
 	s.user = &syscall.Credential{Uid: user, Gid: user}
 	binary := filepath.Join(filepath.Dir(s.work), "worker-wrap")
 	for _, args := range [][]string{
 		{"cp", s.binary, binary},
-		{setcap, "cap_sys_admin+ep", binary},
 		{"chown", "-R", "61234:61234", s.work},
 		{"chown", "61234", d.socket}, // Linux lets a socket's owner in
 	} {
@@ -52,6 +50,7 @@ func testUser(t *testing.T, d *daemon) {
 			t.Fatalf("%q: %v\n%s", args, err, out)
 		}
 	}
+	testkit.GiveCapability(t, binary)
 	defer func() {
 		if err := os.Chown(d.socket, 0, 0); err != nil {
 			t.Error(err)

@@ -1,0 +1,39 @@
+package testkit
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// GiveCapability gives a file what setcap cap_sys_admin=p does, the file capability that worker-wrap is installed with.
+func GiveCapability(t testing.TB, path string) {
+	t.Helper()
+	RequireRoot(t)
+	// struct vfs_cap_data, revision 2, without the effective flag; include/uapi/linux/capability.h
+	capability := binary.LittleEndian.AppendUint32(nil, 0x02000000)
+	for _, word := range []uint32{1 << unix.CAP_SYS_ADMIN, 0, 0, 0} {
+		capability = binary.LittleEndian.AppendUint32(capability, word)
+	}
+	if err := unix.Setxattr(path, "security.capability", capability, 0); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// Capable returns a copy of [Binary] with the file capability, in a scratch folder of its own.
+func Capable(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(Dir(t), "worker-wrap")
+	data, err := os.ReadFile(Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	GiveCapability(t, path)
+	return path
+}
