@@ -30,13 +30,7 @@ func run(args []string) int {
 }
 
 // runWorker is the start of every job: nothing is done here that the start does not need.
-func runWorker(args []string) int {
-	plan, err := shim.PlanWorker(args, origin.Environ())
-	if err != nil {
-		return report(&shim.Failure{Code: shim.ExitFailed, Err: err})
-	}
-	return report(shim.Run(plan))
-}
+func runWorker(args []string) int { return report(shim.StartWorker(args, origin.Environ())) }
 
 // report writes why a start failed, in one line, and returns the exit code.
 func report(f *shim.Failure) int {

@@ -3,6 +3,7 @@ package origin
 import (
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
@@ -20,6 +21,11 @@ import (
 // Where [Captured] is false only what the runtime keeps is restored: ignored SIGHUP and SIGINT, and
 // the mask but for those signals that the runtime unblocks.
 func Exec(path string, argv, env []string) error {
+	for !atomic.CompareAndSwapUint32(&fate, 0, becoming) {
+		// Another thread says its last words, and then this process ends.
+		unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, 0, 0, 0, 0)
+	}
+	defer atomic.StoreUint32(&fate, 0)
 	if quiet {
 		disposition(int(unix.SIGPIPE), sigDefault)
 	}

@@ -2,6 +2,7 @@ package origin
 
 import (
 	"runtime/debug"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -10,8 +11,43 @@ import (
 // words collects the first line of what the runtime says. Whoever prints holds the runtime's print lock.
 var words struct {
 	aloud bool // since Traces
+	begun bool // something was said
 	n     int
 	line  [240]byte
+}
+
+// farewell is called before the last words, with the arguments of this process as its stack has them, and nothing said
+// yet. It is nil, unless another package defines it by its link name, with a value that needs no code to be run: then it
+// is there even if the runtime ends the process before main. It runs as lastWords does, and under the same terms. If it is
+// called, no program takes this one's place any more.
+//
+//go:linkname farewell
+var farewell func(argc uintptr, argv unsafe.Pointer)
+
+// fate is what becomes of this process: nothing yet, or one of these.
+var fate uint32
+
+const (
+	becoming = 1 // Exec is at work
+	ending   = 2 // farewell is
+)
+
+// bidFarewell calls farewell, once, if no other program may take this one's place meanwhile.
+//
+//go:nosplit
+//go:norace
+func bidFarewell() {
+	if farewell == nil || state.entered == 0 || !atomic.CompareAndSwapUint32(&fate, 0, ending) {
+		return
+	}
+	if state.limited != 0 {
+		// ppoll(2) takes no more descriptors than the soft limit, which entry has made none.
+		unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE, uintptr(unsafe.Pointer(&state.files)), 0, 0, 0)
+	}
+	sp := state.sp
+	p := *(*unsafe.Pointer)(unsafe.Pointer(&sp)) // see strings
+	argc := *(*uintptr)(p)
+	farewell(argc, unsafe.Add(p, unsafe.Sizeof(argc)))
 }
 
 // lastWords is called with what the runtime has to say on its own account, which is why it must give up: the
@@ -24,7 +60,16 @@ var words struct {
 //go:nosplit
 //go:norace
 func lastWords(fd uintptr, p unsafe.Pointer, n int32) int32 {
-	if fd != 2 || state.entered == 0 || words.aloud {
+	if fd != 2 || state.entered == 0 {
+		return emit(fd, p, uintptr(n))
+	}
+	if words.aloud {
+		if !words.begun {
+			words.begun = true
+			if n < 3 || unsafe.String((*byte)(p), 3) != signals {
+				bidFarewell()
+			}
+		}
 		return emit(fd, p, uintptr(n))
 	}
 	for i := range int(n) {
@@ -40,11 +85,15 @@ func lastWords(fd uintptr, p unsafe.Pointer, n int32) int32 {
 	return n
 }
 
+// Mistake is what is said after the message of a panic.
+const Mistake = "; this is a mistake in worker-wrap: please report it, with what WORKER_WRAP_LOG=debug shows"
+
 const (
 	program = "worker-wrap: "
 	refusal = "; the kernel refused a thread or memory: raise the limits on processes (ulimit -u, TasksMax=) and memory (ulimit -v, MemoryMax=)\n"
-	mistake = "; this is a mistake in worker-wrap: please report it, with what WORKER_WRAP_LOG=debug shows\n"
+	mistake = Mistake + "\n"
 	sent    = ", sent to worker-wrap\n"
+	signals = "SIG" // what the name of a signal begins with
 )
 
 // end says why, and ends the process.
@@ -54,10 +103,13 @@ const (
 func end() {
 	why := mistake
 	switch {
-	case said("SIG") == 0: // SIGQUIT and the like, sent by someone
+	case said(signals) == 0: // SIGQUIT and the like, sent by someone who wants an end
 		why = sent
 	case said("runtime: ") == 0, said("memory") > 0:
 		why = refusal
+	}
+	if said(signals) != 0 {
+		bidFarewell()
 	}
 	emit(2, unsafe.Pointer(unsafe.StringData(program)), uintptr(len(program)))
 	emit(2, unsafe.Pointer(&words.line), uintptr(words.n))
@@ -100,3 +152,6 @@ func Traces() {
 		debug.SetTraceback("single")
 	}
 }
+
+// Traced reports whether [Traces] was called.
+func Traced() bool { return words.aloud }

@@ -30,11 +30,7 @@ func (s Settings) Patience(channelTimeout string) (d time.Duration, warning stri
 	if d == 0 && s.Fallback == FallbackWait {
 		d = fallbackWait
 	}
-	limit := channelDefault
-	// As int.TryParse has it: a number that does not fit is none, and the runner's default counts.
-	if n, err := strconv.ParseInt(strings.Trim(channelTimeout, " \t\n\v\f\r"), 10, 32); err == nil {
-		limit = min(max(time.Duration(n)*time.Second, channelDefault), channelLongest)
-	}
+	limit := ChannelTimeout(channelTimeout)
 	switch {
 	case d > limit-startUp:
 		d = limit - startUp
@@ -43,4 +39,14 @@ func (s Settings) Patience(channelTimeout string) (d time.Duration, warning stri
 		warning = fmt.Sprintf("WORKER_WRAP_WAIT=%v is near the %v after which the runner kills a Worker that has not taken its job; use %v or less", s.Wait, limit, limit-comfortable)
 	}
 	return d, warning
+}
+
+// ChannelTimeout returns how long the Listener tries to send a Worker its job. value is that of [ChannelTimeoutVar].
+func ChannelTimeout(value string) time.Duration {
+	// As int.TryParse has it: a number that does not fit is none, and the runner's default counts.
+	n, err := strconv.ParseInt(strings.Trim(value, " \t\n\v\f\r"), 10, 32)
+	if err != nil {
+		return channelDefault
+	}
+	return min(max(time.Duration(n)*time.Second, channelDefault), channelLongest)
 }

@@ -19,6 +19,7 @@ const (
 type Failure struct {
 	Code int
 	Err  error
+	Ran  bool // the program did, as a child
 }
 
 // Error is one line, whatever paths and messages it is made of.
@@ -33,5 +34,5 @@ func (f *Failure) Error() string {
 func (f *Failure) Unwrap() error { return f.Err }
 
 func fail(code int, format string, args ...any) *Failure {
-	return &Failure{code, fmt.Errorf(format, args...)}
+	return &Failure{Code: code, Err: fmt.Errorf(format, args...)}
 }

@@ -79,7 +79,7 @@ func parseInner(args []string) (in innerLine, err error) {
 func RunInner(args, env []string) *Failure {
 	in, err := parseInner(args)
 	if err != nil {
-		return &Failure{ExitFailed, err}
+		return &Failure{Code: ExitFailed, Err: err}
 	}
 	settings, err := ParseSettings(env)
 	if err != nil {
@@ -105,7 +105,7 @@ func RunInner(args, env []string) *Failure {
 		f, err = r.isolated()
 	}
 	if err != nil && !errors.As(err, &f) {
-		f = &Failure{ExitFailed, err}
+		f = &Failure{Code: ExitFailed, Err: err}
 	}
 	r.inner.tell(f)
 	return &Failure{Code: f.Code}
@@ -118,7 +118,11 @@ func (in *inner) proceed() error {
 	return err
 }
 
-// tell reports a failure. Where nothing was told when the line ends, the child has become the program.
+// becoming is what the child says just before it becomes the program. If nothing follows when the line ends, it has; if
+// the line ends without it, the child has died.
+const becoming = 0
+
+// tell reports a failure.
 func (in *inner) tell(f *Failure) {
 	_ = send(in.line, append([]byte{byte(f.Code)}, f.Error()...))
 }
@@ -131,6 +135,9 @@ func (in *inner) strip() error {
 	attached, err := nsenter.LeaveNothing(in.parent)
 	if err == nil && !attached {
 		err = errors.New("the supervisor has ended")
+	}
+	if err == nil {
+		err = send(in.line, []byte{becoming})
 	}
 	return err
 }

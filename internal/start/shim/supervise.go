@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/internal/start/supervise"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -25,18 +26,20 @@ func (r *run) supervise() (f *Failure, err error) {
 		return f, err
 	}
 	if err := supervise.LetGo(); err != nil {
-		return nil, r.abandon(pid, err)
+		return nil, abandon(pid, signals, err)
 	}
 	code, err := supervise.Wait(pid)
 	if err != nil {
-		return nil, r.abandon(pid, err)
+		return nil, abandon(pid, signals, err)
 	}
-	return &Failure{Code: code}, nil
+	return &Failure{Code: code, Ran: true}, nil
 }
 
 // abandon ends a child that cannot be looked after. Nothing else may be started then.
-func (r *run) abandon(pid int, err error) *Failure {
+func abandon(pid int, signals *supervise.Signals, err error) *Failure {
 	reap(pid)
+	message.Return() // what the child has left of it
+	signals.Release()
 	return fail(ExitFailed, "the program was ended, as it could not be supervised: %w", err)
 }
 
@@ -66,6 +69,7 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
 			err = errSaid{err}
 		}
+		message.Return()
 		return 0, f, err
 	}
 	signals.Forward(pid)
@@ -91,6 +95,7 @@ func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
 		return nil, err
 	}
 	dir.Close()
+	message.Leave() // the child may be the Worker soon
 	if err := send(line, []byte(filepath.Base(r.host)+"\n")); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
@@ -99,12 +104,18 @@ func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
 		return nil, err
 	case len(word) == 0:
+		_ = os.Remove(r.host)
+		return nil, errAtOnce
+	case word[0] == becoming && len(word) == 1:
 		return nil, nil
-	case word[0] == ExitFailed:
+	case word[0] == becoming: // and could not
+		word = word[1:]
+	}
+	if word[0] == ExitFailed {
 		_ = os.Remove(r.host)
 		return nil, errors.New(string(word[1:]))
 	}
-	return &Failure{int(word[0]), errors.New(string(word[1:]))}, nil
+	return &Failure{Code: int(word[0]), Err: errors.New(string(word[1:]))}, nil
 }
 
 // connect returns the two ends of a stream between supervisor and child.

@@ -116,11 +116,4 @@ func pids(workers []presence.Worker) string {
 }
 
 // getenv is getenv(3) for the environment that the shim was given.
-func (r *run) getenv(name string) string {
-	for _, e := range r.Env {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
+func (r *run) getenv(name string) string { return lookupEnv(r.Env, name) }

@@ -1,0 +1,242 @@
+package message
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The functions of this file may run on any stack, without a goroutine, and while the runtime is broken. So they do not
+// grow the stack, allocate nothing, and make raw system calls only.
+
+type unsafePointer = unsafe.Pointer
+
+const (
+	// A Worker's arguments: its path, "spawnclient", and the descriptors it reads from and writes to
+	// (src/Runner.Worker/Program.cs).
+	argCount   = 4
+	workerName = "Runner.Worker"
+	verb       = "spawnclient"
+
+	second = 1_000_000_000
+	tick   = second / 100 // USER_HZ, of /proc/PID/stat, is 100 on all of Linux's architectures that Go has but alpha
+)
+
+// room is where the message is read to, a part at a time.
+var room [64 << 10]byte
+
+//go:nosplit
+//go:norace
+func lastTake(argc uintptr, argv unsafe.Pointer) {
+	if argc != argCount || atomic.LoadUint32(&left) != 0 {
+		return
+	}
+	fd := source(cString(argv, 0), cString(argv, 1), cString(argv, 2))
+	if fd < 0 {
+		return
+	}
+	until := deadline(int64(channelTimeout))
+	for p := (progress{missing: head}); readable(fd, until) && p.read(fd); {
+	}
+}
+
+// cString returns the nth string of a vector such as argv.
+//
+//go:nosplit
+//go:norace
+func cString(vector unsafe.Pointer, n uintptr) string {
+	p := *(**byte)(unsafe.Add(vector, n*unsafe.Sizeof(vector)))
+	if p == nil {
+		return ""
+	}
+	length := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(p), length)) != 0 {
+		length++
+	}
+	return unsafe.String(p, length)
+}
+
+// source returns the descriptor that a Worker reads its job from, by its arguments, or -1 if they are none of a Worker or
+// the descriptor is none to read a pipe from.
+//
+//go:nosplit
+//go:norace
+func source(name, word, number string) int {
+	if !baseIs(name, workerName) || !foldedIs(word, verb) || len(number) == 0 || len(number) > 9 {
+		return -1
+	}
+	fd := 0
+	for i := range len(number) {
+		if number[i] < '0' || number[i] > '9' {
+			return -1
+		}
+		fd = 10*fd + int(number[i]-'0')
+	}
+	// Only a pipe has a size (pipe(7)).
+	if _, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETPIPE_SZ, 0); err != 0 {
+		return -1
+	}
+	flags, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
+	if err != 0 || flags&unix.O_ACCMODE == unix.O_WRONLY || flags&unix.O_PATH != 0 {
+		return -1
+	}
+	return fd
+}
+
+// baseIs reports whether a path's last part is name.
+//
+//go:nosplit
+//go:norace
+func baseIs(path, name string) bool {
+	at := len(path) - len(name)
+	if at < 0 || at > 0 && path[at-1] != '/' {
+		return false
+	}
+	for i := range len(name) {
+		if path[at+i] != name[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// foldedIs reports whether text is word, which has small letters only, but for its letters' case.
+//
+//go:nosplit
+//go:norace
+func foldedIs(text, word string) bool {
+	if len(text) != len(word) {
+		return false
+	}
+	for i := range len(word) {
+		if text[i] != word[i] && text[i] != word[i]-'a'+'A' {
+			return false
+		}
+	}
+	return true
+}
+
+// progress is how far a message has been read: its type and its body's length in bytes, each an int32 in little-endian,
+// and the body (src/Runner.Common/StreamString.cs).
+type progress struct{ have, missing uintptr }
+
+const head = 8 // bytes before the body
+
+// read reads a part of the message, without waiting if the pipe is readable. It is false when the message or the pipe has
+// ended, and at a length that is none. The pipe's flags are the Listener's too, so they stay, and nobody else reads from it.
+//
+//go:nosplit
+//go:norace
+func (p *progress) read(fd int) bool {
+	at := uintptr(0)
+	if p.have < head {
+		at = p.have
+	}
+	n, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&room))+at, min(p.missing, uintptr(len(room))-at))
+	if err == unix.EINTR || err == unix.EAGAIN {
+		return true
+	}
+	if err != 0 || n == 0 {
+		return false
+	}
+	p.missing -= n
+	if p.have += n; p.have == head {
+		length := int32(uint32(room[4]) | uint32(room[5])<<8 | uint32(room[6])<<16 | uint32(room[7])<<24)
+		p.missing = uintptr(max(length, 0))
+	}
+	return p.missing > 0
+}
+
+// readable is wait without the runtime.
+//
+//go:nosplit
+//go:norace
+func readable(fd int, until int64) bool {
+	for {
+		rest := until - now()
+		if rest <= 0 {
+			return false
+		}
+		// ppoll(2) on every architecture: arm64 has no poll(2). Its struct timespec is two words of the machine.
+		timeout := [2]uintptr{0, uintptr(min(rest, second-1))}
+		poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+		n, _, err := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+		if err != 0 && err != unix.EINTR && err != unix.EAGAIN {
+			return false
+		}
+		if err == 0 && n > 0 {
+			return poll.Revents&(unix.POLLIN|unix.POLLHUP) != 0
+		}
+	}
+}
+
+// deadline returns until when a message may be taken.
+//
+//go:nosplit
+//go:norace
+func deadline(timeout int64) int64 {
+	now := now()
+	return max(begun(now)+timeout-int64(spare), now+int64(grace))
+}
+
+// now returns the time since the machine's start, in nanoseconds, as /proc/PID/stat has it too (CLOCK_BOOTTIME).
+//
+//go:nosplit
+//go:norace
+func now() int64 {
+	var t [2]uintptr // struct timespec
+	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&t)), 0)
+	return int64(t[0])*second + int64(t[1])
+}
+
+// selfStat is a C string.
+var selfStat = [...]byte{'/', 'p', 'r', 'o', 'c', '/', 's', 'e', 'l', 'f', '/', 's', 't', 'a', 't', 0}
+
+// begun returns when this process began, or now if that cannot be told: before main Go's runtime may open no file
+// (package origin), and that is at the process's beginning.
+//
+//go:nosplit
+//go:norace
+func begun(now int64) int64 {
+	cwd := unix.AT_FDCWD
+	fd, _, err := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(cwd), uintptr(unsafe.Pointer(&selfStat)), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0, 0)
+	if err != 0 {
+		return now
+	}
+	n, _, err := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&room)), 1024)
+	unix.RawSyscall(unix.SYS_CLOSE, fd, 0, 0)
+	if err != 0 {
+		return now
+	}
+	if at := startOf(&room, int(n)); at > 0 && at < now {
+		return at
+	}
+	return now
+}
+
+// startOf returns field 22 of the n bytes of /proc/PID/stat in text, in nanoseconds, or 0 if it is not there. Field 2 is
+// a name in parentheses, which may have any characters; one blank parts the others (proc_pid_stat(5)).
+//
+//go:nosplit
+//go:norace
+func startOf(text *[len(room)]byte, n int) int64 {
+	at := min(n, len(text)) - 1
+	for at >= 0 && text[at] != ')' {
+		at--
+	}
+	field, ticks := 2, int64(0)
+	for at++; at > 0 && at < min(n, len(text)); at++ {
+		switch c := text[at]; {
+		case c == ' ' && field == 22:
+			return ticks * tick
+		case c == ' ':
+			field++
+		case field == 22 && (c < '0' || c > '9' || ticks > 1<<53/tick):
+			return 0
+		case field == 22:
+			ticks = 10*ticks + int64(c-'0')
+		}
+	}
+	return 0
+}

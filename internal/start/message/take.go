@@ -1,0 +1,72 @@
+package message
+
+import (
+	"sync/atomic"
+	"time"
+	_ "unsafe" // for go:linkname
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// spare is what is left of the time that the Listener gives a Worker when the taking ends, so that the end of this
+	// process comes before the Listener gives up.
+	spare = 5 * time.Second
+	// grace is how long the taking may last if the start has used the time up. The message is there already then.
+	grace = time.Second
+	// channelTimeout is how long a Listener tries to send a message, unless it was told otherwise.
+	channelTimeout = 30 * time.Second
+)
+
+// left is 1 while another process may take the message or become the Worker.
+var left uint32
+
+// Leave leaves the message to another process.
+func Leave() { atomic.StoreUint32(&left, 1) }
+
+// Return makes the message this process's again: the other one has ended, and was not the Worker.
+func Return() { atomic.StoreUint32(&left, 0) }
+
+// Take reads a job's message, if args are those with which a Listener starts its Worker, and throws it away. timeout
+// is how long the Listener tries to send it. Take returns when the message was read, when the Listener has gone, or 5 s
+// before that timeout, counted from the start of this process. If these are not a Worker's args, or do not name the end of
+// a pipe that can be read from, it returns at once: they may be anybody's.
+func Take(args []string, timeout time.Duration) {
+	if len(args) != argCount || atomic.LoadUint32(&left) != 0 {
+		return
+	}
+	if fd := source(args[0], args[1], args[2]); fd >= 0 {
+		drain(fd, deadline(int64(timeout)))
+	}
+}
+
+func drain(fd int, until int64) {
+	for p := (progress{missing: head}); wait(fd, until) && p.read(fd); {
+	}
+}
+
+// wait waits until the pipe has something to read or has ended. It is false if neither came until then, a time as now
+// has it.
+func wait(fd int, until int64) bool {
+	for {
+		rest := time.Duration(until - now())
+		if rest <= 0 {
+			return false
+		}
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		timeout := unix.NsecToTimespec(int64(rest))
+		n, err := unix.Ppoll(fds, &timeout, nil)
+		if err != nil && err != unix.EINTR && err != unix.EAGAIN {
+			return false
+		}
+		if n > 0 {
+			return fds[0].Revents&(unix.POLLIN|unix.POLLHUP) != 0
+		}
+	}
+}
+
+// farewell is what [github.com/worker-wrap/worker-wrap/nsenter/origin] calls before Go's runtime ends this process. Its
+// value is in the program's data, so it is there from the first instruction on.
+//
+//go:linkname farewell github.com/worker-wrap/worker-wrap/nsenter/origin.farewell
+var farewell func(argc uintptr, argv unsafePointer) = lastTake
