@@ -95,6 +95,7 @@ func subcommands() []*cli.Command {
 		auditCommand(),
 		watchCommand(),
 		sweepCommand(),
+		endedCommand(),
 		dockerProxyCommand(),
 		standinWorkerCommand(),
 	}

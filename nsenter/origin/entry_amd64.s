@@ -145,3 +145,7 @@ auxv:
 	REP; MOVSQ // R9 to R10
 	MOVQ	BX, SP
 	JMP	_rt0_amd64_linux(SB)
+
+// entry under a name that the assembly of other packages can write, for one that does something before.
+TEXT origin_entry(SB),NOSPLIT|NOFRAME,$0
+	JMP	·entry(SB)

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxFile is the size in bytes from which the events file is renamed to [RotatedName]: about ten
+// MaxFile is the size in bytes from which the events file is renamed to [RotatedName]: about ten
 // thousand starts.
-const maxFile = 4 << 20
+const MaxFile = 4 << 20
 
 // Append writes e as one line to the events file in diagDir, a runner's _diag folder, which must exist.
 //
@@ -23,7 +23,7 @@ const maxFile = 4 << 20
 // no other process can hold the caller up. The line is under 4096 bytes; longer texts are cut. Errors
 // are for tests and for people; no start may depend on them.
 func Append(diagDir string, e Event) error {
-	if err := appendEvent(diagDir, e, maxFile); err != nil {
+	if err := appendEvent(diagDir, e, MaxFile); err != nil {
 		return fmt.Errorf("event not recorded in %s: %w", filepath.Join(diagDir, FileName), err)
 	}
 	return nil
@@ -34,7 +34,7 @@ func appendEvent(diagDir string, e Event, limit int64) error {
 		e.Time = time.Now()
 	}
 	var buf [maxLine]byte
-	line := appendLine(buf[:0], &e)
+	line := AppendLine(buf[:0], &e)
 
 	// Descriptors stay bare here, and unix.Open instead of os.Open keeps the runtime's poller, its
 	// epoll instance and its system calls out of the Worker's start.

@@ -22,9 +22,9 @@ const (
 	maxStages = 16
 )
 
-// appendLine appends e as one JSON line to b. It is written by hand because encoding/json builds its
+// AppendLine appends e as one JSON line, under 4096 bytes, to b. It is written by hand because encoding/json builds its
 // encoder by reflection in each new process, and the shim is always a new process.
-func appendLine(b []byte, e *Event) []byte {
+func AppendLine(b []byte, e *Event) []byte {
 	b = append(b, `{"time":"`...)
 	b = e.Time.UTC().AppendFormat(b, time.RFC3339Nano)
 	b = append(b, `","kind":`...)

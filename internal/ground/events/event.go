@@ -27,6 +27,7 @@ const (
 	Sweep    Kind = "sweep"     // what a dead job process left behind was removed
 	ProxyEnd Kind = "proxy_end" // the Docker proxy of a job process ended
 	NoProxy  Kind = "no_proxy"  // a start goes on without the Docker proxy, as its user may not cover that socket
+	End      Kind = "end"       // a Worker ended; its stage "job" is how long it lived
 )
 
 // Process is one process, by what names it for as long as the machine is up.
@@ -75,6 +76,7 @@ type Event struct {
 const (
 	Private = "private" // a private view of _temp
 	Plain   = "plain"   // executed without one
+	Alone   = "alone"   // executed without one, as the only Worker in the plain _temp
 	Refused = "refused" // not executed
 	Waited  = "waited"  // what was waited for happened
 	Removed = "removed" // all of it

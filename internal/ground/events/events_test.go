@@ -112,7 +112,7 @@ func TestLongestLine(t *testing.T) {
 			e.Alive = append(e.Alive, 4194304) // PID_MAX_LIMIT on 64 bits
 			e.Stages = append(e.Stages, Stage{long, 24 * time.Hour})
 		}
-		line := appendLine(nil, &e)
+		line := AppendLine(nil, &e)
 		if len(line) >= maxLine {
 			t.Errorf("filler %q: a line of %d bytes", filler, len(line))
 		}
@@ -281,7 +281,7 @@ func TestFileSizeLimit(t *testing.T) {
 }
 
 func TestReadSkipsWhatIsBroken(t *testing.T) {
-	whole := string(appendLine(nil, &Event{Time: full().Time, Kind: Start, PID: 5}))
+	whole := string(AppendLine(nil, &Event{Time: full().Time, Kind: Start, PID: 5}))
 	input := "\n" + whole[:20] + whole + "garbage\n{}\n" + strings.Repeat("x", 100_000) + "\n" + whole + whole[:30]
 	var got, bad int
 	for e, err := range Read(strings.NewReader(input)) {
@@ -302,7 +302,7 @@ func TestReadSkipsWhatIsBroken(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	e := full()
-	f.Add(appendLine(nil, &e))
+	f.Add(AppendLine(nil, &e))
 	f.Add([]byte(`{"time":"2026-01-01T00:00:00Z","kind":"start","stages_us":{"a":1,"a":-2}}`))
 	f.Add([]byte(`{"time":"{"time":"2026-01-01T00:00:00Z","kind":"x","job":null,"stages_us":null,"alive":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -310,7 +310,7 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			line := appendLine(nil, &e)
+			line := AppendLine(nil, &e)
 			if len(line) >= maxLine || bytes.Count(line, []byte{'\n'}) != 1 {
 				t.Fatalf("%d bytes: %q", len(line), line)
 			}

@@ -1,0 +1,202 @@
+package early
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// Where settings lie that hold without the Listener's environment: see package settings.
+const (
+	machineFile = "/etc/worker-wrap/settings\x00"
+	runnerFile  = ".worker-wrap.env\x00"
+)
+
+// room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.
+type room struct {
+	p       process
+	root    path // the runner's root, without a slash at its end
+	real    path // the runner's own Worker
+	link    path // a link to it that has the name of the entry
+	linked  bool // it is there, and leads there
+	work    path // workFolder, as .runner has it
+	text    [4096]byte
+	st, exe unix.Statx_t
+	self    owner
+	begun   unix.Timespec
+	workFD  uintptr
+	rootFD  uintptr
+	pidFD   uintptr
+	argv    [8]uintptr // of the program that a keeper becomes
+	numbers [64]byte
+	diag    path
+	pollFD  unix.PollFd
+	capHead unix.CapUserHeader
+	capData [2]unix.CapUserData
+	allSet  uint64
+	noEnv   uintptr
+}
+
+var r room
+
+// attempt starts a Worker that is alone, at the kernel's stack pointer. It returns, with nothing changed, if it is no
+// Worker's start or anything is unusual.
+//
+//go:norace
+func attempt(sp unsafe.Pointer) {
+	r.p.read(sp)
+	argv0 := arg(r.p.argv, 0)
+	if argv0 == nil || !r.names(argv0) {
+		return
+	}
+	isAlone, usual := r.p.settings()
+	if !usual || !r.p.plainIDs {
+		return
+	}
+	root, ok := open(cwd, &r.root[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	if !ok || root < 3 {
+		return // a standard descriptor is closed: the keeper would have to go round it
+	}
+	if work, ok := r.find(root, isAlone); ok {
+		if r.take(work, root) {
+			r.become()
+		}
+		closeFD(work)
+	}
+	closeFD(root)
+}
+
+// names puts together the paths that follow from the Worker's, <root>/bin/Runner.Worker, the only form in which the
+// Listener gives it.
+//
+//go:norace
+func (r *room) names(argv0 str) bool {
+	const base = "/Runner.Worker"
+	n := length(argv0)
+	if n <= len(base) || n > len(r.real)-64 || char(argv0, 0) != '/' || !has(argv0, n-len(base), base) {
+		return false
+	}
+	if !plainPath(unsafe.Slice(argv0, n)) {
+		return false
+	}
+	bin := n - len(base)
+	root := bin - 1
+	for root > 0 && char(argv0, root) != '/' {
+		root--
+	}
+	if root <= 0 {
+		return false
+	}
+	at := 0
+	ok := r.root.add(&at, argv0, root)
+	at = 0
+	ok = ok && r.real.add(&at, argv0, n) && r.real.text(&at, ".real")
+	at = 0
+	return ok && r.link.add(&at, argv0, bin) && r.link.text(&at, "/.worker-wrap") && r.link.text(&at, base)
+}
+
+// find reads what says whether and where the Worker may be alone: settings, .runner, the real Worker. It returns the
+// open work folder.
+//
+//go:norace
+func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
+	for i := range 2 {
+		dir, name := cwd, unsafe.StringData(machineFile)
+		if i == 1 {
+			dir, name = root, unsafe.StringData(runnerFile)
+		}
+		n, errno, ok := slurp(dir, name, r.text[:])
+		if !ok {
+			if errno != uintptr(unix.ENOENT) {
+				return 0, false
+			}
+			continue
+		}
+		there, usual := settingsIn(r.text[:n])
+		if !usual {
+			return 0, false
+		}
+		isAlone = isAlone || there
+	}
+	if !isAlone {
+		return 0, false
+	}
+	// Root leaves what is another user's to the ordinary start, which gives away what it makes there.
+	if _, ok := look(root, &none[0], unix.AT_EMPTY_PATH, &r.st); !ok || r.p.uid == 0 && r.st.Uid != 0 {
+		return 0, false
+	}
+	n, _, ok := slurp(root, unsafe.StringData(".runner\x00"), r.text[:])
+	if !ok {
+		return 0, false
+	}
+	from, to, ok := runner.SimpleWorkFolder(r.text[:n])
+	if !ok || !plainPath(r.text[from:to]) {
+		return 0, false
+	}
+	at := 0
+	if !r.work.add(&at, &r.text[from], to-from) || !r.worker() {
+		return 0, false
+	}
+	work, ok = open(root, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	if !ok {
+		return 0, false
+	}
+	if !r.plainTemp(work) {
+		closeFD(work)
+		return 0, false
+	}
+	return work, true
+}
+
+// plainTemp reports whether _temp is a folder of the file system around it, or is yet to be made. A link leads to a
+// folder that has a lock of its own; a mount may be a private Worker's, in whose view this start is.
+//
+//go:norace
+func (r *room) plainTemp(work uintptr) bool {
+	errno, ok := look(work, unsafe.StringData("_temp\x00"), unix.AT_SYMLINK_NOFOLLOW, &r.st)
+	if !ok {
+		return errno == uintptr(unix.ENOENT)
+	}
+	return r.st.Mode&unix.S_IFMT == unix.S_IFDIR && r.st.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0
+}
+
+// worker reports whether the real Worker can be started, and is not this program again.
+//
+//go:norace
+func (r *room) worker() bool {
+	if _, ok := look(cwd, &r.real[0], 0, &r.st); !ok || r.st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	if _, ok := look(cwd, unsafe.StringData("/proc/self/exe\x00"), 0, &r.exe); !ok {
+		return false
+	}
+	if sameFile(&r.st, &r.exe) {
+		return false
+	}
+	if _, ok := call(unix.SYS_FACCESSAT, cwd, ptr(&r.real[0]), unix.X_OK, 0, 0, 0); !ok {
+		return false
+	}
+	_, ok := look(cwd, &r.link[0], 0, &r.exe)
+	r.linked = ok && sameFile(&r.st, &r.exe)
+	return true
+}
+
+//go:norace
+func sameFile(a, b *unix.Statx_t) bool {
+	return a.Ino == b.Ino && a.Dev_major == b.Dev_major && a.Dev_minor == b.Dev_minor
+}
+
+var none [1]byte
+
+// become execs the real Worker: by a link with the runner's own name for it, which is then the name of the process, or
+// by its own. It returns if the kernel refuses.
+//
+//go:norace
+func (r *room) become() {
+	if r.linked {
+		call(unix.SYS_EXECVE, ptr(&r.link[0]), uintptr(r.p.argv), uintptr(r.p.envp), 0, 0, 0)
+	}
+	call(unix.SYS_EXECVE, ptr(&r.real[0]), uintptr(r.p.argv), uintptr(r.p.envp), 0, 0, 0)
+}

@@ -1,0 +1,235 @@
+package early_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// root makes a runner whose Worker says in which mount namespace it is, then its environment and an empty line, and
+// lives until its stdin ends.
+func root(t *testing.T) string {
+	t.Helper()
+	root := testkit.Dir(t)
+	for _, dir := range []string{"bin", "_work/_temp", "_diag"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, root+"/.runner", "\xef\xbb\xbf{\n  \"agentId\": 7,\n  \"workFolder\": \"_work\"\n}", 0o644)
+	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\nreadlink /proc/self/ns/mnt\nenv\necho\nexec cat >/dev/null\n", 0o755)
+	if err := os.Symlink(testkit.Binary(t), root+"/bin/Runner.Worker"); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+func put(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// started is a Worker that lives until end.
+type started struct {
+	cmd *exec.Cmd
+	in  io.Closer
+	ns  string
+	env []string
+}
+
+func start(t *testing.T, root string, env ...string) *started {
+	t.Helper()
+	s := &started{cmd: exec.Command(root + "/bin/Runner.Worker")}
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	s.cmd.Stderr = os.Stderr
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.end)
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "" {
+		if s.ns == "" {
+			s.ns = lines.Text()
+		} else {
+			s.env = append(s.env, lines.Text())
+		}
+	}
+	return s
+}
+
+func (s *started) end() {
+	s.in.Close()
+	_ = s.cmd.Wait()
+}
+
+// isAlone reports whether it is in the test's own mount namespace.
+func (s *started) isAlone(t *testing.T) bool {
+	t.Helper()
+	ns, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil || s.ns == "" {
+		t.Fatalf("namespace %q, %v", s.ns, err)
+	}
+	return s.ns == ns
+}
+
+const alone = "WORKER_WRAP_ISOLATE=alone"
+
+// lock opens a folder and reports whether nobody holds a lock on it, after at most a minute if it is to wait.
+func lock(t *testing.T, dir string, wait bool) bool {
+	t.Helper()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !wait {
+		return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+	}
+	got := make(chan error, 1)
+	go func() { got <- unix.Flock(int(f.Fd()), unix.LOCK_EX) }()
+	select {
+	case err := <-got:
+		return err == nil
+	case <-time.After(time.Minute):
+		return false
+	}
+}
+
+// TestAlone: a Worker that is alone is in the host's mount namespace with the environment that it was given. Both
+// folders are locked as long as it lives, by a process of nobody's that has nothing of the Worker's, and no longer.
+func TestAlone(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	s := start(t, root, alone, "ONE=1")
+	if !s.isAlone(t) {
+		t.Error("it has a mount namespace of its own")
+	}
+	for _, e := range s.env {
+		if name, _, _ := strings.Cut(e, "="); name != "PATH" && name != "ONE" && name != "WORKER_WRAP_ISOLATE" && name != "PWD" && name != "_" && name != "SHLVL" {
+			t.Errorf("its environment has %s", e)
+		}
+	}
+	for _, dir := range []string{root, root + "/_work"} {
+		if lock(t, dir, false) {
+			t.Errorf("%s is not locked", dir)
+		}
+	}
+	keeper := keeperOf(t, s.cmd.Process.Pid)
+	checkKeeper(t, keeper, root)
+	s.end()
+	for _, dir := range []string{root, root + "/_work"} {
+		if !lock(t, dir, true) {
+			t.Errorf("%s stays locked after its end", dir)
+		}
+	}
+	for _, kind := range []events.Kind{events.Start, events.End} {
+		e := recorded(t, root, kind)
+		if e.Job.PID != s.cmd.Process.Pid || kind == events.Start && e.Outcome != events.Alone || kind == events.End && (len(e.Stages) != 1 || e.Stages[0].Duration <= 0) {
+			t.Errorf("the event is %+v", e)
+		}
+	}
+}
+
+// keeperOf finds the keeper of a Worker: the process that has a pidfd of it.
+func keeperOf(t *testing.T, worker int) int {
+	t.Helper()
+	infos, err := filepath.Glob("/proc/[0-9]*/fdinfo/2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, info := range infos {
+		text, err := os.ReadFile(info)
+		if err == nil && bytes.Contains(text, []byte("\nPid:\t"+strconv.Itoa(worker)+"\n")) {
+			pid, err := strconv.Atoi(strings.Split(info, "/")[2])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return pid
+		}
+	}
+	t.Fatalf("no process has a pidfd of %d", worker)
+	return 0
+}
+
+func checkKeeper(t *testing.T, pid int, root string) {
+	t.Helper()
+	proc := fmt.Sprintf("/proc/%d/", pid)
+	fds, err := os.ReadDir(proc + "fd")
+	if err != nil || len(fds) != 3 {
+		t.Errorf("the keeper has %d descriptors, %v; want the two folders and a pidfd", len(fds), err)
+	}
+	status, err := os.ReadFile(proc + "status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Name:\tworker-wrap\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n", "NoNewPrivs:\t1\n", "SigBlk:\tfffffffffffbfeff\n", "Threads:\t1\n"} {
+		if !bytes.Contains(status, []byte(want)) {
+			t.Errorf("its status has no %q:\n%s", want, status)
+		}
+	}
+	cmdline, err := os.ReadFile(proc + "cmdline")
+	if err != nil || !bytes.HasPrefix(cmdline, []byte("worker-wrap: ")) || bytes.Contains(cmdline, []byte("Runner.Worker")) {
+		t.Errorf("its command line is %q, %v", cmdline, err)
+	}
+	env, err := os.ReadFile(proc + "environ")
+	if err != nil || len(bytes.Trim(env, "\x00")) != 0 {
+		t.Errorf("its environment is %q, %v", env, err)
+	}
+	rollup, err := os.ReadFile(proc + "smaps_rollup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, dirty, _ := strings.Cut(string(rollup), "Private_Dirty:")
+	var kB int
+	if _, err := fmt.Sscan(dirty, &kB); err != nil || kB > 100 {
+		t.Errorf("%d kB of memory are its own, %v; want 100 at most", kB, err)
+	}
+	if dir, err := os.Readlink(proc + "cwd"); err != nil || dir != "/" {
+		t.Errorf("its working directory is %s, %v", dir, err)
+	}
+}
+
+// recorded waits for an event of the runner in root.
+func recorded(t *testing.T, root string, kind events.Kind) events.Event {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		f, err := os.Open(filepath.Join(root, "_diag", events.FileName))
+		if err != nil {
+			continue
+		}
+		for e, err := range events.Read(f) {
+			if err == nil && e.Kind == kind {
+				f.Close()
+				return e
+			}
+		}
+		f.Close()
+	}
+	t.Fatalf("no event %s", kind)
+	return events.Event{}
+}

@@ -1,0 +1,44 @@
+#include "textflag.h"
+
+#define SYS_clone 56
+#define SYS_arch_prctl 158
+#define ARCH_SET_FS 0x1002
+
+// OWNG gives this thread the package's g: a Go prologue compares SP with its stack guard, which is 0 here, and assembly
+// that calls Go loads the g from thread-local storage. Clobbers AX, CX, DI, SI and R11.
+#define OWNG \
+	LEAQ	·g(SB), R14 \
+	MOVQ	R14, ·tls(SB) \
+	MOVQ	$SYS_arch_prctl, AX \
+	MOVQ	$ARCH_SET_FS, DI \
+	LEAQ	·tls+8(SB), SI \
+	SYSCALL
+
+// The kernel starts the program here: SP at argc, no g. The runtime sets thread-local storage of its own later.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVQ	SP, R12
+	OWNG
+	SUBQ	$64, SP
+	MOVQ	R12, 48(SP)
+	MOVQ	R12, 0(SP)
+	CALL	·attempt(SB)
+	MOVQ	48(SP), SP
+	JMP	origin_entry(SB)
+
+// func spawn(flags, stack uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-24
+	MOVQ	flags+0(FP), DI
+	MOVQ	stack+8(FP), SI
+	XORL	DX, DX
+	XORL	R10, R10
+	XORL	R8, R8
+	MOVQ	$SYS_clone, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JNE	parent
+	OWNG
+	CALL	·between(SB)
+	INT	$3
+parent:
+	MOVQ	AX, ret+16(FP)
+	RET

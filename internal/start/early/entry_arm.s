@@ -1,0 +1,33 @@
+#include "textflag.h"
+
+#define SYS_clone 120
+
+// See entry_amd64.s. On arm the g is in a register of its own.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVW	R13, R4
+	MOVW	$·g(SB), g
+	SUB	$32, R13
+	MOVW	R4, 24(R13)
+	MOVW	R4, 4(R13)
+	CALL	·attempt(SB)
+	MOVW	24(R13), R4
+	MOVW	R4, R13
+	B	origin_entry(SB)
+
+// func spawn(flags, stack uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-12
+	MOVW	flags+0(FP), R0
+	MOVW	stack+4(FP), R1
+	MOVW	$0, R2
+	MOVW	$0, R3
+	MOVW	$0, R4
+	MOVW	$SYS_clone, R7
+	SWI	$0
+	CMP	$0, R0
+	BNE	parent
+	MOVW	$·g(SB), g
+	CALL	·between(SB)
+	WORD	$0xe7f000f0 // udf
+parent:
+	MOVW	R0, ret+8(FP)
+	RET

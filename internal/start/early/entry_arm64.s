@@ -1,0 +1,32 @@
+#include "textflag.h"
+
+#define SYS_clone 220
+
+// See entry_amd64.s. On arm64 the g is in a register of its own.
+TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
+	MOVD	RSP, R19
+	MOVD	$·g(SB), g
+	SUB	$64, RSP
+	MOVD	R19, 48(RSP)
+	MOVD	R19, 8(RSP)
+	CALL	·attempt(SB)
+	MOVD	48(RSP), R19
+	MOVD	R19, RSP
+	B	origin_entry(SB)
+
+// func spawn(flags, stack uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-24
+	MOVD	flags+0(FP), R0
+	MOVD	stack+8(FP), R1
+	MOVD	ZR, R2
+	MOVD	ZR, R3
+	MOVD	ZR, R4
+	MOVD	$SYS_clone, R8
+	SVC
+	CBNZ	R0, parent
+	MOVD	$·g(SB), g
+	CALL	·between(SB)
+	BRK
+parent:
+	MOVD	R0, ret+16(FP)
+	RET

@@ -1,0 +1,162 @@
+package early_test
+
+import (
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestUnusual: where anything is not as it mostly is the start goes the longer way, and has changed nothing before: it
+// notes no owner. What it does there is the subject of other tests.
+func TestUnusual(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, test := range []struct {
+		name    string
+		alone   bool
+		env     []string
+		prepare func(root string) error
+	}{
+		{"nothing", true, []string{alone}, func(string) error { return nil }},
+		{"no setting", false, nil, func(string) error { return nil }},
+		{"the runner's file", true, nil, func(root string) error {
+			return os.WriteFile(root+"/.worker-wrap.env", []byte("# as install has it\n\nWORKER_WRAP_ISOLATE=alone\n"), 0o644)
+		}},
+		{"another setting", false, []string{alone, "WORKER_WRAP_DOCKER=off"}, func(string) error { return nil }},
+		{"another value", false, []string{"WORKER_WRAP_ISOLATE=always"}, func(string) error { return nil }},
+		{"a longer value", false, []string{"WORKER_WRAP_ISOLATE=alone "}, func(string) error { return nil }},
+		{"another setting in the file", false, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/.worker-wrap.env", []byte("WORKER_WRAP_WAIT=5s"), 0o644)
+		}},
+		{"the file is a folder", false, []string{alone}, func(root string) error { return os.Mkdir(root+"/.worker-wrap.env", 0o755) }},
+		{"no .runner", false, []string{alone}, func(root string) error { return os.Remove(root + "/.runner") }},
+		{"a .runner to think about", false, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/.runner", []byte(`{"workFolder":"\u005fwork"}`), 0o644)
+		}},
+		{"a path to think about", false, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/.runner", []byte(`{"workFolder":"bin/../_work"}`), 0o644)
+		}},
+		{"an absolute path", true, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/.runner", []byte(`{"workFolder":`+strconv.Quote(root+"/_work")+`}`), 0o644)
+		}},
+		{"a long .runner", false, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/.runner", []byte(`{"workFolder":"_work"}`+strings.Repeat(" ", 5000)), 0o644)
+		}},
+		{"no work folder", false, []string{alone}, func(root string) error { return os.RemoveAll(root + "/_work") }},
+		{"no _temp", true, []string{alone}, func(root string) error { return os.RemoveAll(root + "/_work/_temp") }},
+		{"_temp is a link", false, []string{alone}, func(root string) error {
+			return firstOf(os.Remove(root+"/_work/_temp"), os.Mkdir(root+"/fast", 0o755), os.Symlink("../fast", root+"/_work/_temp"))
+		}},
+		{"_temp is a mount", false, []string{alone}, func(root string) error {
+			return unix.Mount("tmpfs", root+"/_work/_temp", "tmpfs", 0, "")
+		}},
+		{"no real Worker", false, []string{alone}, func(root string) error { return os.Remove(root + "/bin/Runner.Worker.real") }},
+		{"a Worker that cannot run", false, []string{alone}, func(root string) error { return os.Chmod(root+"/bin/Runner.Worker.real", 0o644) }},
+		{"the shim as the Worker", false, []string{alone}, func(root string) error {
+			return firstOf(os.Remove(root+"/bin/Runner.Worker.real"), os.Symlink("Runner.Worker", root+"/bin/Runner.Worker.real"))
+		}},
+		{"no _diag", false, []string{alone}, func(root string) error { return os.Remove(root + "/_diag") }},
+		{"a record that is a link", false, []string{alone}, func(root string) error { return os.Symlink("/dev/null", root+"/_diag/worker-wrap.alone") }},
+		{"a record that is nothing", true, []string{alone}, func(root string) error {
+			return os.WriteFile(root+"/_diag/worker-wrap.alone", []byte("12 of them"), 0o644)
+		}},
+		{"a root of another's", false, []string{alone}, func(root string) error { return os.Chown(root, 65534, 65534) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := root(t)
+			if err := test.prepare(root); err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = unix.Unmount(root+"/_work/_temp", unix.MNT_DETACH) }()
+			if got := early(t, root, test.env...); got != test.alone {
+				t.Errorf("started before Go's runtime: %v, want %v", got, test.alone)
+			}
+		})
+	}
+}
+
+func firstOf(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// early starts the runner's Worker, which ends at once, and reports whether Go's runtime was not woken: it makes
+// threads, and no other part of a start does.
+func early(t *testing.T, root string, env ...string) bool {
+	t.Helper()
+	calls := trace(t, root, env...)
+	return !strings.Contains(calls, "CLONE_THREAD") && !strings.Contains(calls, "futex(")
+}
+
+// trace returns the system calls of a start until it becomes the Worker or ends.
+func trace(t *testing.T, root string, env ...string) string {
+	t.Helper()
+	out := root + ".trace"
+	defer os.Remove(out)
+	cmd := exec.Command(testkit.RequireTool(t, "strace", "strace"), "-o", out, root+"/bin/Runner.Worker")
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	if said, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.ExitCode() < 125 {
+		t.Fatalf("%v: %s", err, said)
+	}
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, rest, _ := strings.Cut(string(text), "\n")
+	if !strings.HasPrefix(first, "execve(") {
+		t.Fatalf("the trace begins with %s", first)
+	}
+	start, _, _ := strings.Cut(rest, "\nexecve(")
+	return start
+}
+
+// TestFewCalls: a lone start makes a handful of system calls, none of them Go's runtime's.
+func TestFewCalls(t *testing.T) {
+	testkit.RequireRoot(t)
+	calls := trace(t, root(t), alone)
+	lines := strings.Split(calls, "\n")
+	if len(lines) > 45 {
+		t.Errorf("%d system calls", len(lines))
+	}
+	for _, line := range lines {
+		name, _, _ := strings.Cut(line, "(")
+		switch name {
+		case "mmap", "futex", "sigaltstack", "rt_sigaction", "rt_sigprocmask", "madvise", "sched_getaffinity", "gettid", "unshare", "mount":
+			t.Errorf("%s is no call of a lone start", line)
+		}
+	}
+}
+
+// TestNotAloneBesideAnother: while one is alone the next goes the longer way; and also where the first one's keeper was
+// killed, and its locks are gone.
+func TestNotAloneBesideAnother(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	first := start(t, root, alone)
+	if early(t, root, alone) {
+		t.Error("a second Worker is alone too")
+	}
+	keeper := keeperOf(t, first.cmd.Process.Pid)
+	if err := unix.Kill(keeper, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if !lock(t, root+"/_work", true) {
+		t.Fatal("the work folder stays locked without a keeper")
+	}
+	if early(t, root, alone) {
+		t.Error("a second Worker is alone too, as the first one's keeper was killed")
+	}
+	first.end()
+	if !early(t, root, alone) {
+		t.Error("the next Worker is not alone after the first one's end")
+	}
+}
