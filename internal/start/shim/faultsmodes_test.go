@@ -47,11 +47,11 @@ var modes = []mode{
 	{name: "userns", settings: []string{"USERNS=1"}, user: true, allowed: []string{isolated, refused, abandoned}},
 	{name: "userns, all of it", settings: []string{"USERNS=1"}, user: true, follow: true, allowed: []string{isolated, refused, abandoned}},
 	{name: "userns, tmpfs", settings: []string{"USERNS=1", "BACKING=tmpfs"}, user: true, follow: true, allowed: []string{isolated, refused, abandoned}},
-	{name: "docker", docker: true, allowed: []string{isolated, refused}},
-	{name: "docker, all of it", docker: true, follow: true, allowed: []string{isolated, refused}},
+	{name: "docker", docker: true, allowed: []string{isolated, warned, refused}},
+	{name: "docker, all of it", docker: true, follow: true, allowed: []string{isolated, warned, refused}},
 	{name: "capable", capable: true, allowed: []string{isolated, refused}},
 	{name: "capable, run", capable: true, settings: []string{"FALLBACK=run"}, allowed: []string{isolated, reported, refused}},
-	{name: "capable, docker", capable: true, docker: true, allowed: []string{isolated, refused}},
+	{name: "capable, docker", capable: true, docker: true, allowed: []string{isolated, warned, refused}},
 }
 
 // looks reports whether a start in this mode looks at all processes of the machine. Others come and go meanwhile, so
