@@ -191,3 +191,24 @@ func TestSocketThatMayNotBeCovered(t *testing.T) {
 	}
 	s.gone(t, "after the Workers")
 }
+
+// TestSocketMadeAnew: a daemon makes its socket anew between the look at it and the mount. The start looks again.
+func TestSocketMadeAnew(t *testing.T) {
+	strace := testkit.RequireTool(t, "strace", "strace")
+	s := ordinary(t, testkit.Binary(t))
+	socket := s.socket()
+	listenAt(t, socket, 0o600, 0)
+	c := &start{Cmd: exec.Command(strace, "-o", "/dev/null", "-P", socket, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=1",
+		"--", s.worker, "-c", `[ `+socket+` -ef "$WORKER_WRAP_HOST_TEMP.docker.sock" ] && echo proxy`)}
+	c.Stdout, c.Stderr = &c.out, &c.err
+	c.Env = append(os.Environ(), "DOCKER_HOST=unix://"+socket)
+	do(t, c.Start())
+	pid := c.stopped(t)
+	do(t, os.Remove(socket))
+	listenAt(t, socket, 0o600, 0)
+	do(t, unix.Kill(pid, unix.SIGCONT))
+	if code := c.end(t); code != 0 || c.out.String() != "proxy\n" || c.err.String() != "" {
+		t.Errorf("exit code %d, %q, %q", code, &c.out, &c.err)
+	}
+	s.gone(t, "after the Worker")
+}

@@ -39,8 +39,9 @@ type run struct {
 
 	outside *os.File // the folder that holds _temp, as others see it; opened when it is nil
 
-	proxy string // the Docker proxy's socket, once the proxy was started
-	bare  bool   // it was said that there is none
+	looked bool   // for a Docker socket
+	proxy  string // the Docker proxy's socket, once the proxy was started
+	bare   bool   // it was said that there is none
 
 	course course // what policy decides on, and what came of it
 	timing timing // for the event log
@@ -149,9 +150,10 @@ func (r *run) lay() (mounts.Result, error) {
 		defer worker.close()
 		binds = append(binds, worker.bind()...)
 	}
-	if r.laid {
+	if r.laid && !r.looked { // else an earlier try of this start has laid it, and may not have come to the socket
 		r.log.debugf("the Docker proxy, if any, is there already")
 	} else {
+		r.looked = true
 		socket, done, err := r.docker()
 		if err != nil {
 			return mounts.Result{}, err
