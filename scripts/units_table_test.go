@@ -9,9 +9,9 @@ type unitRow struct {
 	before, since  unitFate
 }
 
-// unitFate: starts is "isolated", "cannot" if the program cannot even be run, or a part of the reason why a Worker is not
-// started, or gets the real _temp where the settings allow that. blamed and mend are parts of doctor's problem and of its
-// mend, "" if there is none.
+// unitFate: starts is "isolated", "cannot" if the program cannot even be run, "uncapable" if that or the lack of
+// CAP_SYS_ADMIN keeps a Worker from it, or a part of the line that says why none is started without FALLBACK. blamed and
+// mend are parts of doctor's problem and of its mend, "" if there is none.
 type unitFate struct{ starts, blamed, mend string }
 
 var works = unitFate{starts: "isolated"}
@@ -67,8 +67,8 @@ var unitTable = []unitRow{
 		noNewPrivs("SystemCallFilter=@system-service", `\nSystemCallFilter=\n`),
 		unitFate{"not permitted", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
 	},
-	both("bounding", "CapabilityBoundingSet=~CAP_SYS_ADMIN\n", unitFate{"cannot", "CapabilityBoundingSet=~CAP_SYS_ADMIN", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
-	both("bounding-empty", "CapabilityBoundingSet=\n", unitFate{"cannot", "CapabilityBoundingSet=", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
+	both("bounding", "CapabilityBoundingSet=~CAP_SYS_ADMIN\n", unitFate{"uncapable", "CapabilityBoundingSet=~CAP_SYS_ADMIN", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
+	both("bounding-empty", "CapabilityBoundingSet=\n", unitFate{"uncapable", "CapabilityBoundingSet=", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
 	both("strict", "ProtectSystem=strict\n", unitFate{"read-only", "ProtectSystem=strict", `\nReadWritePaths=/srv/strict\n`}),
 	both("strict-root", "ProtectSystem=strict\nReadWritePaths=@ROOT@\n", works),
 	both("strict-work", "ProtectSystem=strict\nReadWritePaths=@ROOT@/_work @ROOT@/_diag\n", works),

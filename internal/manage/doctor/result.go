@@ -99,9 +99,6 @@ type Runner struct {
 	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
 }
 
-// byPathUnit reports whether the runner's path unit is its keeper.
-func (r *Runner) byPathUnit() bool { return r.Keeper == "the path unit "+r.PathUnit.Name }
-
 // Broken is a runner whose .runner cannot be read, or makes no sense.
 type Broken struct {
 	*runner.ConfigError

@@ -135,47 +135,6 @@ func waiting(res Result, r *Runner) Result {
 	return res
 }
 
-// updates looks at what becomes of the shim when the runner updates itself.
-func updates(r *Runner, m survey.Machine) []Result {
-	switch {
-	case r.current().Kind() != install.Installed:
-		return nil
-	case r.NoUpdates:
-		return []Result{{Check: "updates", Level: OK, What: "the runner does not update itself (--disableupdate)"}}
-	case r.Keeper != "" && r.byPathUnit() && len(r.OldUnits) > 0:
-		return []Result{{
-			Check: "updates", Level: Warn, What: r.Keeper + " is not what this version of worker-wrap installs: " + strings.Join(r.OldUnits, ", "),
-			Why:  "it may not notice each update of the runner, whose new version's Workers run unprotected then",
-			Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
-		}}
-	case r.Keeper != "" && r.byPathUnit() && !r.PathUnit.Asked && m.Systemd:
-		return []Result{{
-			Check: "updates", Level: Warn, What: r.Keeper + " is to put the shim into each new version; whether it runs cannot be told, as systemd does not answer " + survey.UserName(os.Geteuid()),
-			Why:  "if it does not, the Workers of a new version run unprotected",
-			Mend: "sudo worker-wrap doctor --runner-root " + visible.Word(r.Layout.Root),
-		}}
-	case r.Keeper != "":
-		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
-	}
-	install := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
-	if p := &r.PathUnit; m.Systemd && p.Wanted() {
-		return []Result{{
-			Check: "updates", Level: Warn, What: "the path unit " + p.Name + " " + p.Trouble(),
-			Why:  "when the runner updates itself, nothing may put the shim into the new version, whose Workers run unprotected from then on",
-			Mend: install,
-		}}
-	}
-	mend := "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + visible.Word(r.Layout.Root)
-	if m.Systemd {
-		mend = install
-	}
-	return []Result{{
-		Check: "updates", Level: Warn, What: "nothing puts the shim back when the runner updates itself",
-		Why:  "the new version's Workers run unprotected from then on",
-		Mend: mend,
-	}}
-}
-
 func settings(r *Runner) []Result {
 	s, err := shim.ParseSettings(r.Env)
 	if err != nil {

@@ -344,6 +344,14 @@ func TestPathUnitTrouble(t *testing.T) {
 	}
 }
 
+func TestSystemdVersion(t *testing.T) {
+	for text, want := range map[string]int{"257.8-1~deb13u2\n": 257, "systemd 252 (252.39-1~deb12u2)\n+PAM": 252, "249\n": 249, "": 0, "x": 0, "v257": 0} {
+		if got := parseSystemdVersion(text); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+	}
+}
+
 func TestEnv(t *testing.T) {
 	got := env("\xef\xbb\xbfA=1\r\n\n=x\nnothing\nB=a=b\nA=2\nD=1\nD=\n")
 	if !slices.Equal(got, []string{"B=a=b", "A=2"}) || variable(got, "A") != "2" || variable(got, "C") != "" {
