@@ -29,6 +29,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		if b := r.current(); b.Worker == install.Shim {
 			r.Shim = survey.BinaryAt(filepath.Join(b.Dir, runner.WorkerName))
 			r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
+			r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
 		}
 		f.Runners = append(f.Runners, r)
 	}

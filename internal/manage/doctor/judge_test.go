@@ -130,7 +130,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"shim replaced", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: has put it over the shim", "install"},
 		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
 		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Shim }, "problem shim: is gone", "unpack"},
-		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: a file that is gone (/opt/ww)", "sudo worker-wrap install"},
+		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: leads nowhere: /opt/ww", "sudo worker-wrap install"},
 		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
 		{"no Worker", func(_ *Facts, r *Runner) {
 			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Missing, install.Missing
@@ -178,6 +178,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"older capability", func(_ *Facts, r *Runner) { r.Shim.AllOrNothing = true }, "warning privilege: cap_sys_admin+ep, that of an older worker-wrap", "sudo worker-wrap install --runner-root /r"},
 		{"older capability, root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.AllOrNothing = 0, "root", true }, "warning privilege: cap_sys_admin+ep", "sudo worker-wrap install --runner-root /r"},
 		{"root", func(_ *Facts, r *Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
+		{"barred", func(_ *Facts, r *Runner) { r.Barred = "/opt" }, "problem binary: ci cannot run /opt/ww: the mode of /opt", "sudo chmod a+x /opt"},
 		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
 		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
 		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.Settings = []survey.Setting{{Key: "NoNewPrivileges", Value: "1"}} }, "problem no_new_privs: has NoNewPrivileges=1", `NoNewPrivileges=no\n`},

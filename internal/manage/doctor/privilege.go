@@ -16,11 +16,12 @@ func privilege(r *Runner, m survey.Machine) []Result {
 		return nil // no shim: said elsewhere
 	}
 	if choices(r).userns && r.UID != 0 {
-		return append(append(userns(r, m), takenByService(r, m)...), takenByListener(r, m)...)
+		return slices.Concat(userns(r, m), barred(r), takenByService(r, m), takenByListener(r, m))
 	}
 	var out []Result
 	out = append(out, source(r, b, m))
 	if r.UID != 0 {
+		out = append(out, barred(r)...)
 		out = append(out, takenByFile(b)...)
 	}
 	out = append(out, takenByService(r, m)...)
@@ -87,6 +88,18 @@ func userns(r *Runner, m survey.Machine) []Result {
 		return []Result{{Check: "privilege", Level: OK, What: "none needed: each Worker gets a user namespace (WORKER_WRAP_USERNS)"}}
 	}
 	return []Result{res}
+}
+
+// barred says that the runner's user cannot get at the binary. A link that one cannot follow is as good as one that
+// leads nowhere.
+func barred(r *Runner) []Result {
+	if r.Barred == "" || r.Barred == r.Shim.Path && r.Shim.UID == 0 { // the binary's own mode: see takenByFile
+		return nil
+	}
+	return []Result{{
+		Check: "binary", Level: Fail, What: fmt.Sprintf("%s cannot run %s: the mode of %s does not let them", r.User, r.Shim.Path, r.Barred),
+		Why: "no job can start", Mend: "sudo chmod a+x " + visible.Word(r.Barred) + "; or install it elsewhere: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+	}}
 }
 
 // takenByFile looks at the binary and the file system it is on.

@@ -97,6 +97,7 @@ type Runner struct {
 	InstallErr error         // why Install could not be found out
 	Shim       survey.Binary // what the shim in the current bin leads to
 	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
+	Barred     string        // what keeps the runner's user from running that, see [survey.BarredFrom]
 }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.

@@ -110,7 +110,7 @@ func standing(b install.Bin) Result {
 	case install.Replaced:
 		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
 	case install.Gone:
-		res.What, res.Why = worker+" is a link to a file that is gone ("+b.Target+")", "no job can start: worker-wrap was removed without uninstalling it"
+		res.What, res.Why = worker+" leads nowhere: "+b.Target+", the installed worker-wrap, is not there", "no job can start, and the runner gets no word of why"
 	case install.Unlinked:
 		res.What = worker + " is missing; the runner's own Worker is kept beside it"
 	case install.Lost:

@@ -65,6 +65,9 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 	if !good {
 		return nil // said once, for all
 	}
+	if err := runnable(place, l); err != nil {
+		return err
+	}
 	for _, b := range s.Bins {
 		plan := func(now Bin) ([]Step, error) {
 			now.Current, now.Waiting = b.Current, b.Waiting

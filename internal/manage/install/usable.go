@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -19,6 +21,8 @@ func (m Machine) Usable() (string, error) {
 			err = fmt.Errorf("worker-wrap is not installed as %s", place)
 		case b.Nosuid || b.Noexec:
 			err = usable(place)
+		case b.Mode&0o001 == 0:
+			err = fmt.Errorf("%s has mode %04o, which lets only root run it", place, b.Mode)
 		case b.UID != 0:
 			err = fmt.Errorf("%s does not belong to root", place)
 		case !b.SysAdmin:
@@ -32,6 +36,17 @@ func (m Machine) Usable() (string, error) {
 		}
 	}
 	return "", first
+}
+
+// runnable refuses a place from which the runner's user could start no program: a link to it would hang every job.
+func runnable(place string, l runner.Layout) error {
+	name, uid := survey.System{}.UserOf(l)
+	barred := survey.BarredFrom(place, uid)
+	if barred == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: %s, whose Workers these are, could not run %s because of the mode of %s, and no job would start: sudo chmod a+x %s, or choose another place with --prefix DIR",
+		l.Root, name, place, barred, visible.Word(barred))
 }
 
 // Systemd reports whether the machine runs systemd, so that an install's path units look after updates.

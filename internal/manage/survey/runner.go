@@ -66,6 +66,15 @@ func (s System) Runner(layout runner.Layout) Runner {
 	return r
 }
 
+// UserOf says whose processes a runner's Workers are; the uid is -1 if the name is not known here.
+func (s System) UserOf(layout runner.Layout) (name string, uid int) {
+	r := Runner{Layout: layout, Unit: s.Unit(layout.Root)}
+	if p, ok := s.Listener(layout.Root); ok {
+		r.Listener = &p
+	}
+	return owner(&r)
+}
+
 // owner says whose processes the runner's Workers are.
 func owner(r *Runner) (name string, uid int) {
 	if r.Listener != nil {

@@ -1,0 +1,71 @@
+package install
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestPlaceThatTheUserCannotReach: no link is made to a program that the runner's user could not run.
+func TestPlaceThatTheUserCannotReach(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "runner", "", ownWorker)
+	before := tree(t, l.Root)
+	closed := filepath.Join(m.Root, "usr/local/lib")
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	if err := os.Chmod(closed, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	r := Install(o)
+	if err := errors.Join(r.Failed...); len(r.Failed) != 1 || !strings.Contains(err.Error(), "sudo chmod a+x "+closed) {
+		t.Errorf("failed: %v, needs root: %q", err, r.NeedsRoot)
+	}
+	same(t, "refused", tree(t, l.Root), before)
+	if err := os.Chmod(closed, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	place := o.Place()
+	if err := os.Chmod(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o.BinOnly = true
+	if r := Install(o); len(r.NeedsRoot) != 1 || !strings.Contains(r.NeedsRoot[0], "mode 0700") {
+		t.Errorf("only root's: failed %v, needs root %q", r.Failed, r.NeedsRoot)
+	}
+	same(t, "refused", tree(t, l.Root), before)
+	o.BinOnly = false
+	good(t, "with all that mended", Install(o))
+	if st, err := os.Stat(filepath.Join(l.Bin(), runner.WorkerName)); err != nil || !os.SameFile(st, stat(t, place)) {
+		t.Errorf("the shim is not in place: %v", err)
+	}
+}
+
+// TestOlderCapabilityIsMended: an install makes what older releases gave the binary what it should be.
+func TestOlderCapabilityIsMended(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	o := Options{Machine: m, Layouts: []runner.Layout{aRunner(t, m, "runner", "", ownWorker)}}
+	output(&o)
+	good(t, "install", Install(o))
+	place := o.Place()
+	if out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", place).CombinedOutput(); err != nil {
+		t.Fatalf("setcap: %v\n%s", err, out)
+	}
+	if found, err := o.Usable(); found != place || err != nil { // it works, where it worked
+		t.Errorf("%q, %v", found, err)
+	}
+	said := output(&o)
+	good(t, "again", Install(o))
+	if b := survey.BinaryAt(place); !b.SysAdmin || b.AllOrNothing || len(*said) != 1 {
+		t.Errorf("%+v after %q", b, *said)
+	}
+}
