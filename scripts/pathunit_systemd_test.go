@@ -48,8 +48,19 @@ masked_template() { ln -sf /dev/null $etc/worker-wrap@.path; systemctl daemon-re
 no_file() { rm $etc/worker-wrap@.service; systemctl daemon-reload; }
 old_file() { echo '# old' >>$etc/worker-wrap@.path; systemctl daemon-reload; }
 not_read() { touch $etc/worker-wrap@.path; }
-start_limit() { systemctl stop $unit.path; while systemctl start $unit.path; do systemctl stop $unit.path; done; }
-killed() { eventually systemctl is-active $unit.service; systemctl kill -s KILL $unit.service; eventually systemctl is-failed $unit.service; }
+start_limit() {
+	mkdir -p /run/systemd/system/$unit.path.d
+	printf '[Unit]\nStartLimitIntervalSec=1h\nStartLimitBurst=5\n' >/run/systemd/system/$unit.path.d/limit.conf
+	systemctl daemon-reload
+	systemctl stop $unit.path
+	while systemctl start $unit.path; do systemctl stop $unit.path; done
+}
+killed() { # a watch ends by itself too
+	until systemctl is-failed $unit.service; do
+		systemctl start $unit.service
+		systemctl kill -s KILL $unit.service
+	done
+}
 for damage in stopped disabled masked masked_service masked_template no_file old_file not_read start_limit killed; do
 	$damage >/dev/null 2>&1 || :
 	echo "$damage: $(updates)"
