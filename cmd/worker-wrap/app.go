@@ -96,6 +96,7 @@ func subcommands() []*cli.Command {
 		watchCommand(),
 		sweepCommand(),
 		endedCommand(),
+		keepCommand(),
 		dockerProxyCommand(),
 		standinWorkerCommand(),
 	}

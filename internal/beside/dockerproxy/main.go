@@ -47,7 +47,7 @@ func Main(args []string, after func(Config) error) error {
 	logger := newLogger(openLog(c.Log))
 	logger.Printf("serving %s for %s, with %s for %s", c.Socket, c.Real, c.Private, c.Temp)
 	go serve(c, listener, logger)
-	waitErr := waitEnd(int(pidfd.Fd()))
+	waitErr := detach.WaitEnd(int(pidfd.Fd()))
 	listener.Close()
 	logger.Printf("the Worker has ended")
 	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -68,23 +68,6 @@ func inherited(fd int) (*os.File, error) {
 		return nil, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
 	}
 	return os.NewFile(uintptr(fd), "listener"), nil
-}
-
-// waitEnd waits until the process of a pidfd has ended (pidfd_open(2): it becomes readable then).
-func waitEnd(pidfd int) error {
-	fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
-	for {
-		_, err := unix.Poll(fds, -1)
-		switch {
-		case err == unix.EINTR:
-		case err != nil:
-			return os.NewSyscallError("poll(pidfd)", err)
-		case fds[0].Revents&unix.POLLNVAL != 0:
-			return fmt.Errorf("%s: descriptor %d is no pidfd; only the shim starts this", Subcommand, pidfd)
-		default:
-			return nil
-		}
-	}
 }
 
 // newLogger writes to the log, or nowhere.

@@ -21,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/beside/detach"
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/stream"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -401,7 +402,7 @@ func TestByHand(t *testing.T) {
 	if _, err := inherited(fd); err == nil || !strings.Contains(err.Error(), "only the shim starts this") {
 		t.Errorf("%v", err)
 	}
-	if err := waitEnd(1 << 20); err == nil {
+	if err := detach.WaitEnd(1 << 20); err == nil {
 		t.Error("a descriptor that is not open is taken for a pidfd")
 	}
 }

@@ -125,9 +125,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// environment is the Listener's: this process's, without settings for a worker-wrap.
+// environment is the Listener's: this process's, without settings for a worker-wrap. What cannot be isolated is not to
+// wait for the other.
 func environment() []string {
-	var env []string
+	env := []string{"WORKER_WRAP_FALLBACK=none"}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "WORKER_WRAP_") {
 			env = append(env, e)

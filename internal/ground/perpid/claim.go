@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 )
 
 // ClaimName is the file in a store that names the owner that uses the real _temp, or did.
@@ -19,33 +21,46 @@ const ClaimName = "real"
 // ErrClaimed is what the errors of [Store.Claim] wrap where another owner stands in the way.
 var ErrClaimed = errors.New("the real _temp may be in use")
 
-// Claim makes j.Self the one that uses the real _temp, and fails if any other owner in this store may be
-// alive: the holder of the claim, or one with a folder here. alone is asked last, for what the store
-// cannot know.
+// longestJob is the longest that the service lets a job of a self-hosted runner run: five days.
+const longestJob = 5 * 24 * time.Hour
+
+// Terms say what a [Store.Claim] goes by.
+type Terms struct {
+	// Patience is how long to wait for another owner that reads or writes the claim.
+	Patience time.Duration
+	// Folders makes another living owner's folder in the store stand in the way too.
+	Folders bool
+	// Locked is true if the caller holds what a holder leaves locked as long as it lives, see keep in [Store.Claim].
+	Locked bool
+}
+
+// Claim makes j.Self the one that uses the real _temp, and fails if the holder of the claim may be alive. alone is
+// asked last, for what the store cannot know.
 //
 // The holder is named in the file, so nothing must be held open, and a holder that has crashed is as dead
 // as one that ended. A lock on the file is held only while it is read and written (flock(2)), so two
 // owners never both succeed. One that cannot get the lock within the time given has failed: somebody
 // else is about to.
-func (s *Store) Claim(j *Judge, patience time.Duration, alone func() error) error {
+//
+// keep is called when the claim stands. If it returns true, the holder leaves something locked that the kernel
+// unlocks at its end, and the file says so: a claim without a newline, which versions without such locks read alike.
+func (s *Store) Claim(j *Judge, t Terms, alone func() error, keep func() bool) error {
 	f, err := s.openClaim()
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := lock(f, patience); err != nil {
+	if err := flock.Lock(f, unix.LOCK_EX, t.Patience); errors.Is(err, flock.ErrTaken) {
+		return fmt.Errorf("%w: another Worker has had %s locked for %v", ErrClaimed, f.Name(), t.Patience)
+	} else if err != nil {
 		return err
 	}
-	if err := s.holder(f, j); err != nil {
+	if err := holder(f, j, t.Locked); err != nil {
 		return err
 	}
-	entries, err := s.List(j)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.Owner != j.Self && e.What == "" && e.Verdict != Dead {
-			return fmt.Errorf("%w: %s belongs to process %d, which %s", ErrClaimed, e.Path, e.Owner.PID, perhaps(e.Verdict))
+	if t.Folders {
+		if err := s.folders(j); err != nil {
+			return err
 		}
 	}
 	if err := alone(); err != nil {
@@ -59,6 +74,34 @@ func (s *Store) Claim(j *Judge, patience time.Duration, alone func() error) erro
 		_ = f.Truncate(0) // half a name is nobody's
 		return err
 	}
+	if keep() {
+		_ = f.Truncate(int64(len(name) - 1)) // else the claim is believed longer than it must be
+	}
+	return nil
+}
+
+// Holder fails if the claim names an owner that may be alive, as [Store.Claim] does for a caller that has locked
+// nothing.
+func (s *Store) Holder(j *Judge) error {
+	f, err := s.openClaim()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return holder(f, j, false)
+}
+
+// folders fails if another owner of a folder may be alive.
+func (s *Store) folders(j *Judge) error {
+	entries, err := s.List(j)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Owner != j.Self && e.What == "" && e.Verdict != Dead {
+			return fmt.Errorf("%w: %s belongs to process %d, which %s", ErrClaimed, e.Path, e.Owner.PID, perhaps(e.Verdict))
+		}
+	}
 	return nil
 }
 
@@ -71,13 +114,16 @@ func perhaps(v Verdict) string {
 
 // holder fails if the claim names an owner that may be alive. A file that names none is free: its writer
 // held the lock that the caller has now, so it has ended, or could not write.
-func (s *Store) holder(f *os.File, j *Judge) error {
+//
+// An owner that cannot be judged has ended if what it would keep locked is locked by the caller, or if no job
+// lasts that long. So the claim of a container that is gone stands in nobody's way for ever.
+func holder(f *os.File, j *Judge, locked bool) error {
 	buf := make([]byte, 256)
 	n, err := f.ReadAt(buf, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
-	o, ok := parseClaim(string(buf[:n]))
+	o, kept, ok := parseClaim(string(buf[:n]))
 	if !ok || o == j.Self {
 		return nil
 	}
@@ -85,17 +131,19 @@ func (s *Store) holder(f *os.File, j *Judge) error {
 	if err != nil {
 		return err
 	}
-	if v := j.Verdict(o, info.ModTime()); v != Dead {
-		return fmt.Errorf("%w: %s names process %d, which %s", ErrClaimed, f.Name(), o.PID, perhaps(v))
+	v := j.Verdict(o, info.ModTime())
+	if v == Dead || v == Unknown && (kept && locked || time.Since(info.ModTime()) > longestJob) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: %s names process %d, which %s", ErrClaimed, f.Name(), o.PID, perhaps(v))
 }
 
-// parseClaim reads what a holder has written; half of that is nobody's.
-func parseClaim(text string) (Owner, bool) {
+// parseClaim reads what a holder has written; half of that is nobody's. kept is true if the holder keeps something
+// locked, see [Store.Claim].
+func parseClaim(text string) (o Owner, kept, ok bool) {
 	name := strings.TrimSuffix(text, "\n")
-	o, _, ok := Parse(name)
-	return o, ok && o.String() == name
+	o, _, ok = Parse(name)
+	return o, name == text, ok && o.String() == name
 }
 
 // openClaim opens or makes the file. One that root makes it gives to the store's owner, whose own starts need it; and
@@ -132,47 +180,4 @@ func (s *Store) openClaim() (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return f, nil
-}
-
-// lock takes the lock on f, which is f's own until it is closed. Where it does not come in time, a thread
-// stays in the call until it does or the process ends or becomes another program, and lets go of it then.
-func lock(f *os.File, patience time.Duration) error {
-	if try := flock(f, unix.LOCK_EX|unix.LOCK_NB); try != unix.EWOULDBLOCK {
-		return named(f, try)
-	}
-	again, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0) // the same lock, and not closed under the call
-	if err != nil {
-		return named(f, err)
-	}
-	got := make(chan error, 1)
-	go func() {
-		defer unix.Close(again)
-		for {
-			if err := unix.Flock(again, unix.LOCK_EX); err != unix.EINTR {
-				got <- err
-				return
-			}
-		}
-	}()
-	select {
-	case err := <-got:
-		return named(f, err)
-	case <-time.After(patience):
-		return fmt.Errorf("%w: another Worker has had %s locked for %v", ErrClaimed, f.Name(), patience)
-	}
-}
-
-func flock(f *os.File, how int) error {
-	for {
-		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
-			return err
-		}
-	}
-}
-
-func named(f *os.File, err error) error {
-	if err != nil {
-		return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
-	}
-	return nil
 }

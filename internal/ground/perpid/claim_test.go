@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 )
 
 // makeIn makes a store in the folder work, like that.
@@ -44,6 +46,13 @@ func claimStore(t *testing.T) (*Store, *Judge) {
 
 func nobody() error { return nil }
 
+func unkept() bool { return false }
+
+// claim is the claim of an owner that keeps nothing locked, beside nobody that the store does not know.
+func claim(s *Store, j *Judge, patience time.Duration) error {
+	return s.Claim(j, Terms{Patience: patience, Folders: true}, nobody, unkept)
+}
+
 func write(t *testing.T, s *Store, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(s.path, ClaimName), []byte(text), 0o600); err != nil {
@@ -73,7 +82,7 @@ func TestClaim(t *testing.T) {
 		"before a reboot": {boot.String() + "\n", j.Self.PIDNS == initPIDNS}, "living": {parent.String() + "\n", false},
 	} {
 		write(t, s, c.text)
-		err := s.Claim(j, time.Second, nobody)
+		err := claim(s, j, time.Second)
 		if c.free != (err == nil) || err != nil && !errors.Is(err, ErrClaimed) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -87,7 +96,7 @@ func TestClaim(t *testing.T) {
 func TestClaimHeedsOthers(t *testing.T) {
 	s, j := claimStore(t)
 	refusal := errors.New("somebody")
-	if err := s.Claim(j, time.Second, func() error { return refusal }); !errors.Is(err, refusal) {
+	if err := s.Claim(j, Terms{Patience: time.Second}, func() error { return refusal }, unkept); !errors.Is(err, refusal) {
 		t.Errorf("%v, want %v", err, refusal)
 	}
 	parent, err := j.Self.Peer(os.Getppid())
@@ -98,15 +107,72 @@ func TestClaimHeedsOthers(t *testing.T) {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Claim(j, time.Second, nobody); !errors.Is(err, ErrClaimed) || !strings.Contains(err.Error(), folder) {
+	if err := claim(s, j, time.Second); !errors.Is(err, ErrClaimed) || !strings.Contains(err.Error(), folder) {
 		t.Errorf("beside a living owner's folder: %v", err)
+	}
+	if err := s.Claim(j, Terms{Patience: time.Second}, nobody, unkept); err != nil {
+		t.Errorf("beside a living owner's folder, which does not matter: %v", err)
 	}
 	parent.Start++
 	if err := os.Rename(folder, filepath.Join(s.path, parent.String())); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Claim(j, time.Second, nobody); err != nil {
+	if err := claim(s, j, time.Second); err != nil {
 		t.Errorf("beside a dead owner's folder: %v", err)
+	}
+}
+
+// TestClaimOfAnUnknownOwner: one of another PID namespace stands in the way unless the caller has locked what the other
+// would keep locked, or no job lasts that long.
+func TestClaimOfAnUnknownOwner(t *testing.T) {
+	s, j := claimStore(t)
+	j.Self.PIDNS++ // neither the machine's first nor the other's
+	other := j.Self
+	other.PIDNS++
+	path := filepath.Join(s.path, ClaimName)
+	for name, c := range map[string]struct {
+		newline string
+		locked  bool
+		age     time.Duration
+		free    bool
+	}{
+		"it keeps a lock, which is free":      {"", true, 0, true},
+		"it keeps a lock, if it lives":        {"", false, 0, false},
+		"it keeps none, so none tells":        {"\n", true, 0, false},
+		"it keeps none":                       {"\n", false, 0, false},
+		"nearly five days":                    {"\n", true, longestJob - time.Hour, false},
+		"more than five days, keeps none":     {"\n", false, longestJob + time.Hour, true},
+		"more than five days, kept a lock":    {"", false, longestJob + time.Hour, true},
+		"in the future, by a clock set wrong": {"\n", false, -time.Hour, false},
+	} {
+		write(t, s, other.String()+c.newline)
+		when := time.Now().Add(-c.age)
+		if err := os.Chtimes(path, when, when); err != nil {
+			t.Fatal(err)
+		}
+		holder := s.Holder(j)
+		err := s.Claim(j, Terms{Patience: time.Second, Locked: c.locked}, nobody, unkept)
+		if c.free != (err == nil) || err != nil && !errors.Is(err, ErrClaimed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !c.locked && c.free != (holder == nil) {
+			t.Errorf("%s: asked without claiming: %v", name, holder)
+		}
+	}
+}
+
+// TestClaimIsKept: the file tells a claim that comes with a lock from one that does not, and versions that know no such
+// locks read both.
+func TestClaimIsKept(t *testing.T) {
+	s, j := claimStore(t)
+	for _, kept := range []bool{true, false} {
+		if err := s.Claim(j, Terms{Patience: time.Second}, nobody, func() bool { return kept }); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(filepath.Join(s.path, ClaimName))
+		if o, is, ok := parseClaim(string(data)); err != nil || !ok || is != kept || o != j.Self || strings.TrimSuffix(string(data), "\n") != j.Self.String() {
+			t.Errorf("kept %v: %q, %v", kept, data, err)
+		}
 	}
 }
 
@@ -119,11 +185,11 @@ func TestClaimLock(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for range 50 {
-				err := s.Claim(j, 10*time.Second, func() error {
+				err := s.Claim(j, Terms{Patience: 10 * time.Second}, func() error {
 					most.Store(max(most.Load(), inside.Add(1)))
 					inside.Add(-1)
 					return nil
-				})
+				}, unkept)
 				if err != nil {
 					t.Error(err)
 				}
@@ -138,14 +204,14 @@ func TestClaimLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := flock(f, unix.LOCK_EX); err != nil {
+	if err := flock.Lock(f, unix.LOCK_EX, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Claim(j, 20*time.Millisecond, nobody); !errors.Is(err, ErrClaimed) {
+	if err := claim(s, j, 20*time.Millisecond); !errors.Is(err, ErrClaimed) {
 		t.Errorf("locked: %v", err)
 	}
 	f.Close()
-	if err := s.Claim(j, 10*time.Second, nobody); err != nil {
+	if err := claim(s, j, 10*time.Second); err != nil {
 		t.Errorf("free again: %v", err)
 	}
 }
@@ -165,7 +231,7 @@ func TestClaimRefusesOtherFiles(t *testing.T) {
 		if err := make(); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Claim(j, time.Second, nobody); err == nil {
+		if err := claim(s, j, time.Second); err == nil {
 			t.Errorf("%s: claimed", name)
 		}
 		if err := os.Remove(path); err != nil {

@@ -49,16 +49,16 @@ func FuzzParseClaim(f *testing.F) {
 		if pid > 0 {
 			o := Owner{pid, start, ns, fmt.Sprintf("%012x", boot&(1<<48-1))}
 			written := o.String() + "\n"
-			if got, ok := parseClaim(written); !ok || got != o {
+			if got, kept, ok := parseClaim(written); !ok || kept || got != o {
 				t.Fatalf("%q gives %+v, %v", written, got, ok)
 			}
 			for cut := range len(written) - 1 {
-				if got, ok := parseClaim(written[:cut]); ok {
+				if got, _, ok := parseClaim(written[:cut]); ok {
 					t.Fatalf("%q gives %+v", written[:cut], got)
 				}
 			}
 		}
-		if got, ok := parseClaim(text); ok && strings.TrimSuffix(text, "\n") != got.String() {
+		if got, _, ok := parseClaim(text); ok && strings.TrimSuffix(text, "\n") != got.String() {
 			t.Fatalf("%q gives %+v", text, got)
 		}
 	})

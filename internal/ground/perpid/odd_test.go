@@ -113,7 +113,7 @@ func TestClaimSaysWhatToDo(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(s.path, other.String()), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Claim(j, time.Second, nobody)
+	err := claim(s, j, time.Second)
 	if !errors.Is(err, ErrClaimed) || !strings.Contains(err.Error(), "may be alive in another PID namespace (remove it") {
 		t.Errorf("%v", err)
 	}

@@ -10,6 +10,7 @@ import (
 // chosen is what a runner's settings change about what has to be there.
 type chosen struct {
 	userns, noDocker, inMemory bool
+	fallback                   policy.Fallback
 }
 
 // choices reads the runner's .env. What makes no sense there is judged by settings.
@@ -25,6 +26,18 @@ func choices(r *Runner) chosen {
 			_, _ = p.Set(name, value)
 		}
 	}
+	c.fallback = p.Fallback
 	c.userns, c.inMemory = p.Userns, p.Backing == policy.Tmpfs
 	return c
+}
+
+// shared says what becomes of a runner's jobs if no Worker can be isolated.
+func shared(r *Runner) string {
+	switch choices(r).fallback {
+	case policy.FallbackNone:
+		return "no job starts"
+	case policy.FallbackRun:
+		return "jobs share one _temp"
+	}
+	return "a job runs in the shared _temp if it is alone there, and one that comes meanwhile waits, and is refused at the end"
 }

@@ -245,7 +245,7 @@ func TestEachFactIsJudged(t *testing.T) {
 
 		{"ran plain", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
-		}, "warning last start: without a _temp of its own: no privilege", ".env"},
+		}, "problem last start: without a _temp of its own: no privilege", "mend"},
 		{"refused", func(_ *Facts, r *Runner) {
 			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: events.Refused, Error: "no privilege"}
 		}, "warning last start: was not started: no privilege", "mend"},

@@ -169,26 +169,26 @@ func workFolder(r *Runner) []Result {
 	temp, store := r.Temp, r.Leftovers.Store
 	for _, f := range []survey.Folder{temp, store} {
 		if f.Other || f.Link && f.Path == store.Path { // the store is never a link
-			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so no job starts", "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+shared(r), "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
 	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
 	if temp.Exists && r.UID > 0 && temp.UID != r.UID {
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
-			"worker-wrap mounts only over folders of the user who runs it, so no job starts", chown(temp))
+			"worker-wrap mounts only over folders of the user who runs it, so "+shared(r), chown(temp))
 	}
 	switch { // as perpid.Make has it
 	case !store.Exists || store.Link || r.UID < 0:
 	case store.UID != r.UID && store.UID != 0 && (r.UID > 0 || store.UID != temp.UID):
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", store.Path, store.UID, r.User),
-			"its owner could change what a job finds there, so no job starts", chown(store))
+			"its owner could change what a job finds there, so "+shared(r), chown(store))
 	case r.Closed == store.Path:
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", store.Path, store.UID, store.Mode, r.User),
-			"no Worker can have one of its own, so no job starts", chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
+			"no Worker can have one of its own, so "+shared(r), chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
 	}
 	if r.Closed == r.Work.Path && r.Closed != "" {
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
-			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so no job starts", chown(r.Work))
+			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+shared(r), chown(r.Work))
 	}
 	w := r.Work
 	if w.ReadOnly {
@@ -257,8 +257,8 @@ func lastStart(r *Runner) []Result {
 	switch {
 	case e.Kind == events.Fallback:
 		return []Result{{
-			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
-			Why: "this is what the runner's settings ask for where isolation fails", Mend: "mend what is named here, or take WORKER_WRAP_FALLBACK out of " + visible.Word(r.Layout.Root+"/.env"),
+			Check: "last start", Level: Fail, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
+			Why: "as long as that is so, " + shared(r), Mend: "mend what is named here; the next job's start shows whether that was all",
 		}}
 	case e.Error != "":
 		return []Result{{

@@ -32,8 +32,8 @@ func lastIn(path string) *events.Event {
 			fallback = &e
 		case e.Kind == events.Start:
 			last = &e
-			// The start that a fallback led to says nothing of it.
-			if fallback != nil && fallback.PID == e.PID && e.Error == "" {
+			// The start that a fallback led to says nothing of it, or the same.
+			if fallback != nil && fallback.PID == e.PID && e.Outcome != events.Refused {
 				last.Kind, last.Error = events.Fallback, fallback.Error
 			}
 			fallback = nil

@@ -7,11 +7,11 @@ type Step int
 const (
 	// Look finds out whether earlier Workers of the runner are alive: sets Facts.Earlier.
 	Look Step = iota
-	// Wait waits for those to end, or until patience is over: sets Facts.Waited, and makes Facts.Claim
-	// Untried again.
+	// Wait waits for those to end, or, after isolation failed, for those in the real _temp, or until patience is over:
+	// sets Facts.Waited, and makes Facts.Claim Untried again.
 	Wait
-	// Claim tries to become the one that uses the real _temp, which works only where no other Worker of
-	// the runner is alive: sets Facts.Claim.
+	// Claim tries to become the one that uses the real _temp, which works only if no other Worker is in it, and,
+	// before isolation was tried, if no other Worker of the runner is alive: sets Facts.Claim.
 	Claim
 
 	// Isolate makes a _temp of its own and becomes the program; if it fails it sets Facts.Failed.
@@ -76,16 +76,13 @@ func Next(s Settings, f Facts) Step {
 	case FallbackRun:
 		return Unisolated
 	case FallbackWait:
-		if !f.Waited {
-			if step, more := patiently(f); more {
-				return step
-			}
-		}
-		switch f.Claim {
-		case Untried:
+		switch {
+		case f.Claim == Untried:
 			return Claim
-		case Won:
+		case f.Claim == Won:
 			return Unisolated
+		case !f.Waited:
+			return Wait
 		}
 	}
 	return Refuse

@@ -31,12 +31,12 @@ type Fallback int
 
 // The fallbacks.
 const (
-	FallbackNone Fallback = iota // no Worker is started
-	FallbackWait                 // wait, then run in the real _temp if no other Worker is alive
+	FallbackWait Fallback = iota // run in the real _temp if no other Worker is in it, and wait for those that are
+	FallbackNone                 // no Worker is started
 	FallbackRun                  // run in the real _temp
 )
 
-func (f Fallback) String() string { return [...]string{"none", "wait", "run"}[f] }
+func (f Fallback) String() string { return [...]string{"wait", "none", "run"}[f] }
 
 // Extent is a value of WORKER_WRAP_ISOLATE.
 type Extent int
@@ -69,7 +69,7 @@ func (s *Settings) Set(name, value string) (known bool, err error) {
 	case "WAIT":
 		s.Wait, err = parseWait(value)
 	case "FALLBACK":
-		s.Fallback, err = parseWord[Fallback](value, "none", "wait", "run")
+		s.Fallback, err = parseWord[Fallback](value, "wait", "none", "run")
 	case "ISOLATE":
 		s.Isolate, err = parseWord[Extent](value, "always", "overlap")
 	case "BACKING":

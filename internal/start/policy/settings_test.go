@@ -20,9 +20,9 @@ func TestSet(t *testing.T) {
 		{"WAIT", "1500ms", policy.Settings{Wait: 1500 * time.Millisecond}},
 		{"WAIT", "0", policy.Settings{}},
 		{"WAIT", "off", policy.Settings{}},
-		{"FALLBACK", "none", policy.Settings{}},
+		{"FALLBACK", "none", policy.Settings{Fallback: policy.FallbackNone}},
 		{"FALLBACK", "", policy.Settings{}},
-		{"FALLBACK", "wait", policy.Settings{Fallback: policy.FallbackWait}},
+		{"FALLBACK", "wait", policy.Settings{}},
 		{"FALLBACK", "run", policy.Settings{Fallback: policy.FallbackRun}},
 		{"ISOLATE", "always", policy.Settings{}},
 		{"ISOLATE", "overlap", policy.Settings{Isolate: policy.Overlap}},
@@ -43,7 +43,7 @@ func TestSet(t *testing.T) {
 		{"WAIT", "20", "20s"},
 		{"WAIT", "-1s", "negative"},
 		{"WAIT", "soon", "not a duration"},
-		{"FALLBACK", "yes", "none or wait or run"},
+		{"FALLBACK", "yes", "wait or none or run"},
 		{"ISOLATE", "never", "always or overlap"},
 		{"BACKING", "ramfs", "tmpfs:2g"},
 		{"BACKING", "dir:1g", "tmpfs:2g"},
@@ -73,6 +73,7 @@ func TestPatience(t *testing.T) {
 		want     time.Duration
 		warns    bool
 	}{
+		{0, policy.Settings{}.Fallback, "", 20 * time.Second, false}, // the default is to wait
 		{0, policy.FallbackNone, "", 0, false},
 		{0, policy.FallbackRun, "", 0, false},
 		{0, policy.FallbackWait, "", 20 * time.Second, false},

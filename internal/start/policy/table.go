@@ -17,7 +17,7 @@ func axes() []axis {
 	return []axis{
 		{"`ISOLATE`", []string{"`always`", "`overlap`"}, func(s *Settings, _ *World, v int) { s.Isolate = Extent(v) }},
 		{"isolation", []string{"works", "fails"}, func(_ *Settings, w *World, v int) { w.Isolates = v == 0 }},
-		{"`FALLBACK`", []string{"`none`", "`wait`", "`run`"}, func(s *Settings, _ *World, v int) { s.Fallback = Fallback(v) }},
+		{"`FALLBACK`", []string{"`wait`", "`none`", "`run`"}, func(s *Settings, _ *World, v int) { s.Fallback = Fallback(v) }},
 		{"`WAIT`", []string{"off", "on"}, func(s *Settings, _ *World, v int) { s.Wait = time.Duration(v) * fallbackWait }},
 		{"other Workers", []string{"none", "end in time", "stay"}, func(_ *Settings, w *World, v int) { w.Others = Others(v) }},
 	}
@@ -75,7 +75,7 @@ func (s Step) describe() string {
 	case Plain:
 		return "the real `_temp`: no mount, no proxy"
 	case Unisolated:
-		return "the real `_temp`; reported on stderr and in the event log"
+		return "the real `_temp`; reported in the event log"
 	}
 	return "no start: exit code 125"
 }

@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -89,7 +88,7 @@ func (r *run) refused() *Failure {
 		return &Failure{Code: ExitFailed}
 	}
 	if r.course.claimed != nil && r.Settings.Policy.Fallback == policy.FallbackWait {
-		err = fmt.Errorf("%w; and it cannot run without (WORKER_WRAP_FALLBACK=wait): %w", err, r.course.claimed)
+		err = fmt.Errorf("%w; and it cannot run without: %w", err, r.course.claimed)
 	}
 	return failure(err)
 }
@@ -124,6 +123,9 @@ func (r *run) settle() *Failure {
 
 // unisolated is plain after isolation was tried, and says so. The thread that tried it may be in a
 // namespace with half of the mounts, so another becomes the program.
+//
+// A Worker that is alone loses nothing by that. So nothing is said on stderr, which the Listener shows as the cause if
+// the Worker then crashes.
 func (r *run) unisolated() (f *Failure) {
 	if r.host != "" && r.host != r.Temp {
 		_ = os.Remove(r.host) // it was to be _temp; where it cannot be removed the next start does it
@@ -140,45 +142,17 @@ func (r *run) unisolated() (f *Failure) {
 		if f = r.settle(); f != nil {
 			return nil
 		}
-		r.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=%v), because that could not be made: %v", r.Settings.Policy.Fallback, r.course.failed)
+		if r.Settings.Policy.Fallback == policy.FallbackRun {
+			r.join()
+			r.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", r.course.failed)
+		} else {
+			r.log.debugf("alone, and so without a _temp of its own, which could not be made: %v", r.course.failed)
+		}
 		r.recordFallback()
 		f = r.start()
 		return nil
 	})
 	return f
-}
-
-// claim tries to become the one that uses the real _temp.
-func (r *run) claim() {
-	err := r.tryClaim()
-	r.course.claimed, r.course.facts.Claim = err, policy.Won
-	if err != nil {
-		r.course.facts.Claim = policy.Lost
-		r.log.debugf("the real _temp is not for this start: %v", err)
-	}
-}
-
-func (r *run) tryClaim() error {
-	if err := r.identify(); err != nil {
-		return err
-	}
-	p, err := r.openPlaces()
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	like, err := p.temp.Stat()
-	if err != nil {
-		return err
-	}
-	store, err := perpid.Make(p.work, like)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	r.sweep(store, r.self)
-	defer r.stage("claim")
-	return store.Claim(perpid.NewJudge(r.self, store.Remote()), lockPatience, r.alone)
 }
 
 // warn writes one line to stderr, which the Listener keeps.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -31,7 +32,12 @@ func TestUsernsForbidden(t *testing.T) {
 		if code != 0 || !strings.HasPrefix(out, s.temp+"\n") {
 			t.Errorf("%s: exit code %d, %q", fallback, code, out)
 		}
-		oneLine(t, stderr, "WITHOUT", "max_user_namespaces")
+		if e := s.last(t, events.Fallback); !strings.Contains(e.Error, "max_user_namespaces") {
+			t.Errorf("%s: the event log has %+v", fallback, e)
+		}
+		if fallback == "run" {
+			oneLine(t, stderr, "WITHOUT", "max_user_namespaces")
+		}
 	}
 	other := s.unwrapped(t)
 	code, out, stderr = s.withoutNamespaces(t, whereAmI, "USERNS=1", "FALLBACK=wait", "WAIT=100ms")

@@ -85,7 +85,7 @@ func RunInner(args, env []string) *Failure {
 	if err != nil {
 		return failure(err)
 	}
-	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, 0, 0 // the supervisor has seen to it
+	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
 	in.plan.Env, in.plan.Settings = env, settings
 	unix.CloseOnExec(in.line)
 	line := os.NewFile(uintptr(in.line), "supervisor")

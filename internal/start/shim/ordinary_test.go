@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,12 +87,16 @@ func (p *printed) String() string {
 	return p.text.String()
 }
 
-// command prepares the start of a program, with settings such as "FALLBACK=run", as the ordinary user.
+// command prepares the start of a program, with settings such as "FALLBACK=run", as the ordinary user. Without one of
+// FALLBACK a start that cannot isolate is refused, which the tests can see; "FALLBACK=" is the default.
 func command(settings []string, program string, args ...string) *start {
 	s := &start{Cmd: exec.Command(program, args...)}
 	s.Dir = "/"
 	s.Stdout, s.Stderr = &s.out, &s.err
 	s.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	if !slices.ContainsFunc(settings, func(s string) bool { return strings.HasPrefix(s, "FALLBACK=") }) {
+		s.Env = append(s.Env, "WORKER_WRAP_FALLBACK=none")
+	}
 	for _, setting := range settings {
 		s.Env = append(s.Env, "WORKER_WRAP_"+setting)
 	}

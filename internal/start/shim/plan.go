@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // Plan is what one start of the shim is to do.
@@ -77,6 +78,9 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 		return Plan{}, errors.New("no command given; write it after --: worker-wrap -- cmd args…")
 	}
 	settings.Policy.Userns = settings.Policy.Userns || o.Userns
+	if !settings.Fallback { // isolation is what was asked for
+		settings.Policy.Fallback = policy.FallbackNone
+	}
 	p := Plan{Command: argv[0], Argv: argv, Env: env, Settings: settings}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":

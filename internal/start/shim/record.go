@@ -50,9 +50,6 @@ func (r *run) recordStart() {
 	if r.course.step == policy.Isolate {
 		e.Outcome, e.Dir = events.Private, r.host
 	}
-	if r.course.failed != nil {
-		e.Error = r.course.failed.Error()
-	}
 	e.Namespace, _ = nsenter.MountNamespace()
 	r.record(e)
 }

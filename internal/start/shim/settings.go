@@ -16,6 +16,8 @@ type Settings struct {
 	Debug bool
 	// NoDocker leaves the Docker socket as it is (WORKER_WRAP_DOCKER=off).
 	NoDocker bool
+	// Fallback is true if WORKER_WRAP_FALLBACK is set to something.
+	Fallback bool
 	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
 	Policy policy.Settings
 	// Unknown is the first variable that looks like a setting and is none, "" if there is no such: most likely
@@ -69,6 +71,7 @@ func (s *Settings) set(name, value string) error {
 			return fmt.Errorf("not a level; use debug, or leave it unset")
 		}
 	default:
+		s.Fallback = s.Fallback || name == "FALLBACK" && value != ""
 		known, err := s.Policy.Set(name, value)
 		if !known && s.Unknown == "" && name != strings.TrimPrefix(perpid.HostTempVar, settingsPrefix) && !strings.HasPrefix(name, "TEST_") {
 			s.Unknown = settingsPrefix + name

@@ -2,12 +2,14 @@ package shim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // lockPatience is how long a start waits for another that is looking whether it is alone, which takes
@@ -36,27 +38,60 @@ func (r *run) look() {
 	}
 }
 
-// wait waits for the earlier Workers to end. The time counts from this process's start.
+// wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the real _temp. The
+// time counts from this process's start.
 func (r *run) wait() {
 	f := &r.course.facts
 	f.Waited, f.Claim = true, policy.Untried
 	patience, _ := r.patience()
-	workers, err := r.workers()
-	if err != nil {
-		r.warn("cannot look for earlier Workers, so does not wait for them: %v", err)
-		return
-	}
-	before := earlier(workers)
-	r.log.debugf("waiting at most %v for earlier Workers: %s", patience, pids(before))
-	left, err := presence.Wait(before, r.timing.begun.Add(patience))
-	if err != nil {
-		r.warn("cannot wait for earlier Workers: %v", err)
-	}
+	until := r.timing.begun.Add(patience)
+	var left []presence.Worker
+	var err error
+	// In the view that others have: this thread may be in a namespace with half of the mounts.
+	_ = nsenter.Outside(func() error { left, err = r.waitFor(until); return nil })
 	if len(left) > 0 {
 		r.log.debugf("after %v still alive: %s", patience, pids(left))
 	}
 	r.stage("wait")
 	r.recordWait(left, err)
+}
+
+// glance is how long a start that waits for others to leave the real _temp looks at those that are starts themselves:
+// they may leave it by getting their own.
+const glance = time.Second
+
+func (r *run) waitFor(until time.Time) ([]presence.Worker, error) {
+	for said := false; ; said = true {
+		workers, err := r.workers()
+		if err != nil {
+			r.warn("cannot look for earlier Workers, so does not wait for them: %v", err)
+			return nil, err
+		}
+		before, to := earlier(workers), until
+		if r.course.facts.Failed {
+			before = slices.DeleteFunc(r.inTheWay(workers), func(w presence.Worker) bool { return w.Ancestor })
+			if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
+				to = earliest(until, time.Now().Add(glance))
+			}
+		}
+		if !said {
+			r.log.debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
+		}
+		left, err := presence.Wait(before, to)
+		if err != nil {
+			r.warn("cannot wait for earlier Workers: %v", err)
+		}
+		if err != nil || to.Equal(until) || len(before) == 0 {
+			return left, err
+		}
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // workers returns the other living Workers of the runner.
@@ -82,8 +117,7 @@ func earlier(workers []presence.Worker) (out []presence.Worker) {
 	return out
 }
 
-// alone fails if another Worker of the runner is alive, wrapped or not. One that started later and is
-// worker-wrap still does not count: it finds this one, or this one's claim.
+// alone fails if another Worker of the runner is in the way.
 func (r *run) alone() error {
 	if r.Root == "" {
 		return nil
@@ -92,16 +126,21 @@ func (r *run) alone() error {
 	if err != nil {
 		return err
 	}
-	var others []presence.Worker
-	for _, w := range workers {
-		if w.Earlier || !w.Starting {
-			others = append(others, w)
-		}
-	}
-	if len(others) > 0 {
+	if others := r.inTheWay(workers); len(others) > 0 {
 		return fmt.Errorf("%w: other Workers of this runner are alive: %s", perpid.ErrClaimed, pids(others))
 	}
 	return nil
+}
+
+// inTheWay are the Workers beside which this one is not alone, wrapped or not; after isolation failed only those in the
+// same _temp. One that started later and is worker-wrap still does not count: it finds this one, or this one's claim.
+func (r *run) inTheWay(workers []presence.Worker) (out []presence.Worker) {
+	for _, w := range workers {
+		if (w.Earlier || !w.Starting) && (!r.course.facts.Failed || w.Shares(r.Temp)) {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 func pids(workers []presence.Worker) string {

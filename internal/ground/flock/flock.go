@@ -1,0 +1,60 @@
+// Package flock locks open files and folders by flock(2), and waits for a lock no longer than it is told to.
+package flock
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrTaken is what the error of [Lock] wraps if somebody else has the file locked.
+var ErrTaken = errors.New("another process has it locked")
+
+// Lock takes a lock on f: how is [unix.LOCK_EX] or [unix.LOCK_SH]. It is the lock of f's open file description, so
+// it lives until f and every copy of f in other processes is closed. A lock that f has is turned into the other
+// kind, and may be lost on the way.
+//
+// If the lock does not come within the time given, a thread stays in the call until it does, or until the process
+// ends or becomes another program, and then lets go of it. f may be closed meanwhile.
+func Lock(f *os.File, how int, patience time.Duration) error {
+	err := try(int(f.Fd()), how|unix.LOCK_NB)
+	if err != unix.EWOULDBLOCK {
+		return named(f, err)
+	}
+	if patience <= 0 {
+		return named(f, ErrTaken)
+	}
+	again, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0) // the same lock, and not closed under the call
+	if err != nil {
+		return named(f, err)
+	}
+	got := make(chan error, 1)
+	go func() {
+		defer unix.Close(again)
+		got <- try(again, how)
+	}()
+	select {
+	case err := <-got:
+		return named(f, err)
+	case <-time.After(patience):
+		return named(f, ErrTaken)
+	}
+}
+
+func try(fd, how int) error {
+	for {
+		if err := unix.Flock(fd, how); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+func named(f *os.File, err error) error {
+	if err != nil {
+		return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+// Package alone locks the folders that Workers in the plain _temp have in common, so that of any number of them at
+// most one believes that it is alone.
+//
+// The locks are those of flock(2), on the folders themselves: nothing is written, so they work on a read-only file
+// system too; the kernel lets go of them at the end of whoever holds them, so none is ever stale; and they hold
+// between PID namespaces, containers that share a volume, and runners that share a work folder. A start locks
+// exclusively while it looks whether it is alone, and turns that into shared locks, which package keeper holds
+// as long as the Worker lives.
+package alone
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// Places are the folders to lock; an empty path is none. Root holds where the work folder is removed and made anew
+// under a living Worker, Temp where _temp is a link, or two work folders have one _temp.
+type Places struct{ Root, Work, Temp string }
+
+// Locks are what a start holds.
+type Locks struct {
+	Files []*os.File
+	// Sure is true if a folder is among them that every other Worker in the same _temp locks too.
+	Sure bool
+}
+
+// Take locks exclusively what there is and can be locked, and fails with an error that wraps [perpid.ErrClaimed] if
+// another process has any of it locked for as long as patience. What cannot be opened or locked, as folders on NFS, is
+// left out.
+func Take(p Places, patience time.Duration) (*Locks, error) {
+	return take(p, unix.LOCK_EX, time.Now().Add(patience), true)
+}
+
+// Join takes shared locks, of those that it can get in time, for a Worker that does not care whether it is alone.
+func Join(p Places, patience time.Duration) *Locks {
+	l, _ := take(p, unix.LOCK_SH, time.Now().Add(patience), false)
+	return l
+}
+
+func take(p Places, how int, until time.Time, all bool) (*Locks, error) {
+	l := &Locks{}
+	for _, path := range []string{p.Root, p.Work, p.Temp} {
+		if path == "" {
+			continue
+		}
+		f, err := untrusted.At(nil, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
+		if err != nil {
+			continue
+		}
+		err = flock.Lock(f, how, time.Until(until))
+		if err == nil {
+			l.Files, l.Sure = append(l.Files, f), l.Sure || path != p.Root
+			continue
+		}
+		f.Close()
+		if all && errors.Is(err, flock.ErrTaken) {
+			l.Close()
+			return nil, fmt.Errorf("%w: %w", perpid.ErrClaimed, err)
+		}
+	}
+	return l, nil
+}
+
+// Share turns the locks into shared ones. Each is given up for a moment, in which another start can get it: then it
+// fails as [Take] does, and the locks are good for nothing but to be closed.
+func (l *Locks) Share() error {
+	for _, f := range l.Files {
+		if err := flock.Lock(f, unix.LOCK_SH, 0); err != nil {
+			return fmt.Errorf("%w: %w", perpid.ErrClaimed, err)
+		}
+	}
+	return nil
+}
+
+// Close closes the files. What another process has been given stays locked.
+func (l *Locks) Close() {
+	for _, f := range l.Files {
+		f.Close()
+	}
+	l.Files = nil
+}
