@@ -21,7 +21,7 @@ kernel_tests() {
 # make_image DIR makes the files of the initramfs: /init, which copies /image to a tmpfs and runs the
 # rest there, as nothing can be pivoted or moved on the kernel's first root file system.
 make_image() {
-	local dir=$1 root=$1/image package users skip slow reason name tool left
+	local dir=$1 root=$1/image package users skip slow reason name tool left file
 	mkdir -p "$dir/bin" "$dir/dev" "$root"/{etc,proc,sys,dev,run,tmp,var/tmp,root,home/user,tests,usr/bin,usr/sbin,usr/lib/compiled,lib64}
 	ln -s usr/bin usr/sbin usr/lib "$root"
 	chmod 1777 "$root/tmp" "$root/var/tmp"
@@ -43,6 +43,11 @@ nogroup:x:65534:' >"$root/etc/group"
 	(umask 077 && echo 'root:*:::::::' >"$root/etc/shadow")
 	# busybox is whatever name it is started by, so what the tests copy or link must be the real thing.
 	for tool in sh bash cat cp dd env find grep id ln ls mkdir mount mv ps rm sed sleep stat tail touch true umount unshare setpriv setcap getcap setfacl getfacl; do add_tool "$root" "$tool"; done
+	# What AppArmor's parser and lxc-start read. LXC lays a container's root file system over that folder.
+	for file in /etc/apparmor /etc/apparmor.d/{abi,abstractions,lxc,tunables} /usr/share/apparmor-features /usr/lib/x86_64-linux-gnu/lxc; do
+		mkdir -p "$root$(dirname "$file")"
+		[[ ! -e $file ]] || cp -rL "$file" "$root$file"
+	done
 	scripts/build -o "$root/usr/bin/worker-wrap" amd64
 	: >"$root/tests/list"
 	while IFS='|' read -r package users skip slow reason; do
@@ -97,7 +102,7 @@ boot() {
 	[[ $all == no ]] || limit=14400
 	exec timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -m 2048 \
 		-cpu max,la57=off,smap=off,smep=off,umip=off,erms=off,fsrm=off \
-		-kernel "$kernel_cache/$1/vmlinuz" -initrd "$2" -append 'console=ttyS0 quiet panic=-1 no_timer_check mitigations=off init_on_alloc=0 clearcpuid=112' \
+		-kernel "$kernel_cache/$1/vmlinuz" -initrd "$2" -append 'console=ttyS0 quiet panic=-1 no_timer_check mitigations=off init_on_alloc=0 clearcpuid=112 apparmor=1 security=apparmor' \
 		-display none -serial stdio -monitor none -nic none -no-reboot
 }
 

@@ -187,6 +187,34 @@ func TestDenied(t *testing.T) {
 	}
 }
 
+// TestDeniedMoves: where move_mount is denied, or every way to the newer calls, a start isolates all the same.
+func TestDeniedMoves(t *testing.T) {
+	deny := compile(t, "deny", testkit.Dir(t))
+	shims := map[string]string{"": capable(t), "USERNS=1": testkit.Binary(t), "BACKING=tmpfs": capable(t)}
+	for name, denials := range map[string][]string{
+		"move_mount":                   {denial("move_mount", unix.EACCES)},
+		"move_mount and recursive":     {denial("move_mount", unix.EACCES), denial("mount", unix.EACCES, argument(3, unix.MS_BIND|unix.MS_REC, unix.MS_BIND|unix.MS_REC))},
+		"move_mount, by a filter":      {denial("move_mount", unix.EPERM)},
+		"open_tree, fsopen":            {denial("open_tree", unix.EACCES), denial("fsopen", unix.EACCES)},
+		"move_mount and mount_setattr": {denial("move_mount", unix.EACCES), denial("mount_setattr", unix.EACCES)},
+	} {
+		for setting, shim := range shims {
+			t.Run(name+" "+setting, func(t *testing.T) {
+				s := ordinary(t, shim)
+				start := command([]string{setting, "DOCKER=off"}, s.worker, "-c", s.script()+"; readlink /proc/$$/exe").under(deny, denials...)
+				code := start.end(t)
+				if got := s.started(start); code != 0 || got != "isolated" || start.err.String() != "" {
+					t.Errorf("exit code %d, %q: %s", code, got, &start.err)
+				}
+				if want := "started\n" + s.worker + "\n"; start.out.String() != want {
+					t.Errorf("it says %q, want %q", &start.out, want)
+				}
+				s.gone(t, "after the start")
+			})
+		}
+	}
+}
+
 // TestDeniedToTheSupervisor: a program that cannot be looked after is ended, though it has begun.
 func TestDeniedToTheSupervisor(t *testing.T) {
 	deny := compile(t, "deny", testkit.Dir(t))
