@@ -46,6 +46,8 @@ type Job struct {
 	// Padding makes the job's message longer by that many bytes of JSON, as contexts and variables do
 	// for real jobs. In UTF-16 they are twice as many on the pipe, which holds 64 KiB.
 	Padding int
+	// Body, where it is not nil, is sent instead of the job, whatever it is: for Workers that do not read it.
+	Body []byte
 
 	plan string
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -26,6 +27,11 @@ type Listener struct {
 	Waits bool
 	// Trace, where set, is given every record of the Listener and its Workers, one at a time.
 	Trace func(Record)
+	// Sys, where set, is how the Worker's process is started, for one by which user.
+	Sys *syscall.SysProcAttr
+	// Release, where set, holds the message of each job back until it gives a value or is closed. Otherwise the
+	// message is written some time after the Worker has been started.
+	Release <-chan struct{}
 	// Held is how long after a Worker's end its pipes may stay open before [Worker.Wait] gives up and
 	// tells which did, in real time; 5 s where zero.
 	Held time.Duration
@@ -34,8 +40,11 @@ type Listener struct {
 	log      *traceLog
 	openErr  error
 	tracing  sync.Mutex
+	closed   chan struct{}
+	closing  sync.Once
 	mu       sync.Mutex
 	previous *Worker
+	warm     bool // a job's message was written before
 }
 
 // renewInterval is how often the Listener renews a job's lock, sendLimit how long it tries to send a
@@ -44,6 +53,13 @@ const (
 	renewInterval = 60 * time.Second
 	sendLimit     = 30 * time.Second
 	killAfter     = 60 * time.Second
+)
+
+// How long after its start a Worker's message is written: .NET compiles what writes it when that is first used. A Worker
+// that was refused after 5 ms was gone by then where the Listener had written no message yet, and not where it had.
+const (
+	coldDelay = 50 * time.Millisecond
+	warmDelay = time.Millisecond
 )
 
 // Dispatch is what a Listener does with a job that comes while another may run: it has the other Worker
@@ -64,6 +80,9 @@ func (l *Listener) Dispatch(job Job) (*Worker, error) {
 			<-previous.Done()
 		}
 	}
+	if previous != nil && previous.hung() {
+		l.record(job.ID, levelError, "JobDispatcher", "Worker Dispatch failed with an exception for job request %s.", previous.Job.ID)
+	}
 	return l.start(job)
 }
 
@@ -77,11 +96,12 @@ func (l *Listener) Start(job Job) (*Worker, error) {
 	return l.start(job)
 }
 
-// Close closes the Listener's log. Workers are not touched.
+// Close ends the Listener: it closes its log, and renews no job any more. Workers are not touched.
 func (l *Listener) Close() error {
 	if err := l.opened(); err != nil {
 		return err
 	}
+	l.closing.Do(func() { close(l.closed) })
 	return l.log.close()
 }
 
@@ -107,6 +127,7 @@ func (l *Listener) receive(job Job) (_ Job, err error) {
 
 func (l *Listener) opened() error {
 	l.open.Do(func() {
+		l.closed = make(chan struct{})
 		l.log, l.openErr = openTrace(filepath.Join(l.Root, "_diag"), "Runner")
 	})
 	return l.openErr

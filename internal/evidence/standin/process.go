@@ -21,6 +21,8 @@ type Worker struct {
 	began          time.Time
 	cancel         sync.Once
 	sent, done     chan struct{} // closed when the job was sent or not, and when all is over
+	aborted        chan struct{} // closed by Abort
+	aborting       sync.Once
 
 	mu        sync.Mutex
 	kept      []string
@@ -28,8 +30,25 @@ type Worker struct {
 	result    Result
 }
 
+// State is what the service knows of a job whose Worker has ended.
+type State int
+
+// The states.
+const (
+	// Completed is the state of a job whose result the Listener has reported.
+	Completed State = iota
+	// Hung is the state of a job whose message could not be written, since the Worker had ended. It is never completed: the
+	// Listener renews it until [Listener.Close], and shows nothing of what the Worker wrote.
+	Hung
+	// Dropped is the state of a job whose message was not read in time. It is never completed, and not renewed.
+	Dropped
+)
+
+func (s State) String() string { return [...]string{"completed", "hung", "dropped"}[s] }
+
 // Result is how a Worker ended.
 type Result struct {
+	State  State
 	Code   int            // the exit code, or -1 where a signal ended it
 	Signal syscall.Signal // that signal, or 0
 	// Shown is what the user gets to read as the job's error: what the Worker wrote, if its code is none
@@ -50,14 +69,19 @@ func (w *Worker) Cancel() error { return w.stop(cancelJob) }
 // Shutdown tells the Worker that the runner is being stopped.
 func (w *Worker) Shutdown() error { return w.stop(runnerShutdown) }
 
+// stop sends a message after that of the job. For a job that hangs it does nothing, as upstream.
 func (w *Worker) stop(kind messageType) (err error) {
+	<-w.sent
+	if w.hung() {
+		return nil
+	}
 	w.cancel.Do(func() {
 		l := w.listener
 		w.mu.Lock()
 		w.cancelled = true
 		w.mu.Unlock()
 		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Send job cancellation message to worker for job %s.", w.Job.ID)
-		if err = w.send(kind, ""); err != nil {
+		if err = w.send(kind, nil); err != nil {
 			l.record(w.Job.ID, levelInfo, "JobDispatcher", "Job cancel message sending for job %s failed, kill running worker.", w.Job.ID)
 			_ = w.Kill()
 			return
@@ -84,6 +108,7 @@ func (w *Worker) Kill() error {
 
 // Abort ends the Worker and everything below it. No Listener does that; it is for those who tidy up.
 func (w *Worker) Abort() {
+	w.aborting.Do(func() { close(w.aborted) })
 	if !w.ended() {
 		_ = w.process.Signal(syscall.SIGSTOP) // it starts nothing while its processes are counted
 		killTree(w.PID)
@@ -111,7 +136,7 @@ func (w *Worker) ended() bool {
 
 // send sends a message, for at most 30 s: a pipe holds less than most jobs' messages, so this waits
 // for the Worker to read.
-func (w *Worker) send(kind messageType, body string) error {
+func (w *Worker) send(kind messageType, body []byte) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
 	if err := w.out.SetWriteDeadline(time.Now().Add(w.listener.scaled(sendLimit))); err != nil {
@@ -120,13 +145,18 @@ func (w *Worker) send(kind messageType, body string) error {
 	return send(w.out, kind, body)
 }
 
-// note keeps the first error.
-func (w *Worker) note(err error) {
+// note keeps why the job was not sent, and what has become of it.
+func (w *Worker) note(err error, state State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.result.Err == nil {
-		w.result.Err = err
-	}
+	w.result.Err, w.result.State = err, state
+}
+
+// hung reports whether the job's message could not be written.
+func (w *Worker) hung() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.result.State == Hung
 }
 
 func (w *Worker) closePipes() {

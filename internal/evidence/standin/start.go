@@ -14,11 +14,15 @@ func (l *Listener) start(job Job) (*Worker, error) {
 	l.record(job.ID, levelInfo, "Terminal", "WRITE LINE: %s: Running job: %s", time.Now().UTC().Format(lineTime), job.Name)
 	l.record(job.ID, levelInfo, "JobDispatcher", "Start renew job request 0 for job %s.", job.ID)
 	l.renewed(job)
-	body, err := job.encode()
-	if err != nil {
-		return nil, err
+	body := job.Body
+	if body == nil {
+		text, err := job.encode()
+		if err != nil {
+			return nil, err
+		}
+		body = utf16Bytes(text)
 	}
-	w := &Worker{Job: job, listener: l, sent: make(chan struct{}), done: make(chan struct{}), began: time.Now()}
+	w := &Worker{Job: job, listener: l, sent: make(chan struct{}), done: make(chan struct{}), aborted: make(chan struct{}), began: time.Now()}
 	if err := w.spawn(); err != nil {
 		return nil, fmt.Errorf("the Worker cannot be started: %w", err)
 	}
@@ -28,14 +32,49 @@ func (l *Listener) start(job Job) (*Worker, error) {
 	l.record(job.ID, levelInfo, "JobDispatcher", "Send job request message to worker for job %s.", job.ID)
 	go func() {
 		defer close(w.sent)
-		if err := w.send(newJob, body); err != nil {
-			l.record(job.ID, levelInfo, "JobDispatcher", "Job request message sending for job %s been cancelled, kill running worker.", job.ID)
-			w.note(err)
-			_ = w.Kill()
-		}
+		w.hold()
+		w.noteSent(w.send(newJob, body))
 	}()
 	go w.watch()
 	return w, nil
+}
+
+// hold waits until it is time to write the job's message.
+func (w *Worker) hold() {
+	l := w.listener
+	release := l.Release
+	if release == nil {
+		l.mu.Lock()
+		delay := coldDelay
+		if l.warm {
+			delay = warmDelay
+		}
+		l.mu.Unlock()
+		over := make(chan struct{})
+		release = over
+		defer time.AfterFunc(l.scaled(delay), func() { close(over) }).Stop()
+	}
+	select {
+	case <-release:
+	case <-w.aborted:
+	}
+}
+
+// noteSent notes what has become of the job with its message.
+func (w *Worker) noteSent(err error) {
+	l := w.listener
+	switch {
+	case err == nil:
+		l.mu.Lock()
+		l.warm = true
+		l.mu.Unlock()
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Job request message sending for job %s been cancelled, kill running worker.", w.Job.ID)
+		w.note(err, Dropped)
+		_ = w.Kill()
+	default: // an IOException: it goes up to whoever waits for the dispatch, and for now nobody does
+		w.note(err, Hung)
+	}
 }
 
 func (l *Listener) renewed(job Job) {
@@ -110,7 +149,7 @@ func (w *Worker) spawn() (err error) {
 	l.record(w.Job.ID, levelInfo, source, "  File name: '%s'", path)
 	l.record(w.Job.ID, levelInfo, source, "  Arguments: '%s %s %s'", arguments[0], arguments[1], arguments[2])
 	l.record(w.Job.ID, levelInfo, source, "  Working directory: '%s'", bin)
-	w.process, err = os.StartProcess(path, append([]string{path}, arguments...), &os.ProcAttr{Dir: bin, Env: env, Files: files})
+	w.process, err = os.StartProcess(path, append([]string{path}, arguments...), &os.ProcAttr{Dir: bin, Env: env, Files: files, Sys: l.Sys})
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w (is its file system mounted noexec?)", err)
 	}

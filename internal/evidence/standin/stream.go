@@ -22,12 +22,7 @@ const maxString = 50 * 1000000
 
 // send writes a message: its type and its body's length in bytes, each an int32 in little-endian, and
 // the body in UTF-16LE. As upstream it makes three writes of it, so that a reader may see parts.
-func send(w io.Writer, kind messageType, body string) error {
-	units := utf16.Encode([]rune(body))
-	data := make([]byte, 0, 2*len(units))
-	for _, u := range units {
-		data = binary.LittleEndian.AppendUint16(data, u)
-	}
+func send(w io.Writer, kind messageType, data []byte) error {
 	if len(data) > maxString {
 		return fmt.Errorf("a message of %d bytes is too long (limit %d)", len(data), maxString)
 	}
@@ -44,6 +39,16 @@ func send(w io.Writer, kind messageType, body string) error {
 		}
 	}
 	return nil
+}
+
+// utf16Bytes is a message's body.
+func utf16Bytes(body string) []byte {
+	units := utf16.Encode([]rune(body))
+	data := make([]byte, 0, 2*len(units))
+	for _, u := range units {
+		data = binary.LittleEndian.AppendUint16(data, u)
+	}
+	return data
 }
 
 // receive reads a message.

@@ -9,7 +9,7 @@ import (
 
 func TestStream(t *testing.T) {
 	var b bytes.Buffer
-	if err := send(&b, newJob, "aé😀"); err != nil {
+	if err := send(&b, newJob, utf16Bytes("aé😀")); err != nil {
 		t.Fatal(err)
 	}
 	want := "\x01\x00\x00\x00" + "\x08\x00\x00\x00" + "a\x00" + "\xe9\x00" + "\x3d\xd8\x00\xde"
@@ -19,7 +19,7 @@ func TestStream(t *testing.T) {
 	long := strings.Repeat("0123456789", 20_000)
 	for kind, body := range map[messageType]string{cancelJob: "", newJob: long} {
 		b.Reset()
-		if err := send(&b, kind, body); err != nil {
+		if err := send(&b, kind, utf16Bytes(body)); err != nil {
 			t.Fatal(err)
 		}
 		k, got, err := receive(iotest.HalfReader(&b))

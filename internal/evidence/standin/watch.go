@@ -22,20 +22,15 @@ func (w *Worker) watch() {
 	renewing := make(chan struct{})
 	go func() {
 		defer close(renewing)
-		tick := time.NewTicker(l.scaled(renewInterval))
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				l.renewed(w.Job)
-			case <-stop:
-				return
-			}
-		}
+		w.renew(stop)
 	}()
 	state, err := w.process.Wait()
-	close(stop)
-	<-renewing
+	// The Listener may still have the message to write.
+	<-w.sent
+	if !w.hung() {
+		close(stop)
+		<-renewing
+	}
 
 	limit := l.Held
 	if limit == 0 {
@@ -62,10 +57,26 @@ func (w *Worker) watch() {
 	for _, end := range ends {
 		<-end
 	}
-	<-w.sent
 
 	w.finish(state, err, held)
 	close(w.done)
+}
+
+// renew renews the job until stop is closed, or the Listener.
+func (w *Worker) renew(stop <-chan struct{}) {
+	l := w.listener
+	tick := time.NewTicker(l.scaled(renewInterval))
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			l.renewed(w.Job)
+		case <-stop:
+			return
+		case <-l.closed:
+			return
+		}
+	}
 }
 
 // finish notes how the Worker ended, and logs it.
@@ -83,7 +94,7 @@ func (w *Worker) finish(state *os.ProcessState, err error, held []string) {
 		}
 	}
 	outcome, valid := resultOf(r.Code)
-	if !valid {
+	if !valid && r.State == Completed {
 		r.Shown = r.Kept
 	}
 	code := r.Code
@@ -92,6 +103,9 @@ func (w *Worker) finish(state *os.ProcessState, err error, held []string) {
 	}
 	l := w.listener
 	l.record(w.Job.ID, levelInfo, "ProcessInvokerWrapper", "Finished process %d with exit code %d, and elapsed time %s.", w.PID, code, elapsed(time.Since(w.began)))
+	if r.State != Completed {
+		return // there is no more to be read of this job
+	}
 	if w.cancelled { // whatever the Worker says
 		outcome = Canceled
 	} else {
