@@ -62,8 +62,12 @@ func says(r standin.Result) string {
 	if r.Signal != 0 {
 		how = fmt.Sprintf("was ended by signal %d (%v)", int(r.Signal), r.Signal)
 	}
-	if r.Shown != "" {
-		how += ", saying: " + strings.ReplaceAll(r.Shown, "\n", " / ")
+	said := r.Shown
+	if r.State != standin.Completed { // the Listener would have shown nothing
+		said = r.Kept
+	}
+	if said != "" {
+		how += ", saying: " + strings.ReplaceAll(said, "\n", " / ")
 	}
 	return how
 }

@@ -5,10 +5,14 @@ import (
 	"os"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
+		os.Exit(standin.WorkerMain(os.Args[2:]))
+	}
 	if how := os.Getenv(workerVar); how != "" {
 		fmt.Fprintln(os.Stderr, worker(how))
 		os.Exit(125)

@@ -19,10 +19,7 @@ const workerVar = "WORKER_WRAP_TEST_WORKER"
 // testWorker makes the Listener start this test program, under the shim's name.
 func testWorker(how string) func(*testing.T, scratch) {
 	return func(t *testing.T, s scratch) {
-		self, err := os.ReadFile("/proc/self/exe")
-		must(t, err)
-		program := filepath.Join(s.root, "test")
-		must(t, os.WriteFile(program, self, 0o755))
+		program := s.testProgram(t)
 		instead("")(t, s)
 		aside := filepath.Join(s.root, "bin.test")
 		must(t, os.Mkdir(aside, 0o755))
@@ -30,6 +27,16 @@ func testWorker(how string) func(*testing.T, scratch) {
 		must(t, os.Symlink(program, path))
 		must(t, os.WriteFile(s.worker, []byte("#!/bin/sh\nexport "+workerVar+"="+how+"\nexec "+path+" \"$@\"\n"), 0o755))
 	}
+}
+
+// testProgram returns the path of a copy of this test program that every user may run.
+func (s scratch) testProgram(t *testing.T) string {
+	t.Helper()
+	self, err := os.ReadFile("/proc/self/exe")
+	must(t, err)
+	path := filepath.Join(s.root, "test")
+	must(t, os.WriteFile(path, self, 0o755))
+	return path
 }
 
 // worker returns why there is none.
