@@ -9,7 +9,8 @@
 # GITHUB_ACTIONS_RUNNER_SERVICE_TEMPLATE=…/actions.runner.worker-wrap.service.template.
 #
 # worker-wrap is looked for beside this script, then in /usr/local/lib/worker-wrap and
-# /usr/lib/worker-wrap. Where the shim cannot be put in place the runner is not started (exit code 125),
+# /usr/lib/worker-wrap. The shim is put in place also if a start that is tried first gets no _temp of its own (--force):
+# what becomes of a job then is for WORKER_WRAP_FALLBACK to say, at each start. Where it cannot be put in place the runner is not started (exit code 125),
 # unless its .env, or else the environment, says WORKER_WRAP_FALLBACK=run.
 
 # Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
@@ -31,7 +32,7 @@ done
 worker_wrap_failed='' worker_wrap_said=''
 if [ -z "$worker_wrap_binary" ]; then
 	worker_wrap_failed="worker-wrap is neither in ${0%/*} nor in /usr/local/lib/worker-wrap or /usr/lib/worker-wrap"
-elif ! worker_wrap_said=$("$worker_wrap_binary" install --bin-only --runner-root .); then
+elif ! worker_wrap_said=$("$worker_wrap_binary" install --bin-only --force --runner-root .); then
 	worker_wrap_failed="the shim could not be put in place"
 fi
 # Where stderr is on a full disk, or nobody reads it, only this fails: a subshell, so that SIGPIPE ends no more.

@@ -278,6 +278,23 @@ func TestRunsvcWrapperCannotSpeak(t *testing.T) {
 	}
 }
 
+// TestRunsvcWrapperUnisolated: where no job gets a _temp of its own the shim is put in place all the same, with a word:
+// each start does then what the settings say.
+func TestRunsvcWrapperUnisolated(t *testing.T) {
+	s := newService(t)
+	script := filepath.Join(filepath.Dir(s.script), "confined")
+	text := "#!/bin/sh\nexec setpriv --no-new-privs " + s.script + "\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := s.start(t, script)
+	_ = r.Process.Signal(syscall.SIGTERM)
+	if code := r.end(t); code != 7 || !s.wrapped(t) || !strings.Contains(r.stderr.String(), "no_new_privs is set") {
+		t.Errorf("code %d, wrapped %v, stderr %s", code, s.wrapped(t), r.stderr)
+	}
+	eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
+}
+
 // TestRunsvcWrapperWithoutShim: where the shim cannot be put in place the runner does not start, unless
 // its owner wants that.
 func TestRunsvcWrapperWithoutShim(t *testing.T) {

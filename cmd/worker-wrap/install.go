@@ -19,8 +19,11 @@ func installCommand() *cli.Command {
 		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a link to it, with the\n" +
 			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the\n" +
 			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut\n" +
-			"short has left is mended. The exit status is 1 where something could not be done.",
+			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its\n" +
+			"own folders and with its settings, would get no _temp of its own, the runner is left as it is\n" +
+			"(--dry-run tries nothing). The exit status is 1 where something could not be done.",
 		Flags: append(chooseRunners("install"),
+			&cli.BoolFlag{Name: "force", Usage: "also where the start that is tried first fails, as while an image is built", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "bin-only", Usage: "only the links in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
@@ -69,6 +72,9 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 	}
 	for _, left := range r.Left {
 		fmt.Fprintln(c.App.Writer, "left:", visible.Line(left))
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintln(c.App.ErrWriter, "worker-wrap: warning:", visible.Line(warning))
 	}
 	for _, need := range r.NeedsRoot {
 		fmt.Fprintln(c.App.ErrWriter, "needs root:", visible.Line(need))

@@ -25,6 +25,21 @@ func (s *search) units(dir string) {
 	}
 }
 
+// Service returns the unit that starts the runner in root, a path without links, and its User=, as the unit files of the
+// machine at fsroot say it; both are "" if no unit does. Those files are root's, and a runner's .service is not.
+func Service(fsroot, root string) (name, user string) {
+	s := search{fsroot: fsroot, seen: map[string]bool{}}
+	for _, dir := range unitFolders {
+		s.units(dir)
+	}
+	for _, f := range s.found {
+		if f.Layout.Root == root {
+			return f.Unit, f.User
+		}
+	}
+	return "", ""
+}
+
 // startsRunner reports whether a unit's text names one of the scripts that run a Listener.
 func startsRunner(text string) bool {
 	for _, script := range [...]string{"/runsvc.sh", "/runsvc-worker-wrap.sh", "/run.sh"} {

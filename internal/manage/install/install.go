@@ -10,17 +10,21 @@ import (
 )
 
 // Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
-// cannot be helped does not keep the others from it.
+// cannot be helped does not keep the others from it. Where the shim is not yet, a start is tried before anything is
+// changed, and one that would be refused leaves the runner as it is, without o.Force.
 func Install(o Options) Result {
 	r := newRun(o)
-	place := o.Place()
+	place, layouts := o.Place(), o.Layouts
 	if r.root && !o.BinOnly {
 		tasks, err := o.placeTasks()
+		if err == nil && len(tasks) > 0 {
+			layouts, err = r.tryStaged()
+		}
 		if err != nil {
 			r.fail(err)
 			return r.Result
 		}
-		if !r.tasks(tasks) {
+		if len(layouts) == 0 && len(o.Layouts) > 0 || !r.tasks(tasks) {
 			return r.Result
 		}
 	}
@@ -36,7 +40,7 @@ func Install(o Options) Result {
 		}
 	}
 	var kept []runner.Layout
-	for _, l := range o.Layouts {
+	for _, l := range layouts {
 		switch err := r.keep(l, place, good); {
 		case errors.Is(err, errNotAllowed):
 			r.needsRoot("%s is not yours to change: sudo %s install%s", l.Root, o.Self, roots([]runner.Layout{l}))
@@ -66,6 +70,9 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 		return nil // said once, for all
 	}
 	if err := runnable(place, l); err != nil {
+		return err
+	}
+	if err := r.try(l, s, place); err != nil {
 		return err
 	}
 	for _, b := range s.Bins {

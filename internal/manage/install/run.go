@@ -20,7 +20,7 @@ type Options struct {
 	DryRun bool
 	// BinOnly leaves the binary, the units and the list alone.
 	BinOnly bool
-	// Force takes the shim out though wrapped Workers live.
+	// Force takes the shim out though wrapped Workers live, and puts it in though a start would be refused.
 	Force bool
 	// Say is given what is done, one line at a time; in a dry run what would be done.
 	Say func(line string)
@@ -35,16 +35,21 @@ type Result struct {
 	Failed []error
 	// Left tells what an uninstall leaves, or would, and why.
 	Left []string
+	// Warnings tell what was done, and is not well.
+	Warnings []string
 }
 
 type run struct {
 	Options
 	Result
 	root   bool
-	keeper *Keeper // where a watch looks, which is to be careful: see keepSteps
+	keeper *Keeper         // where a watch looks, which is to be careful: see keepSteps
+	tried  map[string]bool // roots of runners in which a start was tried and would not be refused, or need not be tried
 }
 
-func newRun(o Options) *run { return &run{Options: o, root: os.Geteuid() == 0} }
+func newRun(o Options) *run {
+	return &run{Options: o, root: os.Geteuid() == 0, tried: map[string]bool{}}
+}
 
 func (r *run) done(what string) {
 	r.Steps++
@@ -54,6 +59,10 @@ func (r *run) done(what string) {
 func (r *run) fail(err error) { r.Failed = append(r.Failed, err) }
 
 func (r *run) left(format string, args ...any) { r.Left = append(r.Left, fmt.Sprintf(format, args...)) }
+
+func (r *run) warn(format string, args ...any) {
+	r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
+}
 
 func (r *run) needsRoot(format string, args ...any) {
 	r.NeedsRoot = append(r.NeedsRoot, fmt.Sprintf(format, args...))

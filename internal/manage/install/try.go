@@ -1,0 +1,113 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
+)
+
+// wrapped reports whether a runner has the shim, or had it until an update or a person put something else there. What
+// it does then is not refused for want of isolation: its starts say so themselves.
+func (r *run) wrapped(l runner.Layout, s State) bool {
+	has := slices.ContainsFunc(s.Bins, func(b Bin) bool {
+		return b.Worker == Shim || b.Worker == Dangling || b.Kind() == Unlinked
+	})
+	if has {
+		return true
+	}
+	listed, err := r.listed()
+	return err == nil && slices.Contains(listed, l.Root)
+}
+
+// try starts program, a worker-wrap, in a runner that is not yet wrapped, as its user and with its settings. The error
+// says why a Worker would get no _temp of its own.
+func (r *run) try(l runner.Layout, s State, program string) error {
+	if r.tried[l.Root] || s.Bins[0].Kind() == Empty { // that is said later
+		return nil
+	}
+	if r.DryRun || r.wrapped(l, s) {
+		r.tried[l.Root] = true
+		return nil
+	}
+	who := survey.System{Root: r.Root}.Starter(l)
+	err := fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User))
+	if who.UID >= 0 {
+		if !trial.Possible(who.UID) {
+			return errNotAllowed
+		}
+		var left error
+		err, left = trial.Places{Layout: l, Binary: program, UID: who.UID, Env: who.Env}.Try()
+		if left != nil {
+			r.warn("a start that was tried in %s has left something there: %v", l.Root, left)
+		}
+	}
+	if err == nil {
+		r.tried[l.Root] = true
+		return nil
+	}
+	if r.Force {
+		r.tried[l.Root] = true
+		r.warn("%s: no job of %s gets a _temp of its own as things are, and worker-wrap is put in place all the same (--force): %v", l.Root, visible.Word(who.User), err)
+		return nil
+	}
+	return &RefusedError{l.Root, who.User, err}
+}
+
+// staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
+const staged = "." + binaryName + ".trial"
+
+// tryStaged tries a start in each runner that is not yet wrapped, with the binary that is about to be put in place,
+// and returns the runners that are not refused. Of the copy nothing is left.
+func (r *run) tryStaged() (accepted []runner.Layout, err error) {
+	if r.DryRun {
+		return r.Layouts, nil
+	}
+	dir := filepath.Dir(r.Place())
+	program, there := filepath.Join(dir, staged), false
+	above := existing(dir)
+	defer func() {
+		if rerr := os.Remove(program); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) && err == nil {
+			err = rerr
+		}
+		for ; dir != above; dir = filepath.Dir(dir) {
+			_ = os.Remove(dir) // unless something is in it
+		}
+	}()
+	for _, l := range r.Layouts {
+		s, ierr := Inspect(l)
+		if ierr != nil || len(s.Bins) == 0 || r.wrapped(l, s) {
+			accepted = append(accepted, l) // what is wrong with it is said later
+			continue
+		}
+		if !there {
+			if err := placeBinary(r.Self, program); err != nil {
+				return nil, err
+			}
+			there = true
+		}
+		if err := r.try(l, s, program); err != nil {
+			r.fail(err)
+			continue
+		}
+		accepted = append(accepted, l)
+	}
+	return accepted, nil
+}
+
+// existing is the nearest folder above path, or path itself, that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil || path == filepath.Dir(path) {
+			return path
+		}
+		path = filepath.Dir(path)
+	}
+}

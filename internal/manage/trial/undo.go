@@ -1,0 +1,149 @@
+package trial
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// undo knows what a start is about to make in a runner's work folder: the folders up to _temp that are missing, and
+// what goes into the store.
+type undo struct {
+	base    *os.File        // the nearest folder above _temp that is there already
+	missing []string        // names from base down to _temp, empty if that is there
+	store   bool            // there is a store already
+	entries map[string]bool // what it holds
+}
+
+// remember opens what is there. To root it is an error if the runner's user leads to another's folder.
+func remember(l runner.Layout) (*undo, error) {
+	u := &undo{entries: map[string]bool{}}
+	path := l.Temp
+	for {
+		_, err := os.Stat(path)
+		if err == nil && path != l.Temp {
+			break
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if err != nil {
+			u.missing = append([]string{filepath.Base(path)}, u.missing...)
+		}
+		path = filepath.Dir(path)
+	}
+	var err error
+	if u.base, err = l.Folder(path); err != nil {
+		return nil, err
+	}
+	if len(u.missing) > 1 { // no work folder
+		return u, nil
+	}
+	store, err := perpid.OpenIn(u.base)
+	if errors.Is(err, fs.ErrNotExist) {
+		return u, nil
+	}
+	if err != nil {
+		u.close()
+		return nil, err
+	}
+	defer store.Close()
+	u.store = true
+	entries, _, err := judged(store)
+	for _, e := range entries {
+		u.entries[e.Name] = true
+	}
+	if err != nil {
+		u.close()
+		return nil, err
+	}
+	return u, nil
+}
+
+func (u *undo) close() { u.base.Close() }
+
+// undo removes what the start has made, but for what somebody else uses by now. Everything is found from the folder
+// that was opened before the start, through no link.
+func (u *undo) undo() error {
+	way := []*os.File{u.base}
+	defer func() {
+		for _, f := range way[1:] {
+			f.Close()
+		}
+	}()
+	for len(way) < len(u.missing) {
+		last := len(way) - 1
+		next, err := untrusted.At(way[last], u.missing[last], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		way = append(way, next)
+	}
+	var err error
+	if len(way) >= len(u.missing) {
+		err = u.empty(way[len(way)-1])
+	}
+	for i, dir := range slices.Backward(way) {
+		if i < len(u.missing) {
+			err = errors.Join(err, rmdir(dir, u.missing[i]))
+		}
+	}
+	return err
+}
+
+// empty removes from the store in work what was not there before, and the store if it was not.
+func (u *undo) empty(work *os.File) error {
+	store, err := perpid.OpenIn(work)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	entries, judge, err := judged(store)
+	if err != nil {
+		return err
+	}
+	if !u.store {
+		_, err := store.Dissolve(judge)
+		return err
+	}
+	for _, e := range entries {
+		if e.Verdict == perpid.Dead && e.What == "" && !u.entries[e.Name] {
+			err = errors.Join(err, store.Discard(e.Path))
+		}
+	}
+	return err
+}
+
+func judged(store *perpid.Store) ([]perpid.Entry, *perpid.Judge, error) {
+	self, err := perpid.Self()
+	if err != nil {
+		return nil, nil, err
+	}
+	judge := perpid.NewJudge(self, store.Remote())
+	entries, err := store.List(judge)
+	return entries, judge, err
+}
+
+// rmdir removes an empty folder; one that somebody has put something into, or removed, is left to them.
+func rmdir(dir *os.File, name string) error {
+	switch err := unix.Unlinkat(int(dir.Fd()), name, unix.AT_REMOVEDIR); err {
+	case nil, unix.ENOENT, unix.ENOTEMPTY, unix.EEXIST, unix.ENOTDIR:
+		return nil
+	default:
+		return &fs.PathError{Op: "rmdir", Path: filepath.Join(dir.Name(), name), Err: err}
+	}
+}
