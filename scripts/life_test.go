@@ -96,7 +96,12 @@ func TestLifeOfPackage(t *testing.T) {
 	i := slices.IndexFunc(formats, func(f format) bool { return f.name == args[0] })
 	f := formats[i]
 	before := traces(t)
-	root := newRunner(t)
+	root := newRunner(t, "/srv/runner")
+	others := []string{newRunner(t, "/srv/a"), newRunner(t, "/srv/z")}
+	own := map[string]string{}
+	for _, r := range others {
+		own[r] = files(t, r)
+	}
 
 	must(t, f.install[0], append(f.install[1:], args[1])...)
 	isInstalled(t, f, "1.2.3")
@@ -109,7 +114,7 @@ func TestLifeOfPackage(t *testing.T) {
 		t.Errorf("status: %s", out)
 	}
 	// No systemd is there to watch for updates, of which the doctor warns (exit status 1), and all else is well.
-	if out, _ := run("worker-wrap", "doctor"); !strings.Contains(out, "the runner is protected") || !strings.Contains(out, "✓ trial") || strings.Contains(out, "✗") {
+	if out, _ := run("worker-wrap", "doctor", "--runner-root", root); !strings.Contains(out, "the runner is protected") || !strings.Contains(out, "✓ trial") || strings.Contains(out, "✗") {
 		t.Errorf("doctor: %s", out)
 	}
 	runs(t, root)
@@ -126,9 +131,33 @@ func TestLifeOfPackage(t *testing.T) {
 	isolates(t)
 	runs(t, root)
 
+	// One busy runner of three is why the package stays, and then the idle ones keep their shim.
+	for _, r := range others {
+		if files(t, r) != own[r] {
+			t.Errorf("a package that is installed or upgraded has changed %s, which had no shim", r)
+		}
+		must(t, "worker-wrap", "install", "--runner-root", r)
+		runs(t, r)
+	}
 	end := startWorker(t, root)
-	if out, err := run(f.remove[0], f.remove[1:]...); err == nil || !strings.Contains(out, "not removed, since runners on this machine still need it") {
-		t.Errorf("removed under a living Worker: %v\n%s", err, out)
+	const list = "/var/lib/worker-wrap"
+	wrapped := files(t, root, others[0], others[1], list)
+	refusals := [][]string{f.remove}
+	if f.purge != nil {
+		refusals = append(refusals, []string{"apt-get", "-y", "purge", "worker-wrap"})
+	}
+	for _, refused := range refusals {
+		if out, err := run(refused[0], refused[1:]...); err == nil || !strings.Contains(out, "not removed, since runners on this machine still need it") {
+			t.Errorf("%q under a living Worker: %v\n%s", refused, err, out)
+		} else if code := err.(*exec.ExitError).ExitCode(); refused[0] == "apt-get" && code != 100 {
+			t.Errorf("%q: exit status %d\n%s", refused, code, out)
+		}
+		if now := files(t, root, others[0], others[1], list); now != wrapped {
+			t.Errorf("%q was refused, and has changed runners; they are\n%s\nand were\n%s", refused, now, wrapped)
+		}
+	}
+	for _, r := range others {
+		runs(t, r)
 	}
 	runs(t, root)
 	end()
@@ -141,8 +170,15 @@ func TestLifeOfPackage(t *testing.T) {
 	if data, err := os.ReadFile(filepath.Join(root, "bin", "Runner.Worker")); err != nil || string(data) != ownWorker {
 		t.Errorf("the runner's own Worker is not back: %q, %v", data, err)
 	}
-	if err := os.RemoveAll(root); err != nil {
-		t.Fatal(err)
+	for _, r := range others {
+		if now := files(t, r); now != own[r] {
+			t.Errorf("not restored:\n%s\nwas\n%s", now, own[r])
+		}
+	}
+	for _, r := range append(others, root) {
+		if err := os.RemoveAll(r); err != nil {
+			t.Fatal(err)
+		}
 	}
 	compare(t, "after the removal this machine", traces(t), before)
 }
@@ -206,11 +242,16 @@ echo x >"$(dirname "$0")/../_work/_temp/$$" || exit 1
 exit 100
 `
 
-// newRunner makes a runner of an ordinary user that is a service.
-func newRunner(t *testing.T) (root string) {
+// files is everything below some folders: of each path type, mode, owner and target, of a file its time and content too.
+func files(t *testing.T, roots ...string) string {
 	t.Helper()
-	const unit = "actions.runner.o-r.box.service"
-	root = "/srv/runner"
+	return must(t, "find", append(slices.Clone(roots), "-printf", "%p %y %m %U:%G %l\n", "-type", "f", "-printf", "%T@ ", "-exec", "sha256sum", "{}", ";")...)
+}
+
+// newRunner makes a runner of an ordinary user that is a service.
+func newRunner(t *testing.T, root string) string {
+	t.Helper()
+	unit := "actions.runner.o-r." + filepath.Base(root) + ".service"
 	for name, text := range map[string]string{
 		root + "/.runner":             "\xef\xbb\xbf{\"workFolder\": \"_work\"}",
 		root + "/.service":            unit + "\n",

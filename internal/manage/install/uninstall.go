@@ -16,14 +16,26 @@ import (
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
 // folders and the record of starts. When no runner of the machine has the shim any more the binary goes
-// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force. Of a runner
-// only bin is needed; where .runner does not tell the work folder, config.sh's is looked at.
+// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force, and so are all
+// others that are given with it: see [run.look]. Of a runner only bin is needed; where .runner does not tell the work
+// folder, config.sh's is looked at.
 func Uninstall(o Options) Result {
 	r := newRun(o)
+	together := len(o.Layouts) > 1 && !o.Force
+	if together && !r.look() {
+		return r.Result
+	}
 	complete := true
+	var out []wrapping
 	for _, l := range o.Layouts {
-		if !r.remove(l) {
-			complete = false
+		out = append(out, wrappingOf(l))
+		if r.remove(l) {
+			continue
+		}
+		complete = false
+		if together && !o.DryRun {
+			r.putBack(out)
+			break
 		}
 	}
 	if r.root && !o.BinOnly {

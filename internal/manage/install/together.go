@@ -1,0 +1,79 @@
+package install
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// look finds out, and changes nothing, whether the shim can be taken out of each of several runners, and says of those
+// that stand in the way why. It is taken out of all or of none: who removes worker-wrap from a machine and is refused
+// keeps it, and its runners are not to go on without.
+func (r *run) look() bool {
+	o := r.Options
+	o.DryRun, o.Say = true, func(string) {}
+	dry := newRun(o)
+	var free []runner.Layout
+	for _, l := range o.Layouts {
+		if dry.remove(l) {
+			free = append(free, l)
+		}
+	}
+	if len(free) == len(o.Layouts) {
+		return true
+	}
+	r.Failed, r.NeedsRoot = dry.Failed, dry.NeedsRoot
+	if len(free) > 0 {
+		r.left("%s as they are too, since the shim is taken out of all runners that are given, or of none; to have it out of these: %s uninstall%s",
+			names(free), r.Self, roots(free))
+	}
+	return false
+}
+
+func names(layouts []runner.Layout) string {
+	var out []string
+	for _, l := range layouts {
+		out = append(out, l.Root)
+	}
+	return strings.Join(out, ", ")
+}
+
+// wrapping is how a runner had the shim before it was taken out.
+type wrapping struct {
+	runner.Layout
+	has    bool
+	target string // where its links lead
+}
+
+func wrappingOf(l runner.Layout) wrapping {
+	w := wrapping{Layout: l}
+	s, _ := Inspect(l)
+	for _, b := range s.Bins {
+		if b.Worker == Shim && !w.has {
+			w.has, w.target = true, b.Target
+		}
+	}
+	return w
+}
+
+// putBack puts the shim back into runners that have just lost it, since another one that was given with them got a
+// Worker after all were looked at.
+func (r *run) putBack(all []wrapping) {
+	var back []runner.Layout
+	for _, w := range slices.Backward(all) {
+		if !w.has {
+			continue
+		}
+		if w.target == "" {
+			w.target = r.Place()
+		}
+		r.tried[w.Root] = true // it was wrapped
+		if err := r.keep(w.Layout, w.target, true); err != nil {
+			r.fail(err)
+			continue
+		}
+		back = append(back, w.Layout)
+	}
+	r.settle(back)
+}

@@ -1,0 +1,122 @@
+package install
+
+import (
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// aWrappedJob starts a Worker of a runner whose own is a shell, and returns how it is ended.
+func aWrappedJob(t *testing.T, l runner.Layout) (end func()) {
+	t.Helper()
+	cmd := asNobody(worker(l.Bin()), "-c", `echo there && read -r end`)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	end = func() {
+		if cmd.ProcessState == nil {
+			in.Close()
+			_ = cmd.Wait()
+		}
+	}
+	t.Cleanup(end)
+	if _, err := io.ReadFull(out, make([]byte, len("there\n"))); err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
+// three makes a machine with three runners that have the shim, and returns what was there before, and how to take it out
+// of all.
+func three(t *testing.T) (before map[string]string, o Options) {
+	t.Helper()
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	o = Options{Machine: m}
+	for _, name := range []string{"a", "b", "c"} {
+		o.Layouts = append(o.Layouts, aRunner(t, m, name, "2.336.0", "/bin/sh"))
+	}
+	before = tree(t, m.Root)
+	output(&o)
+	good(t, "install", Install(o))
+	return before, o
+}
+
+// TestUninstallIsOfAllOrNone: a job in one of three runners keeps the shim, the units and the list as they are in all of
+// them; a dry run says the same. When it has ended all three are what they were.
+func TestUninstallIsOfAllOrNone(t *testing.T) {
+	before, o := three(t)
+	for i := range o.Layouts {
+		busy := o.Layouts[i]
+		end := aWrappedJob(t, busy)
+		wrapped := tree(t, o.Root)
+		for _, dry := range []bool{true, false} {
+			o.DryRun = dry
+			said := output(&o)
+			r := Uninstall(o)
+			if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), busy.Root+": left as it is, since wrapped Workers are alive") || r.Steps != 0 || len(*said) != 0 {
+				t.Errorf("dry %v: %+v, %q", dry, r, *said)
+			}
+			if len(r.Left) != 1 || strings.Contains(r.Left[0], busy.Root) || strings.Count(r.Left[0], " --runner-root ") != 2 {
+				t.Errorf("left: %q", r.Left)
+			}
+			same(t, "an uninstall that was refused", tree(t, o.Root), wrapped)
+		}
+		end()
+	}
+	o.DryRun = false
+	output(&o)
+	good(t, "uninstall", Uninstall(o))
+	same(t, "uninstall", tree(t, o.Root), before)
+}
+
+// TestUninstallPutsBack: a job that starts in the last runner while the first loses its shim is why that has it again.
+func TestUninstallPutsBack(t *testing.T) {
+	_, o := three(t)
+	wrapped := tree(t, o.Root)
+	last := o.Layouts[2]
+	var once bool
+	o.Say = func(line string) {
+		if !once && strings.Contains(line, o.Layouts[0].Root+"/bin") {
+			once = true
+			aWrappedJob(t, last)
+		}
+	}
+	r := Uninstall(o)
+	if !once || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), last.Root+": left as it is") {
+		t.Fatalf("%v: %+v", once, r)
+	}
+	now := tree(t, o.Root)
+	for path := range now { // of the job
+		if strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
+			delete(now, path)
+		}
+	}
+	list := func(tree map[string]string) string { // in another order now
+		delete(tree, "/var/lib/worker-wrap/runners")
+		data, err := os.ReadFile(o.Root + "/var/lib/worker-wrap/runners")
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Fields(string(data))
+		slices.Sort(lines)
+		return strings.Join(lines, " ")
+	}
+	if got := list(now); got != list(wrapped) || strings.Count(got, " ") != 2 {
+		t.Errorf("listed: %s", got)
+	}
+	same(t, "what was put back", now, wrapped)
+}
