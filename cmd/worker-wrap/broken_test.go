@@ -35,8 +35,8 @@ would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 `
 	compareLines(t, out, `run config.sh there, or give the runner its own Worker back: worker-wrap uninstall
-worker-wrap: open $W/r/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
-exit 125
+worker-wrap: open $W/r/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+exit 1
 $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/s/bin: put it back in its place
 $W/s/bin: remove Runner.Worker.real
@@ -55,8 +55,8 @@ exit 0
 its own Worker
 ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
 ls: cannot access '/var/lib/worker-wrap': No such file or directory
-worker-wrap: open $W/r/data/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
-exit 125
+worker-wrap: open $W/r/data/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+exit 1
 `)
 }
 
@@ -131,7 +131,7 @@ exit 1
   cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
 exit 0
 -- named
-`+named+named+named+named+`worker-wrap: open /opt/closed/runner/.runner: permission denied: only the runner's user and root can tell; use sudo
+`+named+named+named+strings.ReplaceAll(named, "exit 125", "exit 1")+`worker-wrap: open /opt/closed/runner/.runner: permission denied: only the runner's user and root can tell; use sudo
 exit 125
 `))
 }
@@ -151,7 +151,7 @@ cd $W
 code worker-wrap status --runner-root r --runner-root s/ --runner-root $W/r | cut -d' ' -f1
 `)
 	const folder = "cannot tell the current folder: getwd: no such file or directory; cd "
-	const choose = "worker-wrap: " + folder + "to a runner, or say which with --runner-root DIR, or --all for every runner of this machine\nexit 125\n"
+	const choose = "worker-wrap: " + folder + "to a runner, or say which with --runner-root DIR, or --all for every runner of this machine\nexit 1\n"
 	compareLines(t, out, `-- status
 exit 0
 -- gc
@@ -180,10 +180,11 @@ func TestNoRunnerThere(t *testing.T) {
 	out := onMachine(t, `
 for command in install uninstall watch doctor status gc; do code ./ww $command --runner-root r/bin; done
 `)
-	const want = `worker-wrap: open $W/r/bin/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
-exit 125
+	const want = `worker-wrap: open $W/r/bin/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+exit 1
 `
-	compareLines(t, out, want+want+want+want+want+want)
+	looks := strings.ReplaceAll(want, "exit 1", "exit 125") // an exit status of doctor's up to 2 says how the runners are
+	compareLines(t, out, want+want+want+looks+looks+looks)
 }
 
 // squeezed makes one blank of several: how wide a column is depends on the path of the scratch folder.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -56,11 +57,11 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force")}
 	chosen, err := chosenRunners(c, bare)
 	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
+		return undone(err)
 	}
 	o.Layouts = chosen.layouts
 	if o.Machine, err = thisMachine(c); err != nil {
-		return err
+		return undone(err)
 	}
 	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, visible.Line(line)) }
 	if o.DryRun {
@@ -92,6 +93,15 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 		fmt.Fprintln(c.App.Writer, "nothing to do")
 	}
 	return nil
+}
+
+// undone is the error of a subcommand that changes runners, and starts none: its exit status is 1, but for a command
+// line that makes no sense.
+func undone(err error) error {
+	if err == nil || errors.As(err, new(cli.ExitCoder)) {
+		return err
+	}
+	return cli.Exit(err.Error(), 1)
 }
 
 // thisMachine says where things are put.

@@ -235,14 +235,14 @@ ls -A r/bin
 exit 1
 worker-wrap: $W/nosuid is on a file system mounted noexec: choose another place with --prefix DIR
 exit 1
-worker-wrap: open $W/nosuid/.runner: no such file or directory: that is no configured runner; give the folder that config.sh was run in
-exit 125
+worker-wrap: open $W/nosuid/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+exit 1
 worker-wrap: "r" is not an option; name a runner with --runner-root r
 exit 125
 worker-wrap: --all and --runner-root exclude each other; give one
 exit 125
 worker-wrap: no runner found: looked for a .runner file in $W and each folder above it: file does not exist; say which with --runner-root DIR, or --all for every runner of this machine
-exit 125
+exit 1
 worker-wrap: --until-quiet and --while-pid take no negative numbers
 exit 125
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p

@@ -48,11 +48,11 @@ func everyRunner(bare bool) runners {
 	return out
 }
 
-// upwards is [runner.FindUp], but returns also with an error the runner that it is about, if there is one, guessed.
+// upwards is [runner.FindUp], but takes an unpacked release too, and returns also with an error the runner that it is about, if there is one, guessed.
 // With bare that can be one without .runner.
 func upwards(dir string, bare bool) (runner.Layout, error) {
 	for d := dir; ; d = filepath.Dir(d) {
-		l, err := runner.FromRoot(d)
+		l, err := runner.FromRelease(d)
 		if err == nil {
 			return l, nil
 		}
@@ -85,7 +85,7 @@ func chosenRunners(c *cli.Context, bare bool) (runners, error) {
 	given := c.StringSlice("runner-root")
 	switch {
 	case c.Bool("all") && len(given) > 0:
-		return runners{}, fmt.Errorf("--all and --runner-root exclude each other; give one")
+		return runners{}, refuse(c.Command, "--all and --runner-root exclude each other; give one")
 	case c.Bool("all"):
 		return everyRunner(bare), nil
 	case len(given) > 0:
@@ -108,12 +108,16 @@ func rootsOf(given []string, bare bool) (runners, error) {
 	var out runners
 	seen := map[string]bool{}
 	for _, root := range given {
-		l, err := runner.FromRoot(resolved(root))
+		l, err := runner.FromRelease(resolved(root))
 		if broken := (*runner.ConfigError)(nil); bare && errors.As(err, &broken) && runner.HasWorker(broken.Root) {
 			l, err = runner.Unconfigured(broken.Root), nil
 		}
 		if err != nil && !errors.As(err, new(*runner.ConfigError)) {
 			return runners{}, fmt.Errorf("--runner-root %s: cannot tell the current folder: %w; cd elsewhere, or give the whole path", root, err)
+		}
+		if runner.Missing(err) {
+			return runners{}, fmt.Errorf("%w: that is no configured runner, and no unpacked release of one (run.sh, bin/%s and bin/%s); give the folder that has config.sh",
+				err, runner.ListenerName, runner.WorkerName)
 		}
 		if err != nil {
 			return runners{}, runner.Advise(err)

@@ -39,7 +39,7 @@ func watchAction(c *cli.Context) error {
 	o := watch.Options{UntilQuiet: c.Duration("until-quiet").Round(time.Millisecond)}
 	chosen, err := chosenRunners(c, false)
 	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
+		return undone(err)
 	}
 	leftOut(c, chosen)
 	o.Layouts = chosen.layouts
@@ -48,7 +48,7 @@ func watchAction(c *cli.Context) error {
 	}
 	machine, err := thisMachine(c)
 	if err != nil {
-		return err
+		return undone(err)
 	}
 	if o.Place, err = machine.Usable(); err != nil {
 		return cli.Exit(fmt.Sprintf("%v: sudo %s install", err, machine.Self), 1)
@@ -60,9 +60,9 @@ func watchAction(c *cli.Context) error {
 	if pid := c.Int("while-pid"); pid > 0 {
 		var cancel context.CancelFunc
 		if ctx, cancel, err = watch.WhileAlive(ctx, pid); err != nil {
-			return err
+			return undone(err)
 		}
 		defer cancel()
 	}
-	return watch.Run(ctx, o)
+	return undone(watch.Run(ctx, o))
 }

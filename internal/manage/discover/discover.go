@@ -31,8 +31,8 @@ var unitFolders = [...]string{
 	"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 }
 
-// usual are where people unpack runners; in each, .service (written by svc.sh) and .runner (written by
-// config.sh) are looked for.
+// usual are where people unpack runners; in each, .service (written by svc.sh), .runner (written by config.sh) and the
+// Listener of a release are looked for.
 var usual = [...]string{
 	"/actions-runner*", "/home/*", "/home/*/*", "/home/*/*/*", "/opt/*", "/opt/*/*", "/root", "/root/*",
 	"/srv/*", "/srv/*/*", "/var/lib/*", "/var/lib/*/*", "/data/*", "/data/*/*", "/runner", "/runners/*", "/mnt/*", "/mnt/*/*",
@@ -40,7 +40,8 @@ var usual = [...]string{
 
 // All returns every runner of the machine whose root file system is at fsroot ("" for this one), each
 // once, sorted by root. What leads to a folder that holds no runner (any more) is passed over. One that has a
-// Worker and no .runner is a runner: it may have the shim.
+// Worker and no .runner is a runner: it may have the shim, or be a release that is not yet configured, whose layout is
+// guessed.
 func All(fsroot string) []Found {
 	s := search{fsroot: fsroot, seen: map[string]bool{}}
 	for _, dir := range unitFolders {
@@ -77,7 +78,7 @@ func (s *search) add(root string, f Found) {
 	if s.seen[real] {
 		return
 	}
-	if f.Layout, f.Err = runner.FromRoot(real); f.Err != nil {
+	if f.Layout, f.Err = runner.FromRelease(real); f.Err != nil {
 		if runner.Missing(f.Err) && !runner.HasWorker(real) {
 			return
 		}
@@ -92,10 +93,10 @@ func (s *search) add(root string, f Found) {
 
 // files looks for a runner in each folder that matches pattern.
 func (s *search) files(pattern string) {
-	for _, name := range [...]string{runner.ServiceName, runner.ConfigName} {
-		paths, _ := filepath.Glob(s.path(pattern) + "/" + name)
+	for _, name := range [...]string{"/" + runner.ServiceName, "/" + runner.ConfigName, "/bin/" + runner.ListenerName} {
+		paths, _ := filepath.Glob(s.path(pattern) + name)
 		for _, path := range paths {
-			s.add(filepath.Dir(path), Found{From: path})
+			s.add(strings.TrimSuffix(path, name), Found{From: path})
 		}
 	}
 }
@@ -114,7 +115,7 @@ func (s *search) listeners() {
 	paths, _ := filepath.Glob(s.path("/proc/[0-9]*/cmdline"))
 	for _, path := range paths {
 		program, _, _ := strings.Cut(untrusted.Text(path), "\x00")
-		if filepath.Base(program) != "Runner.Listener" {
+		if filepath.Base(program) != runner.ListenerName {
 			continue
 		}
 		if !filepath.IsAbs(program) {

@@ -25,6 +25,9 @@ const remaining = "a Worker that outlives its Listener (crash, OOM kill, stop li
 // oneRunner judges one runner.
 func oneRunner(r *Runner, m survey.Machine) []Result {
 	var out []Result
+	if r.Layout.Guessed {
+		out = append(out, Result{Check: "configuration", Level: OK, What: "none yet: an unpacked release, which config.sh or run.sh --jitconfig configures; until then the work folder is taken to be " + r.Layout.Work})
+	}
 	shims := installed(r)
 	out = append(out, version(r, worst(shims) == OK))
 	out = append(out, shims...)

@@ -29,10 +29,22 @@ type Keeper struct {
 	without map[string]time.Time // bin folders in use that have no Runner.Worker, and since when that is known
 }
 
+// Configure looks whether a runner that was an unpacked release has been configured since, as run.sh --jitconfig does:
+// then its .runner tells the layout.
+func (k *Keeper) Configure() {
+	if !k.Layout.Guessed {
+		return
+	}
+	if l, err := runner.FromRoot(k.Layout.Root); err == nil {
+		k.Layout = l
+	}
+}
+
 // Keep does what is to be done now. It returns [ErrTakenOut], and does nothing, where the bin in use had the
 // shim at an earlier call and has no part of it any more: no update does that, an uninstall does. Where it returns
 // [ErrReplacing], all else is done.
 func (k *Keeper) Keep() error {
+	k.Configure()
 	s, err := Inspect(k.Layout)
 	if err != nil {
 		return err

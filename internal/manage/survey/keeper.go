@@ -73,10 +73,10 @@ func (s System) mayChange(pid int, root string) bool {
 	return err == nil && (p.UID == 0 || p.UID == FolderAt(root).UID)
 }
 
-// around is the nearest folder from dir upwards that has a .runner, "" where none has.
+// around is the nearest folder from dir upwards that has a .runner or a release, "" if none has.
 func around(dir string) string {
 	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, runner.ConfigName)); err == nil {
+		if _, err := os.Lstat(filepath.Join(dir, runner.ConfigName)); err == nil || runner.IsRelease(dir) {
 			return dir
 		}
 		if dir == filepath.Dir(dir) {

@@ -107,13 +107,10 @@ func (s System) pids() []int {
 	return out
 }
 
-// listenerName is the file name of the program that takes jobs and starts Workers.
-const listenerName = "Runner.Listener"
-
 // Listener finds the Listener of the runner in root: the process that was started from its bin folder.
 // ok is false where none runs.
 func (s System) Listener(root string) (p Process, ok bool) {
-	for _, pid := range s.started(root, listenerName) {
+	for _, pid := range s.started(root, runner.ListenerName) {
 		if p, err := s.Process(pid); err == nil {
 			return p, true
 		}

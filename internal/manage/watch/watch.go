@@ -131,6 +131,8 @@ func (w *watcher) matters(path string) bool {
 		switch {
 		case path == l.Root, path == l.Work, path == r.bin:
 			return true
+		case dir == l.Root && name == runner.ConfigName && l.Guessed:
+			return true
 		case dir == l.Root && (name == "bin" || strings.HasPrefix(name, "bin.") || name == "update.finished" || name == filepath.Base(l.Work)):
 			return true
 		case dir == l.Work && (name == install.UpdateFolder || name == install.UpdateScript):
@@ -156,6 +158,7 @@ func (w *watcher) look() {
 
 // one puts one runner right, and reports whether it is to be watched further.
 func (w *watcher) one(r *watched) bool {
+	r.keeper.Configure()
 	l := r.keeper.Layout
 	if _, err := os.Stat(l.Root); errors.Is(err, fs.ErrNotExist) {
 		w.Say(l.Root + " is gone: watched no longer")

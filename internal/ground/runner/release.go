@@ -1,0 +1,40 @@
+package runner
+
+import (
+	"path/filepath"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// ListenerName is the file name, in bin, of the program that takes jobs and starts Workers.
+const ListenerName = "Runner.Listener"
+
+// elf is how a program begins (elf(5)).
+const elf = "\x7fELF"
+
+// IsRelease reports whether root holds an unpacked release of the runner, configured or not: run.sh, and in bin the
+// programs Runner.Listener and Runner.Worker. A Worker that an install keeps beside its own name counts too. Images are
+// built of such a folder: a runner that is started with run.sh --jitconfig has a .runner only while it runs.
+func IsRelease(root string) bool {
+	bin := filepath.Join(root, "bin")
+	if _, err := untrusted.Head(filepath.Join(root, "run.sh"), 1); err != nil {
+		return false
+	}
+	return isProgram(filepath.Join(bin, ListenerName)) &&
+		(isProgram(filepath.Join(bin, WorkerName)) || isProgram(filepath.Join(bin, RealWorkerName)))
+}
+
+func isProgram(path string) bool {
+	head, err := untrusted.Head(path, len(elf))
+	return err == nil && string(head) == elf
+}
+
+// FromRelease is [FromRoot] for those that may come before a runner is configured: of an unpacked release without
+// .runner the layout is guessed, see [Unconfigured].
+func FromRelease(root string) (Layout, error) {
+	l, err := FromRoot(root)
+	if root, aerr := filepath.Abs(root); aerr == nil && Missing(err) && IsRelease(root) {
+		return Unconfigured(root), nil
+	}
+	return l, err
+}

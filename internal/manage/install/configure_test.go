@@ -1,0 +1,34 @@
+package install
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestKeeperFindsConfiguration: a watch that began before the runner was configured, with a work folder of its own,
+// sees a self-update in that.
+func TestKeeperFindsConfiguration(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "2.335.0", ownWorker)
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	good(t, "install", Install(o))
+	text(t, filepath.Join(l.Root, runner.ConfigName), `{"workFolder": "elsewhere"}`)
+	k := Keeper{Layout: runner.Unconfigured(l.Root), Place: m.Place(), Say: o.Say}
+	next := filepath.Join(l.Root, "bin.2.336.0")
+	text(t, filepath.Join(l.Root, "elsewhere", UpdateFolder, "x"), "")
+	text(t, filepath.Join(l.Root, "elsewhere", UpdateScript), "")
+	text(t, filepath.Join(next, "Runner.Worker.dll"), "")
+	aWorker(t, next, ownWorker)
+	own(t, l.Root)
+	if err := k.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := InspectBin(next); err != nil || b.Kind() != Installed {
+		t.Errorf("the version that the update has copied: %s, %v", b.Kind(), err)
+	}
+}
