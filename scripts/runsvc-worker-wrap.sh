@@ -16,10 +16,39 @@
 # Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
 worker_wrap_next=$PWD/runsvc.sh
 [ -e "$worker_wrap_next" ] || worker_wrap_next=$PWD/bin/runsvc.sh
+# What is there may be anything after an update that was cut short or a full disk. A shell takes an empty file for a
+# script that has nothing to do and ends well, so it is looked at first; the codes are those of a shell (126, 127).
+worker_wrap_refuse() {
+	worker_wrap_mend="unpack the runner's release again over $PWD"
+	[ "$worker_wrap_next" = "$PWD/bin/runsvc.sh" ] || [ ! -s bin/runsvc.sh ] || worker_wrap_mend="cp bin/runsvc.sh runsvc.sh && chmod 755 runsvc.sh, in $PWD"
+	printf 'runsvc-worker-wrap.sh: %s, so the runner is not started; %s\n' "$2" "$worker_wrap_mend" >&2
+	exit "$1"
+}
+worker_wrap_first=
 if [ ! -e "$worker_wrap_next" ]; then
 	echo "runsvc-worker-wrap.sh: no runsvc.sh in $PWD; start it in the runner's root (WorkingDirectory= of its unit)" >&2
 	exit 127
+elif [ ! -f "$worker_wrap_next" ]; then
+	worker_wrap_refuse 126 "$worker_wrap_next is not a file"
+elif [ ! -s "$worker_wrap_next" ]; then
+	worker_wrap_refuse 126 "$worker_wrap_next is empty"
+elif [ ! -x "$worker_wrap_next" ] || [ ! -r "$worker_wrap_next" ]; then
+	worker_wrap_refuse 126 "$worker_wrap_next may not be run by $(id -un)"
 fi
+# As much as the kernel looks at: not more of a file that has no lines.
+worker_wrap_first=$(head -c 256 "$worker_wrap_next" | tr -d '\000' | head -n 1)
+case $worker_wrap_first in
+'#!'*)
+	worker_wrap_first=${worker_wrap_first#'#!'}
+	worker_wrap_first=${worker_wrap_first#"${worker_wrap_first%%[! 	]*}"}
+	worker_wrap_first=${worker_wrap_first%%[ 	]*}
+	if [ ! -f "$worker_wrap_first" ] || [ ! -x "$worker_wrap_first" ]; then
+		worker_wrap_refuse 126 "$worker_wrap_next is for $(printf %s "$worker_wrap_first" | tr -c '[:print:]' '?'), which is not there"
+	fi
+	;;
+"$(printf '\177')ELF"*) ;;
+*) worker_wrap_refuse 126 "$worker_wrap_next is no script: its first line names no interpreter" ;;
+esac
 
 worker_wrap_binary=
 for worker_wrap_dir in "${0%/*}" /usr/local/lib/worker-wrap /usr/lib/worker-wrap; do

@@ -44,10 +44,15 @@ eventually pgrep -u daemon -x perl
 eventually watches
 main=$(systemctl show -P MainPID $unit)
 echo "main process: $(tr '\0' ' ' </proc/$main/cmdline), in $(readlink /proc/$main/cwd), watched by $(watches | wc -l)"
-echo "bin: $(readlink bin/Runner.Worker)"
+echo "bin: $(head -n 1 bin/Runner.Worker)"
 systemctl stop $unit
 eventually watch_is_gone
 systemctl show -p Result -p ExecMainStatus $unit
+: >runsvc.sh # as an update has left it
+systemctl start $unit || true
+is_over() { [ "$(systemctl show -P SubState $unit)" = failed ]; }
+eventually is_over
+systemctl show -p ActiveState -p Result -p ExecMainStatus $unit
 `
 
 // TestServiceTemplateUnderSystemd has systemd run the service that svc.sh makes of the template.
@@ -73,9 +78,12 @@ func TestServiceTemplateUnderSystemd(t *testing.T) {
 	}
 	want := strings.Join([]string{
 		"main process: /bin/bash /srv/runner/runsvc.sh , in /srv/runner, watched by 1",
-		"bin: /usr/lib/worker-wrap/worker-wrap",
+		"bin: #!/usr/lib/worker-wrap/worker-wrap __worker",
 		"Result=exit-code", // 7, the host's
 		"ExecMainStatus=7",
+		"Result=exit-code",
+		"ExecMainStatus=126",
+		"ActiveState=failed",
 		"",
 	}, "\n")
 	if err != nil || out != want {

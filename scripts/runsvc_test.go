@@ -4,6 +4,7 @@ package scripts_test
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -159,8 +160,8 @@ func (s service) watchers(t *testing.T) []int {
 
 func (s service) wrapped(t *testing.T) bool {
 	t.Helper()
-	to, _ := os.Readlink(filepath.Join(s.root.Bin, standin.WorkerName))
-	return to == s.binary
+	entry, _ := os.ReadFile(filepath.Join(s.root.Bin, standin.WorkerName))
+	return strings.HasPrefix(string(entry), "#!"+s.binary+" ")
 }
 
 // eventually waits for something that another process does.
@@ -306,7 +307,7 @@ func TestRunsvcWrapperWithoutShim(t *testing.T) {
 		if code := r.end(t); code != 125 || len(r.said) > 0 || strings.Count(r.stderr.String(), "so the runner is not started") != 1 || !strings.Contains(r.stderr.String(), why) {
 			t.Errorf("code %d, runsvc.sh said %q, stderr %s", code, r.said, r.stderr)
 		}
-		if _, err := os.Readlink(filepath.Join(s.root.Bin, standin.WorkerName)); err == nil {
+		if s.wrapped(t) {
 			t.Error("the shim is in place, and can do nothing")
 		}
 	}
@@ -331,5 +332,60 @@ func TestRunsvcWrapperWithoutShim(t *testing.T) {
 	r = s.start(t, s.script)
 	if code := r.end(t); code != 127 || !strings.Contains(r.stderr.String(), "no runsvc.sh in "+s.root.Dir) {
 		t.Errorf("without runsvc.sh: code %d, stderr %s", code, r.stderr)
+	}
+}
+
+// TestRunsvcWrapperWithoutRunsvc: whatever has become of runsvc.sh, the service fails, and one line says why. A shell
+// takes an empty file for a script that has nothing to do, and ends well.
+func TestRunsvcWrapperWithoutRunsvc(t *testing.T) {
+	s := newService(t)
+	path := filepath.Join(s.root.Dir, "runsvc.sh")
+	text := func(data string, mode os.FileMode) func() error {
+		return func() error {
+			return errors.Join(os.WriteFile(path, []byte(data), 0o600), os.Chmod(path, mode), os.Chown(path, runnerUser, runnerUser))
+		}
+	}
+	for what, c := range map[string]struct {
+		make func() error
+		code int
+		says string
+	}{
+		"empty":                {text("", 0o755), 126, "runsvc.sh is empty"},
+		"zeros":                {text(strings.Repeat("\x00", 500), 0o755), 126, "runsvc.sh is no script"},
+		"no first line":        {text("echo started\n", 0o755), 126, "runsvc.sh is no script"},
+		"not executable":       {text(hostScript, 0o644), 126, "runsvc.sh may not be run by "},
+		"not readable":         {text(hostScript, 0o311), 126, "runsvc.sh may not be run by "},
+		"no such interpreter":  {text("#!/nonexistent/bash\necho started\n", 0o755), 126, "runsvc.sh is for /nonexistent/bash, which is not there"},
+		"line ends of Windows": {text("#!/bin/bash\r\necho started\r\n", 0o755), 126, "which is not there"},
+		"a folder":             {func() error { return os.Mkdir(path, 0o755) }, 126, "runsvc.sh is not a file"},
+		"a link to nothing":    {func() error { return os.Symlink("nowhere", path) }, 127, "no runsvc.sh in "},
+		"gone":                 {func() error { return nil }, 127, "no runsvc.sh in "},
+	} {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.make(); err != nil {
+			t.Fatal(err)
+		}
+		r := s.start(t, s.script)
+		code, said := r.end(t), r.stderr.String()
+		if code != c.code || len(r.said) > 0 || strings.Count(said, "\n") != 1 || !strings.Contains(said, c.says) || strings.Contains(said, "\r") {
+			t.Errorf("%s: code %d, runsvc.sh said %q, stderr %s", what, code, r.said, said)
+		}
+		if s.wrapped(t) {
+			t.Fatalf("%s: something was done before it was looked at", what)
+		}
+	}
+	// A whole one is in bin: that is what svc.sh and each update copy.
+	if err := os.WriteFile(filepath.Join(s.root.Bin, "runsvc.sh"), []byte(hostScript), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := text("", 0o755)(); err != nil {
+		t.Fatal(err)
+	}
+	r := s.start(t, s.script)
+	mend := "cp bin/runsvc.sh runsvc.sh"
+	if code := r.end(t); code != 126 || !strings.Contains(r.stderr.String(), mend) {
+		t.Errorf("code %d, stderr %s; want %q", code, r.stderr, mend)
 	}
 }
