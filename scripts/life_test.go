@@ -107,8 +107,8 @@ func TestLifeOfPackage(t *testing.T) {
 	isInstalled(t, f, "1.2.3")
 	isolates(t)
 	must(t, "worker-wrap", "install", "--runner-root", root)
-	if to, err := filepath.EvalSymlinks(root + "/bin/Runner.Worker"); err != nil || to != place {
-		t.Errorf("the shim leads to %q (%v)", to, err)
+	if entry, err := os.ReadFile(root + "/bin/Runner.Worker"); err != nil || !strings.HasPrefix(string(entry), "#!"+place+" ") {
+		t.Errorf("the shim starts %q (%v)", entry, err)
 	}
 	if out := must(t, "worker-wrap", "status"); !strings.Contains(out, "\n"+root+"  yes  ") {
 		t.Errorf("status: %s", out)

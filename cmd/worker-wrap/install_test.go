@@ -85,7 +85,7 @@ code ../../ww uninstall
 	compareLines(t, out, `would do: put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 would do: make the link /usr/local/bin/worker-wrap
 would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.real
-would do: $W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+would do: $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 would do: $W/r/bin: put it in place of Runner.Worker
 would do: note $W/r in the list of runners that have worker-wrap
 exit 0
@@ -93,10 +93,10 @@ exit 0
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
-$W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
 $W/s/bin: keep the runner's own Worker as Runner.Worker.real
-$W/s/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/s/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/s/bin: put it in place of Runner.Worker
 note $W/r in the list of runners that have worker-wrap
 note $W/s in the list of runners that have worker-wrap
@@ -184,7 +184,7 @@ Runner.Worker
 -- the binary is there
 no systemd here: a runner's self-update takes the shim away, unless `+"`worker-wrap watch`"+` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
-$W/r/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
 needs root: $W/r is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo $W/ww install --runner-root $W/r
 exit 1

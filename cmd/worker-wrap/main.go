@@ -1,13 +1,12 @@
 // worker-wrap gives each Worker of a GitHub Actions self-hosted runner a _temp of its own.
 //
-// Under the name Runner.Worker it is the shim: all arguments are the Worker's. Under any other name it
-// is a program with subcommands.
+// As the interpreter of the script that stands in a Worker's place, and under the name Runner.Worker, it is the shim:
+// all arguments are the Worker's. Else it is a program with subcommands.
 package main
 
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
@@ -19,8 +18,8 @@ func main() {
 }
 
 func run(args []string) int {
-	if len(args) > 0 && filepath.Base(args[0]) == runner.WorkerName {
-		return runWorker(args)
+	if worker, ok := runner.Arguments(args); ok {
+		return runWorker(worker)
 	}
 	origin.ShowEnvironment()
 	if len(args) > 0 && args[0] == shim.InnerName {

@@ -17,8 +17,8 @@ func TestUpdatesUnderSystemd(t *testing.T) {
 	}
 	out := inMachine(t, "scratch-systemd", `
 unit=worker-wrap@$(systemd-escape --path "$PWD/r")
-is_wrapped() { [ -L "$1/Runner.Worker" ] && [ -e "$1/Runner.Worker.real" ]; }
-is_plain() { [ ! -L "$1/Runner.Worker" ] && [ ! -e "$1/Runner.Worker.real" ]; }
+is_wrapped() { head -n 1 "$1/Runner.Worker" | grep -aqs /worker-wrap && [ -e "$1/Runner.Worker.real" ] && [ -e "$1/Runner.Worker.worker-wrap" ]; }
+is_plain() { [ "$(ls -A "$1" | grep -c Runner.Worker)" = 1 ] && ! head -n 1 "$1/Runner.Worker" | grep -aq /worker-wrap; }
 soon() {
 	for _ in $(seq 200); do
 		"$@" && return
@@ -69,7 +69,7 @@ for version in 2.335.0 2.336.0; do
 		as nobody mv r/bin r/bin.2.334.0
 	fi
 	as nobody ln -s "$PWD/r/bin.$version" r/bin
-	rm r/bin/Runner.Worker
+	rm r/bin/Runner.Worker r/bin/Runner.Worker.worker-wrap
 	mv r/bin/Runner.Worker.real r/bin/Runner.Worker # had the watch missed all that
 	quiet
 	as nobody touch r/update.finished

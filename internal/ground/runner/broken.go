@@ -56,7 +56,7 @@ func HasWorker(root string) bool {
 		if e.Name() != "bin" && !strings.HasPrefix(e.Name(), "bin.") {
 			continue
 		}
-		for _, name := range [...]string{WorkerName, RealWorkerName} {
+		for _, name := range [...]string{WorkerName, KeptWorkerName, RealWorkerName} {
 			if _, err := os.Lstat(filepath.Join(root, e.Name(), name)); err == nil {
 				return true
 			}

@@ -15,10 +15,6 @@ import (
 )
 
 const (
-	// WorkerName is the fixed file name under which the Listener starts its Worker.
-	WorkerName = "Runner.Worker"
-	// RealWorkerName is where an install keeps the runner's own Worker, beside WorkerName.
-	RealWorkerName = "Runner.Worker.real"
 	// ConfigName is the file in a runner's root that config.sh writes.
 	ConfigName = ".runner"
 	// ServiceName is the file in a runner's root in which svc.sh install leaves its unit's name.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -26,8 +25,8 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	for _, layout := range layouts {
 		r := Runner{Runner: s.Runner(layout)}
 		r.Install, r.InstallErr = install.Inspect(layout)
-		if b := r.current(); b.Worker == install.Shim {
-			r.Shim = survey.BinaryAt(filepath.Join(b.Dir, runner.WorkerName))
+		if b := r.current(); b.Wrapped() {
+			r.Shim = survey.BinaryAt(b.Program())
 			r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
 			r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
 		}

@@ -125,12 +125,31 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Missing
 		}, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
 		{"half a shim", func(_ *Facts, r *Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].Same = install.Own, true
+			r.Install.Bins[0].Worker, r.Install.Bins[0].WorkerIsReal = install.Own, true
 		}, "problem shim: an install was cut short", "install"},
-		{"shim replaced", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: has put it over the shim", "install"},
+		{"shim replaced", func(_ *Facts, r *Runner) {
+			b := &r.Install.Bins[0]
+			b.Worker, b.WorkerIsHost, b.RealIsHost = install.Own, true, true
+		}, "problem shim: has put it over the shim", "install"},
+		{"another tool's", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: /r/bin.2.336.0/Runner.Worker is not worker-wrap", "sudo worker-wrap install --runner-root /r"},
+		{"another tool's over the shim", func(_ *Facts, r *Runner) {
+			b := &r.Install.Bins[0]
+			b.Worker, b.Kept, b.RealIsKept = install.Own, install.Own, true
+		}, "problem shim: another tool has put it over the shim", "sudo worker-wrap install --runner-root /r"},
+		{"another tool's, and something is kept", func(_ *Facts, r *Runner) {
+			b := &r.Install.Bins[0]
+			b.Worker, b.Kept = install.Own, install.Own
+		}, "problem shim: is kept as Runner.Worker.worker-wrap beside it", "move away the one of the two"},
+		{"behind another tool", func(_ *Facts, r *Runner) {
+			b := &r.Install.Bins[0]
+			b.Worker, b.Real, b.Kept = install.Own, install.Shim, install.Own
+		}, "warning shim: worker-wrap is Runner.Worker.real beside it", "worker-wrap ps"},
+		{"behind another tool, with nothing", func(_ *Facts, r *Runner) {
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Shim
+		}, "problem shim: Runner.Worker.real is worker-wrap, and the runner's own Worker, which should be Runner.Worker.worker-wrap beside it, is gone", "unpack"},
 		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
 		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Shim }, "problem shim: is gone", "unpack"},
-		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: leads nowhere: /opt/ww", "sudo worker-wrap install"},
+		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: starts a worker-wrap that is not there: /opt/ww", "sudo worker-wrap install"},
 		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
 		{"no Worker", func(_ *Facts, r *Runner) {
 			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Missing, install.Missing

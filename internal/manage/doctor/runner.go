@@ -83,9 +83,11 @@ func installed(r *Runner) []Result {
 			continue // an old version, which the runner will delete
 		}
 		res := standing(b)
-		if res.Level == Fail && res.Mend == "" {
+		switch {
+		case res.Level != Fail:
+		case res.Mend == "":
 			res.Mend = put
-		} else if res.Level == Fail {
+		case res.Mend == lost:
 			res.Mend = unpack
 		}
 		if !b.Current {
@@ -106,18 +108,34 @@ func standing(b install.Bin) Result {
 	switch b.Kind() {
 	case install.Installed:
 		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
+	case install.Behind:
+		return Result{
+			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + runner.RealWorkerName + " beside it",
+			Why:  "a job is protected if that tool starts it by this name, which cannot be told from here",
+			Mend: "see whether worker-wrap ps shows the Worker of a job; if not, take that tool out, and run worker-wrap install again",
+		}
+	case install.Covered:
+		res.What, res.Why = worker+" is neither worker-wrap nor for sure the runner's own: another tool has put it over the shim", "jobs share one _temp"
+	case install.Unclear:
+		res.What, res.Why = (&install.UnclearError{Dir: b.Dir}).Error(), "jobs share one _temp"
+		what, mend, _ := strings.Cut(res.What, ": ")
+		res.What, res.Mend = what, mend
 	case install.NotInstalled:
 		res.What, res.Why = worker+" is the runner's own", "jobs share one _temp"
+		if b.Real != install.Missing {
+			res.What = worker + " is not worker-wrap, and another tool keeps " + runner.RealWorkerName + " beside it"
+		}
 	case install.Half:
 		res.What, res.Why = worker+" is the runner's own still: an install was cut short", "jobs share one _temp"
 	case install.Replaced:
 		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
 	case install.Gone:
-		res.What, res.Why = worker+" leads nowhere: "+b.Target+", the installed worker-wrap, is not there", "no job can start, and the runner gets no word of why"
+		res.What, res.Why = worker+" starts a worker-wrap that is not there: "+b.Target, "no job can start, and the runner gets no word of why"
 	case install.Unlinked:
 		res.What = worker + " is missing; the runner's own Worker is kept beside it"
 	case install.Lost:
-		res.What, res.Mend = worker+" is worker-wrap, and the runner's own Worker, which should be "+runner.RealWorkerName+" beside it, is gone", lost
+		what, _, _ := strings.Cut((&install.LostError{Dir: b.Dir, Behind: b.Worker == install.Own}).Error(), ": ")
+		res.What, res.Mend = what, lost
 	default:
 		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -18,7 +17,7 @@ func updates(r *Runner, m survey.Machine) []Result {
 	unit := &r.PathUnit
 	byUnit := r.Keeper == "the path unit "+unit.Name
 	switch {
-	case r.current().Kind() != install.Installed:
+	case !r.current().Wrapped():
 		return nil
 	case r.NoUpdates:
 		return []Result{{Check: "updates", Level: OK, What: "the runner does not update itself (--disableupdate)"}}

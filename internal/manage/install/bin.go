@@ -23,30 +23,36 @@ type Thing int
 // The things.
 const (
 	Missing  Thing = iota
-	Own            // a file of the runner's: its Worker
-	Shim           // a worker-wrap of any version, by a link or as a copy
-	Dangling       // a link to a worker-wrap that is gone
+	Own            // a file that is not worker-wrap's: the runner's Worker, or what another tool has put there
+	Shim           // what starts a worker-wrap of any version: an entry, a link or a copy
+	Dangling       // an entry of, or a link to, a worker-wrap that is gone
 	Other          // neither a file nor a link to one
 )
 
 // Names that steps use for a moment, before a rename(2).
 const (
-	newLink = ".Runner.Worker.worker-wrap"
-	newReal = ".Runner.Worker.real.worker-wrap"
+	newEntry = ".Runner.Worker.worker-wrap"
+	newReal  = ".Runner.Worker.real.worker-wrap"
 )
 
 // Kind is the state of one bin folder.
 type Kind string
 
-// The kinds. With all but the first two and [Empty] an install has something to mend.
+// The kinds. With all but the first two, [Behind] and [Empty] an install has something to mend.
 const (
 	NotInstalled Kind = "not installed"
 	Installed    Kind = "installed"
-	// Half is an install that was cut short: the runner's own Worker is still in its place.
+	// Half is an install that was cut short: what it takes the place of is still there.
 	Half Kind = "half installed"
 	// Replaced: an update or a person put the runner's own Worker over the shim.
 	Replaced Kind = "replaced by the runner's own Worker"
-	// Gone: the shim's link leads nowhere; no job can start.
+	// Covered: another tool put a file of its own over the shim, and nothing is lost if that is wrapped too.
+	Covered Kind = "another tool has put a file over the shim"
+	// Unclear: the same, and only one of that file and of what is kept could go on.
+	Unclear Kind = "another tool has put a file over the shim, and what was there before is kept"
+	// Behind: another tool has moved the shim to the name by which it keeps what it starts.
+	Behind Kind = "installed, behind another tool"
+	// Gone: the worker-wrap that the shim starts is not there; no job can start.
 	Gone Kind = "the installed binary is gone"
 	// Unlinked: the runner's own Worker is kept, and nothing is in its place; no job can start.
 	Unlinked Kind = "Runner.Worker is missing"
@@ -63,33 +69,87 @@ type Bin struct {
 	Waiting bool   // newer than the current one: an update will switch to it
 	Worker  Thing  // what Runner.Worker is
 	Real    Thing  // what Runner.Worker.real is
-	Same    bool   // both are one file
-	Target  string // where the link Runner.Worker leads, "" where it is no link
+	Kept    Thing  // what Runner.Worker.worker-wrap is
+	// Which of these are one file.
+	WorkerIsReal, WorkerIsKept, RealIsKept bool
+	// WorkerIsHost and RealIsHost are true for what is the runner's own Worker for sure, see [survey.IsHost]. It is
+	// found out only where something else could be lost.
+	WorkerIsHost, RealIsHost bool
+	Target                   string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
+	Linked                   bool   // by a link, as older versions made it
 	// Left are temporary names that a run which was cut short has left.
 	Left []string
+
+	changed int64 // when Runner.Worker was changed, in ns
 }
 
 // Kind sums up what is in the folder.
 func (b Bin) Kind() Kind {
-	shim := b.Worker == Shim || b.Worker == Dangling
+	kept := b.Kept == Own || b.Real == Own
 	switch {
-	case b.Worker == Own && b.Real == Missing:
-		return NotInstalled
-	case b.Worker == Own && (b.Same || b.Real != Own):
-		return Half
-	case b.Worker == Own:
-		return Replaced
-	case b.Worker == Shim && b.Real == Own:
+	case b.Worker == Shim && kept:
 		return Installed
-	case b.Worker == Dangling && b.Real == Own:
+	case b.Worker == Dangling && kept:
 		return Gone
-	case shim:
+	case ours(b.Worker):
 		return Lost
-	case b.Worker == Missing && b.Real == Own:
+	case b.Worker == Missing && kept:
 		return Unlinked
+	case b.Worker != Own:
+		return Empty
+	case b.Kept == Own:
+		return b.overKept()
+	case b.WorkerIsReal:
+		return Half
+	case ours(b.Real) && b.WorkerIsHost:
+		return Half
+	case ours(b.Real):
+		return Lost // what is there starts the shim, which has nothing to start
+	case b.Real == Own && b.WorkerIsHost && b.RealIsHost:
+		return Replaced // by a version that knew no other name
 	}
-	return Empty
+	return NotInstalled
 }
+
+// overKept is the kind where a file stands in the Worker's place and one is kept by the name that is ours alone.
+func (b Bin) overKept() Kind {
+	switch {
+	case b.WorkerIsKept:
+		return Half
+	case b.WorkerIsHost:
+		return Replaced
+	case ours(b.Real):
+		return Behind
+	case b.RealIsKept:
+		return Covered
+	}
+	return Unclear
+}
+
+func ours(t Thing) bool { return t == Shim || t == Dangling }
+
+// realIsOurs reports whether Runner.Worker.real was put there by an install: by another tool it was not.
+func (b Bin) realIsOurs() bool {
+	return ours(b.Real) || b.RealIsKept || b.WorkerIsReal || b.Kept != Own && b.Kind() == Replaced
+}
+
+// Wrapped reports whether a job that starts there starts worker-wrap.
+func (b Bin) Wrapped() bool {
+	kind := b.Kind()
+	return kind == Installed || kind == Behind && b.Real == Shim
+}
+
+// Program is the path of the worker-wrap that starts there.
+func (b Bin) Program() string {
+	switch {
+	case b.Target == "" || b.Linked && !filepath.IsAbs(b.Target): // a copy, or a link that is read in its folder
+		return filepath.Join(b.Dir, runner.WorkerName)
+	}
+	return b.Target
+}
+
+// HasShim reports whether something in the folder starts worker-wrap.
+func (b Bin) HasShim() bool { return ours(b.Worker) || ours(b.Real) }
 
 // State is how far a runner has the shim.
 type State struct {
@@ -160,37 +220,59 @@ func inspectBin(folder *os.File) (Bin, error) {
 		return b, fmt.Errorf("%s: %w", b.Dir, err)
 	}
 	for _, e := range entries {
-		if e.Name() == newLink || e.Name() == newReal {
+		if e.Name() == newEntry || e.Name() == newReal {
 			b.Left = append(b.Left, e.Name())
 		}
 	}
-	worker, real := filepath.Join(dir, runner.WorkerName), filepath.Join(dir, runner.RealWorkerName)
-	b.Worker, b.Target = thing(worker)
-	b.Real, _ = thing(real)
-	w, werr := os.Lstat(worker)
-	r, rerr := os.Lstat(real)
-	b.Same = werr == nil && rerr == nil && os.SameFile(w, r)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	one := func(x, y string) bool {
+		st, err := os.Lstat(at(x))
+		other, oerr := os.Lstat(at(y))
+		return err == nil && oerr == nil && os.SameFile(st, other)
+	}
+	const worker, real, kept = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
+	var behind string
+	b.Worker, b.Target, b.Linked = thing(at(worker))
+	b.Real, behind, _ = thing(at(real))
+	b.Kept, _, _ = thing(at(kept))
+	if b.Target == "" && b.Worker == Own {
+		b.Target = behind
+	}
+	b.WorkerIsReal, b.WorkerIsKept, b.RealIsKept = one(worker, real), one(worker, kept), one(real, kept)
+	if st, err := os.Lstat(at(worker)); err == nil {
+		b.changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
+	}
+	if b.Worker == Own && (b.Kept == Own || b.Real != Missing) {
+		b.WorkerIsHost = survey.IsHost(at(worker))
+		b.RealIsHost = b.Real == Own && survey.IsHost(at(real))
+	}
 	return b, nil
 }
 
-// thing says what is at path, and where it leads if it is a link.
-func thing(path string) (t Thing, target string) {
+// thing says what is at path, and which worker-wrap it starts.
+func thing(path string) (t Thing, target string, linked bool) {
 	st, err := os.Lstat(path)
 	if err != nil {
-		return Missing, ""
+		return Missing, "", false
 	}
-	if st.Mode().Type() == fs.ModeSymlink {
+	if linked = st.Mode().Type() == fs.ModeSymlink; linked {
 		target, _ = os.Readlink(path)
 	}
 	switch st, err = os.Stat(path); {
-	case err != nil && target != "" && filepath.Base(target) == binaryName:
-		return Dangling, target
+	case err != nil && linked && filepath.Base(target) == binaryName:
+		return Dangling, target, linked
 	case err != nil, !st.Mode().IsRegular():
-		return Other, target
+		return Other, "", linked
 	case survey.IsShim(path):
-		return Shim, target
+		return Shim, target, linked
 	}
-	return Own, target
+	if place, is := survey.EntryAt(path); is {
+		if survey.IsShim(place) {
+			return Shim, place, linked
+		}
+		return Dangling, place, linked
+	}
+	return Own, "", linked
 }
 
 // ownerOf returns whose a file is, -1 where that is not known.

@@ -9,11 +9,26 @@ import (
 )
 
 // LostError says that the shim is in place and the runner's own Worker is gone.
-type LostError struct{ Dir string }
+type LostError struct {
+	Dir    string
+	Behind bool // another tool starts the shim
+}
 
 func (e *LostError) Error() string {
+	shim, kept := runner.WorkerName, runner.RealWorkerName
+	if e.Behind {
+		shim, kept = runner.RealWorkerName, runner.KeptWorkerName
+	}
 	return fmt.Sprintf("%s is worker-wrap, and the runner's own Worker, which should be %s beside it, is gone: no job can start; unpack the runner's release of the same version again over %s, then run worker-wrap install",
-		filepath.Join(e.Dir, runner.WorkerName), runner.RealWorkerName, filepath.Dir(e.Dir))
+		filepath.Join(e.Dir, shim), kept, filepath.Dir(e.Dir))
+}
+
+// UnclearError says that an install would lose one of two files.
+type UnclearError struct{ Dir string }
+
+func (e *UnclearError) Error() string {
+	return fmt.Sprintf("%s is neither worker-wrap nor for sure the runner's own Worker (.NET's host for %s.dll), and what worker-wrap took the place of is kept as %s beside it: move away the one of the two that jobs can do without, then run worker-wrap install",
+		filepath.Join(e.Dir, runner.WorkerName), runner.WorkerName, runner.KeptWorkerName)
 }
 
 // EmptyError says that a folder has no Worker.

@@ -60,12 +60,21 @@ func aRunner(t *testing.T, m Machine, name, version, worker string) runner.Layou
 	return l
 }
 
+// proved before what a Worker does makes it one that is the runner's own for sure.
+const proved = "proved: "
+
 // aWorker puts a Worker into a bin folder, with what it says where it is not a program's path.
 func aWorker(t *testing.T, bin, worker string) {
 	t.Helper()
-	path := filepath.Join(bin, runner.WorkerName)
+	aFile(t, filepath.Join(bin, runner.WorkerName), worker)
+}
+
+func aFile(t *testing.T, path, worker string) {
+	t.Helper()
 	data := []byte(worker)
-	if strings.HasPrefix(worker, "/") {
+	if script, ok := strings.CutPrefix(worker, proved); ok {
+		data = testkit.Host(t, script)
+	} else if strings.HasPrefix(worker, "/") {
 		var err error
 		if data, err = os.ReadFile(worker); err != nil {
 			t.Fatal(err)

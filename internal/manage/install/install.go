@@ -81,15 +81,13 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 			if r.keeper != nil && r.keeper.replacing(now) {
 				return nil, nil
 			}
+			if r.keeper != nil && now.Current && r.keeper.takenOut(now) { // by whom this run has just waited for
+				return nil, ErrTakenOut
+			}
 			return keepSteps(now, s.phase, r.keeper != nil, place)
 		}
 		if err := r.change(l, b, plan); err != nil {
-			if !errors.As(err, new(*LostError)) || !r.restore(l, b) {
-				return err
-			}
-			if err := r.change(l, b, plan); err != nil && !r.DryRun {
-				return err
-			}
+			return err
 		}
 	}
 	return nil
@@ -131,7 +129,7 @@ func (r *run) settle(layouts []runner.Layout) {
 
 func hasShim(l runner.Layout) (bool, error) {
 	s, err := Inspect(l)
-	return slices.ContainsFunc(s.Bins, func(b Bin) bool { return b.Worker == Shim || b.Worker == Dangling }), err
+	return slices.ContainsFunc(s.Bins, Bin.HasShim), err
 }
 
 // roots are the options of a command line that name the given runners.

@@ -261,7 +261,7 @@ func TestMends(t *testing.T) {
 		"no unit file":     func() error { return os.Remove(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")) },
 		"not enabled":      func() error { return os.RemoveAll(filepath.Join(m.Root, "etc/systemd/system/paths.target.wants")) },
 		"not in the list":  func() error { return os.Remove(filepath.Join(m.Root, discover.ListFile)) },
-		"temporary link":   func() error { return os.Symlink("/x", filepath.Join(l.Bin(), newLink)) },
+		"temporary link":   func() error { return os.Symlink("/x", filepath.Join(l.Bin(), newEntry)) },
 		"temporary Worker": func() error { return os.WriteFile(filepath.Join(l.Bin(), newReal), nil, 0o600) },
 	} {
 		if err := damage(); err != nil {
@@ -326,55 +326,6 @@ func TestOneOfMany(t *testing.T) {
 	aWorker(t, lost.Bin(), ownWorker)
 	o.Layouts = []runner.Layout{lost}
 	good(t, "afterwards", Install(o))
-}
-
-// TestRestore: a lost Worker comes back from what the last update has left, if that is the same version.
-func TestRestore(t *testing.T) {
-	testkit.RequireRoot(t)
-	m := aMachine(t)
-	l := aRunner(t, m, "r", "2.336.0", ownWorker)
-	o := Options{Machine: m, Layouts: []runner.Layout{l}}
-	output(&o)
-	good(t, "install", Install(o))
-	bin, _ := filepath.EvalSymlinks(l.Bin())
-	source := filepath.Join(l.Work, UpdateFolder, "bin")
-	text(t, filepath.Join(source, workerCode), "code of another")
-	aWorker(t, source, ownWorker)
-	own(t, l.Root)
-	wanted := tree(t, source)["/Runner.Worker"]
-	lose := func() {
-		if err := os.Remove(kept(bin)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	lose()
-	if r := Install(o); len(r.Failed) != 1 {
-		t.Errorf("another version: %+v", r)
-	}
-	text(t, filepath.Join(source, workerCode), "code of 2.336.0")
-	text(t, filepath.Join(l.Work, UpdateScript), "")
-	good(t, "the same version", Install(o))
-	if got := tree(t, bin)["/Runner.Worker.real"]; got != wanted {
-		t.Errorf("is %s, was %s", got, wanted)
-	}
-	// A link of the user's must not lead root to other people's files.
-	lose()
-	secret := filepath.Join(m.Root, "secret")
-	text(t, secret, "secret")
-	if err := os.Remove(worker(source)); err != nil {
-		t.Fatal(err)
-	}
-	link(t, secret, worker(source))
-	if r := Install(o); len(r.Failed) != 1 {
-		t.Errorf("a link: %+v", r)
-	}
-	lose2 := os.Remove(worker(source))
-	if err := os.Link(secret, worker(source)); err != nil || lose2 != nil {
-		t.Fatal(err, lose2)
-	}
-	if r := Install(o); len(r.Failed) != 1 {
-		t.Errorf("somebody else's file: %+v", r)
-	}
 }
 
 // TestCopying: a version that waits has the shim, but not while an update may still write there.

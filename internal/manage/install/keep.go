@@ -10,8 +10,9 @@ import (
 // ErrTakenOut is what [Keeper.Keep] returns where somebody has taken the shim out.
 var ErrTakenOut = errors.New("somebody has taken worker-wrap out")
 
-// ErrReplacing is what [Keeper.Keep] returns where Runner.Worker has just vanished from the bin in use: somebody
-// who puts another there may be between the two. It is put right at a call that comes [Replacing] later.
+// ErrReplacing is what [Keeper.Keep] returns where Runner.Worker has just vanished from the bin in use, or is none that
+// is known: somebody who puts another there may be between the two, or still writing. It is put right at a call that
+// comes [Replacing] later.
 var ErrReplacing = errors.New("Runner.Worker is being replaced")
 
 // Replacing is how long the bin in use may be without Runner.Worker before a keeper puts the shim there. cp, tar
@@ -25,8 +26,14 @@ type Keeper struct {
 	Place  string // the installed binary, see [Machine.Usable]
 	Say    func(line string)
 
-	seen    map[string]bool      // bin folders in which the shim was
-	without map[string]time.Time // bin folders in use that have no Runner.Worker, and since when that is known
+	seen    map[string]bool    // bin folders in which the shim was
+	between map[string]between // bin folders in use whose Runner.Worker may be about to be replaced
+}
+
+// between is what is known of a Runner.Worker that is missing, or perhaps not whole.
+type between struct {
+	changed int64
+	since   time.Time
 }
 
 // Configure looks whether a runner that was an unpacked release has been configured since, as run.sh --jitconfig does:
@@ -50,7 +57,7 @@ func (k *Keeper) Keep() error {
 		return err
 	}
 	for _, b := range s.Bins {
-		if b.Current && b.Kind() == NotInstalled && k.seen[b.Dir] {
+		if !k.replacing(b) && b.Current && k.takenOut(b) {
 			return ErrTakenOut
 		}
 	}
@@ -58,34 +65,51 @@ func (k *Keeper) Keep() error {
 	r.keeper = k
 	err = r.keep(k.Layout, k.Place, true)
 	if s, ierr := Inspect(k.Layout); ierr == nil {
-		k.seen = map[string]bool{}
-		without := map[string]time.Time{}
+		seen := map[string]bool{}
+		still := map[string]between{}
 		for _, b := range s.Bins {
-			k.seen[b.Dir] = b.Kind() == Installed
-			if since, ok := k.without[b.Dir]; ok && b.Kind() == Unlinked {
-				without[b.Dir] = since
+			is, ok := k.between[b.Dir]
+			if ok = ok && mayChange(b); ok {
+				still[b.Dir] = is
 			}
+			seen[b.Dir] = b.Kind() == Installed || ok && k.seen[b.Dir]
 		}
-		k.without = without
+		k.seen, k.between = seen, still
 	}
-	if err == nil && len(k.without) > 0 {
+	if err == nil && len(k.between) > 0 {
 		return ErrReplacing
 	}
 	return err
 }
 
-// replacing reports whether a bin folder in use has no Runner.Worker, and that not for long.
+// takenOut reports whether a bin folder had the shim and has no part of it any more.
+func (k *Keeper) takenOut(b Bin) bool { return b.Kind() == NotInstalled && k.seen[b.Dir] }
+
+// replacing reports whether the Runner.Worker of a bin folder in use is missing or may be half written, and that not
+// for long.
 func (k *Keeper) replacing(b Bin) bool {
-	if !b.Current || b.Kind() != Unlinked {
+	if !mayChange(b) {
 		return false
 	}
-	since, ok := k.without[b.Dir]
-	if !ok {
-		since = time.Now()
-		if k.without == nil {
-			k.without = map[string]time.Time{}
+	is, ok := k.between[b.Dir]
+	if !ok || is.changed != b.changed {
+		is = between{b.changed, time.Now()}
+		if k.between == nil {
+			k.between = map[string]between{}
 		}
-		k.without[b.Dir] = since
+		k.between[b.Dir] = is
 	}
-	return time.Since(since) < Replacing
+	return time.Since(is.since) < Replacing
+}
+
+// mayChange reports whether somebody may just be replacing the Runner.Worker of a bin folder in use: it is missing, or
+// it has replaced the shim and is not, or not yet, the runner's own for sure.
+func mayChange(b Bin) bool {
+	switch b.Kind() {
+	case Unlinked:
+		return b.Current
+	case Covered, Unclear, NotInstalled:
+		return b.Current && (b.Kept == Own || b.Real == Own)
+	}
+	return false
 }

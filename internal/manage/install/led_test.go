@@ -25,8 +25,7 @@ type led struct {
 	said       *[]string
 }
 
-// aLed makes both, with the shim in each. The other's Worker is then what state says, and in own lies what a Worker
-// that is lost would be restored from.
+// aLed makes both, with the shim in each. The other's Worker is then what state says.
 func aLed(t *testing.T, state string) led {
 	t.Helper()
 	testkit.RequireRoot(t)
@@ -46,9 +45,6 @@ func aLed(t *testing.T, state string) led {
 	if err != nil {
 		t.Fatal(err)
 	}
-	update := filepath.Join(l.own.Work, UpdateFolder, "bin")
-	text(t, filepath.Join(update, workerCode), "code of ")
-	aWorker(t, update, "#!/bin/sh\necho what own would have other run\n")
 	if err := os.MkdirAll(filepath.Join(perpid.Path(l.other.Temp), "4194305-1-4026531836-000000000000"), 0o755); err != nil {
 		t.Fatal(err)
 	}

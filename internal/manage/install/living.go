@@ -43,7 +43,7 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 
 // rootOf is the root of a Worker's runner, also where that has no .runner any more; "" where a person started it.
 func rootOf(w workers.Worker) string {
-	if w.Runner != "" || filepath.Base(w.Command) != runner.WorkerName {
+	if w.Runner != "" || !runner.IsWorker(w.Command) {
 		return w.Runner
 	}
 	root, err := filepath.EvalSymlinks(filepath.Dir(filepath.Dir(w.Command)))

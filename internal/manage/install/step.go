@@ -18,71 +18,141 @@ type Step struct {
 	do   func(*os.Root) error
 }
 
-// wrapSteps plans what makes Runner.Worker in b a link to place, with the runner's own Worker beside it.
-func wrapSteps(b Bin, place string) ([]Step, error) {
-	var steps []Step
-	add := func(what string, do func(*os.Root) error) {
-		steps = append(steps, Step{b.Dir + ": " + what, do})
-	}
-	kind := b.Kind()
-	if kind == Installed && b.Target == place && len(b.Left) == 0 {
-		return nil, nil
-	}
-	switch kind {
-	case Lost:
-		return nil, &LostError{b.Dir}
-	case Empty:
-		return nil, &EmptyError{b.Dir}
-	}
-	tidySteps(b, add)
-	switch {
-	case kind == NotInstalled:
-		add("keep the runner's own Worker as "+runner.RealWorkerName, func(r *os.Root) error {
-			return r.Link(runner.WorkerName, runner.RealWorkerName)
-		})
-	case kind == Replaced, kind == Half && !b.Same:
-		// What is in the Worker's place is what the runner would start: what was kept before is older.
-		add("take the Worker that is in place for "+newReal, func(r *os.Root) error {
-			return r.Link(runner.WorkerName, newReal)
-		})
-		add("keep it as "+runner.RealWorkerName, func(r *os.Root) error {
-			return r.Rename(newReal, runner.RealWorkerName)
-		})
-	}
-	if kind == Installed && b.Target == place {
-		return steps, nil
-	}
-	add("make the link "+newLink+" to "+place, func(r *os.Root) error {
-		// Root's, if root makes it. To give it away by its name would be to give away whatever the folder's
-		// owner puts there in that moment; a link's owner matters to nobody.
-		return r.Symlink(place, newLink)
-	})
-	add("put it in place of "+runner.WorkerName, func(r *os.Root) error {
-		return r.Rename(newLink, runner.WorkerName)
-	})
-	return steps, nil
+// plan is the steps in one bin folder.
+type plan struct {
+	Bin
+	steps []Step
 }
 
-// unwrapSteps plans what leaves the runner's own Worker in b, and nothing of ours.
+func (p *plan) add(what string, do func(*os.Root) error) {
+	p.steps = append(p.steps, Step{p.Dir + ": " + what, do})
+}
+
+// tidy removes what a run that was cut short has left.
+func (p *plan) tidy() {
+	for _, name := range p.Left {
+		p.add("remove "+name+", left by a run that was cut short", func(r *os.Root) error { return r.Remove(name) })
+	}
+}
+
+// wrapSteps plans what puts the entry of the worker-wrap at place into b as Runner.Worker, with what was there beside
+// it. What another tool keeps as Runner.Worker.real stays.
+func wrapSteps(b Bin, place string) ([]Step, error) {
+	p := plan{Bin: b}
+	_, scripted := runner.Entry(place)
+	kind := b.Kind()
+	switch inPlace := b.Target == place && b.Linked != scripted; {
+	case kind == Lost:
+		return nil, &LostError{b.Dir, b.Worker == Own}
+	case kind == Empty:
+		return nil, &EmptyError{b.Dir}
+	case kind == Unclear:
+		return nil, &UnclearError{b.Dir}
+	case kind == Behind, kind == Installed && inPlace:
+		p.tidy()
+		return p.steps, nil
+	}
+	p.tidy()
+	p.keep(kind)
+	p.add("make "+newEntry+", which starts "+place, func(r *os.Root) error { return makeEntry(r, newEntry, place) })
+	p.add("put it in place of "+runner.WorkerName, func(r *os.Root) error {
+		return r.Rename(newEntry, runner.WorkerName)
+	})
+	return p.steps, nil
+}
+
+// keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing.
+func (p *plan) keep(kind Kind) {
+	from, what := runner.WorkerName, "keep the runner's own Worker as "
+	var names []string
+	switch kind {
+	case Covered, Replaced:
+		what = "keep the file that is in place, and no longer the one before, as "
+	case NotInstalled, Half:
+	default: // a version that knew no other name has put it there
+		if p.Kept != Own {
+			from, names = runner.RealWorkerName, []string{runner.KeptWorkerName}
+		}
+	}
+	if from == runner.WorkerName && names == nil && p.Worker == Own {
+		// Runner.Worker.real first: as long as the other name is an older file's it tells that both are ours.
+		if !p.WorkerIsReal && (p.Real == Missing || kind != Covered && p.realIsOurs()) {
+			names = append(names, runner.RealWorkerName)
+		}
+		if !p.WorkerIsKept {
+			names = append(names, runner.KeptWorkerName)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	p.add(what+names[0], func(r *os.Root) error {
+		for _, name := range names {
+			if err := r.Link(from, newReal); err != nil {
+				return err
+			}
+			if err := r.Rename(newReal, name); err != nil { // whatever has it
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// unwrapSteps plans what leaves in b what was there without worker-wrap, and nothing of ours.
 func unwrapSteps(b Bin) ([]Step, error) {
-	var steps []Step
-	add := func(what string, do func(*os.Root) error) {
-		steps = append(steps, Step{b.Dir + ": " + what, do})
-	}
-	tidySteps(b, add)
-	switch b.Kind() {
+	p := plan{Bin: b}
+	p.tidy()
+	switch kind := b.Kind(); kind {
 	case Installed, Gone, Unlinked:
-		add("put the runner's own Worker back in its place", func(r *os.Root) error {
-			return r.Rename(runner.RealWorkerName, runner.WorkerName)
+		if b.Kept == Own && b.Real != Missing && b.realIsOurs() {
+			p.remove(runner.RealWorkerName)
+		}
+		p.add("put the runner's own Worker back in its place", func(r *os.Root) error {
+			return r.Rename(b.keptName(), runner.WorkerName)
 		})
-	case Half, Replaced:
-		add("remove "+runner.RealWorkerName+": the runner's own Worker is in its place", func(r *os.Root) error {
-			return r.Remove(runner.RealWorkerName)
+	case Behind:
+		p.add("put the runner's own Worker in place of "+runner.RealWorkerName+", which another tool starts", func(r *os.Root) error {
+			return r.Rename(runner.KeptWorkerName, runner.RealWorkerName)
 		})
+	case Half, Replaced, Covered:
+		p.unkeep(kind, 0)
 	case Lost:
-		return nil, &LostError{b.Dir}
+		return nil, &LostError{b.Dir, b.Worker == Own}
 	}
-	return steps, nil
+	return p.steps, nil
+}
+
+// keptName is the name of what the shim starts.
+func (b Bin) keptName() string {
+	if b.Kept == Own {
+		return runner.KeptWorkerName
+	}
+	return runner.RealWorkerName
+}
+
+func (p *plan) remove(name string) {
+	p.add("remove "+name+": the runner's own Worker has another name too", func(r *os.Root) error { return r.Remove(name) })
+}
+
+// unkeep plans what removes the names that an install has given to the file in the Worker's place, or to one before.
+func (p *plan) unkeep(kind Kind, after time.Duration) {
+	var names []string
+	if p.Real != Missing && kind != Covered && p.realIsOurs() {
+		names = append(names, runner.RealWorkerName)
+	}
+	if p.Kept == Own {
+		names = append(names, runner.KeptWorkerName)
+	}
+	p.add("remove "+names[0]+": the runner's own Worker is in its place", func(r *os.Root) error {
+		time.Sleep(after)
+		for _, name := range names {
+			if err := r.Remove(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // moment is longer than a start takes to open the Worker that is kept, from when the Listener has started the
@@ -92,31 +162,37 @@ const moment = 300 * time.Millisecond
 // unwrapInUseSteps plans the same for the bin from which a Listener may start a Worker just now: a shim that
 // has started finds the Worker that it looks for.
 func unwrapInUseSteps(b Bin) ([]Step, error) {
-	if b.Kind() != Installed {
+	kind := b.Kind()
+	if kind != Installed && kind != Behind {
 		return unwrapSteps(b)
 	}
-	var steps []Step
-	add := func(what string, do func(*os.Root) error) {
-		steps = append(steps, Step{b.Dir + ": " + what, do})
+	p := plan{Bin: b}
+	p.tidy()
+	from, to := b.keptName(), runner.WorkerName
+	if kind == Behind {
+		to = runner.RealWorkerName
 	}
-	tidySteps(b, add)
-	add("take the runner's own Worker for "+newReal, func(r *os.Root) error {
-		return r.Link(runner.RealWorkerName, newReal)
+	p.add("take the runner's own Worker for "+newReal, func(r *os.Root) error {
+		return r.Link(from, newReal)
 	})
-	add("put it back in its place", func(r *os.Root) error {
-		return r.Rename(newReal, runner.WorkerName)
+	p.add("put it back in its place", func(r *os.Root) error {
+		return r.Rename(newReal, to)
 	})
-	add("remove "+runner.RealWorkerName, func(r *os.Root) error {
+	var names []string
+	if kind == Installed && b.Kept == Own && b.Real != Missing && b.realIsOurs() {
+		names = append(names, runner.RealWorkerName)
+	}
+	names = append(names, from)
+	p.add("remove "+names[0], func(r *os.Root) error {
 		time.Sleep(moment)
-		return r.Remove(runner.RealWorkerName)
+		for _, name := range names {
+			if err := r.Remove(name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	return steps, nil
-}
-
-func tidySteps(b Bin, add func(string, func(*os.Root) error)) {
-	for _, name := range b.Left {
-		add("remove "+name+", left by a run that was cut short", func(r *os.Root) error { return r.Remove(name) })
-	}
+	return p.steps, nil
 }
 
 // lockPatience is how long another worker-wrap may take that works in the same folder.

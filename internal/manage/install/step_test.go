@@ -3,6 +3,7 @@ package install
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,13 +15,23 @@ import (
 
 const ownWorker = "#!/bin/sh\necho own\n"
 
+// newer and wrapper are another version of the runner's own Worker, and what another tool puts in its place.
+const (
+	newer   = proved + "#!/bin/sh\necho newer\n"
+	wrapper = "#!/bin/sh\nexec \"$0.real\"\n"
+)
+
 // shape makes a bin folder what its name says.
 type shape struct {
-	name  string
-	kind  Kind
-	dead  bool // no job can start there before it is mended
-	newer bool // the runner's Worker is another than the one first installed
-	make  func(t *testing.T, bin, place string)
+	name      string
+	kind      Kind
+	dead      bool // no job can start there before it is mended
+	installed Kind // what an install makes of it, [Installed] where empty
+	out       Kind // and then an uninstall, [NotInstalled] where empty
+	// left says which names are there when all is taken out, and what each is then by a name of now; where it is nil
+	// that is the one Worker.
+	left map[string]string
+	make func(t *testing.T, bin, place string)
 }
 
 func move(t *testing.T, from, to string) {
@@ -40,16 +51,54 @@ func link(t *testing.T, to, path string) {
 func worker(bin string) string { return filepath.Join(bin, runner.WorkerName) }
 func kept(bin string) string   { return filepath.Join(bin, runner.RealWorkerName) }
 
+// entry makes an entry of the worker-wrap at place.
+func entry(t *testing.T, place, path string) {
+	t.Helper()
+	text, ok := runner.Entry(place)
+	if !ok {
+		t.Fatalf("no entry for %s", place)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func second(bin string) string { return filepath.Join(bin, runner.KeptWorkerName) }
+
+func hard(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Link(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // shapes are all the states from which an install can go on.
 func shapes() []shape {
-	wrapped := func(t *testing.T, bin, place string) {
+	const w, r, k = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
+	linked := func(t *testing.T, bin, place string) { // as versions did it that knew no entry
 		move(t, worker(bin), kept(bin))
 		link(t, place, worker(bin))
 	}
+	wrapped := func(t *testing.T, bin, place string) {
+		hard(t, worker(bin), kept(bin))
+		move(t, worker(bin), second(bin))
+		entry(t, place, worker(bin))
+	}
+	over := func(t *testing.T, path, what string) {
+		aFile(t, path+".new", what)
+		own(t, path+".new")
+		move(t, path+".new", path)
+	}
+	other := func(t *testing.T, bin string) { // another tool, as it does it
+		move(t, worker(bin), kept(bin))
+		over(t, worker(bin), wrapper)
+	}
+	self := map[string]string{w: w}
 	return []shape{
-		{name: "untouched", kind: NotInstalled, make: func(*testing.T, string, string) {}},
-		{name: "installed", kind: Installed, make: wrapped},
-		{name: "installed, another binary", kind: Installed, make: func(t *testing.T, bin, place string) {
+		{name: "untouched", kind: NotInstalled, left: self, make: func(*testing.T, string, string) {}},
+		{name: "installed", kind: Installed, make: wrapped, left: map[string]string{w: k}},
+		{name: "linked", kind: Installed, make: linked, left: map[string]string{w: r}},
+		{name: "linked, another binary", kind: Installed, left: map[string]string{w: r}, make: func(t *testing.T, bin, place string) {
 			copyOf := filepath.Join(filepath.Dir(filepath.Dir(bin)), "worker-wrap")
 			data, err := os.ReadFile(place)
 			if err != nil {
@@ -58,10 +107,10 @@ func shapes() []shape {
 			if err := os.WriteFile(copyOf, data, 0o755); err != nil {
 				t.Fatal(err)
 			}
-			wrapped(t, bin, copyOf)
+			linked(t, bin, copyOf)
 		}},
-		{name: "a copy of the binary", kind: Installed, make: func(t *testing.T, bin, place string) {
-			wrapped(t, bin, place)
+		{name: "a copy of the binary", kind: Installed, left: map[string]string{w: r}, make: func(t *testing.T, bin, place string) {
+			linked(t, bin, place)
 			data, err := os.ReadFile(place)
 			if err != nil {
 				t.Fatal(err)
@@ -73,40 +122,95 @@ func shapes() []shape {
 				t.Fatal(err)
 			}
 		}},
-		{name: "linked, not yet switched", kind: Half, make: func(t *testing.T, bin, _ string) {
-			if err := os.Link(worker(bin), kept(bin)); err != nil {
-				t.Fatal(err)
-			}
+		{name: "one more name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { hard(t, worker(bin), kept(bin)) }},
+		{name: "the other name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { hard(t, worker(bin), second(bin)) }},
+		{name: "both names, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) {
+			hard(t, worker(bin), kept(bin))
+			hard(t, worker(bin), second(bin))
 		}},
-		{name: "the kept Worker is the shim", kind: Half, make: func(t *testing.T, bin, place string) {
-			link(t, place, kept(bin))
-		}},
-		{name: "the kept Worker leads to a binary that is gone", kind: Half, make: func(t *testing.T, bin, _ string) {
+		{name: "the kept Worker is the shim", kind: Half, left: self, make: func(t *testing.T, bin, place string) { link(t, place, kept(bin)) }},
+		{name: "the kept Worker leads to a binary that is gone", kind: Half, left: self, make: func(t *testing.T, bin, _ string) {
 			link(t, "/nonexistent/worker-wrap", kept(bin))
 		}},
-		{name: "the release unpacked over it", kind: Replaced, newer: true, make: func(t *testing.T, bin, place string) {
+		{name: "the release unpacked over it", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
-			if err := os.Remove(worker(bin)); err != nil {
+			over(t, worker(bin), newer)
+		}},
+		{name: "the release unpacked over it, cut short", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			over(t, worker(bin), newer)
+			if err := os.Remove(kept(bin)); err != nil {
 				t.Fatal(err)
 			}
-			aWorker(t, bin, "#!/bin/sh\necho newer\n")
-			own(t, worker(bin))
+			hard(t, worker(bin), kept(bin))
 		}},
-		{name: "the binary is gone", kind: Gone, dead: true, make: func(t *testing.T, bin, _ string) {
+		{name: "the release unpacked over the link", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
+			linked(t, bin, place)
+			over(t, worker(bin), newer)
+		}},
+		{name: "the linked binary is gone", kind: Gone, dead: true, left: map[string]string{w: r}, make: func(t *testing.T, bin, _ string) {
+			linked(t, bin, "/nonexistent/worker-wrap")
+		}},
+		{name: "the binary is gone", kind: Gone, dead: true, left: map[string]string{w: k}, make: func(t *testing.T, bin, _ string) {
 			wrapped(t, bin, "/nonexistent/worker-wrap")
 		}},
-		{name: "the link is gone", kind: Unlinked, dead: true, make: func(t *testing.T, bin, place string) {
+		{name: "the link is gone", kind: Unlinked, dead: true, left: map[string]string{w: r}, make: func(t *testing.T, bin, place string) {
+			linked(t, bin, place)
+			if err := os.Remove(worker(bin)); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{name: "the entry is gone", kind: Unlinked, dead: true, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			if err := os.Remove(worker(bin)); err != nil {
 				t.Fatal(err)
 			}
+		}},
+
+		{name: "another tool", kind: NotInstalled, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, _ string) { other(t, bin) }},
+		{name: "another tool, not yet switched", kind: Half, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, _ string) {
+			other(t, bin)
+			hard(t, worker(bin), second(bin))
+		}},
+		{name: "another tool, wrapped", kind: Installed, left: map[string]string{w: k, r: r}, make: func(t *testing.T, bin, place string) {
+			other(t, bin)
+			move(t, worker(bin), second(bin))
+			entry(t, place, worker(bin))
+		}},
+		{name: "another tool, wrapped, and taken out", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
+			other(t, bin)
+			move(t, worker(bin), second(bin))
+			move(t, kept(bin), worker(bin))
+		}},
+		{name: "another tool, wrapped, and the release unpacked over it", kind: Replaced, out: Replaced, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, place string) {
+			other(t, bin)
+			move(t, worker(bin), second(bin))
+			over(t, worker(bin), newer)
+		}},
+		{name: "another tool, over the shim", kind: Covered, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			over(t, worker(bin), wrapper)
+		}},
+		{name: "another tool, before the shim", kind: Behind, installed: Behind, left: map[string]string{w: w, r: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			other(t, bin)
+		}},
+		{name: "another tool, before the shim, and the release unpacked over it", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			other(t, bin)
+			over(t, worker(bin), newer)
+		}},
+		{name: "another tool, before the shim, and taken out", kind: Installed, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			other(t, bin)
+			move(t, kept(bin), worker(bin))
 		}},
 	}
 }
 
 // starts reports whether a Listener could start a job from bin, now.
 func starts(b Bin) bool {
-	return b.Worker == Own || b.Worker == Shim && b.Real == Own
+	return b.Worker == Own || b.Worker == Shim && (b.Real == Own || b.Kept == Own)
 }
 
 // TestEveryStepLeavesARunner stops after each step of each plan, as if the power had gone, from every state;
@@ -124,10 +228,10 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 			{"uninstall in use", unwrapInUseSteps},
 		} {
 			t.Run(s.name+"/"+plan.name, func(t *testing.T) {
-				for stop, more := 0, true; more; stop++ {
+				for stop, more := 0, true; more && (stop == 0 || s.out == ""); stop++ {
 					m := m
 					m.Root = testkit.Dir(t)
-					bin := aRunner(t, m, "r", "", ownWorker).Bin()
+					bin := aRunner(t, m, "r", "", proved+ownWorker).Bin()
 					s.make(t, bin, place)
 					want := bare(t, bin, s)
 					b, err := InspectBin(bin)
@@ -149,11 +253,27 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 							t.Errorf("%s once more would %q (%v)", what, steps[0].What, err)
 						}
 					}
-					again("install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }, Installed)
+					installed := s.installed
+					if installed == "" || stop > 0 && plan.name != "install" {
+						installed = b.Kind()
+						if installed != Behind {
+							installed = Installed
+						}
+					}
+					again("install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }, installed)
 					if b.Target != place {
 						t.Errorf("leads to %s", b.Target)
 					}
-					again("uninstall", unwrapSteps, NotInstalled)
+					if s.out != "" { // an older version can have left what is there then, and more is to be taken out of that
+						if err := changeIn(bin, unwrapSteps, func(Step) {}); err != nil {
+							t.Fatal(err)
+						}
+						if b, _ = InspectBin(bin); b.Kind() != s.out {
+							t.Fatalf("uninstall after step %d: %q %+v", stop, b.Kind(), b)
+						}
+					} else {
+						again("uninstall", unwrapSteps, NotInstalled)
+					}
 					same(t, "afterwards", tree(t, bin), want)
 				}
 			})
@@ -161,15 +281,17 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 	}
 }
 
-// bare is the folder as it is with nothing but the runner's own Worker.
+// bare is the folder as it is to be when all is taken out.
 func bare(t *testing.T, bin string, s shape) map[string]string {
 	t.Helper()
-	all := tree(t, bin)
-	const w, r = "/" + runner.WorkerName, "/" + runner.RealWorkerName
-	if s.kind != NotInstalled && s.kind != Half && !s.newer {
-		all[w] = all[r]
+	now := tree(t, bin)
+	all := maps.Clone(now)
+	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName} {
+		delete(all, "/"+name)
+		if from, ok := s.left[name]; ok {
+			all["/"+name] = now["/"+from]
+		}
 	}
-	delete(all, r)
 	return all
 }
 
@@ -230,6 +352,8 @@ func TestLost(t *testing.T) {
 		"gone":        func(bin string) { link(t, m.Self, worker(bin)) },
 		"dangling":    func(bin string) { link(t, "/nonexistent/worker-wrap", worker(bin)) },
 		"real a shim": func(bin string) { link(t, m.Self, worker(bin)); link(t, m.Self, kept(bin)) },
+		"an entry":    func(bin string) { entry(t, m.Self, worker(bin)) },
+		"another tool that has moved a link over the kept Worker": func(bin string) { aWorker(t, bin, wrapper); link(t, m.Self, kept(bin)) },
 	} {
 		bin := testkit.Dir(t)
 		make(bin)

@@ -75,6 +75,9 @@ func (r *run) remove(l runner.Layout) bool {
 		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
 	}
 	for _, b := range s.Bins {
+		if b.Kind() == Unclear {
+			r.left("%s, which worker-wrap had kept when another tool put its own over %s: delete the one that is not needed", filepath.Join(b.Dir, runner.KeptWorkerName), filepath.Join(b.Dir, runner.WorkerName))
+		}
 		plan := unwrapSteps
 		if b.Current {
 			plan = unwrapInUseSteps
@@ -82,10 +85,6 @@ func (r *run) remove(l runner.Layout) bool {
 		switch err := r.change(l, b, plan); {
 		case errors.Is(err, errNotAllowed):
 			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
-		case errors.As(err, new(*LostError)) && r.restore(l, b):
-			if err := r.change(l, b, plan); err != nil && !r.DryRun {
-				r.fail(err)
-			}
 		case err != nil:
 			r.fail(err)
 		}

@@ -64,7 +64,7 @@ func keepSteps(b Bin, now phase, careful bool, place string) ([]Step, error) {
 		return wrapSteps(b, place)
 	case !b.Waiting, b.Worker == Missing:
 		return nil, nil
-	case now == copying && (b.Worker == Shim || b.Worker == Dangling):
+	case now == copying && ours(b.Worker):
 		return unwrapSteps(b)
 	case now == copying, now == unknown && careful:
 		return nil, nil

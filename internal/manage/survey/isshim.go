@@ -4,12 +4,22 @@ import (
 	"bytes"
 	"io"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
 // mark is a line of the build information that Go puts into each program, stripped or not (runtime/debug.BuildInfo):
 // the path of its main package. It holds whatever the packages within are called, in every version so far.
 const mark = "path\tgithub.com/worker-wrap/worker-wrap/cmd/worker-wrap\n"
+
+// EntryAt returns which worker-wrap the file at path starts, if it is an entry: see [runner.Entry]. It may be gone.
+func EntryAt(path string) (place string, ok bool) {
+	head, err := untrusted.Head(path, runner.EntrySize)
+	if err != nil {
+		return "", false
+	}
+	return runner.ParseEntry(head)
+}
 
 // IsShim reports whether the file at path is a worker-wrap, of any version.
 func IsShim(path string) bool {

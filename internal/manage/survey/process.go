@@ -43,7 +43,7 @@ func (s System) Process(pid int) (Process, error) {
 	}
 	p := Process{PID: pid}
 	p.parseStatus(status)
-	p.Command, _, _ = strings.Cut(s.read(dir+"/cmdline"), "\x00")
+	p.Command = runner.Started([]byte(s.read(dir + "/cmdline")))
 	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
 	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
 		p.AppArmor = profile
@@ -120,7 +120,7 @@ func (s System) Listener(root string) (p Process, ok bool) {
 
 // Workers lists the PIDs of the Workers of the runner in root, wrapped or not.
 func (s System) Workers(root string) []int {
-	return s.started(root, runner.WorkerName, runner.RealWorkerName)
+	return s.started(root, runner.WorkerName, runner.KeptWorkerName, runner.RealWorkerName)
 }
 
 // started lists the processes that were started from the bin folder of the runner in root under one of
@@ -132,7 +132,7 @@ func (s System) started(root string, names ...string) []int {
 	}
 	var out []int
 	for _, pid := range s.pids() {
-		command, _, _ := strings.Cut(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		command := runner.Started([]byte(s.read("proc/" + strconv.Itoa(pid) + "/cmdline")))
 		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
 			continue
 		}

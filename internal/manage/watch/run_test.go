@@ -14,6 +14,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/watch"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -62,7 +63,7 @@ func plain(t *testing.T) (runner.Layout, string) {
 }
 
 func linked(l runner.Layout, place string) bool {
-	to, _ := os.Readlink(filepath.Join(l.Bin(), runner.WorkerName))
+	to, _ := survey.EntryAt(filepath.Join(l.Bin(), runner.WorkerName))
 	return to == place
 }
 
@@ -196,14 +197,17 @@ func TestEndsWithoutRunner(t *testing.T) {
 		s, done := begin(t, t.Context(), l, place)
 		worker := filepath.Join(l.Bin(), runner.WorkerName)
 		soon(t, "the watch has seen its own work", func() bool { return strings.Contains(s.text(), "watching "+l.Root) })
-		if err := os.Rename(filepath.Join(l.Bin(), runner.RealWorkerName), worker); err != nil { // as uninstall does
+		if err := os.Remove(filepath.Join(l.Bin(), runner.RealWorkerName)); err != nil { // as uninstall does
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(l.Bin(), runner.KeptWorkerName), worker); err != nil {
 			t.Fatal(err)
 		}
 		ends(t, done)
 		if got := s.text(); !strings.Contains(got, "taken worker-wrap out") {
 			t.Errorf("said %s", got)
 		}
-		if _, err := os.Readlink(worker); err == nil {
+		if linked(l, place) {
 			t.Error("the watch has put the shim back")
 		}
 	})

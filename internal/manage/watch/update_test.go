@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -29,7 +30,8 @@ download() {
 	rm -rf $update
 	mkdir -p $update/bin/sub $update/externals/node20/bin
 	for name in Runner.Listener Runner.Worker.dll runsvc.sh update.sh.template sub/file; do echo "$name of $2" >$update/bin/$name; done
-	printf '#!/bin/sh\necho "%s $WORKER_WRAP_HOST_TEMP"\n' "$2" >$update/bin/Runner.Worker
+	script='echo "'$2' $WORKER_WRAP_HOST_TEMP"'
+	{ cat .host; printf "%s\\$(printf %03o ${#script})\\0\\0\\0" "$script"; } >$update/bin/Runner.Worker
 	chmod 755 $update/bin/Runner.Worker
 	echo node >$update/externals/node20/bin/node
 	for name in run.sh config.sh safe_sleep.sh; do echo "$name of $2" >$update/$name; done
@@ -137,8 +139,11 @@ func keep(t *testing.T, neverUpdated bool) *kept {
 		t.Fatal(err)
 	}
 	k.sum = sha256.Sum256(data)
-	worker := "#!/bin/sh\necho \"" + k.version + " $WORKER_WRAP_HOST_TEMP\"\n"
-	for path, data := range map[string][]byte{k.binary: data, filepath.Join(k.root.Bin, standin.WorkerName): []byte(worker)} {
+	worker, host := testkit.Host(t, `echo "`+k.version+` $WORKER_WRAP_HOST_TEMP"`), testkit.Host(t, "")
+	for path, data := range map[string][]byte{
+		k.binary: data, filepath.Join(k.root.Bin, standin.WorkerName): worker,
+		filepath.Join(k.root.Dir, ".host"): host[:len(host)-4],
+	} {
 		if err := os.WriteFile(path, data, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +186,7 @@ func (k *kept) do(t *testing.T, next string, names ...string) {
 
 // wrapped reports whether a bin folder of the runner has the shim.
 func (k *kept) wrapped(bin string) bool {
-	to, _ := os.Readlink(filepath.Join(k.root.Dir, bin, standin.WorkerName))
+	to, _ := survey.EntryAt(filepath.Join(k.root.Dir, bin, standin.WorkerName))
 	return to == k.binary
 }
 

@@ -98,9 +98,9 @@ func find(proc string, pid int) (Worker, error) {
 		return Worker{}, err
 	}
 	if cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil {
-		w.Command, _, _ = strings.Cut(string(cmdline), "\x00")
+		w.Command = runner.Started(cmdline)
 	}
-	if filepath.Base(w.Command) == runner.WorkerName {
+	if runner.IsWorker(w.Command) {
 		if layout, err := runner.FromWorkerPath(w.Command); err == nil {
 			w.Runner = layout.Root
 		}

@@ -85,14 +85,14 @@ func unseen(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
 }
 
-// isOurs reports whether the process is a Worker of the runner in root, by its argv[0], and ours. That comes first:
+// isOurs reports whether the process is a Worker of the runner in root, by the path it was started by, and ours. That comes first:
 // where a path leads that another user gives a process is no concern of the caller's.
 func isOurs(process, root string) (bool, error) {
 	path, err := argv0(process)
 	if err != nil {
 		return false, err
 	}
-	if name := filepath.Base(path); name != runner.WorkerName && name != runner.RealWorkerName {
+	if !runner.IsWorker(path) {
 		return false, nil // a zombie too, which has no arguments
 	}
 	if is, err := ours(process); !is || err != nil {
@@ -125,23 +125,26 @@ func isIn(process, path, root string) (bool, error) {
 	return same(filepath.Dir(resolved), root)
 }
 
-// argv0 returns the process's first argument, or "" where it is longer than a path can be.
+// argv0 returns the path by which the process was started as its arguments have it, or "" where it is longer than a
+// path can be.
 func argv0(process string) (string, error) {
 	fd, err := unix.Open(process+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", &fs.PathError{Op: "open", Path: process + "/cmdline", Err: err}
 	}
 	defer unix.Close(fd)
-	var buf [unix.PathMax]byte
+	var buf [unix.PathMax + runner.EntrySize]byte
 	n, err := unix.Read(fd, buf[:])
 	if err != nil {
 		return "", &fs.PathError{Op: "read", Path: process + "/cmdline", Err: err}
 	}
-	end := bytes.IndexByte(buf[:n], 0)
-	if end < 0 {
+	if n == len(buf) { // its last argument may be cut
+		n = bytes.LastIndexByte(buf[:n], 0)
+	}
+	if bytes.IndexByte(buf[:max(n, 0)], 0) < 0 {
 		return "", nil
 	}
-	return string(buf[:end]), nil
+	return runner.Started(buf[:n]), nil
 }
 
 // same reports whether two paths lead to the same folder.

@@ -18,7 +18,8 @@ type Plan struct {
 	Store string // where the fresh one is made
 
 	// Worker is the path under which the Listener starts its Worker, and Real the runner's own Worker,
-	// which is laid over it and started by that path. Both are empty for a command.
+	// which is laid over it and started by that path: where it should be, until it was looked for. Both are empty for
+	// a command.
 	Worker string
 	Real   string
 
@@ -48,12 +49,13 @@ func PlanWorker(argv, env []string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	names := runner.KeptNames(path)
 	return Plan{
 		Root:     layout.Root,
 		Temp:     layout.Temp,
 		Store:    perpid.Path(layout.Temp),
 		Worker:   path,
-		Real:     filepath.Join(filepath.Dir(path), runner.RealWorkerName),
+		Real:     filepath.Join(filepath.Dir(path), names[len(names)-1]),
 		Argv:     argv,
 		Env:      env,
 		Settings: settings,

@@ -28,7 +28,11 @@ func (r *run) openWorker() (*worker, error) {
 	if w.bin, err = openPath(filepath.Dir(r.Worker)); err != nil {
 		return nil, err
 	}
-	if w.real, err = untrusted.At(w.bin, runner.RealWorkerName, unix.O_PATH); err != nil {
+	if r.inCircle() {
+		w.close()
+		return nil, startsItself(r.Worker)
+	}
+	if err := r.openReal(w); err != nil {
 		if errors.Is(err, fs.ErrNotExist) && r.takenOut(w.bin) {
 			r.path = r.Worker
 			r.log.debugf("the runner's own Worker is back at %s", r.Worker)
@@ -42,7 +46,7 @@ func (r *run) openWorker() (*worker, error) {
 		w.close()
 		return nil, &fs.PathError{Op: "stat", Path: r.Real, Err: err}
 	}
-	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) {
+	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) || isEntry(w.real) {
 		w.close()
 		return nil, startsItself(r.Real)
 	}
@@ -60,12 +64,33 @@ func (r *run) openWorker() (*worker, error) {
 		r.path = r.Worker
 	} else {
 		r.path = r.Real
-		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, runner.RealWorkerName)
+		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, filepath.Base(r.Real))
 	}
 	return w, nil
 }
 
-// startsItself is what to say where the runner's own Worker is a link to worker-wrap, or a copy.
+// openReal opens the runner's own Worker where it is kept.
+func (r *run) openReal(w *worker) (err error) {
+	for _, name := range runner.KeptNames(r.Worker) {
+		if w.real, err = untrusted.At(w.bin, name, unix.O_PATH); !errors.Is(err, fs.ErrNotExist) {
+			r.Real = filepath.Join(filepath.Dir(r.Worker), name)
+			return err
+		}
+	}
+	return err
+}
+
+// isEntry reports whether what is open is the script that has the kernel start worker-wrap.
+func isEntry(f *os.File) bool {
+	head, err := untrusted.Head(untrusted.Through(f), runner.EntrySize)
+	if err != nil {
+		return false // who may not read a Worker may start it
+	}
+	_, is := runner.ParseEntry(head)
+	return is
+}
+
+// startsItself is what to say where the runner's own Worker is worker-wrap by a script or a link, or a copy of it.
 func startsItself(path string) error {
 	return fmt.Errorf("%s is worker-wrap itself, which would start itself for ever; put the runner's own Worker there (worker-wrap doctor says how)", path)
 }
@@ -77,24 +102,37 @@ func (r *run) again() bool {
 	return ok && owner == r.self && r.Worker != ""
 }
 
+// inCircle reports whether another tool starts worker-wrap as the runner's own Worker, and was itself started by
+// worker-wrap as that. In either order of the two that cannot be; with what one of them kept overwritten it would go
+// on for ever.
+func (r *run) inCircle() bool {
+	host := r.getenv(perpid.HostTempVar)
+	return filepath.Base(r.Worker) == runner.RealWorkerName && host != "" && (host == r.Temp || filepath.Dir(host) == r.Store)
+}
+
 func sameFile(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
 // takenOut reports whether an uninstall has put the runner's own Worker back since this process was started.
 func (r *run) takenOut(bin *os.File) bool {
 	var st, self unix.Stat_t
-	return unix.Fstatat(int(bin.Fd()), filepath.Base(r.Worker), &st, 0) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
-		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self)
+	f, err := untrusted.At(bin, filepath.Base(r.Worker), unix.O_PATH)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return unix.Fstat(int(f.Fd()), &st) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
+		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self) && !isEntry(f)
 }
 
 // inBin reports whether the real Worker is in bin itself, and not where a link leads.
 func (w *worker) inBin(real unix.Stat_t) bool {
 	var st unix.Stat_t
-	err := unix.Fstatat(int(w.bin.Fd()), runner.RealWorkerName, &st, unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.Fstatat(int(w.bin.Fd()), filepath.Base(w.real.Name()), &st, unix.AT_SYMLINK_NOFOLLOW)
 	return err == nil && sameFile(st, real)
 }
 
 // bind lays the real Worker over the shim, so that /proc/PID/exe and the name of the process are what
-// they are without the shim. A symbolic link to the shim is covered itself.
+// they are without the shim. A symbolic link to it is covered itself.
 func (w *worker) bind() []mounts.Mount {
 	if !w.cover {
 		return nil

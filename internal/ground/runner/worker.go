@@ -1,0 +1,35 @@
+package runner
+
+import (
+	"path/filepath"
+	"slices"
+)
+
+const (
+	// WorkerName is the fixed file name under which the Listener starts its Worker.
+	WorkerName = "Runner.Worker"
+	// RealWorkerName is where an install keeps what stood in the Worker's place, beside WorkerName. Other tools that
+	// stand there keep the runner's own Worker by this name too.
+	RealWorkerName = "Runner.Worker.real"
+	// KeptWorkerName is a second name of the same file, which no other tool uses. Where RealWorkerName is another
+	// tool's, it is the only one.
+	KeptWorkerName = "Runner.Worker.worker-wrap"
+)
+
+// kept are the names under which an install keeps what it has taken the place of. The first that is there counts.
+var kept = [...]string{KeptWorkerName, RealWorkerName}
+
+// KeptNames are the names by which a shim that was started as path looks for what it is to become, the first that is
+// there counts: its own is none of them. Another tool that came after an install has moved the shim to RealWorkerName.
+func KeptNames(path string) []string {
+	return slices.DeleteFunc(slices.Clone(kept[:]), func(name string) bool { return name == filepath.Base(path) })
+}
+
+// IsWorker reports whether a process that was started by this path is a Worker, or the shim of one.
+func IsWorker(path string) bool {
+	switch filepath.Base(path) {
+	case WorkerName, KeptWorkerName, RealWorkerName:
+		return true
+	}
+	return false
+}
