@@ -17,7 +17,7 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "put worker-wrap where runners start their Workers, and keep it there through their updates",
-		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a link to it, with the\n" +
+		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a script that starts it, with the\n" +
 			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the\n" +
 			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut\n" +
 			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its\n" +
@@ -25,7 +25,7 @@ func installCommand() *cli.Command {
 			"(--dry-run tries nothing). The exit status is 1 where something could not be done.",
 		Flags: append(chooseRunners("install"),
 			&cli.BoolFlag{Name: "force", Usage: "also where the start that is tried first fails, as while an image is built", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "bin-only", Usage: "only the links in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "bin-only", Usage: "only what is in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
 		Action:       installAction,

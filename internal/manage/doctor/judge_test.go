@@ -140,6 +140,8 @@ func TestEachFactIsJudged(t *testing.T) {
 			b := &r.Install.Bins[0]
 			b.Worker, b.Kept = install.Own, install.Own
 		}, "problem shim: is kept as Runner.Worker.worker-wrap beside it", "move away the one of the two"},
+		{"empty files", func(_ *Facts, r *Runner) { r.Empty = []string{"/r/runsvc.sh", "/r/bin/Runner.Listener"} }, "problem files: 0 bytes long: /r/runsvc.sh, /r/bin/Runner.Listener", "unpack the runner's release again over /r"},
+		{"a link", func(_ *Facts, r *Runner) { r.Install.Bins[0].Linked = true }, "ok shim: an install changes that", ""},
 		{"behind another tool", func(_ *Facts, r *Runner) {
 			b := &r.Install.Bins[0]
 			b.Worker, b.Real, b.Kept = install.Own, install.Shim, install.Own

@@ -31,6 +31,7 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	shims := installed(r)
 	out = append(out, version(r, worst(shims) == OK))
 	out = append(out, shims...)
+	out = append(out, files(r)...)
 	out = append(out, updates(r, m)...)
 	out = append(out, privilege(r, m)...)
 	out = append(out, settings(r)...)
@@ -98,6 +99,18 @@ func installed(r *Runner) []Result {
 	return out
 }
 
+// files looks at those of the runner's own that have nothing in them.
+func files(r *Runner) []Result {
+	if len(r.Empty) == 0 {
+		return nil
+	}
+	return []Result{{
+		Check: "files", Level: Fail, What: "0 bytes long: " + strings.Join(r.Empty, ", "),
+		Why:  "the runner, or a job, cannot start: an update was cut short, or the disk was full",
+		Mend: "see that the disk has room (df), unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+	}}
+}
+
 // lost is put in place of a command where an install alone does not help.
 const lost = "unpack"
 
@@ -108,6 +121,9 @@ func standing(b install.Bin) Result {
 	switch b.Kind() {
 	case install.Installed:
 		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
+		if _, scripted := runner.Entry(b.Target); b.Linked && scripted {
+			res.What += ", by a link: a release that is copied over it as root (cp -r) is written to " + b.Target + "; an install changes that"
+		}
 	case install.Behind:
 		return Result{
 			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + runner.RealWorkerName + " beside it",

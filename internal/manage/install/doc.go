@@ -5,8 +5,8 @@
 //
 //   - the binary, once, owned by root, with its file capability: <prefix>/lib/worker-wrap/worker-wrap,
 //     or where a package has put it ([Machine.Place]);
-//   - in each bin folder of a runner a symbolic link to it, Runner.Worker, and beside it the runner's own
-//     Worker, unchanged, by the name Runner.Worker.real;
+//   - in each bin folder of a runner an entry, Runner.Worker, which starts it ([runner.Entry]), and beside it what was
+//     there, unchanged, by two names: Runner.Worker.real, and one that no other tool uses;
 //   - under systemd a path unit for each runner, which starts `worker-wrap watch` when the runner updates
 //     itself;
 //   - the runner's root in a list ([discover.ListFile]), so that an uninstall forgets none.

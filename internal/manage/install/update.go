@@ -28,7 +28,7 @@ const (
 	unknown phase = iota
 	// copying: the update has begun, and has not yet written the script that will switch to the new version.
 	//
-	// Meanwhile a link to worker-wrap must not be in the new version's folder. The copy opens each file
+	// Meanwhile nothing of worker-wrap's must be in the new version's folder. The copy opens each file
 	// that is there already and has another size or time, follows links as it does so
 	// (IOUtil.CopyDirectory), and would fail at a file of root's, or overwrite it. A file is there already
 	// if an earlier update to the same version failed.

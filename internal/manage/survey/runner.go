@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,6 +29,7 @@ type Runner struct {
 	Docker               Docker
 	Pauses               []PauseView   // of the runner's user
 	Last                 *events.Event // the last start on record, see LastStart
+	Empty                []string      // files without which no job starts, and which have 0 bytes
 }
 
 // PauseView is a pause process and which _temp it sees.
@@ -63,6 +65,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 		}
 	}
 	r.Last = LastStart(layout.Diag())
+	r.Empty = empty(layout)
 	return r
 }
 
@@ -73,6 +76,21 @@ func (s System) UserOf(layout runner.Layout) (name string, uid int) {
 		r.Listener = &p
 	}
 	return owner(&r)
+}
+
+// empty looks for what an update that was cut short, or a full disk, leaves of a runner's files.
+func empty(l runner.Layout) []string {
+	var out []string
+	for _, name := range []string{
+		"run.sh", "run-helper.sh", "runsvc.sh", "bin/runsvc.sh", "bin/Runner.Listener", "bin/Runner.Listener.dll",
+		"bin/" + runner.WorkerName, "bin/" + runner.WorkerName + ".dll", "bin/" + runner.KeptWorkerName, "bin/" + runner.RealWorkerName,
+	} {
+		path := filepath.Join(l.Root, name)
+		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Size() == 0 {
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 // owner says whose processes the runner's Workers are.

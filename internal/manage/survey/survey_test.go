@@ -535,3 +535,19 @@ func TestFolderAt(t *testing.T) {
 		t.Errorf("/proc: %+v", f)
 	}
 }
+
+// TestEmptyFiles: what has 0 bytes is found, what is not there is none.
+func TestEmptyFiles(t *testing.T) {
+	l := runner.Layout{Root: t.TempDir()}
+	if err := os.Mkdir(l.Bin(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"runsvc.sh": "", "run.sh": "#!/bin/bash\n", "bin/Runner.Worker.real": "", "bin/other": ""} {
+		if err := os.WriteFile(filepath.Join(l.Root, name), []byte(text), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, want := empty(l), []string{l.Root + "/runsvc.sh", l.Root + "/bin/Runner.Worker.real"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -46,7 +47,8 @@ func (r *run) openWorker() (*worker, error) {
 		w.close()
 		return nil, &fs.PathError{Op: "stat", Path: r.Real, Err: err}
 	}
-	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) || isEntry(w.real) {
+	entry, script := scripted(w.real)
+	if unix.Stat("/proc/self/exe", &self) == nil && sameFile(self, real) || entry {
 		w.close()
 		return nil, startsItself(r.Real)
 	}
@@ -60,9 +62,14 @@ func (r *run) openWorker() (*worker, error) {
 	}
 	// The rule of mine, for a file: in a folder of his own the caller could have put any file of his own. One
 	// of another's that he has only a link to would become a file there, which he could not have arranged.
-	if w.cover = r.mine(w.bin) == nil && (r.mine(w.real) == nil || w.inBin(real)); w.cover {
+	w.cover = r.mine(w.bin) == nil && (r.mine(w.real) == nil || w.inBin(real))
+	switch {
+	case w.cover && script && r.behind():
+		w.cover = false // another tool's, which would find itself by the name that it starts: see inCircle
+		r.path = r.Real
+	case w.cover:
 		r.path = r.Worker
-	} else {
+	default:
 		r.path = r.Real
 		r.log.debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), r.Real, filepath.Base(r.Real))
 	}
@@ -80,14 +87,14 @@ func (r *run) openReal(w *worker) (err error) {
 	return err
 }
 
-// isEntry reports whether what is open is the script that has the kernel start worker-wrap.
-func isEntry(f *os.File) bool {
+// scripted reports whether what is open is a script, and the one that has the kernel start worker-wrap.
+func scripted(f *os.File) (entry, script bool) {
 	head, err := untrusted.Head(untrusted.Through(f), runner.EntrySize)
 	if err != nil {
-		return false // who may not read a Worker may start it
+		return false, false // who may not read a Worker may start it
 	}
-	_, is := runner.ParseEntry(head)
-	return is
+	_, entry = runner.ParseEntry(head)
+	return entry, strings.HasPrefix(string(head), "#!")
 }
 
 // startsItself is what to say where the runner's own Worker is worker-wrap by a script or a link, or a copy of it.
@@ -102,12 +109,15 @@ func (r *run) again() bool {
 	return ok && owner == r.self && r.Worker != ""
 }
 
+// behind reports whether another tool, which has moved the entry, starts worker-wrap.
+func (r *run) behind() bool { return filepath.Base(r.Worker) == runner.RealWorkerName }
+
 // inCircle reports whether another tool starts worker-wrap as the runner's own Worker, and was itself started by
 // worker-wrap as that. In either order of the two that cannot be; with what one of them kept overwritten it would go
 // on for ever.
 func (r *run) inCircle() bool {
 	host := r.getenv(perpid.HostTempVar)
-	return filepath.Base(r.Worker) == runner.RealWorkerName && host != "" && (host == r.Temp || filepath.Dir(host) == r.Store)
+	return r.behind() && host != "" && (host == r.Temp || filepath.Dir(host) == r.Store)
 }
 
 func sameFile(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
@@ -120,8 +130,11 @@ func (r *run) takenOut(bin *os.File) bool {
 		return false
 	}
 	defer f.Close()
+	if entry, _ := scripted(f); entry {
+		return false
+	}
 	return unix.Fstat(int(f.Fd()), &st) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
-		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self) && !isEntry(f)
+		st.Mode&unix.S_IFMT == unix.S_IFREG && !sameFile(st, self)
 }
 
 // inBin reports whether the real Worker is in bin itself, and not where a link leads.

@@ -1,0 +1,215 @@
+package install
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// anotherTool is what others do to a runner's bin, $1, whose wrapper tells that it was there. Three that are public
+// keep the Worker by this name.
+const anotherTool = `set -eu
+cd "$1"
+wrap() {
+	printf '#!/bin/bash\nprintf "wrapped "\n%s "${0%%/*}/Runner.Worker.real" "$@"\n' "$1" >wrapper
+	chmod 755 wrapper
+}
+moves_once() { wrap exec; [ -f Runner.Worker.real ] || mv Runner.Worker Runner.Worker.real; cat wrapper >Runner.Worker; chmod +x Runner.Worker; }
+moves() { wrap exec; mv Runner.Worker Runner.Worker.real; install -m 755 wrapper Runner.Worker; }
+stays_above() { wrap ''; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
+names_it() { wrap 'exec -a "${0%/*}/Runner.Worker.real"'; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
+taken_out() { mv Runner.Worker.real Runner.Worker; }
+"$2"
+rm -f wrapper
+`
+
+var tools = []string{"moves_once", "moves", "stays_above", "names_it"}
+
+func otherTool(t *testing.T, l runner.Layout, does string) {
+	t.Helper()
+	if out, err := exec.Command("bash", "-c", anotherTool, "tool", l.Bin(), does).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", does, err, out)
+	}
+}
+
+// both starts a job, which is to go through the other tool and to the runner's own Worker, isolated.
+func both(t *testing.T, what string, l runner.Layout, version string) {
+	t.Helper()
+	cmd := asNobody("timeout", "20", worker(l.Bin()), "spawnclient", "160", "164") // each could start the other for ever
+	cmd.Dir = l.Bin()
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "wrapped "+version+" "+l.Work+"/.worker-wrap/") {
+		t.Errorf("%s: a job: %v: %s", what, err, out)
+	}
+}
+
+// TestAnotherTool: with another tool's wrapper in the Worker's place, before an install or after it, jobs go through
+// both; and whichever is taken out first, each leaves the files of the other as they were.
+func TestAnotherTool(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, tool := range tools {
+		for _, first := range []string{"the tool", "worker-wrap"} {
+			for _, out := range []string{"the tool", "worker-wrap"} {
+				t.Run(tool+"/"+first+" first/"+out+" out first", func(t *testing.T) {
+					m := aMachine(t)
+					l := aRunner(t, m, "r", "", saying("old"))
+					bare := tree(t, l.Bin())
+					o := Options{Machine: m, Layouts: []runner.Layout{l}}
+					output(&o)
+					install := func() { good(t, "install", Install(o)) }
+					if first == "the tool" {
+						otherTool(t, l, tool)
+					} else {
+						install()
+						otherTool(t, l, tool)
+					}
+					install()
+					both(t, "installed", l, "old")
+					k := Keeper{Layout: l, Place: m.Place(), Say: func(s string) { t.Errorf("the watch has something to do: %s", s) }}
+					if err := k.Keep(); err != nil {
+						t.Errorf("the watch: %v", err)
+					}
+					if r := Install(o); r.Steps != 0 || len(r.Failed) > 0 {
+						t.Errorf("a second install: %+v", r)
+					}
+
+					if out == "the tool" {
+						otherTool(t, l, "taken_out")
+						install()
+						if what, isolated := ran(t, l); what != "old" || !isolated {
+							t.Errorf("without the tool: %s, isolated %v", what, isolated)
+						}
+						good(t, "uninstall", Uninstall(o))
+					} else {
+						good(t, "uninstall", Uninstall(o))
+						if out, err := asNobody("timeout", "20", worker(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
+							t.Errorf("without worker-wrap: %v: %s", err, out)
+						}
+						otherTool(t, l, "taken_out")
+					}
+					same(t, "in the end", tree(t, l.Bin()), bare)
+				})
+			}
+		}
+	}
+}
+
+// TestAnotherToolAtAnUpdate: a new version comes without the other tool, as without worker-wrap, and is wrapped.
+func TestAnotherToolAtAnUpdate(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, tool := range tools {
+		m := aMachine(t)
+		l := aRunner(t, m, "r", "2.335.0", saying("old"))
+		o := Options{Machine: m, Layouts: []runner.Layout{l}}
+		output(&o)
+		otherTool(t, l, tool)
+		good(t, "install", Install(o))
+		next := l.Root + "/bin.2.336.0"
+		if err := os.Mkdir(next, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		aWorker(t, next, saying("new"))
+		own(t, next)
+		before := tree(t, next)
+		if err := os.Remove(l.Bin()); err != nil {
+			t.Fatal(err)
+		}
+		link(t, next, l.Bin())
+		k := Keeper{Layout: l, Place: m.Place(), Say: func(string) {}}
+		if err := k.Keep(); err != nil {
+			t.Fatal(err)
+		}
+		if what, isolated := ran(t, l); what != "new" || !isolated {
+			t.Errorf("%s: %s, isolated %v", tool, what, isolated)
+		}
+		good(t, "uninstall", Uninstall(o))
+		same(t, tool, tree(t, next), before)
+	}
+}
+
+// TestAnotherToolTwice: what can go on as only one of two files is left as it is, and said; and two that start each
+// other do so once.
+func TestAnotherToolTwice(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "", saying("old"))
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	otherTool(t, l, "moves")
+	good(t, "install", Install(o))
+
+	aWorker(t, l.Bin()+"/..", wrapper+"# another version\n")
+	move(t, l.Bin()+"/../Runner.Worker", worker(l.Bin()))
+	before := tree(t, l.Bin())
+	r := Install(o)
+	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "move away the one of the two") || strings.Contains(r.Failed[0].Error(), "\n") {
+		t.Errorf("%+v", r)
+	}
+	same(t, "refused", tree(t, l.Bin()), before)
+	r = Uninstall(o)
+	good(t, "uninstall", r)
+	if len(r.Left) != 1 || !strings.Contains(r.Left[0], runner.KeptWorkerName) {
+		t.Errorf("left %q", r.Left)
+	}
+	same(t, "uninstall", tree(t, l.Bin()), before)
+
+	// The tool once more, over its own: it has moved the entry over the runner's own Worker.
+	move(t, second(l.Bin()), worker(l.Bin()))
+	good(t, "install", Install(o))
+	otherTool(t, l, "moves")
+	out, err := asNobody("timeout", "20", worker(l.Bin())).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "which would start itself for ever") {
+		t.Errorf("a circle: %v: %s", err, out)
+	}
+}
+
+// TestWatchWaitsForAWholeWorker: what is being written over the entry is not yet known for the runner's own Worker.
+func TestWatchWaitsForAWholeWorker(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "", saying("old"))
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	good(t, "install", Install(o))
+	k := Keeper{Layout: l, Place: m.Place(), Say: func(s string) { t.Errorf("too soon: %s", s) }}
+	if err := k.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	whole := testkit.Host(t, strings.TrimPrefix(saying("new"), proved))
+	f, err := os.OpenFile(worker(l.Bin()), os.O_WRONLY|os.O_TRUNC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for from, size := 0, len(whole)/5+1; from < len(whole); from += size {
+		if b, err := InspectBin(l.Bin()); err != nil || b.Kind() == Replaced {
+			break // the rest of it is of no interest to who looks
+		}
+		if err := k.Keep(); err != ErrReplacing {
+			t.Errorf("%d of %d bytes: %v", from, len(whole), err)
+		}
+		if _, err := f.WriteAt(whole[from:min(from+size, len(whole))], int64(from)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := f.WriteAt(whole, 0); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	k.Say = func(string) {}
+	if err := k.Keep(); err != nil {
+		t.Error(err)
+	}
+	if what, isolated := ran(t, l); what != "new" || !isolated {
+		t.Errorf("%s, isolated %v", what, isolated)
+	}
+	good(t, "uninstall", Uninstall(o))
+	if names, err := os.ReadDir(l.Bin()); err != nil || len(names) != 2 {
+		t.Errorf("%v, %v", names, err)
+	}
+}
