@@ -245,7 +245,11 @@ exit 100
 // files is everything below some folders: of each path type, mode, owner and target, of a file its time and content too.
 func files(t *testing.T, roots ...string) string {
 	t.Helper()
-	return must(t, "find", append(slices.Clone(roots), "-printf", "%p %y %m %U:%G %l\n", "-type", "f", "-printf", "%T@ ", "-exec", "sha256sum", "{}", ";")...)
+	out := must(t, "find", append(slices.Clone(roots), "-printf", "%p %y %m %U:%G %l\n")...) +
+		must(t, "find", append(slices.Clone(roots), "-type", "f", "-printf", "%p %T@\n", "-exec", "sha256sum", "{}", ";")...)
+	lines := strings.Split(out, "\n")
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
 }
 
 // newRunner makes a runner of an ordinary user that is a service.
