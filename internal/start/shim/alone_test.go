@@ -54,6 +54,7 @@ func hardships() []hardship {
 		{name: "SystemCallFilter without mount", denials: refused("mount", "mount_setattr", "move_mount", "open_tree", "fsopen"), says: "not permitted"},
 		{name: "empty CapabilityBoundingSet", setpriv: "--bounding-set=-all", shim: permitted, says: "mount namespace"},
 		{name: "PrivateDevices, ProtectKernelTunables, LockPersonality on systemd 252", setpriv: "--no-new-privs --bounding-set=-mknod,-sys_rawio", says: "no_new_privs"},
+		{name: "ProcSubset=pid", script: "mount -t proc -o subset=pid proc /proc", setpriv: "--no-new-privs", says: "no_new_privs"},
 		{name: "_work read-only", script: `mount --bind "$root/_work" "$root/_work"; mount -o remount,ro,bind "$root/_work"`, says: "read-only", noMark: true},
 		{name: "all of it read-only", script: `mount --bind "$root" "$root"; mount -o remount,ro,bind "$root"`, noMark: true, noEvent: true},
 		{name: "_work is root's, without a _temp", says: "permission denied", noMark: true, spoil: func(t *testing.T, s scratch) {
