@@ -21,19 +21,13 @@ type Sign struct {
 // owner. What is done through the open folder is done in that one, wherever the path leads by then. Its name is
 // the folder's path without links.
 func Dir(path string, by ...Sign) (*os.File, error) {
-	w, err := walk(path)
+	w, err := walk(unix.AT_FDCWD, "/", path)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(w.at)
-	var st unix.Stat_t
-	if err := unix.Fstat(w.at, &st); err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	for _, s := range append(w.signs, by...) {
-		if s.UID != 0 && s.UID != int(st.Uid) {
-			return nil, fmt.Errorf("%s belongs to uid %d, and %s of uid %d's leads there; if that is meant, give that to root (chown -h root)", w.place(path), st.Uid, s.Path, s.UID)
-		}
+	if err := w.trusted(path, by); err != nil {
+		return nil, err
 	}
 	// What the walk holds is only a place (open(2), O_PATH).
 	fd, err := openat(w.at, ".", unix.O_RDONLY|unix.O_DIRECTORY)
@@ -41,6 +35,35 @@ func Dir(path string, by ...Sign) (*os.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	return os.NewFile(uintptr(fd), w.place(path)), nil
+}
+
+// Place opens as a place (O_PATH) the folder that a name in the open folder dir leads to, by the rule of [Dir] for each
+// link from there on.
+func Place(dir *os.File, name string) (*os.File, error) {
+	path := filepath.Join(dir.Name(), name)
+	w, err := walk(int(dir.Fd()), ".", name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	if err := w.trusted(path, nil); err != nil {
+		unix.Close(w.at)
+		return nil, err
+	}
+	return os.NewFile(uintptr(w.at), path), nil
+}
+
+// trusted is the rule of [Dir] for whoever leads to where the walk has come.
+func (w *walker) trusted(path string, by []Sign) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(w.at, &st); err != nil {
+		return &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	for _, s := range append(w.signs, by...) {
+		if s.UID != 0 && s.UID != int(st.Uid) {
+			return fmt.Errorf("%s belongs to uid %d, and %s of uid %d's leads there; if that is meant, give that to root (chown -h root)", w.place(path), st.Uid, s.Path, s.UID)
+		}
+	}
+	return nil
 }
 
 // mostLinks is how many links a path may lead through, as the kernel has it (path_resolution(7)).
@@ -53,12 +76,13 @@ type walker struct {
 	signs []Sign
 }
 
-func walk(path string) (*walker, error) {
-	root, err := openat(unix.AT_FDCWD, "/", asPlace)
+// walk follows a path from the folder start in at.
+func walk(at int, start, path string) (*walker, error) {
+	first, err := openat(at, start, asPlace)
 	if err != nil {
 		return nil, err
 	}
-	w := &walker{at: root, todo: strings.Split(path, "/")}
+	w := &walker{at: first, todo: strings.Split(path, "/")}
 	for len(w.todo) > 0 {
 		name := w.todo[0]
 		w.todo = w.todo[1:]

@@ -13,8 +13,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// places are the folders that a start works in: _temp, and the one that holds it and the store. What is made, laid
-// and given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+// places are the folders that a start works in: _temp, or what a link in its place leads to, and the work folder, which
+// holds that and the store. What is made, laid and given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
 type places struct {
 	work, temp *os.File
 }
@@ -30,9 +30,15 @@ func closeAll(files ...*os.File) {
 	}
 }
 
-// openOutside opens the folder that holds _temp as it is in the mount namespace that the caller starts from.
-func (r *run) openOutside() (err error) {
-	r.outside, err = openPath(filepath.Dir(r.Temp))
+// openOutside opens the folder that holds _temp, or what a link in its place leads to, as it is in the mount namespace
+// that the caller starts from.
+func (r *run) openOutside() error {
+	p, err := r.lookPlaces()
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	r.outside, err = untrusted.At(p.temp, "..", asPlace)
 	return err
 }
 
@@ -63,7 +69,12 @@ func (r *run) lookPlaces() (p places, err error) {
 	if p.work, err = openPath(filepath.Dir(r.Temp)); err != nil {
 		return places{}, err
 	}
-	if p.temp, err = untrusted.At(p.work, filepath.Base(r.Temp), asPlace); err != nil {
+	if r.uid == 0 { // nobody leads root to a folder of another user's
+		p.temp, err = untrusted.Place(p.work, filepath.Base(r.Temp))
+	} else { // the rule of mine is for what it leads to
+		p.temp, err = untrusted.At(p.work, filepath.Base(r.Temp), asPlace)
+	}
+	if err != nil {
 		p.close()
 		return places{}, err
 	}

@@ -37,7 +37,7 @@ type run struct {
 	laid bool   // it is what _temp is already
 	path string // what to exec, where a Worker's path is known already
 
-	outside *os.File // the folder that holds _temp, as others see it; opened when it is nil
+	outside *os.File // see openOutside; opened when it is nil
 
 	looked bool   // for a Docker socket
 	proxy  string // the Docker proxy's socket, once the proxy was started
@@ -61,9 +61,7 @@ func (r *run) isolate() error {
 	if err := r.identify(); err != nil {
 		return err
 	}
-	if err := r.openOutside(); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may have to be made
-		return err
-	}
+	_ = r.openOutside() // it may have to be made; lay tries again, and says what is wrong
 	if call := nsenter.Deadly(); call != "" {
 		return deadly(call)
 	}

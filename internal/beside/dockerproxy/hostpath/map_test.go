@@ -1,6 +1,7 @@
 package hostpath_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -142,6 +143,39 @@ func TestJob(t *testing.T) {
 }
 
 // TestLinkedWork: the work folder's own path leads through a link, and inspect is to show it so.
+// TestLinkedTemp: where _temp is a link, by both of its names the job's own is meant, and what holds the folder that it
+// leads to has that mounted below, under that folder's name.
+func TestLinkedTemp(t *testing.T) {
+	for _, target := range []string{"fast/tmp", "%s/fast/tmp", "other/../fast/tmp", "second"} {
+		w := newWorld(t)
+		if err := errors.Join(os.MkdirAll(filepath.Join(w.root, "fast/tmp"), 0o755), os.Symlink("fast/tmp", filepath.Join(w.root, "second"))); err != nil {
+			t.Fatal(err)
+		}
+		if target[0] == '%' {
+			target = w.root + target[2:]
+		} else {
+			target = "../" + target
+		}
+		if err := errors.Join(os.RemoveAll(filepath.Join(w.root, "work/_temp")), os.Symlink(target, filepath.Join(w.root, "work/_temp"))); err != nil {
+			t.Fatal(err)
+		}
+		m := hostpath.New(hostpath.Redirect{Job: w.root + "/work/_temp", Host: w.root + "/work/.store/1"})
+		for _, source := range []string{"/work/_temp/x", "/fast/tmp/x", "/link/_temp/x", "/fast/../work/_temp/x", "/fast/./tmp//x"} {
+			if got, want := m.Source(w.root+source).Host, w.root+"/work/.store/1/x"; got != want {
+				t.Errorf("%s, by %s: %s, want %s", target, source, got, want)
+			}
+		}
+		want := []hostpath.Below{{Rel: "tmp", Host: w.root + "/work/.store/1"}}
+		if got := m.Source(w.root + "/fast").Below; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: below /fast is %v, want %v", target, got, want)
+		}
+		// As without worker-wrap a container that gets the work folder finds a link there, and the runner mounts _temp.
+		if got := m.Source(w.root + "/work").Below; len(got) > 0 {
+			t.Errorf("%s: below /work is %v", target, got)
+		}
+	}
+}
+
 func TestLinkedWork(t *testing.T) {
 	w := newWorld(t)
 	m := hostpath.New(hostpath.Redirect{Job: w.root + "/link/_temp", Host: w.root + "/link/.store/1"})
