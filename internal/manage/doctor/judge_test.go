@@ -250,6 +250,16 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"_temp's owner's store of root's runner", func(_ *Facts, r *Runner) { r.UID, r.Leftovers.Store = 0, aStore(1000, 0o711) }, "ok work folder: ", ""},
 		{"closed work folder", func(_ *Facts, r *Runner) { r.Closed = "/r/_work" }, "problem work folder: /r/_work belongs to uid 1000", "chown"},
 		{"_temp is a file", func(_ *Facts, r *Runner) { r.Temp = survey.Folder{Path: "/r/_work/_temp", Other: true} }, "problem work folder: /r/_work/_temp is not a folder", "mv"},
+		{"_temp is a link", func(_ *Facts, r *Runner) { r.Temp.Link, r.Temp.LinkUID = true, 1000 }, "ok work folder: ", ""},
+		{"_temp is a link to nowhere", func(_ *Facts, r *Runner) {
+			r.Temp = survey.Folder{Path: "/r/_work/_temp", Other: true, Link: true}
+		}, "problem work folder: /r/_work/_temp is a link that leads to no folder", "rm /r/_work/_temp"},
+		{"_temp is a link to another's", func(_ *Facts, r *Runner) { r.Temp.Link, r.Temp.UID = true, 7 }, "problem work folder: /r/_work/_temp leads to a folder of uid 7's", "lead to a folder of ci's"},
+		{"_temp is a link of another's for root", func(_ *Facts, r *Runner) {
+			r.UID, r.Temp.Link, r.Temp.UID, r.Temp.LinkUID = 0, true, 7, 8
+		}, "problem work folder: /r/_work/_temp is a link of uid 8's to a folder of uid 7's", "chown -h root"},
+		{"_temp is a link of root's for root", func(_ *Facts, r *Runner) { r.UID, r.Temp.Link, r.Temp.UID, r.Temp.LinkUID = 0, true, 7, 0 }, "ok work folder: ", ""},
+		{"_temp is a link to a read-only file system", func(_ *Facts, r *Runner) { r.Temp.Link, r.Temp.ReadOnly = true, true }, "problem work folder: leads to a file system that is mounted read-only", "writable"},
 		{"store is a file", func(_ *Facts, r *Runner) {
 			r.Leftovers = survey.Leftovers{Store: survey.Folder{Path: "/r/_work/.worker-wrap", Other: true}, Err: errors.New("x")}
 		}, "problem work folder: /r/_work/.worker-wrap is not a folder", "mv"},

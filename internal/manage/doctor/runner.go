@@ -205,12 +205,21 @@ func workFolder(r *Runner) []Result {
 	}
 	temp, store := r.Temp, r.Leftovers.Store
 	for _, f := range []survey.Folder{temp, store} {
-		if f.Other || f.Link && f.Path == store.Path { // the store is never a link
+		if f.Other && f.Link && f.Path == temp.Path {
+			fail(f.Path+" is a link that leads to no folder", "no job can run there, with worker-wrap or without", "make the folder it leads to, or remove the link: sudo rm "+visible.Word(f.Path))
+		} else if f.Other || f.Link && f.Path == store.Path { // the store is never a link
 			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+shared(r), "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
 	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
-	if temp.Exists && r.UID > 0 && temp.UID != r.UID {
+	if temp.Exists && temp.Link && r.UID >= 0 && temp.UID != r.UID && (r.UID > 0 || temp.LinkUID != 0 && temp.LinkUID != temp.UID) {
+		what := fmt.Sprintf("%s leads to a folder of uid %d's, not of %s's", temp.Path, temp.UID, r.User)
+		if r.UID == 0 {
+			what = fmt.Sprintf("%s is a link of uid %d's to a folder of uid %d's", temp.Path, temp.LinkUID, temp.UID)
+		}
+		fail(what, "worker-wrap mounts only over folders of the user who runs it, and leads root nowhere by others' links, so "+shared(r),
+			"let it lead to a folder of "+r.User+"'s, or where that is meant for root, sudo chown -h root "+visible.Word(temp.Path))
+	} else if temp.Exists && r.UID > 0 && temp.UID != r.UID {
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
 			"worker-wrap mounts only over folders of the user who runs it, so "+shared(r), chown(temp))
 	}
@@ -228,6 +237,9 @@ func workFolder(r *Runner) []Result {
 			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+shared(r), chown(r.Work))
 	}
 	w := r.Work
+	if temp.Link && temp.ReadOnly && !w.ReadOnly {
+		fail(temp.Path+" leads to a file system that is mounted read-only", "no job can run there", "let it lead elsewhere, or make that writable")
+	}
 	if w.ReadOnly {
 		return append(out, Result{
 			Check: "work folder", Level: Fail, What: w.Path + " is on a file system that is mounted read-only",

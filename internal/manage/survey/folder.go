@@ -18,6 +18,7 @@ type Folder struct {
 	Path     string
 	Exists   bool
 	Link     bool // the path itself is a symbolic link
+	LinkUID  int  // whose that is
 	Other    bool // something else than a folder is there, or a link that leads to none
 	UID      int
 	Mode     fs.FileMode
@@ -33,7 +34,7 @@ func FolderAt(path string) Folder {
 		f.Exists, f.UID, f.Mode = true, int(st.Uid), fs.FileMode(st.Mode&0o7777)
 	}
 	if unix.Lstat(path, &st) == nil {
-		f.Link = st.Mode&unix.S_IFMT == unix.S_IFLNK
+		f.Link, f.LinkUID = st.Mode&unix.S_IFMT == unix.S_IFLNK, int(st.Uid)
 		f.Other = !f.Exists && (!f.Link || dangling(path))
 	}
 	var vfs unix.Statfs_t

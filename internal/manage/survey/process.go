@@ -151,7 +151,11 @@ type Pause struct{ Process }
 // Sees returns which folder a pause process sees at the path temp: temp itself for the host's, the path
 // of a per-PID folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
 func (s System) Sees(p Pause, temp string) string {
-	inside, err := os.Stat(s.path("proc/" + strconv.Itoa(p.PID) + "/root" + temp))
+	inner := temp
+	if real, err := filepath.EvalSymlinks(temp); err == nil {
+		inner = real // an absolute link would lead to the caller's own view
+	}
+	inside, err := os.Stat(s.path("proc/" + strconv.Itoa(p.PID) + "/root" + inner))
 	if err != nil {
 		return ""
 	}
