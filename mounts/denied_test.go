@@ -46,9 +46,9 @@ func (s *scene) shareIdle() {
 	}
 }
 
-// TestDenied: what a security module denies is done otherwise, nobody else sees any of it, not for a moment, and
+// TestDeniedSteps: what a security module denies is done otherwise, nobody else sees any of it, not for a moment, and
 // where it can be the mount that _temp lies in is put back.
-func TestDenied(t *testing.T) {
+func TestDeniedSteps(t *testing.T) {
 	if !rejoins(0) {
 		t.Log("this kernel cannot put a mount back: all are slaves")
 	}
@@ -201,7 +201,7 @@ func TestDeniedFiles(t *testing.T) {
 // TestDeniedMeanwhile: what the host mounts while a member of the group is attached stays when that is taken away.
 func TestDeniedMeanwhile(t *testing.T) {
 	if !rejoins(0) {
-		return // nothing is attached then, see TestDenied
+		return // nothing is attached then, see TestDeniedSteps
 	}
 	s := newScene(t, (*scene).shareIdle)
 	beside := s.work() + "/beside"

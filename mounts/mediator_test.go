@@ -115,6 +115,9 @@ func (m *mediator) denies(n secNotice) bool {
 	}
 	args := n.data.args
 	if n.data.nr == unix.SYS_MOVE_MOUNT {
+		if int32(args[0]) < 0 {
+			return false // a module is asked about what was found
+		}
 		return m.move != nil && m.move(detached(n.pid, args[0]), args[4]&unix.MOVE_MOUNT_SET_GROUP != 0)
 	}
 	switch flags := args[3]; {

@@ -109,28 +109,6 @@ func (th *thread) mounted(path string) int {
 	return n
 }
 
-// changes returns a function that reports whether the thread's mounts have changed since, if only for a moment
-// (proc_pid_mounts(5), on poll).
-func (th *thread) changes() func() bool {
-	th.t.Helper()
-	var f *os.File
-	changed := func() bool {
-		polled := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}}
-		n := 0
-		th.must("poll", func() (err error) {
-			n, err = unix.Poll(polled, 0)
-			return err
-		})
-		return n > 0
-	}
-	th.must("open mountinfo", func() (err error) {
-		f, err = os.Open("/proc/thread-self/mountinfo")
-		return err
-	})
-	th.t.Cleanup(func() { f.Close() })
-	return changed
-}
-
 // tags returns the optional fields of the topmost mount at path: shared:N, master:N (proc_pid_mountinfo(5)),
 // without the numbers.
 func (th *thread) tags(path string) string {

@@ -154,7 +154,7 @@ func TestAppArmor(t *testing.T) {
 					case !since(t, 5, 15), since(t, 6, 7) && profile == likeIncus:
 						want = []string{slave}
 					case since(t, 6, 7) && profile == lxcPlain && !own:
-						// Its rules name every source but /. Before AppArmor 3.0.10 the parser made more of them (CVE-2016-1585).
+						// Its rules name every source but /. Older parsers, as Debian 12's, make more of them (CVE-2016-1585).
 						want = []string{full, slave}
 					}
 					if got := groupOf(c.out.String(), place); !slices.Contains(want, got) || full == "" {
@@ -180,7 +180,8 @@ func mountsChange(t *testing.T) func() bool {
 	}
 }
 
-// TestAppArmorDeniesMounts: where nothing works the line names the profile and the mend.
+// TestAppArmorDeniesMounts: if nothing works the line names the profile and the mend. Before Linux 6.7 AppArmor does not
+// see the calls that a start makes.
 func TestAppArmorDeniesMounts(t *testing.T) {
 	loadProfiles(t)
 	s := ordinary(t, capable(t))
@@ -192,6 +193,12 @@ func TestAppArmorDeniesMounts(t *testing.T) {
 			}
 			changed := mountsChange(t)
 			code := c.end(t)
+			if !since(t, 6, 7) {
+				if code != 0 || s.started(c) != "isolated" || changed() {
+					t.Errorf("exit code %d, %s", code, &c.err)
+				}
+				return
+			}
 			oneLine(t, c.err.String(), "permission denied", "AppArmor profile "+likeDocker)
 			if code != 125 || s.started(c) != "" || changed() {
 				t.Errorf("exit code %d, %q", code, &c.out)
