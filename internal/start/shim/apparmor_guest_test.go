@@ -135,6 +135,13 @@ func TestAppArmor(t *testing.T) {
 					changed := mountsChange(t)
 					before, err := os.ReadFile("/proc/self/mountinfo")
 					code := c.end(t)
+					if !since(t, 5, 12) && profile != lxcNesting { // without mount_setattr a mount cannot leave its peer group
+						oneLine(t, c.err.String(), "permission denied", "AppArmor profile "+profile)
+						if code != 125 || changed() {
+							t.Errorf("exit code %d", code)
+						}
+						return
+					}
 					if err != nil || code != 0 || s.started(c) != "isolated" || c.err.String() != "" {
 						t.Fatalf("%v, exit code %d, %q, %s", err, code, s.started(c), &c.err)
 					}
@@ -180,8 +187,8 @@ func mountsChange(t *testing.T) func() bool {
 	}
 }
 
-// TestAppArmorDeniesMounts: if nothing works the line names the profile and the mend. Before Linux 6.7 AppArmor does not
-// see the calls that a start makes.
+// TestAppArmorDeniesMounts: if nothing works the line names the profile and the mend. From Linux 5.12 to 6.6 AppArmor
+// does not see the calls that a start makes.
 func TestAppArmorDeniesMounts(t *testing.T) {
 	loadProfiles(t)
 	s := ordinary(t, capable(t))
@@ -193,7 +200,7 @@ func TestAppArmorDeniesMounts(t *testing.T) {
 			}
 			changed := mountsChange(t)
 			code := c.end(t)
-			if !since(t, 6, 7) {
+			if since(t, 5, 12) && !since(t, 6, 7) {
 				if code != 0 || s.started(c) != "isolated" || changed() {
 					t.Errorf("exit code %d, %s", code, &c.err)
 				}
