@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
-	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
@@ -61,113 +59,6 @@ func version(r *Runner, wrapped bool) Result {
 		res.Level = Warn
 		res.Why = "without worker-wrap each such overlap costs a job its files (actions/runner issue 4357)"
 		res.Mend = "install worker-wrap, and let the runner update itself"
-	}
-	return res
-}
-
-// installed looks at what stands in the Worker's place.
-func installed(r *Runner) []Result {
-	put := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
-	unpack := "unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: " + put
-	if r.InstallErr != nil {
-		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo worker-wrap doctor"}}
-	}
-	if r.current().Dir == "" {
-		return []Result{{
-			Check: "shim", Level: Fail, What: r.Layout.Bin() + " leads nowhere",
-			Why: "the runner cannot start; an update may have been cut short", Mend: unpack,
-		}}
-	}
-	var out []Result
-	for _, b := range r.Install.Bins {
-		if !b.Current && !b.Waiting {
-			continue // an old version, which the runner will delete
-		}
-		res := standing(b)
-		switch {
-		case res.Level != Fail:
-		case res.Mend == "":
-			res.Mend = put
-		case res.Mend == lost:
-			res.Mend = unpack
-		}
-		if !b.Current {
-			res = waiting(res, r)
-		}
-		out = append(out, res)
-	}
-	return out
-}
-
-// files looks at those of the runner's own that have nothing in them.
-func files(r *Runner) []Result {
-	if len(r.Empty) == 0 {
-		return nil
-	}
-	return []Result{{
-		Check: "files", Level: Fail, What: "0 bytes long: " + strings.Join(r.Empty, ", "),
-		Why:  "the runner, or a job, cannot start: an update was cut short, or the disk was full",
-		Mend: "see that the disk has room (df), unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
-	}}
-}
-
-// lost is put in place of a command where an install alone does not help.
-const lost = "unpack"
-
-// standing judges one bin folder.
-func standing(b install.Bin) Result {
-	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
-	worker := b.Dir + "/" + runner.WorkerName
-	switch b.Kind() {
-	case install.Installed:
-		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
-		if _, scripted := runner.Entry(b.Target); b.Linked && scripted {
-			res.What += ", by a link: a release that is copied over it as root (cp -r) is written to " + b.Target + "; an install changes that"
-		}
-	case install.Behind:
-		return Result{
-			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + runner.RealWorkerName + " beside it",
-			Why:  "a job is protected if that tool starts it by this name, which cannot be told from here",
-			Mend: "see whether worker-wrap ps shows the Worker of a job; if not, take that tool out, and run worker-wrap install again",
-		}
-	case install.Covered:
-		res.What, res.Why = worker+" is neither worker-wrap nor for sure the runner's own: another tool has put it over the shim", "jobs share one _temp"
-	case install.Unclear:
-		res.What, res.Why = (&install.UnclearError{Dir: b.Dir}).Error(), "jobs share one _temp"
-		what, mend, _ := strings.Cut(res.What, ": ")
-		res.What, res.Mend = what, mend
-	case install.NotInstalled:
-		res.What, res.Why = worker+" is the runner's own", "jobs share one _temp"
-		if b.Real != install.Missing {
-			res.What = worker + " is not worker-wrap, and another tool keeps " + runner.RealWorkerName + " beside it"
-		}
-	case install.Half:
-		res.What, res.Why = worker+" is the runner's own still: an install was cut short", "jobs share one _temp"
-	case install.Replaced:
-		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
-	case install.Gone:
-		res.What, res.Why = worker+" starts a worker-wrap that is not there: "+b.Target, "no job can start, and the runner gets no word of why"
-	case install.Unlinked:
-		res.What = worker + " is missing; the runner's own Worker is kept beside it"
-	case install.Lost:
-		what, _, _ := strings.Cut((&install.LostError{Dir: b.Dir, Behind: b.Worker == install.Own}).Error(), ": ")
-		res.What, res.Mend = what, lost
-	default:
-		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost
-	}
-	return res
-}
-
-// waiting turns a result for the version that the runner will use next into what it means now.
-func waiting(res Result, r *Runner) Result {
-	res.What += " (waits for the runner's update)"
-	switch {
-	case res.Level == OK:
-	case r.Install.Copying && r.Keeper != "":
-		return Result{Check: res.Check, Level: OK, What: res.What + "; it is being copied, and the shim follows before it is used"}
-	default:
-		res.Level = Warn
-		res.Why = "from the update on, unless the shim is put in place before: " + res.Why
 	}
 	return res
 }
