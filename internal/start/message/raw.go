@@ -20,7 +20,7 @@ const (
 	verb       = "spawnclient"
 
 	second = 1_000_000_000
-	tick   = second / 100 // USER_HZ, of /proc/PID/stat, is 100 on all of Linux's architectures that Go has but alpha
+	tick   = second / 100 // USER_HZ, of /proc/PID/stat, is 100 on every architecture that Go has Linux on
 )
 
 // room is where the message is read to, a part at a time.

@@ -5,13 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -87,11 +85,19 @@ func TestTakeTakesNothing(t *testing.T) {
 	number := good[2]
 	for _, args := range [][]string{
 		nil, good[:1], good[:2], good[:3], append(good, "more"),
-		{"/r/bin/Runner.Listener", "spawnclient", number, "164"}, {"xRunner.Worker", "spawnclient", number, "164"}, {"", "spawnclient", number, "164"},
-		{"Runner.Worker", "spawn", number, "164"}, {"Runner.Worker", "", number, "164"}, {"Runner.Worker", "3pawnclient", number, "164"},
-		{"Runner.Worker", "spawnclient", "", "164"}, {"Runner.Worker", "spawnclient", "-" + number, "164"}, {"Runner.Worker", "spawnclient", " " + number, "164"},
-		{"Runner.Worker", "spawnclient", number + "x", "164"}, {"Runner.Worker", "spawnclient", "4294967296" + number, "164"},
-		{"Runner.Worker", "spawnclient", "999999999", "164"}, {"Runner.Worker", "spawnclient", "9999", "164"},
+		{"/r/bin/Runner.Listener", "spawnclient", number, "164"},
+		{"xRunner.Worker", "spawnclient", number, "164"},
+		{"", "spawnclient", number, "164"},
+		{"Runner.Worker", "spawn", number, "164"},
+		{"Runner.Worker", "", number, "164"},
+		{"Runner.Worker", "3pawnclient", number, "164"},
+		{"Runner.Worker", "spawnclient", "", "164"},
+		{"Runner.Worker", "spawnclient", "-" + number, "164"},
+		{"Runner.Worker", "spawnclient", " " + number, "164"},
+		{"Runner.Worker", "spawnclient", number + "x", "164"},
+		{"Runner.Worker", "spawnclient", "4294967296" + number, "164"},
+		{"Runner.Worker", "spawnclient", "999999999", "164"},
+		{"Runner.Worker", "spawnclient", "9999", "164"},
 		{"Runner.Worker", "spawnclient", strconv.Itoa(int(write.Fd())), "164"},
 	} {
 		Take(args, long)
@@ -216,69 +222,4 @@ func waiting(t *testing.T, read *os.File) int {
 		t.Fatal(err)
 	}
 	return n
-}
-
-// TestDeadline: the time counts from the process's start, and leaves some where that has been long ago.
-func TestDeadline(t *testing.T) {
-	stat, err := os.ReadFile("/proc/self/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	start, err := strconv.ParseInt(strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[19], 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := now()
-	began := start * int64(10*time.Millisecond)
-	if got := begun(at); got != began || got > at {
-		t.Fatalf("this process began at %v, want %v; it is %v", got, began, at)
-	}
-	if got, want := deadline(int64(long)), began+int64(long-5*time.Second); got != want {
-		t.Errorf("the deadline is %v, want %v", got, want)
-	}
-	if got := deadline(0); got < at+int64(grace) || got > now()+int64(grace) {
-		t.Errorf("where the time is up the deadline is %v from now", time.Duration(got-at))
-	}
-	if channelTimeout-spare != 25*time.Second {
-		t.Errorf("the runner's default leaves %v", channelTimeout-spare)
-	}
-}
-
-// TestNames: what is known here too is the same elsewhere.
-func TestNames(t *testing.T) {
-	if workerName != runner.WorkerName {
-		t.Errorf("the Worker is %q, not %q", workerName, runner.WorkerName)
-	}
-}
-
-func FuzzStartOf(f *testing.F) {
-	f.Add([]byte("7 (a) b) R 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 184 0 0"))
-	f.Add([]byte("7 (x) R 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 99999999999999999999 0 0"))
-	f.Add([]byte(")"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var text [len(room)]byte
-		n := copy(text[:], data)
-		got := startOf(&text, n)
-		if got < 0 {
-			t.Fatalf("%q gives %d", data, got)
-		}
-		fields := strings.Split(string(data[strings.LastIndexByte(string(data), ')')+1:]), " ")
-		if got > 0 && (len(fields) < 22 || strings.TrimLeft(fields[20], "0") != strconv.FormatInt(got/tick, 10)) {
-			t.Fatalf("%q gives %d", data, got)
-		}
-	})
-}
-
-func FuzzSource(f *testing.F) {
-	f.Add("/r/bin/Runner.Worker", "spawnclient", "160")
-	f.Add("Runner.Worker", "SPAWNCLIENT", "0")
-	f.Fuzz(func(t *testing.T, name, word, number string) {
-		fd := source(name, word, number)
-		if fd < 0 {
-			return
-		}
-		if n, err := strconv.Atoi(number); err != nil || n != fd || filepath.Base(name) != workerName || !strings.EqualFold(word, verb) {
-			t.Fatalf("%q %q %q give %d", name, word, number, fd)
-		}
-	})
 }

@@ -1,0 +1,44 @@
+package message
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+)
+
+// TestDeadline: the time counts from the process's start, and leaves some where that has been long ago.
+func TestDeadline(t *testing.T) {
+	stat, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start, err := strconv.ParseInt(strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))[19], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := now()
+	began := start * int64(10*time.Millisecond)
+	if got := begun(at); got != began || got > at {
+		t.Fatalf("this process began at %v, want %v; it is %v", got, began, at)
+	}
+	if got, want := deadline(int64(long)), began+int64(long-5*time.Second); got != want {
+		t.Errorf("the deadline is %v, want %v", got, want)
+	}
+	if got := deadline(0); got < at+int64(grace) || got > now()+int64(grace) {
+		t.Errorf("where the time is up the deadline is %v from now", time.Duration(got-at))
+	}
+	if channelTimeout-spare != 25*time.Second {
+		t.Errorf("the runner's default leaves %v", channelTimeout-spare)
+	}
+}
+
+// TestNames: what is known here too is the same elsewhere.
+func TestNames(t *testing.T) {
+	if workerName != runner.WorkerName {
+		t.Errorf("the Worker is %q, not %q", workerName, runner.WorkerName)
+	}
+}
