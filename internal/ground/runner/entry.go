@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// entryWord tells worker-wrap that it was started as a Worker: an entry is a script, and its second line is never read.
-const entryWord = "__worker"
+// EntryWord tells worker-wrap that it was started as a Worker: an entry is a script, and its second line is never read.
+const EntryWord = "__worker"
 
 // maxEntry is how much of a script the kernel looks at for its interpreter (BINPRM_BUF_SIZE, execve(2)).
 const maxEntry = 256
@@ -14,7 +14,7 @@ const maxEntry = 256
 // place. Unlike a link to that, whoever writes over it, by whatever way, changes this one file of this one runner,
 // as if worker-wrap were not there. ok is false where the kernel could not start such a script (execve(2)).
 func Entry(place string) (text string, ok bool) {
-	line := "#!" + place + " " + entryWord + "\n"
+	line := "#!" + place + " " + EntryWord + "\n"
 	if !strings.HasPrefix(place, "/") || strings.ContainsAny(place, " \t\n\x00") || len(line) > maxEntry {
 		return "", false
 	}
@@ -29,7 +29,7 @@ func ParseEntry(text []byte) (place string, ok bool) {
 	if !ok {
 		return "", false
 	}
-	place, ok = strings.CutSuffix(place, " "+entryWord)
+	place, ok = strings.CutSuffix(place, " "+EntryWord)
 	return place, ok && strings.HasPrefix(place, "/") && !strings.ContainsAny(place, " \t\x00")
 }
 
@@ -42,7 +42,7 @@ func Arguments(argv []string) ([]string, bool) {
 	switch {
 	case len(argv) > 0 && IsWorker(argv[0]):
 		return argv, true
-	case len(argv) > 2 && argv[1] == entryWord && IsWorker(argv[2]):
+	case len(argv) > 2 && argv[1] == EntryWord && IsWorker(argv[2]):
 		return argv[2:], true
 	}
 	return nil, false

@@ -18,7 +18,8 @@ const (
 type room struct {
 	p       process
 	root    path // the runner's root, without a slash at its end
-	real    path // the runner's own Worker
+	kept    path // what stood in the Worker's place, by the name that no other tool uses
+	real    path // the same by the other name, and then what is started
 	link    path // a link to it that has the name of the entry
 	linked  bool // it is there, and leads there
 	work    path // workFolder, as .runner has it
@@ -47,7 +48,7 @@ var r room
 //go:norace
 func attempt(sp unsafe.Pointer) {
 	r.p.read(sp)
-	argv0 := arg(r.p.argv, 0)
+	argv0 := arg(r.p.worker, 0)
 	if argv0 == nil || !r.names(argv0) {
 		return
 	}
@@ -92,7 +93,9 @@ func (r *room) names(argv0 str) bool {
 	at := 0
 	ok := r.root.add(&at, argv0, root)
 	at = 0
-	ok = ok && r.real.add(&at, argv0, n) && r.real.text(&at, ".real")
+	ok = ok && r.kept.add(&at, argv0, bin) && r.kept.text(&at, "/"+runner.KeptWorkerName)
+	at = 0
+	ok = ok && r.real.add(&at, argv0, bin) && r.real.text(&at, "/"+runner.RealWorkerName)
 	at = 0
 	return ok && r.link.add(&at, argv0, bin) && r.link.text(&at, "/.worker-wrap") && r.link.text(&at, base)
 }
@@ -166,7 +169,12 @@ func (r *room) plainTemp(work uintptr) bool {
 //
 //go:norace
 func (r *room) worker() bool {
-	if _, ok := look(cwd, &r.real[0], 0, &r.st); !ok || r.st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if _, ok := look(cwd, &r.kept[0], 0, &r.st); ok {
+		r.real = r.kept
+	} else if _, ok := look(cwd, &r.real[0], 0, &r.st); !ok {
+		return false
+	}
+	if r.st.Mode&unix.S_IFMT != unix.S_IFREG || r.isEntry() {
 		return false
 	}
 	if _, ok := look(cwd, unsafe.StringData("/proc/self/exe\x00"), 0, &r.exe); !ok {
@@ -183,6 +191,30 @@ func (r *room) worker() bool {
 	return true
 }
 
+// isEntry reports whether the real Worker is a script that starts worker-wrap again, or cannot be read.
+//
+//go:norace
+func (r *room) isEntry() bool {
+	fd, ok := open(cwd, &r.real[0], unix.O_RDONLY)
+	if !ok {
+		return true
+	}
+	n, ok := call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), runner.EntrySize, 0, 0, 0)
+	closeFD(fd)
+	if !ok || n < 2 {
+		return true
+	}
+	if r.text[0] != '#' || r.text[1] != '!' {
+		return false
+	}
+	for i := 0; i < int(n) && r.text[i] != '\n'; i++ {
+		if string(r.text[i:min(i+len(runner.EntryWord), int(n))]) == runner.EntryWord {
+			return true
+		}
+	}
+	return false
+}
+
 //go:norace
 func sameFile(a, b *unix.Statx_t) bool {
 	return a.Ino == b.Ino && a.Dev_major == b.Dev_major && a.Dev_minor == b.Dev_minor
@@ -196,7 +228,7 @@ var none [1]byte
 //go:norace
 func (r *room) become() {
 	if r.linked {
-		call(unix.SYS_EXECVE, ptr(&r.link[0]), uintptr(r.p.argv), uintptr(r.p.envp), 0, 0, 0)
+		call(unix.SYS_EXECVE, ptr(&r.link[0]), uintptr(r.p.worker), uintptr(r.p.envp), 0, 0, 0)
 	}
-	call(unix.SYS_EXECVE, ptr(&r.real[0]), uintptr(r.p.argv), uintptr(r.p.envp), 0, 0, 0)
+	call(unix.SYS_EXECVE, ptr(&r.real[0]), uintptr(r.p.worker), uintptr(r.p.envp), 0, 0, 0)
 }

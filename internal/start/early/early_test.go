@@ -3,11 +3,13 @@ package early_test
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -155,6 +158,36 @@ func TestAlone(t *testing.T) {
 	}
 }
 
+// TestEntries: a lone start goes by an entry that is a script as by a link, with the Worker's own arguments, and what is
+// started is what is kept, by the name of the process that the runner's own Worker would have if there is a link to it.
+func TestEntries(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, kept := range []string{runner.KeptWorkerName, runner.RealWorkerName} {
+		root := root(t)
+		text, ok := runner.Entry(testkit.Binary(t))
+		if !ok {
+			t.Fatalf("no entry can start %s", testkit.Binary(t))
+		}
+		bin := root + "/bin/"
+		put(t, bin+"new", text, 0o755)
+		if err := errors.Join(
+			os.Rename(bin+"new", bin+runner.WorkerName), os.Remove(bin+runner.RealWorkerName),
+			os.Mkdir(bin+".worker-wrap", 0o755), os.Symlink("../"+kept, bin+".worker-wrap/"+runner.WorkerName),
+		); err != nil {
+			t.Fatal(err)
+		}
+		put(t, bin+kept, "#!/bin/sh\nreadlink /proc/self/ns/mnt\ncat /proc/$$/comm\necho \"$0 $*\"\necho\nexec cat >/dev/null\n", 0o755)
+		s := start(t, root, alone)
+		if !s.isAlone(t) {
+			t.Error("it has a mount namespace of its own")
+		}
+		if want := []string{runner.WorkerName, bin + ".worker-wrap/" + runner.WorkerName + " "}; !slices.Equal(s.env, want) {
+			t.Errorf("%s: its name and arguments are %q, want %q", kept, s.env, want)
+		}
+		s.end()
+	}
+}
+
 // keeperOf finds the keeper of a Worker: the process that has a pidfd of it.
 func keeperOf(t *testing.T, worker int) int {
 	t.Helper()
@@ -204,9 +237,9 @@ func checkKeeper(t *testing.T, pid int, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, dirty, _ := strings.Cut(string(rollup), "Private_Dirty:")
+	_, anonymous, _ := strings.Cut(string(rollup), "Pss_Anon:") // not of the program's file, which is the page cache's
 	var kB int
-	if _, err := fmt.Sscan(dirty, &kB); err != nil || kB > 100 {
+	if _, err := fmt.Sscan(anonymous, &kB); err != nil || kB > 100 {
 		t.Errorf("%d kB of memory are its own, %v; want 100 at most", kB, err)
 	}
 	if dir, err := os.Readlink(proc + "cwd"); err != nil || dir != "/" {

@@ -22,7 +22,7 @@ var keeperStack [stackSize]byte
 //go:norace
 func (r *room) take(work, root uintptr) (ok bool) {
 	const exclusive, shared = unix.LOCK_EX | unix.LOCK_NB, unix.LOCK_SH | unix.LOCK_NB
-	if !flock(work, exclusive) || !flock(root, exclusive) || !r.me() || !r.record(root) {
+	if !flock(work, exclusive) || !flock(root, exclusive) || !r.me() || !r.record(work, root) {
 		return false
 	}
 	if !flock(work, shared) || !flock(root, shared) {
@@ -143,6 +143,7 @@ func (r *room) ownFiles() {
 //go:nocheckptr
 func (r *room) hideWords() {
 	const name = "worker-wrap: keeps a Worker's locks"
+	room := length(arg(r.p.argv, 0))
 	for _, v := range [...]unsafe.Pointer{r.p.argv, r.p.envp} {
 		for i := 0; ; i++ {
 			s := arg(v, i)
@@ -154,8 +155,8 @@ func (r *room) hideWords() {
 			}
 		}
 	}
-	s := arg(r.p.argv, 0) // <root>/bin/Runner.Worker, its place
-	for k := range min(len(name), length(&r.real[0])-len(".real")) {
+	s := arg(r.p.argv, 0) // the first word's place, which ends in a 0
+	for k := range min(len(name), room) {
 		*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = name[k]
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
 // owner names the process that is in the plain _temp: its record in a runner's _diag. The locks decide; the record
@@ -13,6 +15,8 @@ type owner struct {
 }
 
 const recordFile = "_diag/worker-wrap.alone\x00"
+
+const claimFile = perpid.StoreName + "/" + perpid.ClaimName + "\x00"
 
 // recordSize is what a record has, blanks included: it is written over the last one in one call.
 const recordSize = 64
@@ -113,15 +117,25 @@ func (o *owner) parse(data []byte) (ok bool) {
 // record cannot be written.
 //
 //go:norace
-func (r *room) record(root uintptr) (ok bool) {
+func (r *room) record(work, root uintptr) (ok bool) {
 	fd, ok := call(unix.SYS_OPENAT, root, ptr(unsafe.StringData(recordFile)),
 		openFlags|unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW, 0o644, 0, 0)
 	if !ok {
 		return false
 	}
-	ok = r.recordIn(fd)
+	ok = r.recordIn(fd) && !r.claimed(work)
 	closeFD(fd)
 	return ok
+}
+
+// claimed reports whether a Worker that came the longer way, of this version or an older one, is in the plain _temp by
+// what package perpid has noted: it may have no keeper.
+//
+//go:norace
+func (r *room) claimed(work uintptr) bool {
+	n, _, ok := slurp(work, unsafe.StringData(claimFile), r.text[:])
+	var o owner
+	return ok && o.parse(r.text[:n]) && r.lives(&o)
 }
 
 //go:norace

@@ -2,11 +2,14 @@ package early
 
 import (
 	"unsafe"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 // process is what the kernel laid on the stack (System V ABI; fs/binfmt_elf.c).
 type process struct {
 	argv, envp unsafe.Pointer // C strings, and a null
+	worker     unsafe.Pointer // the part of argv that is the Worker's: all of it, or what follows an entry's word
 	uid, gid   uintptr
 	plainIDs   bool // the effective ids are the real ones
 }
@@ -27,6 +30,10 @@ func (p *process) read(sp unsafe.Pointer) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*uintptr)(sp)
 	p.argv = unsafe.Add(sp, word)
+	p.worker = p.argv
+	if argc > 2 && has(arg(p.argv, 1), 0, runner.EntryWord+"\x00") { // see runner.Arguments
+		p.worker = unsafe.Add(p.argv, 2*word)
+	}
 	p.envp = unsafe.Add(p.argv, (argc+1)*word)
 	aux := p.envp
 	for *(*uintptr)(aux) != 0 {

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -59,6 +61,19 @@ func TestUnusual(t *testing.T) {
 		{"a Worker that cannot run", false, []string{alone}, func(root string) error { return os.Chmod(root+"/bin/Runner.Worker.real", 0o644) }},
 		{"the shim as the Worker", false, []string{alone}, func(root string) error {
 			return firstOf(os.Remove(root+"/bin/Runner.Worker.real"), os.Symlink("Runner.Worker", root+"/bin/Runner.Worker.real"))
+		}},
+		{"an entry as the Worker", false, []string{alone}, func(root string) error {
+			text, _ := runner.Entry(testkit.Binary(t))
+			return os.WriteFile(root+"/bin/Runner.Worker.real", []byte(text), 0o755)
+		}},
+		{"a claim of one that lives", false, []string{alone}, func(root string) error {
+			o, err := perpid.Self() // the test is another process
+			return firstOf(err, os.Mkdir(root+"/_work/.worker-wrap", 0o711), os.WriteFile(root+"/_work/.worker-wrap/real", []byte(o.String()), 0o644))
+		}},
+		{"a claim of one that is dead", true, []string{alone}, func(root string) error {
+			o, err := perpid.Self()
+			o.Start++
+			return firstOf(err, os.Mkdir(root+"/_work/.worker-wrap", 0o711), os.WriteFile(root+"/_work/.worker-wrap/real", []byte(o.String()+"\n"), 0o644))
 		}},
 		{"no _diag", false, []string{alone}, func(root string) error { return os.Remove(root + "/_diag") }},
 		{"a record that is a link", false, []string{alone}, func(root string) error { return os.Symlink("/dev/null", root+"/_diag/worker-wrap.alone") }},
