@@ -140,8 +140,16 @@ func TestLifeOfPackage(t *testing.T) {
 		runs(t, r)
 	}
 	end := startWorker(t, root)
-	const list = "/var/lib/worker-wrap"
-	wrapped := files(t, root, others[0], others[1], list)
+	// All that an uninstall changes but for what dead jobs left, which a sweep may be at just now.
+	look := func() string {
+		paths := []string{"/var/lib/worker-wrap"}
+		for _, r := range append(others, root) {
+			paths = append(paths, r+"/bin", r+"/.service", r+"/.runner")
+			must(t, "ls", "-d", r+"/_work/.worker-wrap", r+"/_diag/worker-wrap.jsonl")
+		}
+		return files(t, paths...)
+	}
+	wrapped := look()
 	refusals := [][]string{f.remove}
 	if f.purge != nil {
 		refusals = append(refusals, []string{"apt-get", "-y", "purge", "worker-wrap"})
@@ -152,7 +160,7 @@ func TestLifeOfPackage(t *testing.T) {
 		} else if code := err.(*exec.ExitError).ExitCode(); refused[0] == "apt-get" && code != 100 {
 			t.Errorf("%q: exit status %d\n%s", refused, code, out)
 		}
-		if now := files(t, root, others[0], others[1], list); now != wrapped {
+		if now := look(); now != wrapped {
 			t.Errorf("%q was refused, and has changed runners; they are\n%s\nand were\n%s", refused, now, wrapped)
 		}
 	}

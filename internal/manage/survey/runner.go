@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 )
 
 // Runner is one runner and what its jobs would find.
@@ -50,6 +51,9 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))
+	if lines, err := settings.In(layout.Root); err == nil { // a start says what is wrong with them
+		r.Env = append(r.Env, lines...)
+	}
 	r.User, r.UID = owner(&r)
 	store := r.Leftovers.Store
 	if !store.Exists {

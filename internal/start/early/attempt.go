@@ -6,12 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 )
 
 // Where settings lie that hold without the Listener's environment: see package settings.
 const (
-	machineFile = "/etc/worker-wrap/settings\x00"
-	runnerFile  = ".worker-wrap.env\x00"
+	machineFile = settings.MachineFile + "\x00"
+	runnerFile  = settings.RunnerFile + "\x00"
 )
 
 // room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.

@@ -24,7 +24,7 @@ func FuzzSet(f *testing.F) {
 			}
 			return
 		}
-		if s.Wait < 0 || s.Fallback < 0 || s.Fallback > FallbackRun || s.Isolate < 0 || s.Isolate > Overlap || s.Backing < Dir || s.Backing > Tmpfs {
+		if s.Wait < 0 || s.Fallback < 0 || s.Fallback > FallbackRun || s.Isolate < 0 || s.Isolate > Alone || s.Backing < Dir || s.Backing > Tmpfs {
 			t.Fatalf("%q=%q gives %+v", name, value, s)
 		}
 		if (s.Size != "") != (name == "BACKING" && strings.Contains(value, ":")) || strings.Trim(s.Size, "0123456789kKmMgGtT%") != "" || s.Size != "" && s.Backing != Tmpfs {

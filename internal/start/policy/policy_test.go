@@ -19,7 +19,7 @@ func eachCombination(f func(policy.Settings, policy.World)) int {
 		for _, backing := range []policy.Backing{policy.Dir, policy.Tmpfs} {
 			for _, wait := range []time.Duration{0, 20 * time.Second} {
 				for _, fallback := range []policy.Fallback{policy.FallbackNone, policy.FallbackWait, policy.FallbackRun} {
-					for _, isolate := range []policy.Extent{policy.Always, policy.Overlap} {
+					for _, isolate := range []policy.Extent{policy.Always, policy.Overlap, policy.Alone} {
 						for _, others := range []policy.Others{policy.NoOthers, policy.OthersEnd, policy.OthersStay} {
 							for _, isolates := range []bool{false, true} {
 								n++
@@ -41,7 +41,7 @@ func want(s policy.Settings, w policy.World) policy.Outcome {
 	left := w.Others != policy.NoOthers && (!waitsFirst || w.Others == policy.OthersStay) // when it is time to start
 	o := policy.Outcome{Waits: waitsFirst}
 	switch {
-	case s.Isolate == policy.Overlap && !left:
+	case s.Isolate != policy.Always && !left:
 		o.End = policy.Plain
 	case w.Isolates:
 		o.End = policy.Isolate
@@ -115,7 +115,7 @@ func TestNextAlwaysLeadsSomewhere(t *testing.T) {
 			if f.Claim != policy.Won && s.Fallback != policy.FallbackRun {
 				t.Errorf("%+v: in the real _temp without a claim, after %+v", s, f)
 			}
-			if step == policy.Plain && s.Isolate != policy.Overlap {
+			if step == policy.Plain && s.Isolate == policy.Always {
 				t.Errorf("%+v: not isolated, and not said so", s)
 			}
 		}

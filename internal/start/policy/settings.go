@@ -44,10 +44,11 @@ type Extent int
 // The values of Extent.
 const (
 	Always  Extent = iota // every Worker
-	Overlap               // those that find another alive
+	Overlap               // those that find another Worker of the runner alive
+	Alone                 // those that find another in the plain _temp
 )
 
-func (e Extent) String() string { return [...]string{"always", "overlap"}[e] }
+func (e Extent) String() string { return [...]string{"always", "overlap", "alone"}[e] }
 
 // Backing is the kind of a value of WORKER_WRAP_BACKING.
 type Backing int
@@ -71,7 +72,7 @@ func (s *Settings) Set(name, value string) (known bool, err error) {
 	case "FALLBACK":
 		s.Fallback, err = parseWord[Fallback](value, "wait", "none", "run")
 	case "ISOLATE":
-		s.Isolate, err = parseWord[Extent](value, "always", "overlap")
+		s.Isolate, err = parseWord[Extent](value, "always", "overlap", "alone")
 	case "BACKING":
 		s.Backing, s.Size, err = parseBacking(value)
 	default:

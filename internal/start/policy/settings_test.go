@@ -26,6 +26,7 @@ func TestSet(t *testing.T) {
 		{"FALLBACK", "run", policy.Settings{Fallback: policy.FallbackRun}},
 		{"ISOLATE", "always", policy.Settings{}},
 		{"ISOLATE", "overlap", policy.Settings{Isolate: policy.Overlap}},
+		{"ISOLATE", "alone", policy.Settings{Isolate: policy.Alone}},
 		{"BACKING", "dir", policy.Settings{}},
 		{"BACKING", "tmpfs", policy.Settings{Backing: policy.Tmpfs}},
 		{"BACKING", "tmpfs:2g", policy.Settings{Backing: policy.Tmpfs, Size: "2g"}},

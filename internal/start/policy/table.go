@@ -15,7 +15,7 @@ type axis struct {
 
 func axes() []axis {
 	return []axis{
-		{"`ISOLATE`", []string{"`always`", "`overlap`"}, func(s *Settings, _ *World, v int) { s.Isolate = Extent(v) }},
+		{"`ISOLATE`", []string{"`always`", "`alone`"}, func(s *Settings, _ *World, v int) { s.Isolate = [...]Extent{Always, Alone}[v] }},
 		{"isolation", []string{"works", "fails"}, func(_ *Settings, w *World, v int) { w.Isolates = v == 0 }},
 		{"`FALLBACK`", []string{"`wait`", "`none`", "`run`"}, func(s *Settings, _ *World, v int) { s.Fallback = Fallback(v) }},
 		{"`WAIT`", []string{"off", "on"}, func(s *Settings, _ *World, v int) { s.Wait = time.Duration(v) * fallbackWait }},

@@ -34,7 +34,7 @@ func (r *run) claim() {
 // Before isolation was tried, any doubt is a reason to have a _temp of its own. After it failed only a Worker that may
 // be alive is one to refuse: the folder of the claim may be what could not be made.
 func (r *run) tryClaim() error {
-	strict := !r.course.facts.Failed
+	strict := r.strict()
 	if err := r.identify(); err != nil { // without a /proc of its own it would find nobody
 		return err
 	}
@@ -63,6 +63,17 @@ func (r *run) tryClaim() error {
 		c.failed = c.unkept // with neither a claim nor a lock, another container's start would not know of this one
 	}
 	return c.failed
+}
+
+// strict reports whether any other Worker of the runner keeps this one out of the real _temp, and not only one that is
+// in it too.
+func (r *run) strict() bool {
+	return !r.course.facts.Failed && r.Settings.Policy.Isolate != policy.Alone
+}
+
+// leftAlone reports whether the program is alone and was not to notice anything, its environment included.
+func (r *run) leftAlone() bool {
+	return r.course.step == policy.Plain && r.Settings.Policy.Isolate == policy.Alone
 }
 
 // lock locks the places. If they are taken it waits only if that can be of use: what keeps the locks of a Worker that

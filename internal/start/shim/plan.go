@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
@@ -34,7 +36,7 @@ type Plan struct {
 // PlanWorker plans the start of a runner's Worker: argv[0] is the path that the Listener started
 // (<root>/bin.<version>/Runner.Worker).
 func PlanWorker(argv, env []string) (Plan, error) {
-	settings, err := ParseSettings(env)
+	chosen, err := ParseSettings(env)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -49,6 +51,15 @@ func PlanWorker(argv, env []string) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	lines, err := settings.In(layout.Root)
+	if err != nil {
+		return Plan{}, err
+	}
+	if len(lines) > 0 {
+		if chosen, err = ParseSettings(slices.Concat(env, lines)); err != nil {
+			return Plan{}, err
+		}
+	}
 	names := runner.KeptNames(path)
 	return Plan{
 		Root:     layout.Root,
@@ -58,7 +69,7 @@ func PlanWorker(argv, env []string) (Plan, error) {
 		Real:     filepath.Join(filepath.Dir(path), names[len(names)-1]),
 		Argv:     argv,
 		Env:      env,
-		Settings: settings,
+		Settings: chosen,
 	}, nil
 }
 
@@ -72,18 +83,18 @@ type Options struct {
 
 // PlanCommand plans the start of any program with a _temp of its own.
 func PlanCommand(o Options, argv, env []string) (Plan, error) {
-	settings, err := ParseSettings(env)
+	chosen, err := ParseSettings(env)
 	if err != nil {
 		return Plan{}, err
 	}
 	if len(argv) == 0 || argv[0] == "" {
 		return Plan{}, errors.New("no command given; write it after --: worker-wrap -- cmd args…")
 	}
-	settings.Policy.Userns = settings.Policy.Userns || o.Userns
-	if !settings.Fallback { // isolation is what was asked for
-		settings.Policy.Fallback = policy.FallbackNone
+	chosen.Policy.Userns = chosen.Policy.Userns || o.Userns
+	if !chosen.Fallback { // isolation is what was asked for
+		chosen.Policy.Fallback = policy.FallbackNone
 	}
-	p := Plan{Command: argv[0], Argv: argv, Env: env, Settings: settings}
+	p := Plan{Command: argv[0], Argv: argv, Env: env, Settings: chosen}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":
 		return Plan{}, errors.New("--temp and --runner-root exclude each other; give one")

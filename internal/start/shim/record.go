@@ -46,12 +46,23 @@ func (r *run) record(e events.Event) {
 
 // recordStart tells of the program that this process is about to become.
 func (r *run) recordStart() {
-	e := events.Event{Kind: events.Start, Outcome: events.Plain, Stages: r.timing.stages, Alive: r.course.alive}
-	if r.course.step == policy.Isolate {
-		e.Outcome, e.Dir = events.Private, r.host
+	e := events.Event{Kind: events.Start, Outcome: r.outcome(), Stages: r.timing.stages, Alive: r.course.alive}
+	if e.Outcome == events.Private {
+		e.Dir = r.host
 	}
 	e.Namespace, _ = nsenter.MountNamespace()
 	r.record(e)
+}
+
+// outcome says in which _temp the program is.
+func (r *run) outcome() string {
+	switch {
+	case r.course.step == policy.Isolate:
+		return events.Private
+	case r.leftAlone():
+		return events.Alone
+	}
+	return events.Plain
 }
 
 // recordRefusal tells of a start that came to nothing.

@@ -218,7 +218,9 @@ func (r *run) start() *Failure {
 			env = append(env, e)
 		}
 	}
-	env = append(env, perpid.HostTempVar+"="+r.host)
+	if !r.leftAlone() {
+		env = append(env, perpid.HostTempVar+"="+r.host)
+	}
 	if r.path == "" {
 		path, f := lookup(r.Command)
 		if f != nil {

@@ -136,7 +136,7 @@ func (r *run) alone() error {
 // same _temp. One that started later and is worker-wrap still does not count: it finds this one, or this one's claim.
 func (r *run) inTheWay(workers []presence.Worker) (out []presence.Worker) {
 	for _, w := range workers {
-		if (w.Earlier || !w.Starting) && (!r.course.facts.Failed || w.Shares(r.Temp)) {
+		if (w.Earlier || !w.Starting) && (r.strict() || w.Shares(r.Temp)) {
 			out = append(out, w)
 		}
 	}
