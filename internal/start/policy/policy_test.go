@@ -162,10 +162,10 @@ func matches(row, cells []string) bool {
 	return true
 }
 
-// TestReadme holds the README's table to the function's. With WORKER_WRAP_UPDATE=1 it writes it.
-func TestReadme(t *testing.T) {
+// TestSettingsPage holds the table in docs/settings.md to the function's. With WORKER_WRAP_UPDATE=1 it writes it.
+func TestSettingsPage(t *testing.T) {
 	_, file, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(file), "..", "..", "..", "README.md")
+	path := filepath.Join(filepath.Dir(file), "..", "..", "..", "docs", "settings.md")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

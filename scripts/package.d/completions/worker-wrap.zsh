@@ -1,0 +1,37 @@
+#compdef worker-wrap
+# A test holds it to the command line (cmd/worker-wrap/completion_test.go).
+
+_worker-wrap() {
+	local root='--runner-root[the runner in DIR]:DIR:_files -/' all='--all[every runner of this machine]'
+	local json='--json[print JSON]' dry='--dry-run[only list what would be done]'
+	local prefix='--prefix[the binary is in DIR/lib/worker-wrap]:DIR:_files -/'
+	local temp='--temp[lay the fresh folder over DIR]:DIR:_files -/' userns='--userns[isolate in a user namespace]'
+	integer dashes=${words[(i)--]}
+	if (( dashes < CURRENT )); then # what follows is a command of its own
+		shift $dashes words
+		(( CURRENT -= dashes ))
+		_normal
+		return
+	fi
+	if (( CURRENT > 2 )) && [[ $words[2] != -* ]]; then
+		local sub=$words[2]
+		shift words
+		(( CURRENT -= 1 ))
+		case $sub in
+		run) _arguments $root $temp $userns ;;
+		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only the links in bin]' $prefix ;;
+		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
+		doctor | status) _arguments $root $json ;;
+		ps) _arguments $json ;;
+		enter) _message 'PID or latest' ;;
+		gc) _arguments $root $dry $json '--older-than[leave alone what changed within DURATION]:DURATION' ;;
+		audit) _arguments $json '--html[also write the report to FILE]:FILE:_files' '*:log:_files' ;;
+		watch) _arguments $root $all $prefix '--until-quiet[end when nothing has changed for DURATION]:DURATION' '--while-pid[end when the process PID does]:PID' ;;
+		esac
+		return
+	fi
+	_arguments $root $temp $userns '--version[print the version]' '--help[show help]' \
+		'1:subcommand:(run install uninstall demo doctor status ps enter gc audit watch)'
+}
+
+_worker-wrap "$@"
