@@ -10,7 +10,7 @@
 #
 # What happens: with --rm the client asks /containers/ID/wait?condition=removed. The service takes "removed" for a state
 # that no container has, and answers with status 0. So every container action that fails is green. Each time, not by a
-# race: a container that lives for a second shows the same. Upstream fixed it in 4.6 (podman issue 18889); Debian 12 has
+# race: a container that lives for a second shows the same. Upstream knows it (podman issue 18889); Debian 12 has
 # not got that. docker run -d, docker wait and docker start -a tell the right status.
 #
 # Output seen:
