@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -155,6 +156,58 @@ func TestAlone(t *testing.T) {
 		if e.Job.PID != s.cmd.Process.Pid || kind == events.Start && e.Outcome != events.Alone || kind == events.End && (len(e.Stages) != 1 || e.Stages[0].Duration <= 0) {
 			t.Errorf("the event is %+v", e)
 		}
+	}
+}
+
+// TestBesideOneThatIsAlone: who comes meanwhile has a _temp of its own, and keeps nobody else from being alone.
+func TestBesideOneThatIsAlone(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	hostTemp := func(s *started) string {
+		for _, e := range s.env {
+			if path, ok := strings.CutPrefix(e, perpid.HostTempVar+"="); ok {
+				return path
+			}
+		}
+		return ""
+	}
+	first := start(t, root, alone)
+	second, third := start(t, root, alone), start(t, root, alone)
+	if !first.isAlone(t) || second.isAlone(t) || third.isAlone(t) || second.ns == third.ns {
+		t.Errorf("three at once are in %s, %s and %s", first.ns, second.ns, third.ns)
+	}
+	if a, b := hostTemp(second), hostTemp(third); a == "" || b == "" || a == b || hostTemp(first) != "" {
+		t.Errorf("their folders are %q, %q and %q", hostTemp(first), a, b)
+	}
+	first.end()
+	if !lock(t, root+"/_work", true) {
+		t.Fatal("the work folder stays locked")
+	}
+	fourth := start(t, root, alone)
+	if !fourth.isAlone(t) || hostTemp(fourth) != "" {
+		t.Error("Workers with a _temp of their own keep another one from being alone")
+	}
+}
+
+// TestOneOfMany: of Workers that start at one moment one at most is in the plain _temp, and no two are in one view.
+func TestOneOfMany(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	const many = 12
+	alive := make(chan *started, many)
+	for range many {
+		go func() { alive <- start(t, root, alone) }()
+	}
+	views, plain := map[string]int{}, 0
+	for range many {
+		s := <-alive
+		views[s.ns]++
+		if s.isAlone(t) {
+			plain++
+		}
+	}
+	if plain > 1 || len(views) != many {
+		t.Errorf("%d of %d are in the plain _temp, in all there are %d views", plain, many, len(views))
 	}
 }
 

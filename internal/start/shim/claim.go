@@ -2,6 +2,7 @@ package shim
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/keeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -87,6 +89,10 @@ func (r *run) lock() (*alone.Locks, error) {
 		}
 		if err := r.alone(); err != nil {
 			return nil, err
+		}
+		if o, ok := early.Recorded(filepath.Join(r.Root, "_diag"), r.self); ok && r.Root != "" &&
+			perpid.NewJudge(r.self, false).Verdict(o, time.Now()) == perpid.Living && o != r.self {
+			return nil, fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 		}
 		err = r.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
 		if errors.Is(err, perpid.ErrClaimed) {
