@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -96,6 +97,7 @@ func subcommands() []*cli.Command {
 		watchCommand(),
 		sweepCommand(),
 		endedCommand(),
+		relayCommand(),
 		keepCommand(),
 		dockerProxyCommand(),
 		standinWorkerCommand(),
@@ -116,7 +118,7 @@ func beforeAny(c *cli.Context) error {
 // The demo starts the shim as often as not, and looks what it may do first.
 func dropCapabilities(c *cli.Context) error {
 	switch c.Args().First() {
-	case "", "run", "demo":
+	case "", "run", "demo", early.RelayCommand:
 		return nil
 	}
 	return nsenter.DropCapabilities()

@@ -17,6 +17,11 @@ const (
 
 // room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.
 type room struct {
+	missing int64 // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
+	program path  // what a keeper that guards starts
+	guards  bool  // what keep does: see Guard
+	polls   [3]unix.PollFd
+	limit   unix.Timespec
 	p       process
 	root    path // the runner's root, without a slash at its end
 	kept    path // what stood in the Worker's place, by the name that no other tool uses

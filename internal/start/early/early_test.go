@@ -58,9 +58,14 @@ type started struct {
 	env []string
 }
 
-func start(t *testing.T, root string, env ...string) *started {
+func start(t *testing.T, root string, env ...string) *started { return startAs(t, 0, root, env...) }
+
+func startAs(t *testing.T, uid int, root string, env ...string) *started {
 	t.Helper()
 	s := &started{cmd: exec.Command(root + "/bin/Runner.Worker")}
+	if uid != 0 {
+		testkit.AsUser(s.cmd, uid)
+	}
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	s.cmd.Stderr = os.Stderr
 	var err error

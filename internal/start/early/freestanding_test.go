@@ -26,6 +26,7 @@ func TestFreestanding(t *testing.T) {
 	}
 	functions := 0
 	function := ""
+	longer := regexp.MustCompile(`early\.(Guard|itoa|Recorded)(\.|\(|$)`) // called by what has Go's runtime
 	call := regexp.MustCompile(`\sCALL (\S+)`)
 	for line := range strings.Lines(string(out)) {
 		if name, ok := strings.CutPrefix(line, "TEXT "); ok {
@@ -33,7 +34,7 @@ func TestFreestanding(t *testing.T) {
 			functions++
 		}
 		found := call.FindStringSubmatch(line)
-		if found == nil {
+		if found == nil || longer.MatchString(function) {
 			continue
 		}
 		name := strings.TrimSuffix(found[1], "(SB)")

@@ -104,11 +104,16 @@ func (r *room) keep() {
 	r.ownFiles()
 	call(unix.SYS_CHDIR, ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
 	call(unix.SYS_PRCTL, unix.PR_SET_NAME, ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
-	call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
+	r.hideWords()
+	if r.guards {
+		r.setCapabilities(false)
+		r.guard()
+		exit(0)
+	}
+	call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
 	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-	r.hideWords()
 	r.recordStart()
 	r.await()
 	closeFD(keptWork)
@@ -143,6 +148,9 @@ func (r *room) ownFiles() {
 //go:nocheckptr
 func (r *room) hideWords() {
 	const name = "worker-wrap: keeps a Worker's locks"
+	if r.p.argv == nil { // a program that was linked without entry
+		return
+	}
 	room := length(arg(r.p.argv, 0))
 	for _, v := range [...]unsafe.Pointer{r.p.argv, r.p.envp} {
 		for i := 0; ; i++ {

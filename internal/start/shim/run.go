@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -30,12 +31,13 @@ func Run(p Plan) *Failure {
 // run is one start under way. Its files are open in the new mount namespace and close on exec.
 type run struct {
 	Plan
-	uid  int
-	log  *log
-	self perpid.Owner
-	host string // the per-PID folder's path
-	laid bool   // it is what _temp is already
-	path string // what to exec, where a Worker's path is known already
+	uid     int
+	log     *log
+	self    perpid.Owner
+	host    string // the per-PID folder's path
+	laid    bool   // it is what _temp is already
+	path    string // what to exec, where a Worker's path is known already
+	guarded bool   // it has a keeper that lays its folder again
 
 	outside *os.File // see openOutside; opened when it is nil
 
@@ -167,6 +169,9 @@ func (r *run) lay() (mounts.Result, error) {
 	})
 	if err != nil {
 		return result, explain(fmt.Errorf("cannot lay %s over %s: %w", r.host, r.Temp, err), "mount", "fs.mount-max")
+	}
+	if r.Worker != "" && r.Settings.Policy.Isolate == policy.Alone && r.Settings.Policy.Backing == policy.Dir {
+		r.guard(p.work, fresh)
 	}
 	if follow {
 		err = os.Chdir(r.Temp)

@@ -1,0 +1,163 @@
+package early_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// sees returns what a Worker sees as _temp: its identity.
+func sees(t *testing.T, s *started, root string) unix.Stat_t {
+	t.Helper()
+	var st unix.Stat_t
+	err := unix.Stat(fmt.Sprintf("/proc/%d/root%s/_work/_temp", s.cmd.Process.Pid, root), &st)
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		t.Fatal(err)
+	}
+	return st
+}
+
+// within waits until what holds, for a minute at most.
+func within(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("in a minute this was not so: %s", what)
+		}
+	}
+}
+
+// TestLaidAgain: whoever is in the plain _temp removes it while another Worker has one of its own, and makes it anew at
+// once, later, or never: each time the other sees its own again, and nobody else does.
+func TestLaidAgain(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	start(t, root, alone)
+	second, third := start(t, root, alone), start(t, root, alone)
+	own, other := sees(t, second, root), sees(t, third, root)
+	temp := root + "/_work/_temp"
+	again := func() bool {
+		return sees(t, second, root).Ino == own.Ino && sees(t, third, root).Ino == other.Ino
+	}
+	for _, how := range []struct{ name, script string }{
+		{"at once", `rm -rf "$0" && mkdir -p "$0"`},
+		{"renamed away", `mv "$0" "$0.old" && mkdir "$0" && rmdir "$0.old"`},
+		{"never", `rm -rf "$0"`},
+		{"with all of the work folder", `rm -rf "${0%/*}"/* && mkdir -p "$0"`},
+		{"twice", `rm -rf "$0" && mkdir -p "$0" && rm -rf "$0" && mkdir -p "$0"`},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			before := sees(t, second, root)
+			if out, err := exec.Command("/bin/sh", "-ec", how.script, temp).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			within(t, "each sees its own", again)
+			if before.Ino != own.Ino {
+				t.Error("it had not its own before")
+			}
+			var plain unix.Stat_t
+			within(t, "there is a plain _temp", func() bool { return unix.Stat(temp, &plain) == nil })
+			if plain.Ino == own.Ino || plain.Ino == other.Ino {
+				t.Error("the host sees the folder of a Worker")
+			}
+		})
+	}
+}
+
+// TestLaidAgainForAUser whom the file capability serves. The keeper's part of it is nobody's to look into or to trace.
+func TestLaidAgainForAUser(t *testing.T) {
+	testkit.RequireRoot(t)
+	const uid = 61234
+	root := root(t)
+	entry := root + "/bin/Runner.Worker"
+	if err := errors.Join(os.Remove(entry), os.Symlink(testkit.Capable(t), entry)); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("chown", "-R", fmt.Sprint(uid), root).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	first, second := startAs(t, uid, root, alone), startAs(t, uid, root, alone)
+	if !first.isAlone(t) || second.isAlone(t) {
+		t.Fatal("the first is not alone, or the second is")
+	}
+	own := sees(t, second, root)
+	temp := root + "/_work/_temp"
+	remove := testkit.AsUser(exec.Command("/bin/sh", "-ec", `rm -rf "$0" && mkdir -p "$0"`, temp), uid)
+	if out, err := remove.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	keeper := keeperOf(t, second.cmd.Process.Pid)
+	look := testkit.AsUser(exec.Command("/bin/ls", fmt.Sprintf("/proc/%d/fd", keeper)), uid)
+	if out, err := look.CombinedOutput(); err == nil {
+		t.Errorf("its user can look into the keeper: %s", out)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", keeper))
+	if err != nil || !strings.Contains(string(status), "CapEff:\t0000000000000000\n") || !strings.Contains(string(status), "CapPrm:\t0000000000200000\n") {
+		t.Errorf("the keeper's capabilities: %s, %v", status, err)
+	}
+}
+
+// TestLaidOverNothingElse: a _temp that has become a link is left as it is, wherever it leads.
+func TestLaidOverNothingElse(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	start(t, root, alone)
+	second := start(t, root, alone)
+	own := sees(t, second, root)
+	temp := root + "/_work/_temp"
+	if err := errors.Join(os.Mkdir(root+"/elsewhere", 0o755), os.RemoveAll(temp), os.Symlink("../elsewhere", temp)); err != nil {
+		t.Fatal(err)
+	}
+	var elsewhere unix.Stat_t
+	if err := unix.Stat(root+"/elsewhere", &elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(temp), os.Mkdir(temp, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	if now := sees(t, second, root); now.Ino == elsewhere.Ino {
+		t.Error("it sees where a link led")
+	}
+}
+
+// TestRelayByHand: nobody but a keeper can have a folder laid in a namespace that others see.
+func TestRelayByHand(t *testing.T) {
+	testkit.RequireRoot(t)
+	dir := testkit.Dir(t)
+	for _, name := range []string{"/work", "/work/_temp", "/private"} {
+		if err := errors.Join(os.Mkdir(dir+name, 0o755), os.Chown(dir+name, 61234, 61234)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var files []*os.File
+	for _, name := range []string{"/work", "/private"} {
+		f, err := os.Open(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, f)
+	}
+	cmd := testkit.AsUser(exec.Command(testkit.Capable(t), "__relay"), 61234)
+	cmd.ExtraFiles = files
+	if out, err := cmd.CombinedOutput(); err == nil {
+		t.Errorf("it did what it was told: %s", out)
+	}
+	var private, temp unix.Stat_t
+	if err := errors.Join(unix.Stat(dir+"/private", &private), unix.Stat(dir+"/work/_temp", &temp)); err != nil {
+		t.Fatal(err)
+	}
+	if private.Ino == temp.Ino {
+		t.Error("the folder lies over _temp, for everybody to see")
+	}
+}
