@@ -92,6 +92,7 @@ var contents = map[string][]string{
 		"/usr/share/doc/worker-wrap",
 		"/usr/share/doc/worker-wrap/CHANGELOG.md",
 		"/usr/share/doc/worker-wrap/README.md",
+		"/usr/share/doc/worker-wrap/docs",
 		"/usr/share/doc/worker-wrap/docs/alone.md",
 		"/usr/share/doc/worker-wrap/docs/apparmor.md",
 		"/usr/share/doc/worker-wrap/docs/commands.md",

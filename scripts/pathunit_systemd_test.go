@@ -39,7 +39,7 @@ eventually() {
 	echo "in a minute this was not so: $*"
 }
 echo "well: $(updates)"
-echo "to daemon: $(updates setpriv --reuid=daemon --regid=daemon --clear-groups)"
+echo "to daemon: $(updates setpriv --reuid=daemon --regid=daemon --clear-groups sh -c 'exec "$@"' sh)"
 stopped() { systemctl stop $unit.path $unit.service; }
 disabled() { rm $etc/paths.target.wants/$unit.path; systemctl daemon-reload; }
 masked() { systemctl mask --now $unit.path; }

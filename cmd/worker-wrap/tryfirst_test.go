@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -37,7 +38,7 @@ func TestInstallTriesFirst(t *testing.T) {
 		under string // a command line that starts what follows it
 		why   string
 	}{
-		"bounding set": {under: "setpriv --bounding-set -sys_admin --inh-caps -sys_admin", why: "CAP_SYS_ADMIN is taken from "},
+		"bounding set": {under: "setpriv --bounding-set -sys_admin --inh-caps -sys_admin", why: "CAP_SYS_ADMIN is not to be had here"},
 		"no_new_privs": {under: "setpriv --no-new-privs", why: "no_new_privs is set"},
 		"seccomp":      {under: deny(t) + " move_mount:1 mount:1 -- /usr/bin/env env", why: "a seccomp filter forbids it"},
 	} {
@@ -54,7 +55,7 @@ code under ./ww install --runner-root r >out 2>&1
 all >after
 cmp before after && echo "unchanged, without _work"
 code under ./ww install --runner-root r --force
-readlink r/bin/Runner.Worker
+head -n 1 r/bin/Runner.Worker
 code under ./ww install --runner-root r
 rm r/bin/Runner.Worker
 cp /bin/sh r/bin/Runner.Worker # an update
@@ -68,7 +69,7 @@ code under ./ww install --runner-root r 2>/dev/null
 			}
 			for _, want := range []string{
 				"worker-wrap: warning: $W/r: no job of nobody gets a _temp of its own as things are, and worker-wrap is put in place all the same (--force): ", test.why,
-				"exit 0\n/usr/local/lib/worker-wrap/worker-wrap\nnothing to do\nexit 0\n", "$W/r/bin: put it in place of Runner.Worker\nexit 0\n",
+				"exit 0\n#!/usr/local/lib/worker-wrap/worker-wrap __worker\nnothing to do\nexit 0\n", "$W/r/bin: put it in place of Runner.Worker\nexit 0\n",
 			} {
 				if !strings.Contains(forced, want) {
 					t.Errorf("with --force: no %q in\n%s", want, out)
@@ -103,7 +104,7 @@ done
 chown -R nobody r
 chown -R 61234 s own
 tree r s own >before
-setpriv --reuid 61234 --regid 61234 --clear-groups unshare -Ur sh -c '` + test.limit + `
+` + testkit.UserLine("61234", "61234") + ` unshare -Ur sh -c '` + test.limit + `
 "$2" install --prefix "$PWD/own" --runner-root "$1"
 echo exit $?' sh ` + test.runner + ` "$2"
 tree r s own >after
@@ -157,6 +158,10 @@ cmp before after && echo unchanged
 // TestWatchTriesFirst: a watch puts nothing into a runner in which a start would be refused, says so, and goes on
 // looking; into one that was wrapped before it puts the shim back.
 func TestWatchTriesFirst(t *testing.T) {
+	host := filepath.Join(testkit.Dir(t), "host")
+	if err := os.WriteFile(host, testkit.Host(t, "exit 0\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	out := onMachine(t, tree+`
 ./ww install --runner-root s >/dev/null 2>&1
 tree r >before
@@ -165,7 +170,7 @@ tree r >after
 cmp before after && echo unchanged
 ./ww install --runner-root r >/dev/null 2>&1
 rm r/bin/Runner.Worker
-cp /bin/sh r/bin/Runner.Worker
+cp `+host+` r/bin/Runner.Worker
 code setpriv --no-new-privs worker-wrap watch --runner-root r --until-quiet 100ms
 `)
 	for _, want := range []string{"worker-wrap: $W/r is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 0\nunchanged\n", "$W/r/bin: put it in place of Runner.Worker\nexit 0\n"} {

@@ -28,6 +28,7 @@ type Keeper struct {
 
 	seen    map[string]bool    // bin folders in which the shim was
 	between map[string]between // bin folders in use whose Runner.Worker may be about to be replaced
+	now     func() time.Time   // of tests; nil is the clock
 }
 
 // between is what is known of a Runner.Worker that is missing, or perhaps not whole.
@@ -93,13 +94,20 @@ func (k *Keeper) replacing(b Bin) bool {
 	}
 	is, ok := k.between[b.Dir]
 	if !ok || is.changed != b.changed {
-		is = between{b.changed, time.Now()}
+		is = between{b.changed, k.time()}
 		if k.between == nil {
 			k.between = map[string]between{}
 		}
 		k.between[b.Dir] = is
 	}
-	return time.Since(is.since) < Replacing
+	return k.time().Sub(is.since) < Replacing
+}
+
+func (k *Keeper) time() time.Time {
+	if k.now != nil {
+		return k.now()
+	}
+	return time.Now()
 }
 
 // mayChange reports whether somebody may just be replacing the Runner.Worker of a bin folder in use: it is missing, or

@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -175,7 +176,8 @@ func TestWatchWaitsForAWholeWorker(t *testing.T) {
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
-	k := Keeper{Layout: l, Place: m.Place(), Say: func(s string) { t.Errorf("too soon: %s", s) }}
+	clock := time.Now()
+	k := Keeper{Layout: l, Place: m.Place(), Say: func(s string) { t.Errorf("too soon: %s", s) }, now: func() time.Time { return clock }}
 	if err := k.Keep(); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func eachCombination(f func(policy.Settings, policy.World)) int {
 		for _, backing := range []policy.Backing{policy.Dir, policy.Tmpfs} {
 			for _, wait := range []time.Duration{0, 20 * time.Second} {
 				for _, fallback := range []policy.Fallback{policy.FallbackNone, policy.FallbackWait, policy.FallbackRun} {
-					for _, isolate := range []policy.Extent{policy.Always, policy.Overlap, policy.Alone} {
+					for _, isolate := range []policy.Extent{policy.Always, policy.Alone} {
 						for _, others := range []policy.Others{policy.NoOthers, policy.OthersEnd, policy.OthersStay} {
 							for _, isolates := range []bool{false, true} {
 								n++

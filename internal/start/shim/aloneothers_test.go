@@ -66,7 +66,7 @@ func TestAlonePrivateOnesDoNotCount(t *testing.T) {
 // container makes it a start by root in PID and mount namespaces of its own, as two containers that share a volume are.
 func (s *start) container() *start {
 	// Its process 1 stays root's: a change of the user takes the order to end with unshare away.
-	const script = `setpriv --reuid=61234 --regid=61234 --clear-groups "$@" & wait $!`
+	script := testkit.UserLine("61234", "61234") + ` "$@" & wait $!`
 	s.Args = append([]string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", s.Path}, s.Args[1:]...)
 	s.Path = "/usr/bin/unshare"
 	s.SysProcAttr = nil

@@ -259,7 +259,7 @@ try() { # NAME COMMAND…
 	[ ! -e %[2]s/mark ] && cat /proc/self/mountinfo | cmp -s - /results/before && echo unseen >>/results/$name
 }
 try root env
-try capable setpriv --reuid %[3]d --regid %[3]d --clear-groups
+try capable setpriv --reuid %[3]d --regid %[3]d --clear-groups sh -c 'exec "$@"' sh
 `, inside(s.worker), inside(s.temp), user)
 			cmd := exec.Command(lxcStart, "--name=runner", "--lxcpath="+dir, "--rcfile="+config, "--foreground", "--logfile="+dir+"/log", "--", "/bin/sh", "-c", script)
 			out, err := cmd.CombinedOutput()
