@@ -91,7 +91,7 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 		args := append([]string{"-o", "/dev/null", "-P", path, "-e", "trace=faccessat2", "-e", "inject=faccessat2:signal=STOP", "--"}, testkit.UserWords(id, id)...)
 		c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", covered+innocent)...)}
 		c.Stdout, c.Stderr = &c.out, &c.err
-		c.Env = []string{"DOCKER_HOST=unix://" + path, "PATH=" + os.Getenv("PATH")}
+		c.Env = []string{"WORKER_WRAP_FALLBACK=none", "DOCKER_HOST=unix://" + path, "PATH=" + os.Getenv("PATH")}
 		do(t, c.Start())
 		pid := c.stopped(t)
 		do(t, unix.Renameat2(unix.AT_FDCWD, path, unix.AT_FDCWD, path+".link", unix.RENAME_EXCHANGE), unix.Kill(pid, unix.SIGCONT))

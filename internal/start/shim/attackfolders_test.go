@@ -149,7 +149,7 @@ func TestAttackOnTheNewFolder(t *testing.T) {
 		args := append([]string{"-o", "/dev/null", "-e", "trace=mkdirat", "-e", "inject=mkdirat:signal=STOP:when=1", "--"}, way.args...)
 		c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", "cat "+s.temp+"/secret; "+innocent)...)}
 		c.Stdout, c.Stderr = &c.out, &c.err
-		c.Env = []string{"WORKER_WRAP_DOCKER=off", "PATH=" + os.Getenv("PATH")}
+		c.Env = []string{"WORKER_WRAP_DOCKER=off", "WORKER_WRAP_FALLBACK=none", "PATH=" + os.Getenv("PATH")}
 		do(t, c.Start())
 		pid := c.stopped(t)
 		var made string

@@ -3,7 +3,6 @@ package shim
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -18,10 +17,14 @@ import (
 // lastTry is how long a start whose time is over still waits for a lock: others hold it for milliseconds.
 const lastTry = 500 * time.Millisecond
 
-// claim tries to become the one that uses the real _temp, in the view that others have of it: this thread may be in
-// a namespace with half of the mounts.
+// claim tries to become the one that uses the real _temp, in the view that others have of it: where isolation failed
+// this thread may be in a namespace with half of the mounts.
 func (r *run) claim() {
-	err := nsenter.Outside(r.tryClaim)
+	try := r.tryClaim
+	if r.course.facts.Failed {
+		try = func() error { return nsenter.Outside(r.tryClaim) }
+	}
+	err := try()
 	r.course.claimed, r.course.facts.Claim = err, policy.Won
 	if err != nil {
 		r.course.facts.Claim = policy.Lost
@@ -40,7 +43,9 @@ func (r *run) tryClaim() error {
 	if err := r.identify(); err != nil { // without a /proc of its own it would find nobody
 		return err
 	}
-	if err := os.MkdirAll(r.Temp, 0o755); err != nil && strict {
+	if p, err := r.openPlaces(); err == nil {
+		p.close()
+	} else if strict {
 		return err
 	}
 	locks, err := r.lock()

@@ -42,7 +42,7 @@ var modes = []mode{
 	{name: "tmpfs", settings: []string{"BACKING=tmpfs"}, allowed: []string{isolated, refused}},
 	{name: "wait", settings: []string{"WAIT=10ms"}, beside: true, allowed: []string{isolated, warned, refused}},
 	{name: "run", settings: []string{"FALLBACK=run"}, follow: true, allowed: []string{isolated, reported, refused}},
-	{name: "wait alone", settings: []string{"FALLBACK=wait", "WAIT=10ms"}, follow: true, allowed: []string{isolated, warned, reported, refused}},
+	{name: "wait alone", settings: []string{"FALLBACK=wait", "WAIT=10ms"}, follow: true, allowed: []string{isolated, warned, plain, refused}},
 	{name: "wait beside", settings: []string{"FALLBACK=wait", "WAIT=10ms"}, beside: true, follow: true, allowed: []string{isolated, warned, refused}},
 	{name: "userns", settings: []string{"USERNS=1"}, user: true, allowed: []string{isolated, refused, abandoned}},
 	{name: "userns, all of it", settings: []string{"USERNS=1"}, user: true, follow: true, allowed: []string{isolated, refused, abandoned}},
