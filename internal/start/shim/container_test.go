@@ -40,6 +40,8 @@ func TestInDocker(t *testing.T) {
 		{"no rights, root, user namespace", bare, nil, root, []string{"USERNS=1"}, 125, false, []string{"user namespace", "seccomp"}},
 		{"no rights, user, user namespace", bare, nil, user, []string{"USERNS=1"}, 125, false, []string{"user namespace", "seccomp"}},
 		{"no rights, user, user namespace, run", bare, nil, user, []string{"USERNS=1", "FALLBACK=run"}, 0, false, []string{"WITHOUT", "user namespace"}},
+		{"no rights, root, alone", bare, nil, root, nil, 0, false, nil},
+		{"no rights, file capability, alone", withCap, nil, user, nil, 0, false, nil},
 		{"no new privileges", withCap, []string{"--cap-add", "SYS_ADMIN", "--security-opt", "no-new-privileges"}, user, nil, 125, false, []string{"no_new_privs"}},
 		{"SYS_ADMIN, root", bare, []string{"--cap-add", "SYS_ADMIN"}, root, nil, 0, true, nil},
 		{"SYS_ADMIN, user", withCap, []string{"--cap-add", "SYS_ADMIN"}, user, nil, 0, true, nil},
@@ -62,6 +64,9 @@ func TestInDocker(t *testing.T) {
 			}
 			dir := filepath.Dir(c.shim)
 			args := append([]string{"run", "--rm", "--network=none", "-v", dir + ":" + dir, "-v", s.root + ":" + s.root, "--user", fmt.Sprint(c.user)}, c.options...)
+			if c.code == 125 { // else one that is alone would run in the real _temp
+				args = append(args, "-e", "WORKER_WRAP_FALLBACK=none")
+			}
 			for _, setting := range c.settings {
 				args = append(args, "-e", "WORKER_WRAP_"+setting)
 			}

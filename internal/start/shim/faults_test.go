@@ -22,6 +22,7 @@ import (
 // runner's machine can bring about, and what seccomp filters and old kernels answer. EINTR is in where
 // the call must be tried again.
 var errnos = map[string][]string{
+	"capget":        {"EPERM"},
 	"close":         {}, // nothing can be done, and nothing is
 	"eventfd2":      {"EMFILE"},
 	"execve":        {"ENOENT", "EACCES", "ENOEXEC", "ENOMEM", "EPERM", "ETXTBSY", "E2BIG", "EAGAIN", "EIO", "EMFILE", "ELOOP", "EISDIR", "ELIBBAD"},
