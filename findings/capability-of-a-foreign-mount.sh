@@ -30,6 +30,7 @@ cp "$dir"/sys/bin/busybox "$dir/cat"
 exec 9<"$dir/cat"
 
 # user FILE: an ordinary user's permitted set in that program. The shell between has the user gain it by execve(2).
+# shellcheck disable=SC2016 # the inner shells are to expand it
 user='setpriv --reuid 65534 --regid 65534 --clear-groups bash -c "exec -a cat $0 /proc/self/status" "$0" | grep CapPrm'
 here=$(bash -c "$user" /proc/self/fd/9)
 foreign=$(unshare --mount bash -c "$user" /proc/self/fd/9)
