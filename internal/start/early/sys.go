@@ -10,13 +10,18 @@ import (
 // g stands for the runtime's g, and tls for the storage in which amd64 looks for it. A stack guard of 0 lies below
 // every stack.
 //
-//lint:ignore U1000 the assembly uses them
 var (
 	g   [64]uintptr
 	tls [2]uintptr
 )
 
 func entry()
+
+// What the assembly calls, by its old names for functions of Go.
+var (
+	_ = attempt
+	_ = between
+)
 
 // spawn is clone(2) with a stack for the new process, which calls [between]. It returns what the kernel does: a PID,
 // or a negated errno.
