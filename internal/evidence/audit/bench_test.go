@@ -61,8 +61,8 @@ func BenchmarkWorkerLog(b *testing.B) {
 	}
 }
 
-// BenchmarkPasted reads the same log under a name that does not tell what it is.
-func BenchmarkPasted(b *testing.B) {
+// BenchmarkJoined reads the same log under a name that does not tell what it is.
+func BenchmarkJoined(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
 	g := &group{}
 	var skipped Skipped
@@ -70,11 +70,11 @@ func BenchmarkPasted(b *testing.B) {
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
 		add := func(*Life) {}
-		p := newPasted(g, &source{name: "x.txt", kind: workerLogFile}, &listenerLog{group: g, add: add}, add)
-		if _, err := r.read(bytes.NewReader(log), p.file, p); err != nil {
+		j := &joined{group: g, file: &source{name: "x.txt"}, listener: &listenerLog{group: g, add: add}, add: add}
+		if _, err := r.read(bytes.NewReader(log), j.file, j); err != nil {
 			b.Fatal(err)
 		}
-		p.end()
+		j.end()
 	}
 }
 

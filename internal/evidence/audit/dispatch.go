@@ -18,7 +18,7 @@ func (l *listenerLog) sent(m []byte, now at) {
 				l.spawned = at{}
 			}
 			life.end = later(later(life.end, now), life.start)
-			l.begun(life)
+			l.noteStart(life)
 		case life == nil || life.pid == l.pid:
 			l.spawned = at{} // the same lines again
 		}
@@ -56,9 +56,9 @@ func (l *listenerLog) renewed(rest []byte, now at) {
 	}
 }
 
-// begun notes that a Worker was started: another one that was cancelled for it, and of whose end no line told
-// before, is alive beside it. From 2.336.0 on the Listener waits for that end.
-func (l *listenerLog) begun(life *Life) {
+// noteStart marks cancelled Workers that have not ended yet as overlapping the new one. From 2.336.0 on the Listener
+// waits for that end.
+func (l *listenerLog) noteStart(life *Life) {
 	for _, other := range l.active {
 		if other != life && other.beside == nil && other.forced.known() && !other.finished.known() && other.forced.when <= life.start.when {
 			other.beside = life
@@ -144,6 +144,17 @@ func (l *listenerLog) ends(life *Life, now at) {
 		life.finished = now
 		life.end = later(life.end, now)
 	}
+}
+
+// busy counts the Workers that are at work, as far as the lines read tell.
+func (l *listenerLog) busy() int {
+	n := 0
+	for _, life := range l.active {
+		if !life.finished.known() {
+			n++
+		}
+	}
+	return n
 }
 
 func later(x, y at) at {

@@ -8,8 +8,9 @@
 // logs' file names (src/Runner.Common/HostTraceListener.cs). Logs are untrusted: a job can write much of
 // what stands in them. Nothing read is believed to be well-formed, and every text that is kept is cut.
 //
-// A file whose name has no time in it may hold several logs, or quote them: [pasted] takes them apart. Where a log shows
-// what the race does and not the Worker that did it, the answer is that the logs cannot tell ([Report.Unsure]).
+// A file whose name has no time in it may hold several whole logs, or what a container prints: [joined] takes them
+// apart. If a log shows what the race does and not the Worker that did it, the answer is that the logs cannot tell
+// ([Report.Unsure]).
 //
 // Files are streamed. What is kept is one [Life] for each Worker, with bounded lists, so memory grows
 // with the number of jobs and not with the size of the logs.

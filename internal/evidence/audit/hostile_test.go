@@ -242,13 +242,13 @@ func FuzzRun(f *testing.F) {
 		for name, content := range map[string][]byte{
 			"Runner_20260410-225245-utc.log": listener, "Worker_20260420-114836-utc.log": a,
 			"Worker_20260420-115519-utc.log": b, "worker-wrap.jsonl": b,
-			"pasted": slices.Concat(listener, a, b),
+			"joined": slices.Concat(listener, a, b),
 		} {
 			if err := os.WriteFile(filepath.Join(mine, name), content, 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}
-		r, err := Run([]string{mine, filepath.Join(mine, "pasted")})
+		r, err := Run([]string{mine, filepath.Join(mine, "joined")})
 		if err != nil {
 			return // no record in any of them
 		}

@@ -29,24 +29,12 @@ func join(lives []*Life) []*Life {
 	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
 	arrange.Stable(fromListener, byStart)
 	arrange.Stable(fromWorker, byStart)
-	fromWorker = joinQuotes(joinPages(fromWorker))
-	var whole, parts []*Life
-	for _, life := range fromWorker {
-		if life.partial {
-			parts = append(parts, life)
-		} else {
-			whole = append(whole, life)
-		}
-	}
+	fromWorker = joinPages(fromWorker)
 	for _, step := range [...]func(listener, workers []*Life) []*Life{joinByJob, joinByTime, joinRunning} {
-		whole = step(fromListener, whole)
+		fromWorker = step(fromListener, fromWorker)
 		arrange.Stable(fromListener, byStart) // a life that was running when first seen may have a start now
 	}
-	parts = joinFragments(fromListener, whole, parts)
-	for _, life := range parts {
-		life.running = true
-	}
-	all := append(whole, parts...)
+	all := fromWorker
 	for _, life := range fromListener {
 		if !life.start.known() {
 			if life.received.known() {
@@ -60,8 +48,7 @@ func join(lives []*Life) []*Life {
 	return once(all)
 }
 
-// once leaves out lives that were found twice: a copy of a log under another name is no second Worker, nor are a
-// Listener's lines quoted twice.
+// once leaves out lives that were found twice: a copy of a log under another name is no second Worker.
 func once(lives []*Life) []*Life {
 	var kept []*Life
 	for _, b := range lives {
@@ -124,12 +111,18 @@ func joinByJob(listener, workers []*Life) []*Life {
 // where one of the two does not name its job.
 func joinByTime(listener, workers []*Life) []*Life {
 	return joinWith(workers, func(w *Life) []*Life {
-		i, _ := slices.BinarySearchFunc(listener, w.start.when-startDelay, func(l *Life, t stamp) int {
-			return cmp.Compare(l.begin().when, t)
-		})
+		first := func(from stamp) int {
+			i, _ := slices.BinarySearchFunc(listener, from, func(l *Life, t stamp) int { return cmp.Compare(l.begin().when, t) })
+			return i
+		}
+		from, to := first(w.start.when-startDelay), first(w.start.when+2)
+		if w.running { // the log's beginning was cut off
+			from = max(0, to-maxTries)
+		}
 		var near []*Life
-		for ; i < len(listener) && listener[i].begin().when <= w.start.when+1 && len(near) < maxTries; i++ {
-			if l := listener[i]; l.start.known() && (l.job == "" || w.job == "") {
+		for _, l := range listener[from:to] {
+			together := w.start.when <= l.begin().when+startDelay || w.end.when <= l.end.when+1
+			if l.start.known() && (l.job == "" || w.job == "") && together && len(near) < maxTries {
 				near = append(near, l)
 			}
 		}
@@ -170,9 +163,10 @@ func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
 		found := candidates(w)
 		for _, l := range found[:min(len(found), maxTries)] {
 			// The log is opened after the process is started; a second is the clock's grain. A job whose
-			// start no Listener's line tells was running already when it was first seen.
+			// start no Listener's line tells was running already when it was first seen. A log without its beginning
+			// may begin at any time.
 			delay := w.start.when - l.begin().when
-			if l.log != nil || delay > startDelay || l.start.known() && delay < -1 {
+			if l.log != nil || delay > startDelay && !w.running || l.start.known() && delay < -1 {
 				continue
 			}
 			if best == nil || abs(delay) < abs(w.start.when-best.begin().when) {

@@ -31,8 +31,7 @@ func (a at) known() bool { return a.when != 0 }
 
 // Life is one Worker process, from the Listener's log, its own log, or both.
 type Life struct {
-	group  *group // the _diag folder it was found in
-	pasted bool   // some of it comes from a file that may hold several logs, or quote them
+	group *group // the _diag folder it was found in
 
 	job     string // id of the job, "" if no line says
 	request string // the request's number, where it is not 0
@@ -66,7 +65,7 @@ type Life struct {
 	abnormal                       at // a step's process that ended with 127: its script was gone
 	lastLine                       at
 	page                           bool // the log may go on from another file
-	partial                        bool // neither its name nor its first records tell the Worker's start
+	mixed                          bool // lines of other Workers stand among the log's
 
 	// From the shim's events.
 	wrapped bool

@@ -18,7 +18,6 @@ type listenerLog struct {
 	ackID   string
 	group   *group
 	version string
-	pasted  bool // the lines come from a file that may quote them
 
 	worker  bool // the process being started is a Worker
 	spawned at   // a Worker that no job was sent to yet …
@@ -26,7 +25,8 @@ type listenerLog struct {
 }
 
 // record takes the first line of a record.
-func (l *listenerLog) record(m []byte, now at) {
+func (l *listenerLog) record(r record, now at) {
+	m := r.message
 	if len(m) == 0 {
 		return
 	}
@@ -87,11 +87,10 @@ func (l *listenerLog) orphanSpawn() {
 		return
 	}
 	life := newLife(l.group)
-	life.pasted = l.pasted
 	life.pid, life.start, life.end, life.version = l.pid, l.spawned, l.spawned, l.version
 	l.spawned = at{}
 	l.add(life)
-	l.begun(life)
+	l.noteStart(life)
 }
 
 // find returns the active life of a job, or makes one where the log begins in its midst.
@@ -110,7 +109,6 @@ func (l *listenerLog) find(job string, now at) *Life {
 		}
 	}
 	life := newLife(l.group)
-	life.pasted = l.pasted
 	life.job, life.seen, life.end, life.version = job, now, now, l.version
 	l.add(life)
 	if len(l.active) >= maxActive {

@@ -57,9 +57,6 @@ func overlaps(lives []*Life) []*overlap {
 			if !open && (a.end.when <= b.start.when || b.end.when <= b.start.when) || a.temp != "" && b.temp != "" && a.temp != b.temp {
 				continue // no second together, or two runners whose logs lie in one folder
 			}
-			if a.quotedAs(b) {
-				continue
-			}
 			pairs++
 			o := &overlap{a: a, b: b, from: b.start.when, to: max(b.start.when, min(a.end.when, b.end.when)), shielded: a.wrapped || b.wrapped}
 			o.judge()
@@ -70,11 +67,6 @@ func overlaps(lives []*Life) []*overlap {
 		}
 	}
 	return found
-}
-
-// quotedAs reports whether two lives are one Worker, whose lines a person quoted in a way that nothing joined.
-func (l *Life) quotedAs(o *Life) bool {
-	return (l.pasted || o.pasted) && (l.job != "" && l.job == o.job || l.pid != 0 && l.pid == o.pid && l.start.when == o.start.when)
 }
 
 // endOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with

@@ -3,25 +3,15 @@ package audit
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 )
 
 // machine takes the records of one log.
 type machine interface {
-	// record takes a record's first line, without its header, and the record's time and place.
-	record(message []byte, now at)
+	// record takes a record's first line, and the record's time and place.
+	record(r record, now at)
 	// gone takes a line that says a file under _temp is missing.
 	gone(line []byte, now at)
-}
-
-// divider is a machine that finds out which log a record is of.
-type divider interface {
-	machine
-	// from tells the trace source of the record that comes next.
-	from(source []byte)
-	// loose takes a line without a header and reports whether it belongs to the record before it.
-	loose(line []byte) bool
 }
 
 // logReader feeds machines.
@@ -41,7 +31,8 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 	var now stamp     // … and as it is meant
 	current := func() at { return at{now, evidence{s, l.lines.number}} }
 	records := int64(0)
-	divide, _ := m.(divider)
+	within := false // a record
+	several, _ := m.(*joined)
 	for {
 		line, err := l.lines.next()
 		if err != nil {
@@ -52,34 +43,32 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 			}
 			return current(), err
 		}
-		t, source, message, ok := header(line)
+		r, ok := header(line)
 		if !ok {
-			t, source, message, ok = l.torn(line)
+			r, ok = l.torn(line)
 		}
-		if ok && string(t) != string(when[:]) {
-			parsed, valid := parseTime(t)
+		if ok && string(r.when) != string(when[:]) {
+			parsed, valid := parseTime(r.when)
 			switch {
 			case !valid:
 				l.skipped.BadHeaders++
 				ok = false
 			default:
-				if parsed < now && divide == nil {
+				if parsed < now && several == nil {
 					l.skipped.Backwards++
 				}
 				now = parsed
-				copy(when[:], t)
+				copy(when[:], r.when)
 			}
 		}
-		within := records > 0 // a record
 		switch {
 		case ok:
-			if within = true; divide != nil {
-				divide.from(source)
-			}
+			within = true
 			records++
-			m.record(message, current())
-		case divide != nil:
-			within = divide.loose(line)
+			m.record(r, current())
+		case several != nil && several.heading(line):
+			within = false
+			continue
 		}
 		if !within && len(line) > 0 {
 			l.skipped.Headless++
@@ -101,27 +90,30 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 // torn looks for a record in a line that does not begin with one, but with the stump of another that
 // a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
 // lines in its texts.
-func (l *logReader) torn(line []byte) (when, source, message []byte, ok bool) {
+func (l *logReader) torn(line []byte) (r record, ok bool) {
 	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
-		return nil, nil, nil, false
+		return record{}, false
 	}
 	stump := bytes.HasPrefix(line, []byte("[20"))
 	if !stump && line[0] == '[' {
-		return nil, nil, nil, false // a JSON list, say
+		return record{}, false // a JSON list, say
 	}
 	if i := bytes.Index(line[1:], []byte("[20")); i >= 0 && i < 300 {
-		if when, source, message, ok = header(line[1+i:]); ok {
-			if _, ok = parseTime(when); ok {
+		if r, ok = header(line[1+i:]); ok {
+			if _, ok = parseTime(r.when); ok {
 				l.skipped.Torn++
-				return when, source, message, true
+				return r, true
 			}
 		}
 	}
 	if stump {
 		l.skipped.BadHeaders++
 	}
-	return nil, nil, nil, false
+	return record{}, false
 }
+
+// eventStart is how each line of an events file begins.
+const eventStart = `{"time":"`
 
 // readGroup reads one runner's logs.
 func (l *logReader) readGroup(g *group, add func(*Life)) {
@@ -144,14 +136,23 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 	}
 	defer closer.Close()
 	if s.kind == unknownLog {
-		if r, err = l.sniff(r, s); err != nil || s.kind == eventsFile {
+		var head []byte
+		if head, r, err = peek(r, len(eventStart)); err != nil {
 			return err
+		}
+		if string(head) == eventStart {
+			s.kind = eventsFile
+			return nil
 		}
 	}
 	if s.started == 0 {
-		p := newPasted(g, s, listener, add)
-		_, err = l.read(r, s, p)
-		p.end()
+		j := &joined{group: g, file: s, listener: listener, add: add, kind: s.kind}
+		_, err = l.read(r, s, j)
+		j.end()
+		l.skipped.Shared += j.shared
+		if err == nil && j.kind == unknownLog {
+			err = errors.New("is no log of a Runner.Listener, a Runner.Worker or worker-wrap")
+		}
 		return err
 	}
 	if s.kind == runnerLog {
@@ -169,24 +170,3 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 type listenerOnly struct{ *listenerLog }
 
 func (listenerOnly) gone([]byte, at) {}
-
-// sniff finds out what a file with a foreign name is.
-func (l *logReader) sniff(r io.Reader, s *source) (io.Reader, error) {
-	head := make([]byte, 256<<10)
-	n, err := io.ReadFull(r, head)
-	if err != nil && err != io.EOF && !errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, err
-	}
-	head = head[:n]
-	switch {
-	case bytes.HasPrefix(head, []byte(`{"time":"`)):
-		s.kind = eventsFile
-	case bytes.Contains(head, []byte(" JobDispatcher] ")), bytes.Contains(head, []byte("MessageListener] ")), bytes.Contains(head, []byte(" Listener] ")):
-		s.kind = runnerLog
-	case bytes.Contains(head, []byte(" Worker] ")), bytes.Contains(head, []byte(" JobRunner] ")), bytes.Contains(head, []byte(" TempDirectoryManager] ")):
-		s.kind = workerLogFile
-	default:
-		return nil, fmt.Errorf("is no log of a Runner.Listener, a Runner.Worker or worker-wrap")
-	}
-	return io.MultiReader(bytes.NewReader(head), r), nil
-}

@@ -23,18 +23,38 @@ const (
 	maxSource     = 100
 )
 
-// header takes a record's first line apart: time, trace source, message. The time is returned as it stands, to be read by
-// parseTime only where it matters. False means: no header, so a line of the record before.
-func header(line []byte) (when, source, message []byte, ok bool) {
-	if len(line) < headerSource+3 || line[0] != '[' || line[headerTimeEnd] != 'Z' || line[headerSource-1] != ' ' {
-		return nil, nil, nil, false
+// record is a record's first line, taken apart.
+type record struct {
+	program kind   // which log it is of, if the line itself tells
+	when    []byte // as it stands, for parseTime
+	source  []byte
+	message []byte
+}
+
+// header takes a record's first line apart. False means: no header, so a line of the record before.
+func header(line []byte) (r record, ok bool) {
+	// With ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, as in containers, each line begins with its program.
+	for _, p := range [...]struct {
+		prefix string
+		kind   kind
+	}{{"[RUNNER", runnerLog}, {"[WORKER", workerLogFile}} {
+		if rest, ok := after(line, p.prefix); ok {
+			line, r.program = rest, p.kind
+		}
+	}
+	if len(line) > 0 && line[0] != '[' && (r.program == unknownLog || line[0] != ' ') {
+		return record{}, false
+	}
+	if len(line) < headerSource+3 || line[headerTimeEnd] != 'Z' || line[headerSource-1] != ' ' {
+		return record{}, false
 	}
 	rest := line[headerSource:]
 	i := bytes.IndexByte(rest[:min(len(rest), maxSource)], ']')
 	if i < 0 || i+1 >= len(rest) || rest[i+1] != ' ' {
-		return nil, nil, nil, false
+		return record{}, false
 	}
-	return line[headerTime:headerTimeEnd], rest[:i], rest[i+2:], true
+	r.when, r.source, r.message = line[headerTime:headerTimeEnd], rest[:i], rest[i+2:]
+	return r, true
 }
 
 // parseTime reads "2026-04-20 11:55:19".

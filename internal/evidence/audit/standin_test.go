@@ -27,7 +27,7 @@ func TestStandIn(t *testing.T) {
 			}
 			replay(t, &standin.Listener{Root: root.Dir, Scale: 0.1, Waits: waits})
 			r := run(t, root.Dir)
-			if joined := pastedRun(t, diag(t, root.Dir)); joined.Totals != r.Totals {
+			if joined := joinedRun(t, diag(t, root.Dir)); joined.Totals != r.Totals {
 				t.Errorf("in one file: %+v, want %+v", joined.Totals, r.Totals)
 			}
 			if waits {

@@ -41,8 +41,8 @@ func (w *workerLog) gone(line []byte, now at) {
 
 // says is the error in a line, without what the record has around it.
 func says(line []byte) string {
-	if _, _, message, ok := header(line); ok {
-		line = message
+	if r, ok := header(line); ok {
+		line = r.message
 	}
 	line = bytes.TrimSpace(line)
 	if rest, ok := after(line, `errorMessages: ["`); ok {

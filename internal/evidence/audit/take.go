@@ -10,11 +10,10 @@ func (l *Life) take(w *Life) {
 	if !l.start.known() {
 		l.start = w.start
 	}
-	// A part of a log may have been put to one that it is not of. A Worker that has finished writes nothing.
-	if !w.pasted || !l.finished.known() {
+	// Of two Workers' mixed lines, the last may be the other's. A Worker that has finished writes nothing.
+	if !w.mixed || !l.finished.known() {
 		l.end = later(l.end, w.end)
 	}
-	l.pasted = l.pasted || w.pasted
 	l.lastLine = later(l.lastLine, w.lastLine)
 	l.job = cmp.Or(l.job, w.job)
 	l.temp = cmp.Or(l.temp, w.temp)
@@ -51,17 +50,4 @@ func (l *Life) take(w *Life) {
 	}
 }
 
-// takePart adds a part of l's own log.
-func (l *Life) takePart(w *Life) {
-	if !l.start.known() || l.partial {
-		first := w.start
-		if begin := l.begin(); !l.received.known() && begin.when <= first.when {
-			first = begin
-		}
-		l.start, l.running = first, true
-	}
-	l.take(w)
-	if l.log == nil {
-		l.log = w.log
-	}
-}
+func (f failure) like(o failure) bool { return o.path == f.path && o.when == f.when }

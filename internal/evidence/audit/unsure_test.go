@@ -9,7 +9,7 @@ import (
 // TestListenerAlone: the next Worker started, and no line before told the end of the one that was cancelled for it.
 func TestListenerAlone(t *testing.T) {
 	names, contents := issueLogs(t)
-	for _, r := range []*Report{run(t, filepath.Join(issueDir, names[0])), pastedRun(t, contents[0])} {
+	for _, r := range []*Report{run(t, filepath.Join(issueDir, names[0])), joinedRun(t, contents[0])} {
 		if want := (Totals{Jobs: 2, Overlaps: 1, Cancelled: 1}); r.Totals != want || !r.Found() {
 			t.Fatalf("%+v, want %+v", r.Totals, want)
 		}

@@ -34,7 +34,8 @@ func (w *workerLog) begin(start at) {
 }
 
 // record takes the first line of a record.
-func (w *workerLog) record(m []byte, now at) {
+func (w *workerLog) record(r record, now at) {
+	m := r.message
 	if len(m) == 0 {
 		return
 	}
@@ -149,6 +150,7 @@ func (w *workerLog) close(last at) {
 			life.start = life.lastLine // a file without a time in its name
 		}
 		life.end = later(life.start, life.lastLine)
-		life.page = !w.started
+		life.page, life.mixed = !w.started, len(w.all) > 1
+		life.running = !w.started && w.from.started == 0
 	}
 }
