@@ -3,8 +3,6 @@ package audit
 import (
 	"fmt"
 	"slices"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // Run audits the given logs and folders. An error means that nothing was audited: a path that is not
@@ -23,7 +21,7 @@ func Run(paths []string) (*Report, error) {
 	if reader.records == 0 && (r.Shim == nil || r.Shim.Events == 0) {
 		return nil, nothing(groups, &r.Skipped)
 	}
-	arrange.Stable(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
+	slices.SortStableFunc(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
 	for i, incident := range r.Incidents {
 		incident.Number = i + 1
 	}

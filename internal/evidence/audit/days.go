@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"time"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 const (
@@ -98,13 +96,13 @@ func chosen(byDay map[stamp][]*Life, hit map[*Life]bool) ([]stamp, string) {
 		}
 		return 0
 	}
-	arrange.Stable(dates, func(a, b stamp) int { return cmp.Or(bad(b)-bad(a), cmp.Compare(b, a)) })
+	slices.SortStableFunc(dates, func(a, b stamp) int { return cmp.Or(bad(b)-bad(a), cmp.Compare(b, a)) })
 	hidden := ""
 	if len(dates) > maxDays {
 		hidden = " " + count(len(dates)-maxDays, "more day is", "more days are") + " not drawn."
 		dates = dates[:maxDays]
 	}
-	arrange.Stable(dates, func(a, b stamp) int { return cmp.Compare(b, a) })
+	slices.SortStableFunc(dates, func(a, b stamp) int { return cmp.Compare(b, a) })
 	return dates, hidden
 }
 

@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 )
 
@@ -93,7 +92,7 @@ func find(paths []string) ([]*group, error) {
 		}
 	}
 	for _, g := range groups {
-		arrange.Stable(g.sources, func(a, b *source) int {
+		slices.SortStableFunc(g.sources, func(a, b *source) int {
 			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.started, b.started), strings.Compare(a.name, b.name))
 		})
 	}

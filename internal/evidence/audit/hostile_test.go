@@ -73,7 +73,6 @@ func TestSkippedIsCounted(t *testing.T) {
 			"[2026-13-45 99:99:99Z INFO JobRunner] Job ID "+jobB,
 			"[2026-04-20 11:00:02Z IN[2026-04-20 11:00:03Z INFO Worker] Waiting to receive the job message",
 			"[2026-04-20 11:0",
-			"caf\xe9", "nul \x00",
 			"11:00:00 Worker: earlier than the one before",
 			strings.Repeat("long", 10_000)),
 		"worker-wrap.jsonl": "{\n",
@@ -83,10 +82,10 @@ func TestSkippedIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := run(t, dir).Skipped
-	if len(s.Files) != 2 || s.LongLines != 1 || s.NotText != 2 || s.Torn != 1 || s.BadHeaders < 1 || s.Headless != 1 || s.Backwards != 1 || s.BadEvents != 1 {
+	if len(s.Files) != 2 || s.LongLines != 1 || s.Torn != 1 || s.BadHeaders < 1 || s.Headless != 1 || s.Backwards != 1 || s.BadEvents != 1 {
 		t.Errorf("%+v", s)
 	}
-	if len(s.lines()) != 9 {
+	if len(s.lines()) != 8 {
 		t.Errorf("%q", s.lines())
 	}
 }
@@ -231,7 +230,7 @@ func FuzzRun(f *testing.F) {
 	}
 	f.Add([]byte(seeds[0]), []byte(seeds[1]), []byte(seeds[2]))
 	f.Add([]byte(records(dispatch(jobA, 100, 0, 60, 100)...)), []byte(workerLines(jobA, 0, 60)), []byte(workerLines(jobB, 30, 90)))
-	f.Add([]byte(zipped(seeds[0])), []byte(utf16le(seeds[1], false)), []byte("\xfe\xff\xd8"))
+	f.Add([]byte(zipped(seeds[0])), []byte("\ufeff"+seeds[1]), []byte("\xfe\xff\xd8"))
 	f.Add([]byte("\x1f\x8b"), []byte("[2026-04-20 11:00:00Z INFO X] "), []byte(`{"time":"2026-04-20T11:00:00Z","kind":"start","alive":[1]}`))
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, listener, a, b []byte) {

@@ -3,8 +3,6 @@ package audit
 import (
 	"cmp"
 	"slices"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 const (
@@ -27,12 +25,12 @@ func join(lives []*Life) []*Life {
 		}
 	}
 	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
-	arrange.Stable(fromListener, byStart)
-	arrange.Stable(fromWorker, byStart)
+	slices.SortStableFunc(fromListener, byStart)
+	slices.SortStableFunc(fromWorker, byStart)
 	fromWorker = joinPages(fromWorker)
 	for _, step := range [...]func(listener, workers []*Life) []*Life{joinByJob, joinByTime, joinRunning} {
 		fromWorker = step(fromListener, fromWorker)
-		arrange.Stable(fromListener, byStart) // a life that was running when first seen may have a start now
+		slices.SortStableFunc(fromListener, byStart) // a life that was running when first seen may have a start now
 	}
 	all := fromWorker
 	for _, life := range fromListener {
@@ -44,7 +42,7 @@ func join(lives []*Life) []*Life {
 		}
 		all = append(all, life)
 	}
-	arrange.Stable(all, byStart)
+	slices.SortStableFunc(all, byStart)
 	return once(all)
 }
 

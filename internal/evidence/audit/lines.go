@@ -2,10 +2,8 @@ package audit
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"io"
-	"unicode/utf8"
 )
 
 const (
@@ -23,7 +21,6 @@ type lineReader struct {
 	start, end int // the part of buf not yet given out
 	err        error
 	skipping   bool // the rest of a line that was too long comes next
-	plain      bool // buf's part has only ASCII without NUL, so no line of it needs a look of its own
 
 	number int64 // of the line given out last, from 1
 	bytes  int64 // given out, newlines included
@@ -89,14 +86,12 @@ func (l *lineReader) bound(line []byte) []byte {
 }
 
 func (l *lineReader) fill() {
-	carried := l.end > l.start && !l.plain
 	if l.start > 0 {
 		l.end = copy(l.buf, l.buf[l.start:l.end])
 		l.start = 0
 	}
 	for range 100 {
 		n, err := l.r.Read(l.buf[l.end:])
-		l.plain = !carried && plain(l.buf[l.end:l.end+n])
 		l.end += n
 		l.err = err
 		if n > 0 || err != nil {
@@ -104,28 +99,4 @@ func (l *lineReader) fill() {
 		}
 	}
 	l.err = errors.New("read nothing, again and again")
-}
-
-// notText reports whether a line that next gave out has NUL bytes or is not UTF-8.
-func (l *lineReader) notText(line []byte) bool {
-	return !l.plain && (bytes.IndexByte(line, 0) >= 0 || !utf8.Valid(line))
-}
-
-// plain reports whether b is ASCII without NUL bytes.
-func plain(b []byte) bool {
-	if bytes.IndexByte(b, 0) >= 0 {
-		return false
-	}
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }

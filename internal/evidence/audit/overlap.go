@@ -3,8 +3,6 @@ package audit
 import (
 	"cmp"
 	"slices"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 const (
@@ -92,7 +90,7 @@ func (o *overlap) judge() {
 			}
 		}
 	}
-	arrange.Stable(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
+	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
 }
 
 func (o *overlap) add(d deadly) {

@@ -73,9 +73,6 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 		if !within && len(line) > 0 {
 			l.skipped.Headless++
 		}
-		if l.lines.notText(line) {
-			l.skipped.NotText++
-		}
 		if saysGone(line) {
 			if l.missed.file == nil && bytes.Contains(line, []byte(missing)) {
 				l.missed = current()

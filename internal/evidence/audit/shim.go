@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 )
 
@@ -57,7 +56,7 @@ func (r *Report) readEvents(g *group, lives []*Life) {
 	}
 	s.shim = r.Shim
 	// worker-wrap.jsonl.1 is older than worker-wrap.jsonl.
-	arrange.Stable(files, func(a, b *source) int { return cmp.Compare(len(b.name), len(a.name)) })
+	slices.SortStableFunc(files, func(a, b *source) int { return cmp.Compare(len(b.name), len(a.name)) })
 	for _, f := range files {
 		if err := s.readFile(f, &r.Skipped); err != nil {
 			r.Skipped.file(f.path, err)
@@ -169,7 +168,7 @@ func (s *shimReader) start(e events.Event) {
 
 func (s *shimReader) finish(g *group) {
 	if len(s.costs) > 0 {
-		arrange.Stable(s.costs, cmp.Compare[int64])
+		slices.Sort(s.costs)
 		s.shim.MedianStart = s.costs[len(s.costs)/2]
 		s.shim.SlowestStart = max(s.shim.SlowestStart, s.costs[len(s.costs)-1])
 	}
@@ -191,7 +190,7 @@ func (s *shimReader) finish(g *group) {
 // mark finds the life of each private start: the Worker of that PID, or where the logs name no PID the
 // one whose log was opened just after. Both lists are in the order of time.
 func (s *shimReader) mark(lives []*Life) {
-	arrange.Stable(s.starts, func(a, b *start) int { return a.when.Compare(b.when) })
+	slices.SortStableFunc(s.starts, func(a, b *start) int { return a.when.Compare(b.when) })
 	lo := 0
 	for _, st := range s.starts {
 		if !st.private {

@@ -11,7 +11,6 @@ type Skipped struct {
 	Files      []SkippedFile `json:"files,omitempty"`       // at most 50 of them
 	MoreFiles  int           `json:"moreFiles,omitempty"`   // beyond those
 	LongLines  int64         `json:"longLines,omitempty"`   // over 16 KiB: only the first 16 KiB were looked at
-	NotText    int64         `json:"notText,omitempty"`     // NUL bytes or not UTF-8
 	Torn       int64         `json:"torn,omitempty"`        // a record that breaks off, with another in its line
 	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
 	Headless   int64         `json:"headless,omitempty"`    // lines outside any record
@@ -41,7 +40,7 @@ func (s *Skipped) file(path string, err error) {
 
 // any reports whether something was skipped.
 func (s *Skipped) any() bool {
-	return len(s.Files) > 0 || s.LongLines+s.NotText+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
+	return len(s.Files) > 0 || s.LongLines+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
 }
 
 // lines says what was skipped, in words.
@@ -57,7 +56,6 @@ func (s *Skipped) lines() []string {
 	}
 	add(int64(s.MoreFiles), "more files")
 	add(s.LongLines, "lines beyond their first 16 KiB")
-	add(s.NotText, "lines with bytes that are no text")
 	add(s.Torn, "records that break off inside a line")
 	add(s.BadHeaders, "lines that begin as a record and are none")
 	add(s.Headless, "lines outside any record")

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // timeline derives an overlap's rows, as the summary table of actions/runner #4357 has them. Only what
@@ -33,7 +31,7 @@ func (o *overlap) timeline() []Row {
 	for _, l := range [2]*Life{a, b} {
 		t.end(l)
 	}
-	arrange.Stable(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
+	slices.SortStableFunc(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
 	return t.rows
 }
 

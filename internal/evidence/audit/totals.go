@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // count makes the totals and the weeks.
@@ -60,7 +58,7 @@ func (r *Report) count() {
 	for _, w := range weeks {
 		r.Weeks = append(r.Weeks, *w)
 	}
-	arrange.Stable(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
+	slices.SortStableFunc(r.Weeks, func(a, b Week) int { return cmp.Compare(a.Week, b.Week) })
 }
 
 // Found reports whether Workers shared a _temp, unshielded: whether the race was open.
