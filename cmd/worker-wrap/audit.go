@@ -32,7 +32,7 @@ func auditCommand() *cli.Command {
 			"files, or a Worker was cancelled and its end is not in them) or nothing could be audited.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
-			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; only such a page is replaced"},
+			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; FILE must not be there yet"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
@@ -41,11 +41,6 @@ func auditCommand() *cli.Command {
 				return cli.Exit(err, auditFailed)
 			}
 			page := c.String("html")
-			if page != "" {
-				if err := audit.MayReplace(page, paths); err != nil {
-					return cli.Exit(err, auditFailed)
-				}
-			}
 			report, err := audit.Run(paths)
 			if err != nil {
 				return cli.Exit(err, auditFailed)

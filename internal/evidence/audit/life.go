@@ -69,7 +69,6 @@ type Life struct {
 
 	// From the shim's events.
 	wrapped bool
-	dir     string
 }
 
 // met is another job that the Listener had in hand when this one came.

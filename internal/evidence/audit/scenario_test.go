@@ -294,19 +294,11 @@ func TestWithShim(t *testing.T) {
 	if !i.Shielded || !i.A.Wrapped || !i.B.Wrapped || i.A.PID != 100 || i.B.PID != 200 || !strings.Contains(i.WithShim, "was there") {
 		t.Errorf("%+v", i)
 	}
-	s := r.Shim
-	if s.Starts != 3 || s.Outcomes["private"] != 2 || s.Fallbacks != 1 || s.SweptFiles != 12 || s.MedianStart != 1100 || s.SlowestStart != 1100 || len(s.Overlaps) != 1 {
-		t.Fatalf("%+v", s)
+	if got := r.Shim.line(); got != "3 starts (1 plain, 2 private), 0 waits, 1 fallback, 4 sweeps, 0 proxy ends" {
+		t.Errorf("%s", got)
 	}
-	o := s.Overlaps[0]
-	if o.Total != 2 || len(o.Workers) != 2 || !o.Workers[0].Private || !o.Workers[1].Private {
-		t.Fatalf("%+v", o)
-	}
-	if a := o.Workers[1]; a.PID != 100 || a.Dir != dirA || a.Files != 12 || a.SweptBy != 300 || a.Swept.Minute() != 3 {
-		t.Errorf("%+v", a)
-	}
-	// The events alone say as much.
-	if r := run(t, filepath.Join(dir, events.FileName)); len(r.Shim.Overlaps) != 1 || r.Totals.Jobs != 0 {
+	// The events alone tell of no Worker's life.
+	if r := run(t, filepath.Join(dir, events.FileName)); r.Shim.Starts != 3 || r.Totals.Jobs != 0 || !strings.HasPrefix(r.Verdict, "No log of a Worker here") {
 		t.Errorf("%+v", r.Shim)
 	}
 }

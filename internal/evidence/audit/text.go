@@ -28,7 +28,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	b := bufio.NewWriter(w)
 	p := func(format string, args ...any) { fmt.Fprintf(b, format, args...) }
 	for _, run := range r.Runners {
-		p("%s: %s, %s, %s%s\n", run.Dir, count(run.Files, "file", "files"), size(run.Bytes), count(run.Jobs, "job", "jobs"), span(run))
+		p("%s\n", run.summary())
 	}
 	p("%s\n", r.Verdict)
 	for i, incident := range r.Incidents {
@@ -40,7 +40,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	r.writeTotals(p)
 	if r.Shim != nil {
-		r.Shim.write(p)
+		p("\nworker-wrap's own record\n  %s\n", r.Shim.line())
 	}
 	for _, line := range r.Skipped.lines() {
 		p("skipped: %s\n", line)
@@ -48,11 +48,13 @@ func (r *Report) WriteText(w io.Writer) error {
 	return b.Flush()
 }
 
-func span(run Runner) string {
-	if run.From == nil {
-		return ""
+// summary says what was read of a runner.
+func (run Runner) summary() string {
+	s := fmt.Sprintf("%s: %s, %s, %s", run.Dir, count(run.Files, "file", "files"), size(run.Bytes), count(run.Jobs, "job", "jobs"))
+	if run.From != nil {
+		s += ", " + run.From.Format(time.DateTime) + " to " + run.To.Format(time.DateTime) + " UTC"
 	}
-	return ", " + run.From.Format(time.DateTime) + " to " + run.To.Format(time.DateTime) + " UTC"
+	return s
 }
 
 type printer func(format string, args ...any)
@@ -118,7 +120,7 @@ func (j Job) describe() string {
 func (r *Report) writeTotals(p printer) {
 	p("\nTotals\n")
 	for _, t := range r.Totals.list() {
-		p("  %6d  %s\n", t.n, t.what)
+		p("  %6d  %s\n", t.N, t.What)
 	}
 	weeks := r.Weeks
 	if len(weeks) == 0 {

@@ -104,9 +104,9 @@ func count(n int, one, many string) string {
 }
 
 type total struct {
-	n    int
-	what string
-	bad  bool
+	N    int
+	What string
+	Bad  bool
 }
 
 // list has the totals in words; what is zero and needs no saying is left out.
@@ -121,7 +121,7 @@ func (t Totals) list() []total {
 		{t.Cancelled, "jobs cancelled right away for the next one", false},
 		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
 	}
-	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x total) bool { return x.n == 0 })...)
+	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x total) bool { return x.N == 0 })...)
 }
 
 func times(n int) string {

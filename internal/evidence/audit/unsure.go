@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// unsure says what in the logs speaks against a "no": what the race does, without a Worker to have done it.
+// unsure lists symptoms of the race (missing files, a cancelled Worker without an end) that no overlap explains.
 func (r *Report) unsure(missed at) []string {
 	if r.Found() {
 		return nil
