@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/show"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
@@ -46,15 +47,15 @@ func auditCommand() *cli.Command {
 				return cli.Exit(err, auditFailed)
 			}
 			if page != "" {
-				if err := report.SaveHTML(page); err != nil {
+				if err := show.SaveHTML(report, page); err != nil {
 					return cli.Exit(err, auditFailed)
 				}
 			}
-			write := report.WriteText
+			write := show.Text
 			if c.Bool("json") {
-				write = report.WriteJSON
+				write = show.JSON
 			}
-			if err := write(c.App.Writer); err != nil {
+			if err := write(report, c.App.Writer); err != nil {
 				return cli.Exit(err, auditFailed)
 			}
 			switch {

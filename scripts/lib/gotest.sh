@@ -66,7 +66,7 @@ apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
 # What the race detector would not look at, or makes read less, runs without it, where that is in use.
-plain='/(scripts(/.*)?|internal/evidence/audit)$'
+plain='/(scripts(/.*)?|internal/evidence/audit/logs)$'
 
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
 test_unit() {

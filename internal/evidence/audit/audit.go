@@ -3,22 +3,24 @@ package audit
 import (
 	"fmt"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // Run audits the given logs and folders. An error means that nothing was audited: a path that is not
 // there, a folder without logs, or files without a single record. What is wrong inside the logs is counted
 // in [Report.Skipped].
 func Run(paths []string) (*Report, error) {
-	groups, err := find(paths)
+	groups, err := logs.Find(paths)
 	if err != nil {
 		return nil, err
 	}
 	r := &Report{Runners: []Runner{}, Incidents: []*Incident{}, Weeks: []Week{}}
-	reader := &logReader{lines: newLineReader(nil), skipped: &r.Skipped}
+	reader := logs.NewReader(&r.Skipped)
 	for _, g := range groups {
 		r.runner(g, reader)
 	}
-	if reader.records == 0 && (r.Shim == nil || r.Shim.Events == 0) {
+	if reader.Records == 0 && (r.Shim == nil || r.Shim.Events == 0) {
 		return nil, nothing(groups, &r.Skipped)
 	}
 	slices.SortStableFunc(r.Incidents, func(a, b *Incident) int { return a.From.Compare(b.From) })
@@ -26,50 +28,50 @@ func Run(paths []string) (*Report, error) {
 		incident.Number = i + 1
 	}
 	r.count()
-	r.Unsure = r.unsure(reader.missed)
+	r.Unsure = r.unsure(reader.Missed)
 	r.Verdict = r.verdict()
 	return r, nil
 }
 
 // nothing is the error for files that have neither a record nor an event.
-func nothing(groups []*group, skipped *Skipped) error {
+func nothing(groups []*logs.Group, skipped *logs.Skipped) error {
 	const giveLogs = "give a runner's _diag folder or log files"
 	if len(skipped.Files) > 0 {
 		f, more := skipped.Files[0], ""
 		if n := len(skipped.Files) - 1 + skipped.MoreFiles; n > 0 {
-			more = " (and " + count(n, "more file", "more files") + " to skip)"
+			more = " (and " + Count(n, "more file", "more files") + " to skip)"
 		}
 		return fmt.Errorf("nothing could be audited: %s: %s%s; %s", f.Path, f.Why, more, giveLogs)
 	}
 	n := 0
 	for _, g := range groups {
-		n += len(g.sources)
+		n += len(g.Sources)
 	}
-	return fmt.Errorf("nothing could be audited: no record of a runner in %s; %s", count(n, "file", "files"), giveLogs)
+	return fmt.Errorf("nothing could be audited: no record of a runner in %s; %s", Count(n, "file", "files"), giveLogs)
 }
 
 // runner audits one folder.
-func (r *Report) runner(g *group, reader *logReader) {
-	var lives []*Life
-	add := func(l *Life) {
-		if len(r.lives)+len(lives) >= maxLives {
+func (r *Report) runner(g *logs.Group, from *logs.Reader) {
+	var lives []*logs.Life
+	add := func(l *logs.Life) {
+		if len(r.lives)+len(lives) >= logs.MaxLives {
 			r.Skipped.Lives++
 			return
 		}
 		lives = append(lives, l)
 	}
-	before := reader.lineN
-	reader.readGroup(g, add)
-	lives = slices.DeleteFunc(join(lives), func(l *Life) bool { return !l.start.known() })
+	before := from.LineCount
+	from.ReadGroup(g, add)
+	lives = slices.DeleteFunc(logs.Join(lives), func(l *logs.Life) bool { return !l.Start.Known() })
 	r.readEvents(g, lives)
-	summary := Runner{Dir: text([]byte(g.dir), maxText), Files: len(g.sources), Lines: reader.lineN - before, Jobs: len(lives)}
-	for _, s := range g.sources {
-		summary.Bytes += s.bytes
+	summary := Runner{Dir: logs.Text([]byte(g.Dir), logs.MaxText), Files: len(g.Sources), Lines: from.LineCount - before, Jobs: len(lives)}
+	for _, s := range g.Sources {
+		summary.Bytes += s.Bytes
 	}
 	if len(lives) > 0 {
-		from, to := lives[0].start.when.time(), lives[0].end.when.time()
+		from, to := lives[0].Start.When.Time(), lives[0].End.When.Time()
 		for _, l := range lives {
-			if end := l.end.when.time(); end.After(to) {
+			if end := l.End.When.Time(); end.After(to) {
 				to = end
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // deadly has the rows on a cleanup and on what failed after it.
@@ -17,48 +19,48 @@ func (t *table) deadly(d deadly) {
 		if t.o.shielded {
 			text = fmt.Sprintf("Job %s runs TempDirectoryManager: empties its own %s, not Job %s's", by, where, victim)
 		}
-		t.row("cleanup", d.at, by, text)
+		t.row("cleanup", d.At, by, text)
 	}
 	for _, f := range d.failures {
 		if worse(d.failures, f) {
 			continue
 		}
-		if p := f.process; p.known() && !slices.Contains(t.steps, p.evidence) {
-			t.steps = append(t.steps, p.evidence)
-			text := fmt.Sprintf("Job %s starts %s (PID %d)", victim, p.what, p.pid)
-			if name := commandFile(f.path); name != "" {
-				text = fmt.Sprintf("Job %s has created %s and starts %s (PID %d)", victim, name, p.what, p.pid)
+		if p := f.Process; p.Known() && !slices.Contains(t.steps, p.Evidence) {
+			t.steps = append(t.steps, p.Evidence)
+			text := fmt.Sprintf("Job %s starts %s (PID %d)", victim, p.What, p.PID)
+			if name := commandFile(f.Path); name != "" {
+				text = fmt.Sprintf("Job %s has created %s and starts %s (PID %d)", victim, name, p.What, p.PID)
 			}
-			t.row("step", p.at, victim, text)
-			t.rows[len(t.rows)-1].Evidence += ", " + f.place() // the name comes from the later error
+			t.row("step", p.At, victim, text)
+			t.rows[len(t.rows)-1].Evidence += ", " + f.Place() // the name comes from the later error
 		}
-		t.row("failure", f.at, victim, fmt.Sprintf("Job %s%s fails: %s", victim, t.during(f), f.text))
+		t.row("failure", f.At, victim, fmt.Sprintf("Job %s%s fails: %s", victim, t.during(f), f.Text))
 	}
 }
 
-func (t *table) during(f failure) string {
+func (t *table) during(f logs.Failure) string {
 	switch {
-	case f.step != "":
-		return "'s step " + f.step
-	case f.process.what != "":
-		return "'s " + f.process.what
+	case f.Step != "":
+		return "'s step " + f.Step
+	case f.Process.What != "":
+		return "'s " + f.Process.What
 	}
 	return ""
 }
 
 // worse reports whether another failure of the same second and process says it better.
-func worse(all []failure, f failure) bool {
-	rank := func(f failure) int {
+func worse(all []logs.Failure, f logs.Failure) bool {
+	rank := func(f logs.Failure) int {
 		switch {
-		case strings.HasPrefix(f.text, "Missing file"):
+		case strings.HasPrefix(f.Text, "Missing file"):
 			return 2
-		case strings.HasPrefix(f.text, "Step Summary"):
+		case strings.HasPrefix(f.Text, "Step Summary"):
 			return 0
 		}
 		return 1
 	}
 	for _, o := range all {
-		if o.when == f.when && o.process.evidence == f.process.evidence && rank(o) > rank(f) {
+		if o.When == f.When && o.Process.Evidence == f.Process.Evidence && rank(o) > rank(f) {
 			return true
 		}
 	}
@@ -70,7 +72,7 @@ func commandFile(p string) string {
 	base := path.Base(p)
 	for _, prefix := range [...]string{"set_output_", "set_env_", "add_path_", "save_state_", "step_summary_"} {
 		if guid, ok := strings.CutPrefix(base, prefix); ok {
-			return prefix + shortID(guid) + "…"
+			return prefix + logs.ShortID(guid) + "…"
 		}
 	}
 	return ""

@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestTruncated cuts the issue's logs everywhere: fewer rows, never a crash, and never an incident that
@@ -59,7 +56,7 @@ func TestBrokenGzipIsReadToTheBreak(t *testing.T) {
 		z := zipped(string(data))
 		files[filepath.Base(path)+".gz"] = z[:len(z)-4]
 	}
-	r := run(t, logs(t, files))
+	r := run(t, folder(t, files))
 	checkIssue(t, r)
 	if len(r.Skipped.Files) != 3 || !strings.Contains(r.Skipped.Files[0].Why, "EOF") {
 		t.Errorf("skipped %+v", r.Skipped)
@@ -67,7 +64,7 @@ func TestBrokenGzipIsReadToTheBreak(t *testing.T) {
 }
 
 func TestSkippedIsCounted(t *testing.T) {
-	dir := logs(t, map[string]string{
+	dir := folder(t, map[string]string{
 		name("Worker", 0): " the rest of a record\n" + records(
 			"11:00:01 JobRunner: Job ID "+jobA,
 			"[2026-13-45 99:99:99Z INFO JobRunner] Job ID "+jobB,
@@ -85,14 +82,14 @@ func TestSkippedIsCounted(t *testing.T) {
 	if len(s.Files) != 2 || s.LongLines != 1 || s.Torn != 1 || s.BadHeaders < 1 || s.Headless != 1 || s.Backwards != 1 || s.BadEvents != 1 {
 		t.Errorf("%+v", s)
 	}
-	if len(s.lines()) != 8 {
-		t.Errorf("%q", s.lines())
+	if len(s.Lines()) != 8 {
+		t.Errorf("%q", s.Lines())
 	}
 }
 
 func TestErrorsNameTheWay(t *testing.T) {
 	empty := t.TempDir()
-	garbage := logs(t, map[string]string{name("Runner", 0): "no record\n", name("Worker", 0): "", "worker-wrap.jsonl": "{\n"})
+	garbage := folder(t, map[string]string{name("Runner", 0): "no record\n", name("Worker", 0): "", "worker-wrap.jsonl": "{\n"})
 	for path, want := range map[string]string{
 		empty: "give a runner's _diag folder", filepath.Join(empty, "x"): "no such file",
 		"/etc/passwd": "nothing could be audited: /etc/passwd: is no log", "/dev/null": "nothing could be audited: /dev/null: ",
@@ -107,7 +104,7 @@ func TestErrorsNameTheWay(t *testing.T) {
 // TestHostileTexts has names and errors that try to write to the terminal and into the page.
 func TestHostileTexts(t *testing.T) {
 	const evil = "<script>alert(1)</script>\x1b[2J\u202e&amp;\"'\x07 \u009b31m"
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Runner", 0): records(append(dispatch(jobA, 100, 0, 60, 100),
 			"11:01:00 JobDispatcher: Job request 0 for plan x job "+jobB+" received.",
 			"11:01:00 Terminal: WRITE LINE: 2026-04-20 11:00:00Z: Running job: "+evil,
@@ -121,7 +118,7 @@ func TestHostileTexts(t *testing.T) {
 		t.Fatalf("%+v", r.Totals)
 	}
 	var screen, page bytes.Buffer
-	if err := errors.Join(r.WriteText(&screen), r.WriteHTML(&page)); err != nil {
+	if err := errors.Join(Writers.Text(r, &screen), Writers.HTML(r, &page)); err != nil {
 		t.Fatal(err)
 	}
 	for _, out := range []*bytes.Buffer{&screen, &page} {
@@ -133,68 +130,6 @@ func TestHostileTexts(t *testing.T) {
 	}
 	if strings.Contains(page.String(), "<script") || !strings.Contains(page.String(), "&lt;script&gt;") {
 		t.Error("a script in the page")
-	}
-}
-
-// loop is n bytes of a block, again and again, with the memory in use watched.
-type loop struct {
-	block     []byte
-	left, pos int
-	most      uint64
-}
-
-func (l *loop) Read(p []byte) (int, error) {
-	if l.left <= 0 {
-		return 0, io.EOF
-	}
-	n := copy(p[:min(len(p), l.left)], l.block[l.pos:])
-	if l.pos += n; l.pos == len(l.block) {
-		l.pos = 0
-	}
-	if before := l.left; before>>26 != (before-n)>>26 {
-		var m runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&m)
-		l.most = max(l.most, m.HeapAlloc)
-	}
-	l.left -= n
-	return n, nil
-}
-
-// TestMemoryDoesNotGrow reads a gigabyte of one Worker's log, and as much of a line that never ends.
-func TestMemoryDoesNotGrow(t *testing.T) {
-	total := 1 << 30
-	switch {
-	case testing.Short():
-		total = 1 << 27
-	case raceDetector: // which makes it ten times slower, and shows nothing here
-		total = 1 << 24
-	}
-	job := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
-	failing := records("11:00:00 X: Missing file at path: " + temp + "/%d")
-	for name, block := range map[string][]byte{
-		"jobs":        append(job, failing...),
-		"a long line": bytes.Repeat([]byte("[2026-04-20 11:00:00Z INFO W] _temp ENOENT "), 1000),
-	} {
-		t.Run(name, func(t *testing.T) {
-			var before runtime.MemStats
-			runtime.GC()
-			runtime.ReadMemStats(&before)
-			in := &loop{block: block, left: total}
-			var skipped Skipped
-			reader := &logReader{lines: newLineReader(nil), skipped: &skipped}
-			s := &source{name: "Worker_x.log", kind: workerLogFile}
-			lives := 0
-			if _, err := reader.read(in, s, newWorkerLog(&group{}, s, 1, func(*Life) { lives++ })); err != nil {
-				t.Fatal(err)
-			}
-			if s.bytes != int64(total) {
-				t.Errorf("read %d bytes of %d", s.bytes, total)
-			}
-			if grown := int64(in.most) - int64(before.HeapAlloc); grown > 2<<20 {
-				t.Errorf("%d bytes of heap for %d of log", grown, total)
-			}
-		})
 	}
 }
 
@@ -211,7 +146,7 @@ func TestManyJobs(t *testing.T) {
 	for i := range jobs {
 		fmt.Fprintf(&b, "[2026-04-20 11:10:00Z INFO X] Worker finished for job %08x-0000. Code: 100\n", i)
 	}
-	r := run(t, logs(t, map[string]string{name("Runner", 0): b.String()}))
+	r := run(t, folder(t, map[string]string{name("Runner", 0): b.String()}))
 	if r.Totals.Jobs < jobs || len(r.Incidents) > maxPairs*jobs {
 		t.Errorf("%+v", r.Totals)
 	}
@@ -253,7 +188,7 @@ func FuzzRun(f *testing.F) {
 		}
 		writable(t, r)
 		for _, i := range r.Incidents {
-			if i.Seconds < 0 || i.Seconds == 0 && i.overlap.a.beside != i.overlap.b || i.A.Start.After(i.B.Start) || i.To.After(i.A.End) || i.To.After(i.B.End) || len(i.Timeline) == 0 {
+			if i.Seconds < 0 || i.Seconds == 0 && i.overlap.a.Beside != i.overlap.b || i.A.Start.After(i.B.Start) || i.To.After(i.A.End) || i.To.After(i.B.End) || len(i.Timeline) == 0 {
 				t.Fatalf("%+v", i)
 			}
 		}

@@ -4,23 +4,25 @@ import (
 	"cmp"
 	"fmt"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // incident is the report on an overlap.
-func (o *overlap) incident(g *group) *Incident {
+func (o *overlap) incident(g *logs.Group) *Incident {
 	return &Incident{
-		Runner: text([]byte(g.dir), maxText), A: o.job(o.a), B: o.job(o.b),
-		From: o.from.time(), To: o.to.time(), Seconds: int64(o.to - o.from), Shielded: o.shielded,
+		Runner: logs.Text([]byte(g.Dir), logs.MaxText), A: o.job(o.a), B: o.job(o.b),
+		From: o.from.Time(), To: o.to.Time(), Seconds: int64(o.to - o.from), Shielded: o.shielded,
 		Timeline: o.timeline(), Failed: o.failed(), WithShim: o.withShim(), overlap: o,
 	}
 }
 
-func (o *overlap) job(l *Life) Job {
+func (o *overlap) job(l *logs.Life) Job {
 	j := Job{
-		ID: l.job, Name: l.name, PID: l.pid, Start: l.start.when.time(), End: l.end.when.time(), Result: l.result,
-		Cancelled: l.forced.known(), Harm: o.harmTo(l), Wrapped: l.wrapped, Temp: l.temp, Version: l.version,
+		ID: l.Job, Name: l.Name, PID: l.PID, Start: l.Start.When.Time(), End: l.End.When.Time(), Result: l.Result,
+		Cancelled: l.Forced.Known(), Harm: o.harmTo(l), Wrapped: l.Wrapped, Temp: l.Temp, Version: l.Version,
 	}
-	if code := l.exit(); code >= 0 {
+	if code := l.Exit(); code >= 0 {
 		j.ExitCode = &code
 	}
 	return j
@@ -34,29 +36,29 @@ func (o *overlap) failed() []string {
 		switch d.harm {
 		case Certain:
 			for _, f := range d.failures {
-				list = append(list, fmt.Sprintf("Job %s lost %s to Job %s's cleanup at %s", victim, cmp.Or(f.path, "a file"), by, clock(d.when)))
+				list = append(list, fmt.Sprintf("Job %s lost %s to Job %s's cleanup at %s", victim, cmp.Or(f.Path, "a file"), by, clock(d.When)))
 			}
-			if more := d.victim.moreFailures; more > 0 {
+			if more := d.victim.MoreFailures; more > 0 {
 				list = append(list, fmt.Sprintf("Job %s has %d more lines on missing files", victim, more))
 			}
 		case Possible:
-			list = append(list, fmt.Sprintf("Job %s failed after Job %s's cleanup at %s; no line says what it missed", victim, by, clock(d.when)))
+			list = append(list, fmt.Sprintf("Job %s failed after Job %s's cleanup at %s; no line says what it missed", victim, by, clock(d.When)))
 		}
 	}
-	if o.a.forced.known() && o.a.notFound.known() {
-		list = append(list, fmt.Sprintf("Job A could not report its end at %s: the service no longer knew the job", clock(o.a.notFound.when)))
+	if o.a.Forced.Known() && o.a.NotFound.Known() {
+		list = append(list, fmt.Sprintf("Job A could not report its end at %s: the service no longer knew the job", clock(o.a.NotFound.When)))
 	}
 	return list
 }
 
-func (o *overlap) letter(l *Life) string { return (&table{o: o}).letter(l) }
+func (o *overlap) letter(l *logs.Life) string { return (&table{o: o}).letter(l) }
 
-func clock(s stamp) string { return s.time().Format(time.TimeOnly) }
+func clock(s logs.Stamp) string { return s.Time().Format(time.TimeOnly) }
 
 // withShim says what would have happened, or what did.
 func (o *overlap) withShim() string {
 	switch {
-	case o.a.wrapped && o.b.wrapped:
+	case o.a.Wrapped && o.b.Wrapped:
 		return "worker-wrap was there: each Worker had a _temp of its own."
 	case o.shielded:
 		return "worker-wrap was there for one of the two, which had a _temp of its own."
@@ -70,7 +72,7 @@ func (o *overlap) withShim() string {
 	}
 	if last >= 0 {
 		d := o.deadly[last]
-		s = fmt.Sprintf("With worker-wrap Job %s's cleanup at %s would have emptied a _temp of its own", o.letter(d.by), clock(d.when))
+		s = fmt.Sprintf("With worker-wrap Job %s's cleanup at %s would have emptied a _temp of its own", o.letter(d.by), clock(d.When))
 		if d.harm == Certain {
 			s += fmt.Sprintf(", and Job %s would not have failed on missing files", o.letter(d.victim))
 		}
@@ -81,7 +83,7 @@ func (o *overlap) withShim() string {
 			s = "With worker-wrap Job B's start would have emptied a _temp of its own, not Job A's."
 		}
 	}
-	if o.a.forced.known() {
+	if o.a.Forced.Known() {
 		s += " Job A would still have been cancelled: that is the runner's decision."
 	}
 	return s

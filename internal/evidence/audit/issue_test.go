@@ -86,7 +86,7 @@ func checkIssue(t *testing.T, r *Report) {
 func TestIssueTable(t *testing.T) {
 	r := run(t, issueDir)
 	checkIssue(t, r)
-	if r.Skipped.any() {
+	if r.Skipped.Any() {
 		t.Errorf("skipped %+v", r.Skipped)
 	}
 	for n, want := range map[int]string{
@@ -120,7 +120,7 @@ func TestIssueEncodings(t *testing.T) {
 				suffix, content := encode(string(data))
 				files[filepath.Base(path)+suffix] = content
 			}
-			checkIssue(t, run(t, logs(t, files)))
+			checkIssue(t, run(t, folder(t, files)))
 		})
 	}
 }
@@ -145,7 +145,7 @@ func TestIssueForeignNames(t *testing.T) {
 		}
 		files[string(rune('a'+n))+".txt"] = string(data)
 	}
-	dir := logs(t, files)
+	dir := folder(t, files)
 	r := run(t, filepath.Join(dir, "a.txt"), filepath.Join(dir, "b.txt"), filepath.Join(dir, "c.txt"))
 	if r.Totals.Jobs != 2 {
 		t.Errorf("totals %+v", r.Totals)
@@ -154,7 +154,7 @@ func TestIssueForeignNames(t *testing.T) {
 
 func TestJSONIsWhole(t *testing.T) {
 	var out bytes.Buffer
-	if err := run(t, issueDir).WriteJSON(&out); err != nil {
+	if err := Writers.JSON(run(t, issueDir), &out); err != nil {
 		t.Fatal(err)
 	}
 	var back Report

@@ -28,7 +28,7 @@ func issueLogs(t testing.TB) (names, contents []string) {
 // joinedRun audits one file of a name that says nothing.
 func joinedRun(t testing.TB, content string) *Report {
 	t.Helper()
-	return run(t, filepath.Join(logs(t, map[string]string{"joined.txt": content}), "joined.txt"))
+	return run(t, filepath.Join(folder(t, map[string]string{"joined.txt": content}), "joined.txt"))
 }
 
 // TestIssueBehindNames has the logs in one file, as "tail -v" joins them: a line before each names it.
@@ -45,7 +45,7 @@ func TestIssueBehindNames(t *testing.T) {
 		}
 		r := joinedRun(t, all)
 		checkIssue(t, r)
-		if len(r.Unsure) > 0 || r.Skipped.any() {
+		if len(r.Unsure) > 0 || r.Skipped.Any() {
 			t.Errorf("%s: %q, skipped %+v", form, r.Unsure, r.Skipped)
 		}
 	}
@@ -83,7 +83,7 @@ func TestContainerJobsInTurn(t *testing.T) {
 		}
 		all.WriteString(container("RUNNER", records(listener[:9]...)) + container("WORKER", log) + container("RUNNER", records(listener[9:]...)))
 	}
-	if r := joinedRun(t, all.String()); r.Totals != (Totals{Jobs: jobs}) || r.Skipped.any() || !strings.HasPrefix(r.Verdict, "No: ") {
+	if r := joinedRun(t, all.String()); r.Totals != (Totals{Jobs: jobs}) || r.Skipped.Any() || !strings.HasPrefix(r.Verdict, "No: ") {
 		t.Errorf("%+v, skipped %+v, %s", r.Totals, r.Skipped, r.Verdict)
 	}
 }
@@ -93,10 +93,10 @@ func TestLogWithoutItsBeginning(t *testing.T) {
 	log := workerLines(jobA, 5, 300, "11:02:00 JobRunner: a line")
 	_, midst, _ := strings.Cut(log, "Getting job extension.\n")
 	r := joinedRun(t, records(dispatch(jobA, 100, 5, 300, 100)...)+midst)
-	if r.Totals != (Totals{Jobs: 1}) || r.lives[0].log == nil {
+	if r.Totals != (Totals{Jobs: 1}) || r.lives[0].Log == nil {
 		t.Errorf("%+v", r.Totals)
 	}
-	if r := joinedRun(t, midst); r.Totals != (Totals{Jobs: 1}) || !r.lives[0].running {
+	if r := joinedRun(t, midst); r.Totals != (Totals{Jobs: 1}) || !r.lives[0].Running {
 		t.Errorf("alone: %+v", r.Totals)
 	}
 }
@@ -129,12 +129,12 @@ func TestManyLogsInOneFile(t *testing.T) {
 		"Listener first": listener.String() + workers.String(), "Workers first": workers.String() + listener.String(), "Workers": workers.String(),
 	} {
 		r := joinedRun(t, all)
-		if want := (Totals{Jobs: jobs}); r.Totals != want || r.Skipped.any() || !strings.HasPrefix(r.Verdict, "No: ") {
+		if want := (Totals{Jobs: jobs}); r.Totals != want || r.Skipped.Any() || !strings.HasPrefix(r.Verdict, "No: ") {
 			t.Errorf("%s: %+v, want %+v, skipped %+v, %s", name, r.Totals, want, r.Skipped, r.Verdict)
 		}
 		for _, l := range r.lives {
-			if seconds := l.end.when - l.start.when; seconds < 14 || seconds > 15 || l.job == "" {
-				t.Errorf("%s: %s lived for %d s", name, l.job, seconds)
+			if seconds := l.End.When - l.Start.When; seconds < 14 || seconds > 15 || l.Job == "" {
+				t.Errorf("%s: %s lived for %d s", name, l.Job, seconds)
 			}
 		}
 	}

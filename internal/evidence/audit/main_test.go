@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +11,11 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
+// Writers are those of package show, which imports this one. Its external test sets them.
+var Writers struct {
+	Text, JSON, HTML func(*Report, io.Writer) error
+}
+
 // TestMain makes this test program the one that the stand-in's Workers run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
@@ -18,8 +24,8 @@ func TestMain(m *testing.M) {
 	testkit.Main(m)
 }
 
-// logs writes files, by name, to a folder of their own.
-func logs(t testing.TB, files map[string]string) string {
+// folder writes files, by name, to a folder of their own.
+func folder(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, content := range files {
@@ -44,7 +50,7 @@ func run(t testing.TB, paths ...string) *Report {
 func writable(t testing.TB, r *Report) {
 	t.Helper()
 	var out strings.Builder
-	for _, write := range []error{r.WriteText(&out), r.WriteJSON(&out), r.WriteHTML(&out)} {
+	for _, write := range []error{Writers.Text(r, &out), Writers.JSON(r, &out), Writers.HTML(r, &out)} {
 		if write != nil {
 			t.Fatal(write)
 		}

@@ -3,6 +3,8 @@ package audit
 import (
 	"cmp"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 const (
@@ -24,39 +26,39 @@ const (
 
 // overlap is two Workers of one runner that were alive at once. a started first.
 type overlap struct {
-	a, b     *Life
-	from, to stamp
+	a, b     *logs.Life
+	from, to logs.Stamp
 	deadly   []deadly
 	shielded bool // at least one of them ran in the shim's private view
 }
 
 // deadly is an emptying of _temp by one Worker inside the life of the other.
 type deadly struct {
-	at
-	by, victim *Life
+	logs.At
+	by, victim *logs.Life
 	path       string
 	atStart    bool // by's first act, not its last
 	harm       Harm
-	failures   []failure
+	failures   []logs.Failure
 }
 
 // overlaps finds the pairs among the lives of one runner, which are sorted by their start.
-func overlaps(lives []*Life) []*overlap {
+func overlaps(lives []*logs.Life) []*overlap {
 	var found []*overlap
-	var alive []*Life
+	var alive []*logs.Life
 	for _, b := range lives {
-		alive = slices.DeleteFunc(alive, func(a *Life) bool {
-			return a.end.when <= b.start.when && !(a.endOpen() && b.start.when <= a.beside.start.when)
+		alive = slices.DeleteFunc(alive, func(a *logs.Life) bool {
+			return a.End.When <= b.Start.When && !(a.EndOpen() && b.Start.When <= a.Beside.Start.When)
 		})
 		pairs := 0
 		for i := len(alive) - 1; i >= 0 && pairs < maxPairs; i-- {
 			a := alive[i]
-			open := a.beside == b && (a.endOpen() || a.end.when > b.start.when)
-			if !open && (a.end.when <= b.start.when || b.end.when <= b.start.when) || a.temp != "" && b.temp != "" && a.temp != b.temp {
+			open := a.Beside == b && (a.EndOpen() || a.End.When > b.Start.When)
+			if !open && (a.End.When <= b.Start.When || b.End.When <= b.Start.When) || a.Temp != "" && b.Temp != "" && a.Temp != b.Temp {
 				continue // no second together, or two runners whose logs lie in one folder
 			}
 			pairs++
-			o := &overlap{a: a, b: b, from: b.start.when, to: max(b.start.when, min(a.end.when, b.end.when)), shielded: a.wrapped || b.wrapped}
+			o := &overlap{a: a, b: b, from: b.Start.When, to: max(b.Start.When, min(a.End.When, b.End.When)), shielded: a.Wrapped || b.Wrapped}
 			o.judge()
 			found = append(found, o)
 		}
@@ -67,37 +69,31 @@ func overlaps(lives []*Life) []*overlap {
 	return found
 }
 
-// endOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with
-// no line that tells its end.
-func (l *Life) endOpen() bool {
-	return l.beside != nil && !l.finished.known() && !l.completed.known()
-}
-
 // judge finds the deadly cleanups and what they did.
 func (o *overlap) judge() {
 	// Job B's Worker empties _temp when it starts. The log has a line just before and one just after.
-	emptied := o.b.emptied
-	if !emptied.known() {
-		emptied = o.b.usesTemp
+	emptied := o.b.Emptied
+	if !emptied.Known() {
+		emptied = o.b.UsesTemp
 	}
-	if o.a.alive(emptied.when) {
-		o.add(deadly{at: emptied, by: o.b, victim: o.a, path: o.b.temp, atStart: true})
+	if o.a.Alive(emptied.When) {
+		o.add(deadly{At: emptied, by: o.b, victim: o.a, path: o.b.Temp, atStart: true})
 	}
-	for _, pair := range [2][2]*Life{{o.a, o.b}, {o.b, o.a}} {
-		for _, c := range pair[0].cleanups {
-			if pair[1].alive(c.when) {
-				o.add(deadly{at: c.at, by: pair[0], victim: pair[1], path: c.path})
+	for _, pair := range [2][2]*logs.Life{{o.a, o.b}, {o.b, o.a}} {
+		for _, c := range pair[0].Cleanups {
+			if pair[1].Alive(c.When) {
+				o.add(deadly{At: c.At, by: pair[0], victim: pair[1], path: c.Path})
 			}
 		}
 	}
-	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return cmp.Compare(x.when, y.when) })
+	slices.SortStableFunc(o.deadly, func(x, y deadly) int { return cmp.Compare(x.When, y.When) })
 }
 
 func (o *overlap) add(d deadly) {
 	d.harm = NoHarm
 	if !o.shielded {
-		for _, f := range d.victim.failures {
-			if f.when >= d.when {
+		for _, f := range d.victim.Failures {
+			if f.When >= d.When {
 				d.failures = append(d.failures, f)
 			}
 		}
@@ -106,19 +102,15 @@ func (o *overlap) add(d deadly) {
 			d.harm = Certain
 		case d.atStart:
 			// A job that is being cancelled fails anyway; only a missing file would tell.
-		case d.victim.abnormal.when >= d.when, d.victim.resultAt.when >= d.when && d.victim.result == "Failed":
+		case d.victim.Abnormal.When >= d.When, d.victim.ResultAt.When >= d.When && d.victim.Result == "Failed":
 			d.harm = Possible
 		}
 	}
 	o.deadly = append(o.deadly, d)
 }
 
-// alive reports whether t lies inside the life. The seconds at its borders do not count: what happens
-// in them may be before or after.
-func (l *Life) alive(t stamp) bool { return t != 0 && l.start.when < t && t < l.end.when }
-
 // harm is the worst that was done to a life.
-func (o *overlap) harmTo(l *Life) Harm {
+func (o *overlap) harmTo(l *logs.Life) Harm {
 	worst := NoHarm
 	for _, d := range o.deadly {
 		if d.victim == l && (d.harm == Certain || d.harm == Possible && worst == NoHarm) {

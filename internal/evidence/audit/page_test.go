@@ -8,12 +8,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // TestPageStandsAlone: every element is closed, and nothing is loaded from anywhere.
 func TestPageStandsAlone(t *testing.T) {
 	var page bytes.Buffer
-	if err := run(t, issueDir).WriteHTML(&page); err != nil {
+	if err := Writers.HTML(run(t, issueDir), &page); err != nil {
 		t.Fatal(err)
 	}
 	d := xml.NewDecoder(bytes.NewReader(page.Bytes()))
@@ -63,13 +65,13 @@ func TestPageStandsAlone(t *testing.T) {
 // TestPageStaysSmall: it does not grow with the number of jobs.
 func TestPageStaysSmall(t *testing.T) {
 	r := &Report{}
-	for i := range stamp(50_000) {
+	for i := range logs.Stamp(50_000) {
 		start := 1776682800 + i*60
-		r.lives = append(r.lives, &Life{group: &group{}, start: at{when: start}, end: at{when: start + 50}, exitCode: -1})
+		r.lives = append(r.lives, &logs.Life{Group: &logs.Group{}, Start: logs.At{When: start}, End: logs.At{When: start + 50}, ExitCode: -1})
 	}
 	r.count()
 	var page bytes.Buffer
-	if err := r.WriteHTML(&page); err != nil {
+	if err := Writers.HTML(r, &page); err != nil {
 		t.Fatal(err)
 	}
 	if page.Len() > 64<<10 {

@@ -1,19 +1,23 @@
 package audit
 
-import "time"
+import (
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
+)
 
 // Report is everything an audit found. Its JSON is what --json prints; fields are only ever added.
 type Report struct {
-	Runners   []Runner    `json:"runners"`
-	Totals    Totals      `json:"totals"`
-	Weeks     []Week      `json:"weeks"`
-	Incidents []*Incident `json:"incidents"`
-	Shim      *Shim       `json:"shim,omitempty"` // from the events files, where there are any
-	Skipped   Skipped     `json:"skipped"`
-	Unsure    []string    `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
-	Verdict   string      `json:"verdict"`
+	Runners   []Runner     `json:"runners"`
+	Totals    Totals       `json:"totals"`
+	Weeks     []Week       `json:"weeks"`
+	Incidents []*Incident  `json:"incidents"`
+	Shim      *Shim        `json:"shim,omitempty"` // from the events files, where there are any
+	Skipped   logs.Skipped `json:"skipped"`
+	Unsure    []string     `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
+	Verdict   string       `json:"verdict"`
 
-	lives []*Life
+	lives []*logs.Life
 }
 
 // Runner is one folder of logs.

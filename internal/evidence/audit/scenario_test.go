@@ -59,17 +59,17 @@ func dispatch(job string, pid, from, to, code int) []string {
 }
 
 func TestJobsInTurnAreNoIncident(t *testing.T) {
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Runner", 0):  records(append(append([]string{"11:00:00 Listener: Version: 2.333.1"}, dispatch(jobA, 100, 10, 40, 100)...), dispatch(jobB, 200, 40, 60, 100)...)...),
 		name("Worker", 11): workerLines(jobA, 11, 40),
 		name("Worker", 40): workerLines(jobB, 40, 60),
 	}))
-	if r.Totals != (Totals{Jobs: 2}) || r.Found() || !strings.HasPrefix(r.Verdict, "No") || r.Skipped.any() {
+	if r.Totals != (Totals{Jobs: 2}) || r.Found() || !strings.HasPrefix(r.Verdict, "No") || r.Skipped.Any() {
 		t.Errorf("%+v, %s, skipped %+v", r.Totals, r.Verdict, r.Skipped)
 	}
 	for _, l := range r.lives {
-		if l.pid == 0 || l.log == nil || l.version != "2.333.1" || l.exit() != 100 || !strings.HasPrefix(l.name, "build (") {
-			t.Errorf("the two logs of %s were not joined: %+v", l.job, l)
+		if l.PID == 0 || l.Log == nil || l.Version != "2.333.1" || l.Exit() != 100 || !strings.HasPrefix(l.Name, "build (") {
+			t.Errorf("the two logs of %s were not joined: %+v", l.Job, l)
 		}
 	}
 }
@@ -77,7 +77,7 @@ func TestJobsInTurnAreNoIncident(t *testing.T) {
 // TestOrphan is a Worker that outlived its Listener (OOM kill, crash), with the next one's Worker beside it.
 func TestOrphan(t *testing.T) {
 	failing := "11:02:10 ProcessInvokerWrapper: Starting process:"
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Runner", 0):  records(append([]string{"11:00:00 Listener: Version: 2.336.0"}, dispatch(jobA, 100, 10, 0, 0)[:9]...)...),
 		name("Runner", 60): records(append([]string{"11:01:00 Listener: Version: 2.336.0"}, dispatch(jobB, 200, 61, 140, 102)...)...),
 		name("Worker", 11): workerLines(jobA, 11, 100),
@@ -97,8 +97,8 @@ func TestOrphan(t *testing.T) {
 	if i.A.PID != 100 || i.B.PID != 200 || i.Seconds != 39 || i.A.Cancelled {
 		t.Errorf("%+v", i)
 	}
-	last := i.overlap.b.failures[0]
-	if last.path != temp+"/x.sh" || last.process.pid != 300 || last.process.what != "bash" {
+	last := i.overlap.b.Failures[0]
+	if last.Path != temp+"/x.sh" || last.Process.PID != 300 || last.Process.What != "bash" {
 		t.Errorf("failure %+v", last)
 	}
 }
@@ -112,7 +112,7 @@ func TestVersion2336Waits(t *testing.T) {
 		"11:00:30 JobDispatcher: Send job cancellation message to worker for job " + jobA + ".",
 	}
 	lines := append(append(append(a[:9:9], forced...), a[9:]...), b[1:]...)
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Runner", 0):  records(lines...),
 		name("Worker", 10): workerLines(jobA, 10, 50),
 		name("Worker", 51): workerLines(jobB, 51, 90),
@@ -124,7 +124,7 @@ func TestVersion2336Waits(t *testing.T) {
 
 // TestOldProtocol has the records of runners before the run service (2.160 to 2.30x): requests with numbers.
 func TestOldProtocol(t *testing.T) {
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Runner", 0): records(
 			"11:00:10 JobDispatcher: Job request 77 for plan 93b2502b-9a4c-460a-8f49-4ae31685f3a7 job "+jobA+" received.",
 			"11:00:11 JobDispatcher: Successfully renew job request 77, job is valid till 04/20/2026 11:10:00",
@@ -158,7 +158,7 @@ func TestOldProtocol(t *testing.T) {
 
 // TestStartEmptiesTheOther: Job B's start deletes what Job A's last steps still use.
 func TestStartEmptiesTheOther(t *testing.T) {
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0): workerLines(jobA, 0, 60,
 			"11:00:40 Runner: Unhandled exception: System.IO.FileNotFoundException: Could not find file '"+temp+"/_github_workflow/event.json'."),
 		name("Worker", 30): workerLines(jobB, 30, 50),
@@ -173,7 +173,7 @@ func TestStartEmptiesTheOther(t *testing.T) {
 
 func TestPossibleHarm(t *testing.T) {
 	failed := strings.Replace(workerLines(jobB, 30, 90), "finish: Succeeded", "finish: Failed", 1)
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0): workerLines(jobA, 0, 60), name("Worker", 30): failed,
 	}))
 	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, PossiblyHarmed: 1}); r.Totals != want {
@@ -185,7 +185,7 @@ func TestPossibleHarm(t *testing.T) {
 }
 
 func TestMissingFileWithoutOverlap(t *testing.T) {
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0): workerLines(jobA, 0, 60, "11:00:30 X: ENOENT: no such file or directory, open '"+temp+"/y'"),
 	}))
 	if want := (Totals{Jobs: 1, Unexplained: 1}); r.Totals != want {
@@ -197,7 +197,7 @@ func TestMissingFileWithoutOverlap(t *testing.T) {
 func TestKilledWorker(t *testing.T) {
 	a := workerLines(jobA, 0, 60)
 	a = a[:strings.Index(a, "[2026-04-20 11:01:00Z")] + records("11:00:55 JobServerQueue: Try to append 1 batches")
-	r := run(t, logs(t, map[string]string{name("Worker", 0): a, name("Worker", 30): workerLines(jobB, 30, 90)}))
+	r := run(t, folder(t, map[string]string{name("Worker", 0): a, name("Worker", 30): workerLines(jobB, 30, 90)}))
 	if want := (Totals{Jobs: 2, Overlaps: 1}); r.Totals != want {
 		t.Errorf("%+v, want %+v", r.Totals, want)
 	}
@@ -211,7 +211,7 @@ func TestPages(t *testing.T) {
 	whole := workerLines(jobA, 0, 600)
 	cut := strings.LastIndex(whole, "[2026-04-20 11:10:00Z INFO TempD")
 	filler := strings.Repeat(records("11:09:59 JobServerQueue: "+strings.Repeat("x", 1000)), 1100)
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0):   whole[:strings.Index(whole, "[2026-04-20 11:10:00Z")] + filler,
 		name("Worker", 600): whole[cut:],
 		name("Worker", 602): workerLines(jobB, 602, 620),
@@ -219,7 +219,7 @@ func TestPages(t *testing.T) {
 	if want := (Totals{Jobs: 2}); r.Totals != want {
 		t.Errorf("%+v, want %+v", r.Totals, want)
 	}
-	if a := r.lives[0]; len(a.cleanups) != 1 || !a.completed.known() || a.end.when-a.start.when != 600 {
+	if a := r.lives[0]; len(a.Cleanups) != 1 || !a.Completed.Known() || a.End.When-a.Start.When != 600 {
 		t.Errorf("%+v", a)
 	}
 }
@@ -235,18 +235,18 @@ func TestSharedFile(t *testing.T) {
 			}
 		}
 	}
-	r := run(t, logs(t, map[string]string{name("Worker", 0): mixed.String()}))
+	r := run(t, folder(t, map[string]string{name("Worker", 0): mixed.String()}))
 	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1}); r.Totals != want || r.Skipped.Shared != 1 {
 		t.Fatalf("%+v, want %+v, skipped %+v", r.Totals, want, r.Skipped)
 	}
-	if i := r.Incidents[0]; i.A.ID != jobA || i.B.ID != jobB || i.Seconds != 20 || i.overlap.deadly[1].by.job != jobA || i.overlap.deadly[1].atStart {
+	if i := r.Incidents[0]; i.A.ID != jobA || i.B.ID != jobB || i.Seconds != 20 || i.overlap.deadly[1].by.Job != jobA || i.overlap.deadly[1].atStart {
 		t.Errorf("%+v", i)
 	}
 }
 
 func TestCopiedLog(t *testing.T) {
 	log := workerLines(jobA, 0, 60)
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0): log, "Worker_20260420-110000-utc.log.gz": zipped(log), "Worker_20260420-110000-utc (1).log": log,
 	}))
 	if want := (Totals{Jobs: 1}); r.Totals != want {
@@ -255,7 +255,7 @@ func TestCopiedLog(t *testing.T) {
 }
 
 func TestTwoRunnersInOneFolder(t *testing.T) {
-	r := run(t, logs(t, map[string]string{
+	r := run(t, folder(t, map[string]string{
 		name("Worker", 0):  workerLines(jobA, 0, 60),
 		name("Worker", 30): strings.ReplaceAll(workerLines(jobB, 30, 90), temp, "/home/r2/_work/_temp"),
 	}))
@@ -266,7 +266,7 @@ func TestTwoRunnersInOneFolder(t *testing.T) {
 
 // TestWithShim has the same overlap with the shim in between, and its events.
 func TestWithShim(t *testing.T) {
-	dir := logs(t, map[string]string{
+	dir := folder(t, map[string]string{
 		name("Worker", 0):  workerLines(jobA, 0, 60),
 		name("Worker", 30): workerLines(jobB, 30, 90),
 	})
@@ -294,7 +294,7 @@ func TestWithShim(t *testing.T) {
 	if !i.Shielded || !i.A.Wrapped || !i.B.Wrapped || i.A.PID != 100 || i.B.PID != 200 || !strings.Contains(i.WithShim, "was there") {
 		t.Errorf("%+v", i)
 	}
-	if got := r.Shim.line(); got != "3 starts (1 plain, 2 private), 0 waits, 1 fallback, 4 sweeps, 0 proxy ends" {
+	if got := r.Shim.Line(); got != "3 starts (1 plain, 2 private), 0 waits, 1 fallback, 4 sweeps, 0 proxy ends" {
 		t.Errorf("%s", got)
 	}
 	// The events alone tell of no Worker's life.

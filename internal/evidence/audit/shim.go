@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 )
 
@@ -34,31 +35,31 @@ type privateStart struct {
 }
 
 // readEvents reads a runner's events files, marks the lives that were wrapped, and counts.
-func (r *Report) readEvents(g *group, lives []*Life) {
+func (r *Report) readEvents(g *logs.Group, lives []*logs.Life) {
 	var starts []privateStart
-	for _, f := range g.sources {
-		if f.kind != eventsFile {
+	for _, f := range g.Sources {
+		if f.Kind != logs.EventsFile {
 			continue
 		}
 		if r.Shim == nil {
 			r.Shim = &Shim{Outcomes: map[string]int{}}
 		}
 		if err := r.readEventsFile(f, &starts); err != nil {
-			r.Skipped.file(f.path, err)
+			r.Skipped.File(f.Path, err)
 		}
 	}
 	slices.SortStableFunc(starts, func(a, b privateStart) int { return a.when.Compare(b.when) })
 	markWrapped(lives, starts)
 }
 
-func (r *Report) readEventsFile(f *source, starts *[]privateStart) error {
-	in, closer, err := openLog(f.path)
+func (r *Report) readEventsFile(f *logs.Source, starts *[]privateStart) error {
+	in, closer, err := logs.Open(f.Path)
 	if err != nil {
 		return err
 	}
 	defer closer.Close()
 	counted := &countingReader{r: in}
-	defer func() { f.bytes = counted.n }()
+	defer func() { f.Bytes = counted.n }()
 	for e, err := range events.Read(counted) {
 		var bad *events.BadLine
 		switch {
@@ -92,7 +93,7 @@ func (s *Shim) count(e events.Event) {
 	switch e.Kind {
 	case events.Start:
 		s.Starts++
-		outcome := text([]byte(cmp.Or(e.Outcome, "unknown")), 40)
+		outcome := logs.Text([]byte(cmp.Or(e.Outcome, "unknown")), 40)
 		if _, ok := s.Outcomes[outcome]; ok || len(s.Outcomes) < 32 {
 			s.Outcomes[outcome]++
 		}
@@ -109,30 +110,30 @@ func (s *Shim) count(e events.Event) {
 
 // markWrapped finds the life of each private start: the Worker of that PID or, if the logs name no PID, the one whose log
 // was opened just after. Both lists are in the order of time.
-func markWrapped(lives []*Life, starts []privateStart) {
+func markWrapped(lives []*logs.Life, starts []privateStart) {
 	lo := 0
 	for _, st := range starts {
-		t := stamp(st.when.Unix())
-		for lo < len(lives) && lives[lo].start.when < t-2 {
+		t := logs.Stamp(st.when.Unix())
+		for lo < len(lives) && lives[lo].Start.When < t-2 {
 			lo++
 		}
-		for i := lo; i < min(len(lives), lo+maxTries) && lives[i].start.when <= t+startDelay; i++ {
+		for i := lo; i < min(len(lives), lo+logs.MaxTries) && lives[i].Start.When <= t+logs.StartDelay; i++ {
 			l := lives[i]
-			if !l.wrapped && (l.pid == st.pid || l.pid == 0) {
-				l.wrapped, l.pid = true, st.pid
+			if !l.Wrapped && (l.PID == st.pid || l.PID == 0) {
+				l.Wrapped, l.PID = true, st.pid
 				break
 			}
 		}
 	}
 }
 
-// line has the counts in words.
-func (s *Shim) line() string {
+// Line has the counts in words.
+func (s *Shim) Line() string {
 	var outcomes []string
 	for _, name := range slices.Sorted(maps.Keys(s.Outcomes)) {
 		outcomes = append(outcomes, fmt.Sprintf("%d %s", s.Outcomes[name], name))
 	}
-	return fmt.Sprintf("%s (%s), %s, %s, %s, %s", count(s.Starts, "start", "starts"), strings.Join(outcomes, ", "),
-		count(s.Waits, "wait", "waits"), count(s.Fallbacks, "fallback", "fallbacks"),
-		count(s.Sweeps, "sweep", "sweeps"), count(s.ProxyEnds, "proxy end", "proxy ends"))
+	return fmt.Sprintf("%s (%s), %s, %s, %s, %s", Count(s.Starts, "start", "starts"), strings.Join(outcomes, ", "),
+		Count(s.Waits, "wait", "waits"), Count(s.Fallbacks, "fallback", "fallbacks"),
+		Count(s.Sweeps, "sweep", "sweeps"), Count(s.ProxyEnds, "proxy end", "proxy ends"))
 }

@@ -55,7 +55,7 @@ func TestStandIn(t *testing.T) {
 			if got, want := strings.Replace(strings.Join(kinds, " "), "renewed start ", "start renewed ", 1), "start renewed acknowledged cancel spawned initialized cleanup failure"; got != want {
 				t.Errorf("rows %s, want %s", got, want)
 			}
-			if r.Skipped.any() {
+			if r.Skipped.Any() {
 				t.Errorf("skipped %+v", r.Skipped)
 			}
 		})

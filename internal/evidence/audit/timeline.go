@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // timeline derives an overlap's rows, as the summary table of actions/runner #4357 has them. Only what
@@ -11,24 +13,24 @@ import (
 func (o *overlap) timeline() []Row {
 	t := table{o: o}
 	a, b := o.a, o.b
-	t.row("start", a.start, "A", "Job A"+t.who(a)+a.starts()+t.named(a))
+	t.row("start", a.Start, "A", "Job A"+t.who(a)+starts(a)+t.named(a))
 	t.metJobs()
-	if !t.has("renewed") && a.renewal.known() && a.renewal.when <= o.from {
-		t.renewed(a.renewal)
+	if !t.has("renewed") && a.Renewal.Known() && a.Renewal.When <= o.from {
+		t.renewed(a.Renewal)
 	}
 	t.cancelled()
-	t.row("spawned", b.start, "B", "Job B"+t.who(b)+b.starts()+t.named(b)+": two Workers are alive")
-	if b.usesTemp.known() {
+	t.row("spawned", b.Start, "B", "Job B"+t.who(b)+starts(b)+t.named(b)+": two Workers are alive")
+	if b.UsesTemp.Known() {
 		whose := "the shared "
 		if o.shielded {
 			whose = "its own "
 		}
-		t.row("initialized", b.usesTemp, "B", "Job B initializes: empties and uses "+whose+cmp.Or(b.temp, "_temp"))
+		t.row("initialized", b.UsesTemp, "B", "Job B initializes: empties and uses "+whose+cmp.Or(b.Temp, "_temp"))
 	}
 	for _, d := range o.deadly {
 		t.deadly(d)
 	}
-	for _, l := range [2]*Life{a, b} {
+	for _, l := range [2]*logs.Life{a, b} {
 		t.end(l)
 	}
 	slices.SortStableFunc(t.rows, func(x, y Row) int { return x.Time.Compare(y.Time) })
@@ -40,12 +42,12 @@ func (o *overlap) timeline() []Row {
 type table struct {
 	o     *overlap
 	rows  []Row
-	steps []evidence // processes that have their row
+	steps []logs.Evidence // processes that have their row
 }
 
-func (t *table) row(kind string, a at, actor, text string) {
-	if a.known() {
-		t.rows = append(t.rows, Row{Time: a.when.time(), Actor: actor, Kind: kind, Text: text, Evidence: a.place()})
+func (t *table) row(kind string, a logs.At, actor, text string) {
+	if a.Known() {
+		t.rows = append(t.rows, Row{Time: a.When.Time(), Actor: actor, Kind: kind, Text: text, Evidence: a.Place()})
 	}
 }
 
@@ -53,7 +55,7 @@ func (t *table) has(kind string) bool {
 	return slices.ContainsFunc(t.rows, func(r Row) bool { return r.Kind == kind })
 }
 
-func (t *table) letter(l *Life) string {
+func (t *table) letter(l *logs.Life) string {
 	if l == t.o.a {
 		return "A"
 	}
@@ -61,27 +63,27 @@ func (t *table) letter(l *Life) string {
 }
 
 // who is what stands behind "Job A": its process, where it is known.
-func (t *table) who(l *Life) string {
-	if l.pid == 0 {
+func (t *table) who(l *logs.Life) string {
+	if l.PID == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (PID %d)", l.pid)
+	return fmt.Sprintf(" (PID %d)", l.PID)
 }
 
 // starts says what the logs tell of a life at its start.
-func (l *Life) starts() string {
-	if l.running {
+func starts(l *logs.Life) string {
+	if l.Running {
 		return " is running"
 	}
 	return " starts"
 }
 
-func (t *table) named(l *Life) string {
+func (t *table) named(l *logs.Life) string {
 	switch {
-	case l.name != "":
-		return " — " + l.name
-	case l.job != "":
-		return " — job " + l.label()
+	case l.Name != "":
+		return " — " + l.Name
+	case l.Job != "":
+		return " — job " + l.Label()
 	}
 	return ""
 }
@@ -89,90 +91,64 @@ func (t *table) named(l *Life) string {
 // metJobs has the rows on how B came while A was in hand.
 func (t *table) metJobs() {
 	a, b := t.o.a, t.o.b
-	for _, m := range b.met {
-		if m.life != a {
+	for _, m := range b.Met {
+		if m.Life != a {
 			continue
 		}
-		if m.renewal.known() {
-			t.renewed(m.renewal)
+		if m.Renewal.Known() {
+			t.renewed(m.Renewal)
 		}
-		if b.acknowledged.known() {
-			t.row("acknowledged", b.acknowledged, "B", "Job B is acknowledged by the runner while Job A is active")
+		if b.Acknowledged.Known() {
+			t.row("acknowledged", b.Acknowledged, "B", "Job B is acknowledged by the runner while Job A is active")
 		} else {
-			t.row("received", b.received, "B", "Job B is received by the runner while Job A is active")
+			t.row("received", b.Received, "B", "Job B is received by the runner while Job A is active")
 		}
 	}
 }
 
-func (t *table) renewed(r renewal) {
+func (t *table) renewed(r logs.Renewal) {
 	text := "Job A is renewed successfully"
-	if r.validTill != "" {
-		text += " (valid till " + r.validTill + ")"
+	if r.ValidTill != "" {
+		text += " (valid till " + r.ValidTill + ")"
 	}
-	t.row("renewed", r.at, "A", text)
+	t.row("renewed", r.At, "A", text)
 }
 
 func (t *table) cancelled() {
 	a := t.o.a
 	switch {
-	case a.forced.known() && a.cancelSent.known():
-		t.row("cancel", a.forced, "runner", `Runner: "Cancel running worker right away": sends the cancellation to Job A`)
-	case a.forced.known():
-		t.row("cancel", a.forced, "runner", `Runner: "Cancel running worker right away" for Job A`)
-	case a.userCancel.known():
-		t.row("cancel", a.userCancel, "runner", "Runner: is asked to cancel Job A")
-	case a.cancelSent.known():
-		t.row("cancel", a.cancelSent, "runner", "Runner: sends the cancellation to Job A")
-	case a.cancelled.known():
-		t.row("cancel", a.cancelled, "A", "Job A receives its cancellation")
+	case a.Forced.Known() && a.CancelSent.Known():
+		t.row("cancel", a.Forced, "runner", `Runner: "Cancel running worker right away": sends the cancellation to Job A`)
+	case a.Forced.Known():
+		t.row("cancel", a.Forced, "runner", `Runner: "Cancel running worker right away" for Job A`)
+	case a.UserCancel.Known():
+		t.row("cancel", a.UserCancel, "runner", "Runner: is asked to cancel Job A")
+	case a.CancelSent.Known():
+		t.row("cancel", a.CancelSent, "runner", "Runner: sends the cancellation to Job A")
+	case a.Cancelled.Known():
+		t.row("cancel", a.Cancelled, "A", "Job A receives its cancellation")
 	}
 }
 
 // end has the row on a life's end, unless its cleanup in the same second has told it.
-func (t *table) end(l *Life) {
-	if !l.end.known() || slices.ContainsFunc(t.rows, func(r Row) bool {
-		return r.Kind == "cleanup" && r.Actor == t.letter(l) && r.Time.Equal(l.end.when.time())
+func (t *table) end(l *logs.Life) {
+	if !l.End.Known() || slices.ContainsFunc(t.rows, func(r Row) bool {
+		return r.Kind == "cleanup" && r.Actor == t.letter(l) && r.Time.Equal(l.End.When.Time())
 	}) {
 		return
 	}
 	text := "Job " + t.letter(l)
-	switch code := l.exit(); {
-	case !l.completed.known() && !l.finished.known() && l.result == "":
+	switch code := l.Exit(); {
+	case !l.Completed.Known() && !l.Finished.Known() && l.Result == "":
 		text += "'s last line: the logs do not tell how it ended"
-	case code >= 0 && l.result != "":
-		text += fmt.Sprintf(" exits with code %d (%s)", code, l.result)
+	case code >= 0 && l.Result != "":
+		text += fmt.Sprintf(" exits with code %d (%s)", code, l.Result)
 	case code >= 0:
 		text += fmt.Sprintf(" exits with code %d", code)
-	case l.result != "":
-		text += " ends: " + l.result
+	case l.Result != "":
+		text += " ends: " + l.Result
 	default:
 		text += " ends"
 	}
-	t.row("end", l.end, t.letter(l), text)
-}
-
-// exit is the Worker's exit code: the Listener's word, or 100 and the number of the result
-// (TaskResultUtil.TranslateToReturnCode). -1 is unknown.
-func (l *Life) exit() int {
-	if l.exitCode >= 0 {
-		return l.exitCode
-	}
-	if i := slices.Index(results[:], l.result); i >= 0 && l.completed.known() {
-		return 100 + i
-	}
-	return -1
-}
-
-// results are the names of TaskResult in the order of their numbers.
-var results = [...]string{"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
-
-// place is "file:line", or the file's name where that is the evidence.
-func (a at) place() string {
-	switch {
-	case a.file == nil:
-		return ""
-	case a.line == 0:
-		return text([]byte(a.file.name), maxText)
-	}
-	return fmt.Sprintf("%s:%d", text([]byte(a.file.name), maxText), a.line)
+	t.row("end", l.End, t.letter(l), text)
 }

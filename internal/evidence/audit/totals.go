@@ -5,15 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
-// count makes the totals and the weeks.
+// Count makes the totals and the weeks.
 func (r *Report) count() {
-	harmed := map[*Life]Harm{}
-	overlapped := map[*Life]bool{}
+	harmed := map[*logs.Life]Harm{}
+	overlapped := map[*logs.Life]bool{}
 	weeks := map[string]*Week{}
-	week := func(s stamp) *Week {
-		year, number := s.time().ISOWeek()
+	week := func(s logs.Stamp) *Week {
+		year, number := s.Time().ISOWeek()
 		key := fmt.Sprintf("%04d-W%02d", year, number)
 		if weeks[key] == nil {
 			weeks[key] = &Week{Week: key}
@@ -39,9 +41,9 @@ func (r *Report) count() {
 	}
 	for _, l := range r.lives {
 		r.Totals.Jobs++
-		w := week(l.start.when)
+		w := week(l.Start.When)
 		w.Jobs++
-		if l.forced.known() {
+		if l.Forced.Known() {
 			r.Totals.Cancelled++
 		}
 		switch {
@@ -51,7 +53,7 @@ func (r *Report) count() {
 		case harmed[l] == Possible:
 			r.Totals.PossiblyHarmed++
 			w.PossiblyHarmed++
-		case len(l.failures) > 0 && !overlapped[l]:
+		case len(l.Failures) > 0 && !overlapped[l]:
 			r.Totals.Unexplained++
 		}
 	}
@@ -74,9 +76,9 @@ func (r *Report) verdict() string {
 	case t.Jobs == 0:
 		return "These logs tell of no job."
 	case t.Harmed > 0:
-		return fmt.Sprintf("Yes: the race hit this runner. %s failed because another Worker emptied the _temp they shared.", count(t.Harmed, "job", "jobs"))
+		return fmt.Sprintf("Yes: the race hit this runner. %s failed because another Worker emptied the _temp they shared.", Count(t.Harmed, "job", "jobs"))
 	case t.PossiblyHarmed > 0:
-		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", count(t.PossiblyHarmed, "job", "jobs"))
+		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", Count(t.PossiblyHarmed, "job", "jobs"))
 	case r.Found():
 		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", times(t.Overlaps-t.Shielded))
 	}
@@ -93,25 +95,27 @@ func (t Totals) quiet() string {
 	case t.Jobs == 1:
 		return "these logs tell of one Worker only"
 	}
-	return fmt.Sprintf("in these logs no two of %s overlap", count(t.Jobs, "Worker", "Workers"))
+	return fmt.Sprintf("in these logs no two of %s overlap", Count(t.Jobs, "Worker", "Workers"))
 }
 
-func count(n int, one, many string) string {
+// Count is a number with its noun.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-type total struct {
+// Total is one of the totals, in words.
+type Total struct {
 	N    int
 	What string
 	Bad  bool
 }
 
-// list has the totals in words; what is zero and needs no saying is left out.
-func (t Totals) list() []total {
-	all := []total{
+// List has the totals in words; what is zero and needs no saying is left out.
+func (t Totals) List() []Total {
+	all := []Total{
 		{t.Jobs, "jobs (Workers seen)", false},
 		{t.Overlaps, "overlaps of two Workers", false},
 		{t.Shielded, "overlaps with worker-wrap in between", false},
@@ -121,7 +125,7 @@ func (t Totals) list() []total {
 		{t.Cancelled, "jobs cancelled right away for the next one", false},
 		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
 	}
-	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x total) bool { return x.N == 0 })...)
+	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x Total) bool { return x.N == 0 })...)
 }
 
 func times(n int) string {

@@ -2,28 +2,29 @@ package audit
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // unsure lists symptoms of the race (missing files, a cancelled Worker without an end) that no overlap explains.
-func (r *Report) unsure(missed at) []string {
+func (r *Report) unsure(missed logs.At) []string {
 	if r.Found() {
 		return nil
 	}
 	var lost, ended found
-	overlapped := map[*Life]bool{}
+	overlapped := map[*logs.Life]bool{}
 	for _, i := range r.Incidents {
 		overlapped[i.overlap.a] = true
 	}
 	for _, l := range r.lives {
-		for _, f := range l.failures {
-			if f.lostCommandFile() {
-				lost.add(f.at)
+		for _, f := range l.Failures {
+			if f.LostCommandFile() {
+				lost.add(f.At)
 				break
 			}
 		}
-		for _, c := range [...]at{l.forced, l.cancelSent, l.cancelled} {
-			if c.known() && !l.finished.known() && !l.completed.known() && !overlapped[l] {
+		for _, c := range [...]logs.At{l.Forced, l.CancelSent, l.Cancelled} {
+			if c.Known() && !l.Finished.Known() && !l.Completed.Known() && !overlapped[l] {
 				ended.add(c)
 				break
 			}
@@ -31,13 +32,13 @@ func (r *Report) unsure(missed at) []string {
 	}
 	var why []string
 	if lost.n > 0 {
-		why = append(why, fmt.Sprintf("%s missed files that another Worker's cleanup deletes (%s)", count(lost.n, "job", "jobs"), lost.first.place()))
+		why = append(why, fmt.Sprintf("%s missed files that another Worker's cleanup deletes (%s)", Count(lost.n, "job", "jobs"), lost.first.Place()))
 	}
 	if ended.n > 0 {
-		why = append(why, fmt.Sprintf("%s was cancelled and no line tells its end (%s)", count(ended.n, "Worker", "Workers"), ended.first.place()))
+		why = append(why, fmt.Sprintf("%s was cancelled and no line tells its end (%s)", Count(ended.n, "Worker", "Workers"), ended.first.Place()))
 	}
-	if lost.n == 0 && missed.file != nil {
-		why = append(why, fmt.Sprintf("%q stands where no Worker's log is (%s)", missing, missed.place()))
+	if lost.n == 0 && missed.File != nil {
+		why = append(why, fmt.Sprintf("%q stands where no Worker's log is (%s)", logs.Missing, missed.Place()))
 	}
 	return why
 }
@@ -45,16 +46,11 @@ func (r *Report) unsure(missed at) []string {
 // found are places of which the first is shown.
 type found struct {
 	n     int
-	first at
+	first logs.At
 }
 
-func (f *found) add(a at) {
+func (f *found) add(a logs.At) {
 	if f.n++; f.n == 1 {
 		f.first = a
 	}
-}
-
-// lostCommandFile reports whether what was gone is a file that the runner made for a step, not one of the job's.
-func (f failure) lostCommandFile() bool {
-	return strings.Contains(f.text, missing) || strings.Contains(f.path, "_runner_file_commands")
 }

@@ -13,8 +13,12 @@ func TestListenerAlone(t *testing.T) {
 		if want := (Totals{Jobs: 2, Overlaps: 1, Cancelled: 1}); r.Totals != want || !r.Found() {
 			t.Fatalf("%+v, want %+v", r.Totals, want)
 		}
-		if i := r.Incidents[0]; i.A.ID[:8] != "42b445e6" || i.B.PID != 1449281 || i.Seconds != 0 || !strings.Contains(i.length(), "do not tell") {
+		if i := r.Incidents[0]; i.A.ID[:8] != "42b445e6" || i.B.PID != 1449281 || i.Seconds != 0 {
 			t.Errorf("%+v", i)
+		}
+		var screen strings.Builder
+		if err := Writers.Text(r, &screen); err != nil || !strings.Contains(screen.String(), "the logs do not tell for how long") {
+			t.Errorf("%v\n%s", err, screen.String())
 		}
 	}
 }
@@ -38,7 +42,7 @@ func TestCannotTell(t *testing.T) {
 		"a file of the job's own":  {map[string]string{name("Worker", 0): enoent}, ""},
 		"a cancelled Worker's end": {map[string]string{name("Worker", 0): workerLines(jobA, 0, 60, "11:00:30 Worker: Cancellation/Shutdown message received.")}, ""},
 	} {
-		r := run(t, logs(t, c.files))
+		r := run(t, folder(t, c.files))
 		if c.why == "" {
 			if len(r.Unsure) > 0 || !strings.HasPrefix(r.Verdict, "No: ") {
 				t.Errorf("%s: %q, %s", name, r.Unsure, r.Verdict)

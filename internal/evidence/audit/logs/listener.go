@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -14,18 +14,18 @@ type listenerLog struct {
 	ended   [16]string
 	nEnded  int
 	last    *Life // the job received last
-	ack     at    // the last acknowledged request …
+	ack     At    // the last acknowledged request …
 	ackID   string
-	group   *group
+	group   *Group
 	version string
 
 	worker  bool // the process being started is a Worker
-	spawned at   // a Worker that no job was sent to yet …
+	spawned At   // a Worker that no job was sent to yet …
 	pid     int
 }
 
 // record takes the first line of a record.
-func (l *listenerLog) record(r record, now at) {
+func (l *listenerLog) record(r record, now At) {
 	m := r.message
 	if len(m) == 0 {
 		return
@@ -55,7 +55,7 @@ func (l *listenerLog) record(r record, now at) {
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok { // a Listener starts: what the last one had in hand is over
 			l.newListener()
-			l.version = text(rest, 32)
+			l.version = Text(rest, 32)
 		}
 	case 'W':
 		l.workerMessage(m, now)
@@ -83,23 +83,23 @@ func (l *listenerLog) newListener() {
 
 // orphanSpawn keeps a Worker that was started, but whose job no line names.
 func (l *listenerLog) orphanSpawn() {
-	if !l.spawned.known() {
+	if !l.spawned.Known() {
 		return
 	}
 	life := newLife(l.group)
-	life.pid, life.start, life.end, life.version = l.pid, l.spawned, l.spawned, l.version
-	l.spawned = at{}
+	life.PID, life.Start, life.End, life.Version = l.pid, l.spawned, l.spawned, l.version
+	l.spawned = At{}
 	l.add(life)
 	l.noteStart(life)
 }
 
 // find returns the active life of a job, or makes one where the log begins in its midst.
-func (l *listenerLog) find(job string, now at) *Life {
+func (l *listenerLog) find(job string, now At) *Life {
 	if job == "" {
 		return nil
 	}
 	for _, life := range l.active {
-		if life.job == job {
+		if life.Job == job {
 			return life
 		}
 	}
@@ -109,7 +109,7 @@ func (l *listenerLog) find(job string, now at) *Life {
 		}
 	}
 	life := newLife(l.group)
-	life.job, life.seen, life.end, life.version = job, now, now, l.version
+	life.Job, life.seen, life.End, life.Version = job, now, now, l.version
 	l.add(life)
 	if len(l.active) >= maxActive {
 		l.active = append(l.active[:0], l.active[1:]...)
@@ -122,14 +122,14 @@ func (l *listenerLog) over(life *Life) {
 	for i, other := range l.active {
 		if other == life {
 			l.active = append(l.active[:i], l.active[i+1:]...)
-			l.ended[l.nEnded%len(l.ended)] = life.job
+			l.ended[l.nEnded%len(l.ended)] = life.Job
 			l.nEnded++
 			return
 		}
 	}
 }
 
-func (l *listenerLog) jobMessage(m []byte, now at) {
+func (l *listenerLog) jobMessage(m []byte, now At) {
 	if rest, ok := after(m, "Job request "); ok && bytes.HasSuffix(m, []byte(" received.")) {
 		i := bytes.Index(rest, []byte(" job "))
 		if i < 0 {
@@ -144,26 +144,26 @@ func (l *listenerLog) jobMessage(m []byte, now at) {
 				l.ended[i] = ""
 			}
 		}
-		var others []met
+		var others []Met
 		for _, other := range l.active {
-			if other.job != job && !other.finished.known() && len(others) < maxList {
-				others = append(others, met{other, other.renewal})
+			if other.Job != job && !other.Finished.Known() && len(others) < maxList {
+				others = append(others, Met{other, other.Renewal})
 			}
 		}
 		life := l.find(job, now)
-		life.received, life.met = now, others
-		if request := text(word(rest, " "), 20); request != "0" {
+		life.Received, life.Met = now, others
+		if request := Text(word(rest, " "), 20); request != "0" {
 			life.request = request
 		}
 		if l.ackID == job {
-			life.acknowledged = l.ack
+			life.Acknowledged = l.ack
 		}
 		l.last = life
 		return
 	}
 	if rest, ok := after(m, "Job cancellation request "); ok {
 		if life := l.find(id(rest), now); life != nil {
-			life.userCancel = now
+			life.UserCancel = now
 		}
 	}
 }

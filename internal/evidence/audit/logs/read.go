@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -9,34 +9,39 @@ import (
 // machine takes the records of one log.
 type machine interface {
 	// record takes a record's first line, and the record's time and place.
-	record(r record, now at)
+	record(r record, now At)
 	// gone takes a line that says a file under _temp is missing.
-	gone(line []byte, now at)
+	gone(line []byte, now At)
 }
 
-// logReader feeds machines.
-type logReader struct {
-	lines   *lineReader
-	skipped *Skipped
-	lineN   int64
-	records int64
-	missed  at // the first line that says a file is missing in the words of issue 4357, in whatever log
+// Reader feeds machines.
+type Reader struct {
+	lines     *lineReader
+	skipped   *Skipped
+	LineCount int64
+	Records   int64
+	Missed    At // the first line that says a file is missing in the words of issue 4357, in whatever log
+}
+
+// NewReader returns a reader that counts what it skips.
+func NewReader(skipped *Skipped) *Reader {
+	return &Reader{lines: newLineReader(nil), skipped: skipped}
 }
 
 // read feeds one log to m and returns where its last record stands. The error is the reader's; what
 // was read before it counts.
-func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
+func (l *Reader) read(r io.Reader, s *Source, m machine) (At, error) {
 	l.lines.reset(r)
 	var when [19]byte // of the record being read, as it stands …
-	var now stamp     // … and as it is meant
-	current := func() at { return at{now, evidence{s, l.lines.number}} }
+	var now Stamp     // … and as it is meant
+	current := func() At { return At{now, Evidence{s, l.lines.number}} }
 	records := int64(0)
 	within := false // a record
 	several, _ := m.(*joined)
 	for {
 		line, err := l.lines.next()
 		if err != nil {
-			s.bytes, l.lineN, l.records = l.lines.bytes, l.lineN+l.lines.number, l.records+records
+			s.Bytes, l.LineCount, l.Records = l.lines.bytes, l.LineCount+l.lines.number, l.Records+records
 			l.skipped.LongLines += l.lines.cut
 			if err == io.EOF {
 				err = nil
@@ -74,8 +79,8 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 			l.skipped.Headless++
 		}
 		if saysGone(line) {
-			if l.missed.file == nil && bytes.Contains(line, []byte(missing)) {
-				l.missed = current()
+			if l.Missed.File == nil && bytes.Contains(line, []byte(Missing)) {
+				l.Missed = current()
 			}
 			if within {
 				m.gone(line, current())
@@ -87,7 +92,7 @@ func (l *logReader) read(r io.Reader, s *source, m machine) (at, error) {
 // torn looks for a record in a line that does not begin with one, but with the stump of another that
 // a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
 // lines in its texts.
-func (l *logReader) torn(line []byte) (r record, ok bool) {
+func (l *Reader) torn(line []byte) (r record, ok bool) {
 	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
 		return record{}, false
 	}
@@ -112,38 +117,38 @@ func (l *logReader) torn(line []byte) (r record, ok bool) {
 // eventStart is how each line of an events file begins.
 const eventStart = `{"time":"`
 
-// readGroup reads one runner's logs.
-func (l *logReader) readGroup(g *group, add func(*Life)) {
+// ReadGroup reads one runner's logs.
+func (l *Reader) ReadGroup(g *Group, add func(*Life)) {
 	listener := &listenerLog{group: g, add: add}
-	for _, s := range g.sources {
-		if s.kind == eventsFile {
+	for _, s := range g.Sources {
+		if s.Kind == EventsFile {
 			continue
 		}
 		if err := l.readFile(g, s, listener, add); err != nil {
-			l.skipped.file(s.path, err)
+			l.skipped.File(s.Path, err)
 		}
 	}
 	listener.newListener()
 }
 
-func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add func(*Life)) (err error) {
-	r, closer, err := openLog(s.path)
+func (l *Reader) readFile(g *Group, s *Source, listener *listenerLog, add func(*Life)) (err error) {
+	r, closer, err := Open(s.Path)
 	if err != nil {
 		return err
 	}
 	defer closer.Close()
-	if s.kind == unknownLog {
+	if s.Kind == unknownLog {
 		var head []byte
 		if head, r, err = peek(r, len(eventStart)); err != nil {
 			return err
 		}
 		if string(head) == eventStart {
-			s.kind = eventsFile
+			s.Kind = EventsFile
 			return nil
 		}
 	}
 	if s.started == 0 {
-		j := &joined{group: g, file: s, listener: listener, add: add, kind: s.kind}
+		j := &joined{group: g, file: s, listener: listener, add: add, kind: s.Kind}
 		_, err = l.read(r, s, j)
 		j.end()
 		l.skipped.Shared += j.shared
@@ -152,7 +157,7 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 		}
 		return err
 	}
-	if s.kind == runnerLog {
+	if s.Kind == runnerLog {
 		_, err = l.read(r, s, listenerOnly{listener})
 		return err
 	}
@@ -166,4 +171,4 @@ func (l *logReader) readFile(g *group, s *source, listener *listenerLog, add fun
 // listenerOnly is a Listener's log; whose files it says are missing is not known.
 type listenerOnly struct{ *listenerLog }
 
-func (listenerOnly) gone([]byte, at) {}
+func (listenerOnly) gone([]byte, At) {}

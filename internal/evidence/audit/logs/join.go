@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"cmp"
@@ -9,22 +9,22 @@ const (
 	// pageSize is the least size in bytes of a log that goes on in another file: WORKER_LOGSIZE counts
 	// in MiB and its default is 8.
 	pageSize = 1 << 20
-	// startDelay is how long after the Listener's note of a new process that process may open its log,
+	// StartDelay is how long after the Listener's note of a new process that process may open its log,
 	// in seconds: the Listener kills a Worker that takes longer (ProcessChannel's time limit).
-	startDelay = 30
+	StartDelay = 30
 )
 
-// join makes one life of what several files of one runner say about one Worker.
-func join(lives []*Life) []*Life {
+// Join makes one life of what several files of one runner say about one Worker.
+func Join(lives []*Life) []*Life {
 	var fromListener, fromWorker []*Life
 	for _, life := range lives {
-		if life.log == nil {
+		if life.Log == nil {
 			fromListener = append(fromListener, life)
 		} else {
 			fromWorker = append(fromWorker, life)
 		}
 	}
-	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().when, b.begin().when) }
+	byStart := func(a, b *Life) int { return cmp.Compare(a.begin().When, b.begin().When) }
 	slices.SortStableFunc(fromListener, byStart)
 	slices.SortStableFunc(fromWorker, byStart)
 	fromWorker = joinPages(fromWorker)
@@ -34,11 +34,11 @@ func join(lives []*Life) []*Life {
 	}
 	all := fromWorker
 	for _, life := range fromListener {
-		if !life.start.known() {
-			if life.received.known() {
+		if !life.Start.Known() {
+			if life.Received.Known() {
 				continue // no Worker was ever started for it, or its start is not in the logs
 			}
-			life.start, life.running = life.seen, true
+			life.Start, life.Running = life.seen, true
 		}
 		all = append(all, life)
 	}
@@ -50,11 +50,11 @@ func join(lives []*Life) []*Life {
 func once(lives []*Life) []*Life {
 	var kept []*Life
 	for _, b := range lives {
-		if len(kept) > 0 && b.job != "" {
+		if len(kept) > 0 && b.Job != "" {
 			a := kept[len(kept)-1]
-			if a.job == b.job && a.start.when == b.start.when && (a.log == nil || b.log == nil || a.log != b.log && a.lastLine.when == b.lastLine.when) {
+			if a.Job == b.Job && a.Start.When == b.Start.When && (a.Log == nil || b.Log == nil || a.Log != b.Log && a.lastLine.When == b.lastLine.When) {
 				a.take(b)
-				a.log = cmp.Or(a.log, b.log)
+				a.Log = cmp.Or(a.Log, b.Log)
 				continue
 			}
 		}
@@ -64,9 +64,9 @@ func once(lives []*Life) []*Life {
 }
 
 // begin is the moment a life is sorted by.
-func (l *Life) begin() at {
-	if l.start.known() {
-		return l.start
+func (l *Life) begin() At {
+	if l.Start.Known() {
+		return l.Start
 	}
 	return l.seen
 }
@@ -78,14 +78,14 @@ func joinPages(lives []*Life) []*Life {
 	var open *Life // the last life whose page was full
 	for _, life := range lives {
 		first := open
-		if first != nil && life.page && life.start.when >= first.lastLine.when && life.start.when <= first.lastLine.when+2 {
+		if first != nil && life.page && life.Start.When >= first.lastLine.When && life.Start.When <= first.lastLine.When+2 {
 			first.take(life)
-			first.log = life.log
+			first.Log = life.Log
 		} else {
 			kept = append(kept, life)
 			first = life
 		}
-		if first.log.bytes >= pageSize && first.lastLine.known() && !first.completed.known() {
+		if first.Log.Bytes >= pageSize && first.lastLine.Known() && !first.Completed.Known() {
 			open = first
 		} else if open == first {
 			open = nil
@@ -98,29 +98,29 @@ func joinPages(lives []*Life) []*Life {
 func joinByJob(listener, workers []*Life) []*Life {
 	byJob := map[string][]*Life{}
 	for _, l := range listener {
-		if l.job != "" {
-			byJob[l.job] = append(byJob[l.job], l)
+		if l.Job != "" {
+			byJob[l.Job] = append(byJob[l.Job], l)
 		}
 	}
-	return joinWith(workers, func(w *Life) []*Life { return byJob[w.job] })
+	return joinWith(workers, func(w *Life) []*Life { return byJob[w.Job] })
 }
 
 // joinByTime gives the lives that are still without one the log that was opened when they started,
 // where one of the two does not name its job.
 func joinByTime(listener, workers []*Life) []*Life {
 	return joinWith(workers, func(w *Life) []*Life {
-		first := func(from stamp) int {
-			i, _ := slices.BinarySearchFunc(listener, from, func(l *Life, t stamp) int { return cmp.Compare(l.begin().when, t) })
+		first := func(from Stamp) int {
+			i, _ := slices.BinarySearchFunc(listener, from, func(l *Life, t Stamp) int { return cmp.Compare(l.begin().When, t) })
 			return i
 		}
-		from, to := first(w.start.when-startDelay), first(w.start.when+2)
-		if w.running { // the log's beginning was cut off
-			from = max(0, to-maxTries)
+		from, to := first(w.Start.When-StartDelay), first(w.Start.When+2)
+		if w.Running { // the log's beginning was cut off
+			from = max(0, to-MaxTries)
 		}
 		var near []*Life
 		for _, l := range listener[from:to] {
-			together := w.start.when <= l.begin().when+startDelay || w.end.when <= l.end.when+1
-			if l.start.known() && (l.job == "" || w.job == "") && together && len(near) < maxTries {
+			together := w.Start.When <= l.begin().When+StartDelay || w.End.When <= l.End.When+1
+			if l.Start.Known() && (l.Job == "" || w.Job == "") && together && len(near) < MaxTries {
 				near = append(near, l)
 			}
 		}
@@ -132,17 +132,17 @@ func joinByTime(listener, workers []*Life) []*Life {
 // one of the two does not name its job.
 func joinRunning(listener, workers []*Life) []*Life {
 	running := slices.DeleteFunc(slices.Clone(listener), func(l *Life) bool {
-		return l.log != nil || l.start.known() || l.received.known()
+		return l.Log != nil || l.Start.Known() || l.Received.Known()
 	})
 	if len(running) == 0 {
 		return workers
 	}
 	return slices.DeleteFunc(workers, func(w *Life) bool {
-		i, _ := slices.BinarySearchFunc(running, w.start.when, func(l *Life, t stamp) int { return cmp.Compare(l.seen.when, t) })
-		for _, l := range running[i:min(i+maxTries, len(running))] {
-			if l.log == nil && l.seen.when <= w.end.when && (l.job == "" || w.job == "") {
+		i, _ := slices.BinarySearchFunc(running, w.Start.When, func(l *Life, t Stamp) int { return cmp.Compare(l.seen.When, t) })
+		for _, l := range running[i:min(i+MaxTries, len(running))] {
+			if l.Log == nil && l.seen.When <= w.End.When && (l.Job == "" || w.Job == "") {
 				l.take(w)
-				l.log = w.log
+				l.Log = w.Log
 				return true
 			}
 		}
@@ -150,8 +150,8 @@ func joinRunning(listener, workers []*Life) []*Life {
 	})
 }
 
-// maxTries bounds what is compared for one log; real logs have one or two that fit.
-const maxTries = 100
+// MaxTries bounds what is compared for one log; real logs have one or two that fit.
+const MaxTries = 100
 
 // joinWith joins each Worker's log with the candidate that began nearest to it, and returns the rest.
 func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
@@ -159,15 +159,15 @@ func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
 	for _, w := range workers {
 		var best *Life
 		found := candidates(w)
-		for _, l := range found[:min(len(found), maxTries)] {
+		for _, l := range found[:min(len(found), MaxTries)] {
 			// The log is opened after the process is started; a second is the clock's grain. A job whose
 			// start no Listener's line tells was running already when it was first seen. A log without its beginning
 			// may begin at any time.
-			delay := w.start.when - l.begin().when
-			if l.log != nil || delay > startDelay && !w.running || l.start.known() && delay < -1 {
+			delay := w.Start.When - l.begin().When
+			if l.Log != nil || delay > StartDelay && !w.Running || l.Start.Known() && delay < -1 {
 				continue
 			}
-			if best == nil || abs(delay) < abs(w.start.when-best.begin().when) {
+			if best == nil || abs(delay) < abs(w.Start.When-best.begin().When) {
 				best = l
 			}
 		}
@@ -176,9 +176,9 @@ func joinWith(workers []*Life, candidates func(*Life) []*Life) []*Life {
 			continue
 		}
 		best.take(w)
-		best.log = w.log
+		best.Log = w.Log
 	}
 	return left
 }
 
-func abs(s stamp) stamp { return max(s, -s) }
+func abs(s Stamp) Stamp { return max(s, -s) }

@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -14,40 +14,40 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 )
 
-// kind is what a file is.
-type kind int
+// Kind is what a file is.
+type Kind int
 
 const (
-	unknownLog kind = iota
+	unknownLog Kind = iota
 	runnerLog
 	workerLogFile
-	eventsFile
+	EventsFile
 )
 
-// source is one input file.
-type source struct {
-	path    string
+// Source is one input file.
+type Source struct {
+	Path    string
 	name    string // base name
-	kind    kind
-	started stamp // from its name, 0 if that has none
-	bytes   int64 // read, uncompressed
+	Kind    Kind
+	started Stamp // from its name, 0 if that has none
+	Bytes   int64 // read, uncompressed
 }
 
-// group is the logs of one runner: those in one folder.
-type group struct {
-	dir     string
-	sources []*source
+// Group is the logs of one runner: those in one folder.
+type Group struct {
+	Dir     string
+	Sources []*Source
 	seen    map[string]bool // names without .gz
 }
 
-// find lists the logs that paths name: files as they are, folders with the logs directly in them. A
+// Find lists the logs that paths name: files as they are, folders with the logs directly in them. A
 // runner's root stands for its _diag.
-func find(paths []string) ([]*group, error) {
-	byDir := map[string]*group{}
-	var groups []*group
+func Find(paths []string) ([]*Group, error) {
+	byDir := map[string]*Group{}
+	var groups []*Group
 	add := func(path string, named bool) {
 		s := classify(path)
-		if s.kind == unknownLog && !named {
+		if s.Kind == unknownLog && !named {
 			return
 		}
 		dir := filepath.Dir(path)
@@ -56,14 +56,14 @@ func find(paths []string) ([]*group, error) {
 		}
 		g := byDir[dir]
 		if g == nil {
-			g = &group{dir: dir, seen: map[string]bool{}}
+			g = &Group{Dir: dir, seen: map[string]bool{}}
 			byDir[dir] = g
 			groups = append(groups, g)
 		}
 		// A log and its compressed copy are one log; so is what is named twice.
 		if plain := strings.TrimSuffix(s.name, ".gz"); !g.seen[plain] {
 			g.seen[plain] = true
-			g.sources = append(g.sources, s)
+			g.Sources = append(g.Sources, s)
 		}
 	}
 	for _, path := range paths {
@@ -92,8 +92,8 @@ func find(paths []string) ([]*group, error) {
 		}
 	}
 	for _, g := range groups {
-		slices.SortStableFunc(g.sources, func(a, b *source) int {
-			return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.started, b.started), strings.Compare(a.name, b.name))
+		slices.SortStableFunc(g.Sources, func(a, b *Source) int {
+			return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.started, b.started), strings.Compare(a.name, b.name))
 		})
 	}
 	return groups, nil
@@ -110,23 +110,23 @@ func logNames(dir string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(name string) bool { return classify(name).kind == unknownLog }), nil
+	return slices.DeleteFunc(all, func(name string) bool { return classify(name).Kind == unknownLog }), nil
 }
 
 // classify goes by the file's name: Runner_20260420-115519-utc.log, with whatever a rotation or gzip put
 // behind it.
-func classify(path string) *source {
-	s := &source{path: path, name: filepath.Base(path)}
+func classify(path string) *Source {
+	s := &Source{Path: path, name: filepath.Base(path)}
 	name := []byte(s.name)
 	switch {
 	case bytes.HasPrefix(name, []byte(events.FileName)):
-		s.kind = eventsFile
+		s.Kind = EventsFile
 	case !bytes.Contains(name, []byte(".log")):
 	case bytes.HasPrefix(name, []byte("Runner_")):
-		s.kind = runnerLog
+		s.Kind = runnerLog
 		s.started, _ = parseNameTime(name[len("Runner_"):])
 	case bytes.HasPrefix(name, []byte("Worker_")):
-		s.kind = workerLogFile
+		s.Kind = workerLogFile
 		s.started, _ = parseNameTime(name[len("Worker_"):])
 	}
 	return s

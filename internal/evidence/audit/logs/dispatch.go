@@ -1,31 +1,31 @@
-package audit
+package logs
 
 import (
 	"bytes"
 )
 
 // sent reads what the Listener sends its Worker, and the renewals.
-func (l *listenerLog) sent(m []byte, now at) {
+func (l *listenerLog) sent(m []byte, now At) {
 	if rest, ok := after(m, "Send job request message to worker for job "); ok {
 		job := id(rest)
 		life := l.find(job, now)
 		switch {
 		case job == "":
-		case life != nil && !life.start.known():
-			life.start = now
-			if l.spawned.known() {
-				life.start, life.pid = l.spawned, l.pid
-				l.spawned = at{}
+		case life != nil && !life.Start.Known():
+			life.Start = now
+			if l.spawned.Known() {
+				life.Start, life.PID = l.spawned, l.pid
+				l.spawned = At{}
 			}
-			life.end = later(later(life.end, now), life.start)
+			life.End = later(later(life.End, now), life.Start)
 			l.noteStart(life)
-		case life == nil || life.pid == l.pid:
-			l.spawned = at{} // the same lines again
+		case life == nil || life.PID == l.pid:
+			l.spawned = At{} // the same lines again
 		}
 	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
 		if life := l.find(id(rest), now); life != nil {
-			life.cancelSent = now
-			life.end = later(life.end, life.cancelSent)
+			life.CancelSent = now
+			life.End = later(life.End, life.CancelSent)
 		}
 	} else if rest, ok := after(m, "Successfully renew job "); ok {
 		l.renewed(rest, now)
@@ -34,10 +34,10 @@ func (l *listenerLog) sent(m []byte, now at) {
 
 // renewed reads "<job>, job is valid till <time>" of run-service jobs and "request <number>, job is
 // valid till <time>" of the others. The time is in the machine's own format and stays a text.
-func (l *listenerLog) renewed(rest []byte, now at) {
+func (l *listenerLog) renewed(rest []byte, now At) {
 	var life *Life
 	if number, ok := after(rest, "request "); ok {
-		request := text(word(number, ","), 20)
+		request := Text(word(number, ","), 20)
 		for _, other := range l.active {
 			if other.request == request {
 				life = other
@@ -49,10 +49,10 @@ func (l *listenerLog) renewed(rest []byte, now at) {
 	if life == nil {
 		return
 	}
-	life.renewal = renewal{at: now}
-	life.end = later(life.end, now)
+	life.Renewal = Renewal{At: now}
+	life.End = later(life.End, now)
 	if i := bytes.Index(rest, []byte("valid till ")); i >= 0 {
-		life.renewal.validTill = text(rest[i+len("valid till "):], 40)
+		life.Renewal.ValidTill = Text(rest[i+len("valid till "):], 40)
 	}
 }
 
@@ -60,14 +60,14 @@ func (l *listenerLog) renewed(rest []byte, now at) {
 // waits for that end.
 func (l *listenerLog) noteStart(life *Life) {
 	for _, other := range l.active {
-		if other != life && other.beside == nil && other.forced.known() && !other.finished.known() && other.forced.when <= life.start.when {
-			other.beside = life
-			other.end = later(other.end, life.start)
+		if other != life && other.Beside == nil && other.Forced.Known() && !other.Finished.Known() && other.Forced.When <= life.Start.When {
+			other.Beside = life
+			other.End = later(other.End, life.Start)
 		}
 	}
 }
 
-func (l *listenerLog) cancelRightAway(m []byte, now at) {
+func (l *listenerLog) cancelRightAway(m []byte, now At) {
 	// The four texts of JobDispatcher.EnsureDispatchFinished.
 	for _, prefix := range [...]string{
 		"Catch job-not-found exception while checking jobrequest ",
@@ -81,13 +81,13 @@ func (l *listenerLog) cancelRightAway(m []byte, now at) {
 	}
 }
 
-func (l *listenerLog) force(rest []byte, now at) {
+func (l *listenerLog) force(rest []byte, now At) {
 	if life := l.find(id(rest), now); life != nil {
-		life.forced = now
+		life.Forced = now
 	}
 }
 
-func (l *listenerLog) workerMessage(m []byte, now at) {
+func (l *listenerLog) workerMessage(m []byte, now At) {
 	if rest, ok := after(m, "We are not yet checking the state of jobrequest "); ok {
 		l.force(rest, now)
 	} else if rest, ok := after(m, "Worker finished for job "); ok {
@@ -97,27 +97,27 @@ func (l *listenerLog) workerMessage(m []byte, now at) {
 		}
 		if i := bytes.Index(rest, []byte("Code: ")); i >= 0 {
 			if code, ok := number(rest[i+len("Code: "):]); ok {
-				life.exitCode = code
+				life.ExitCode = code
 			}
 		}
 		l.ends(life, now)
-	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.name == "" {
+	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.Name == "" {
 		if i := bytes.Index(rest, []byte("Z: Running job: ")); i >= 0 && i < 24 {
-			l.last.name = text(rest[i+len("Z: Running job: "):], maxText)
+			l.last.Name = Text(rest[i+len("Z: Running job: "):], MaxText)
 		}
 	}
 }
 
-func (l *listenerLog) finishedProcess(rest []byte, now at) {
+func (l *listenerLog) finishedProcess(rest []byte, now At) {
 	pid, ok := number(rest)
 	if !ok {
 		return
 	}
 	for _, life := range l.active {
-		if life.pid == pid {
+		if life.PID == pid {
 			if code, ok := between(rest, "exit code ", ","); ok {
 				if n, ok := number(code); ok {
-					life.exitCode = n
+					life.ExitCode = n
 				}
 			}
 			l.ends(life, now)
@@ -127,22 +127,22 @@ func (l *listenerLog) finishedProcess(rest []byte, now at) {
 }
 
 // finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
-func (l *listenerLog) finishRequest(rest []byte, now at) {
+func (l *listenerLog) finishRequest(rest []byte, now At) {
 	life := l.find(id(rest), now)
 	if life == nil {
 		return
 	}
-	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.result == "" {
-		life.result = text(rest[i+len("with result: "):], 32)
+	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.Result == "" {
+		life.Result = Text(rest[i+len("with result: "):], 32)
 	}
 	l.ends(life, now)
 	l.over(life)
 }
 
-func (l *listenerLog) ends(life *Life, now at) {
-	if !life.finished.known() {
-		life.finished = now
-		life.end = later(life.end, now)
+func (l *listenerLog) ends(life *Life, now At) {
+	if !life.Finished.Known() {
+		life.Finished = now
+		life.End = later(life.End, now)
 	}
 }
 
@@ -150,15 +150,15 @@ func (l *listenerLog) ends(life *Life, now at) {
 func (l *listenerLog) busy() int {
 	n := 0
 	for _, life := range l.active {
-		if !life.finished.known() {
+		if !life.Finished.Known() {
 			n++
 		}
 	}
 	return n
 }
 
-func later(x, y at) at {
-	if y.when > x.when {
+func later(x, y At) At {
+	if y.When > x.When {
 		return y
 	}
 	return x

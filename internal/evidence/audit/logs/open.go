@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bufio"
@@ -11,8 +11,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// openLog opens a log for reading: gzip by its magic number, anything else as it is.
-func openLog(path string) (io.Reader, io.Closer, error) {
+// Open opens a log for reading: gzip by its magic number, anything else as it is.
+func Open(path string) (io.Reader, io.Closer, error) {
 	f, err := untrusted.Open(path)
 	if err != nil {
 		return nil, nil, err

@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -7,36 +7,36 @@ import (
 )
 
 // finishedProcess notes how the last process ended.
-func (w *workerLog) finishedProcess(rest []byte, now at) {
+func (w *workerLog) finishedProcess(rest []byte, now At) {
 	life := w.life
 	pid, ok := number(rest)
-	if !ok || life.process.pid != pid {
+	if !ok || life.process.PID != pid {
 		return
 	}
 	if code, ok := between(rest, "exit code ", ","); ok {
 		if n, ok := number(code); ok {
 			life.process.exitCode = n
-			if n == 127 && !life.abnormal.known() {
-				life.abnormal = now
+			if n == 127 && !life.Abnormal.Known() {
+				life.Abnormal = now
 			}
 		}
 	}
 }
 
 // gone takes a line, of a record or after its first, that says a file under _temp is missing.
-func (w *workerLog) gone(line []byte, now at) {
+func (w *workerLog) gone(line []byte, now At) {
 	life := w.life
-	if len(life.failures) >= maxList {
-		life.moreFailures++
+	if len(life.Failures) >= maxList {
+		life.MoreFailures++
 		return
 	}
-	path := text(tempPath(line), maxText)
-	for _, f := range life.failures {
-		if f.path == path {
+	path := Text(tempPath(line), MaxText)
+	for _, f := range life.Failures {
+		if f.Path == path {
 			return // telemetry and the error itself name the same file
 		}
 	}
-	life.failures = append(life.failures, failure{now, says(line), path, life.process, life.step})
+	life.Failures = append(life.Failures, Failure{now, says(line), path, life.process, life.step})
 }
 
 // says is the error in a line, without what the record has around it.
@@ -48,7 +48,7 @@ func says(line []byte) string {
 	if rest, ok := after(line, `errorMessages: ["`); ok {
 		line = rest
 	}
-	return text(bytes.Trim(line, "\"[], "), maxText)
+	return Text(bytes.Trim(line, "\"[], "), MaxText)
 }
 
 // describe says what a process is: an action by its name and version, a script, or the program.
@@ -56,11 +56,11 @@ func describe(program, arguments []byte) string {
 	args := bytes.ReplaceAll(arguments, []byte{'\\'}, []byte{'/'})
 	if i := bytes.LastIndex(args, []byte("_actions/")); i >= 0 {
 		if part := bytes.SplitN(args[i+len("_actions/"):], []byte{'/'}, 4); len(part) == 4 {
-			return text(part[0], 60) + "/" + text(part[1], 60) + "@" + text(part[2], 60)
+			return Text(part[0], 60) + "/" + Text(part[1], 60) + "@" + Text(part[2], 60)
 		}
 	}
 	if len(program) == 0 {
 		return "a process"
 	}
-	return text([]byte(path.Base(strings.ReplaceAll(string(word(program, "'")), `\`, "/"))), 60)
+	return Text([]byte(path.Base(strings.ReplaceAll(string(word(program, "'")), `\`, "/"))), 60)
 }

@@ -1,23 +1,23 @@
-package audit
+package logs
 
 // joined reads a file whose name tells no log: one log, whole ones behind each other, as cat or "tail -v" joins them,
 // or what a container prints, in which the lines of all logs are mixed. A log begins at a line that names its file, and
 // where a Listener or a Worker says its version.
 type joined struct {
-	group    *group
-	file     *source
+	group    *Group
+	file     *Source
 	listener *listenerLog
 	add      func(*Life)
 
-	kind   kind       // of the log being read, unknown until a record tells it
+	kind   Kind       // of the log being read, unknown until a record tells it
 	named  bool       // a line named this log, so all that follows is of it
 	worker *workerLog // nil if no Worker's log is being read
-	last   at         // its last record
-	host   at         // the first of the HostContext records just read, with which each log begins
+	last   At         // its last record
+	host   At         // the first of the HostContext records just read, with which each log begins
 	shared int        // Workers whose log is mixed into another's
 }
 
-func (j *joined) record(r record, now at) {
+func (j *joined) record(r record, now At) {
 	switch kind := kindOf(r.source); {
 	case r.program != unknownLog:
 		j.kind = r.program
@@ -29,17 +29,17 @@ func (j *joined) record(r record, now at) {
 		j.listener.record(r, now)
 	case workerLogFile:
 		j.worked(r, now)
-	case unknownLog, eventsFile:
+	case unknownLog, EventsFile:
 	}
 	if string(r.source) != "HostContext" {
-		j.host = at{}
-	} else if !j.host.known() {
+		j.host = At{}
+	} else if !j.host.Known() {
 		j.host = now
 	}
 }
 
 // worked takes a Worker's record.
-func (j *joined) worked(r record, now at) {
+func (j *joined) worked(r record, now At) {
 	_, version := after(r.message, "Version: ")
 	host := string(r.source) == "HostContext"
 	// Only in what a container prints do the lines of two living Workers stand beside each other.
@@ -49,10 +49,10 @@ func (j *joined) worked(r record, now at) {
 		return
 	case j.worker == nil, version && !j.named && !beside:
 		start := now
-		if version && j.host.known() {
+		if version && j.host.Known() {
 			start = j.host
 		}
-		j.begin(&source{path: j.file.path, name: j.file.name, kind: workerLogFile}, start)
+		j.begin(&Source{Path: j.file.Path, name: j.file.name, Kind: workerLogFile}, start)
 	}
 	j.worker.record(r, now)
 	if !host { // which may be the next log's first already
@@ -61,11 +61,11 @@ func (j *joined) worked(r record, now at) {
 }
 
 // begin begins a Worker's log.
-func (j *joined) begin(log *source, start at) {
+func (j *joined) begin(log *Source, start At) {
 	j.end()
 	j.worker, j.last = newWorkerLog(j.group, log, log.started, j.add), start
 	if log.started == 0 {
-		j.worker.life.start = start
+		j.worker.life.Start = start
 	}
 }
 
@@ -79,7 +79,7 @@ func (j *joined) end() {
 	j.worker = nil
 }
 
-func (j *joined) gone(line []byte, now at) {
+func (j *joined) gone(line []byte, now At) {
 	if j.kind == workerLogFile && j.worker != nil {
 		j.worker.gone(line, now)
 	}
@@ -98,15 +98,15 @@ func (j *joined) heading(line []byte) bool {
 		return false
 	}
 	j.end()
-	j.kind, j.named, j.host = log.kind, true, at{}
-	if log.path = j.file.path; log.kind == workerLogFile {
-		j.begin(log, at{when: log.started, evidence: evidence{file: log}})
+	j.kind, j.named, j.host = log.Kind, true, At{}
+	if log.Path = j.file.Path; log.Kind == workerLogFile {
+		j.begin(log, At{When: log.started, Evidence: Evidence{File: log}})
 	}
 	return true
 }
 
 // kindOf goes by a record's trace source. Most sources that both programs have, or that are rare, tell nothing.
-func kindOf(source []byte) kind {
+func kindOf(source []byte) Kind {
 	switch string(source) {
 	case "Listener", "MessageListener", "BrokerMessageListener", "JobDispatcher":
 		return runnerLog

@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"errors"
@@ -26,7 +26,8 @@ type SkippedFile struct {
 	Why  string `json:"why"`
 }
 
-func (s *Skipped) file(path string, err error) {
+// File counts a file that was not read to its end.
+func (s *Skipped) File(path string, err error) {
 	if len(s.Files) == 50 {
 		s.MoreFiles++
 		return
@@ -35,16 +36,16 @@ func (s *Skipped) file(path string, err error) {
 	if errors.As(err, &in) && in.Path == path {
 		err = in.Err
 	}
-	s.Files = append(s.Files, SkippedFile{text([]byte(path), maxText), text([]byte(err.Error()), maxText)})
+	s.Files = append(s.Files, SkippedFile{Text([]byte(path), MaxText), Text([]byte(err.Error()), MaxText)})
 }
 
-// any reports whether something was skipped.
-func (s *Skipped) any() bool {
+// Any reports whether something was skipped.
+func (s *Skipped) Any() bool {
 	return len(s.Files) > 0 || s.LongLines+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
 }
 
-// lines says what was skipped, in words.
-func (s *Skipped) lines() []string {
+// Lines says what was skipped, in words.
+func (s *Skipped) Lines() []string {
 	var lines []string
 	for _, f := range s.Files {
 		lines = append(lines, f.Path+": "+f.Why)

@@ -1,6 +1,8 @@
-package audit
+package logs
 
-import "bytes"
+import (
+	"bytes"
+)
 
 // after returns what follows prefix in b.
 func after(b []byte, prefix string) ([]byte, bool) {
@@ -85,13 +87,13 @@ func tempPath(b []byte) []byte {
 	return path
 }
 
-// missing is what a job of issue 4357 fails with.
-const missing = "Missing file at path"
+// Missing is what a job of issue 4357 fails with.
+const Missing = "Missing file at path"
 
 // gone are the texts, one of which an error has that says a file is missing: the actions toolkit's
 // file commands, the Worker's own step summary, .NET, and what shells and Node.js print.
 var gone = [...]string{
-	missing,
+	Missing,
 	"does not exist; skipping attachment",
 	"Could not find file",
 	"Could not find a part of the path",

@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -48,12 +48,12 @@ func jobLog(n int, start time.Time) []byte {
 
 func BenchmarkWorkerLog(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
-	g := &group{}
+	g := &Group{}
 	var skipped Skipped
-	r := &logReader{lines: newLineReader(nil), skipped: &skipped}
+	r := &Reader{lines: newLineReader(nil), skipped: &skipped}
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
-		s := &source{name: "Worker_20260420-110000-utc.log", kind: workerLogFile}
+		s := &Source{name: "Worker_20260420-110000-utc.log", Kind: workerLogFile}
 		w := newWorkerLog(g, s, 1, func(*Life) {})
 		if _, err := r.read(bytes.NewReader(log), s, w); err != nil {
 			b.Fatal(err)
@@ -64,13 +64,13 @@ func BenchmarkWorkerLog(b *testing.B) {
 // BenchmarkJoined reads the same log under a name that does not tell what it is.
 func BenchmarkJoined(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
-	g := &group{}
+	g := &Group{}
 	var skipped Skipped
-	r := &logReader{lines: newLineReader(nil), skipped: &skipped}
+	r := &Reader{lines: newLineReader(nil), skipped: &skipped}
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
 		add := func(*Life) {}
-		j := &joined{group: g, file: &source{name: "x.txt"}, listener: &listenerLog{group: g, add: add}, add: add}
+		j := &joined{group: g, file: &Source{name: "x.txt"}, listener: &listenerLog{group: g, add: add}, add: add}
 		if _, err := r.read(bytes.NewReader(log), j.file, j); err != nil {
 			b.Fatal(err)
 		}

@@ -1,14 +1,15 @@
-package audit
+package logs
 
 import (
 	"bytes"
 	"time"
 )
 
-// stamp is a moment in seconds since 1970 UTC, which is as fine as the logs' times are. 0 is unknown.
-type stamp int64
+// Stamp is a moment in seconds since 1970 UTC, which is as fine as the logs' times are. 0 is unknown.
+type Stamp int64
 
-func (s stamp) time() time.Time { return time.Unix(int64(s), 0).UTC() }
+// Time is the moment as a time.Time.
+func (s Stamp) Time() time.Time { return time.Unix(int64(s), 0).UTC() }
 
 // A record starts with a header that HostTraceListener.WriteHeader writes:
 //
@@ -25,7 +26,7 @@ const (
 
 // record is a record's first line, taken apart.
 type record struct {
-	program kind   // which log it is of, if the line itself tells
+	program Kind   // which log it is of, if the line itself tells
 	when    []byte // as it stands, for parseTime
 	source  []byte
 	message []byte
@@ -36,7 +37,7 @@ func header(line []byte) (r record, ok bool) {
 	// With ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, as in containers, each line begins with its program.
 	for _, p := range [...]struct {
 		prefix string
-		kind   kind
+		kind   Kind
 	}{{"[RUNNER", runnerLog}, {"[WORKER", workerLogFile}} {
 		if rest, ok := after(line, p.prefix); ok {
 			line, r.program = rest, p.kind
@@ -58,7 +59,7 @@ func header(line []byte) (r record, ok bool) {
 }
 
 // parseTime reads "2026-04-20 11:55:19".
-func parseTime(b []byte) (stamp, bool) {
+func parseTime(b []byte) (Stamp, bool) {
 	if len(b) != 19 || b[4] != '-' || b[7] != '-' || b[10] != ' ' || b[13] != ':' || b[16] != ':' {
 		return 0, false
 	}
@@ -66,14 +67,14 @@ func parseTime(b []byte) (stamp, bool) {
 }
 
 // parseNameTime reads the time in a log's file name, "20260420-115519".
-func parseNameTime(b []byte) (stamp, bool) {
+func parseNameTime(b []byte) (Stamp, bool) {
 	if len(b) < 15 || b[8] != '-' {
 		return 0, false
 	}
 	return civil(b[0:4], b[4:6], b[6:8], b[9:11], b[11:13], b[13:15])
 }
 
-func civil(parts ...[]byte) (stamp, bool) {
+func civil(parts ...[]byte) (Stamp, bool) {
 	var n [6]int
 	for i, part := range parts {
 		for _, c := range part {
@@ -88,5 +89,5 @@ func civil(parts ...[]byte) (stamp, bool) {
 	if n[0] < 2019 || int(t.Month()) != n[1] || t.Day() != n[2] || n[3] > 23 || n[4] > 59 || n[5] > 60 {
 		return 0, false
 	}
-	return stamp(t.Unix()), true
+	return Stamp(t.Unix()), true
 }

@@ -1,6 +1,6 @@
 //go:build race
 
-package audit
+package logs
 
 // raceDetector makes everything ten times slower.
 const raceDetector = true

@@ -1,4 +1,4 @@
-package audit
+package show
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
 )
 
 //go:embed page.html
@@ -20,30 +22,30 @@ const (
 	maxPageWeeks     = 104
 )
 
-// WriteHTML writes the report as one page that needs nothing else: no network, no script, no font.
-func (r *Report) WriteHTML(w io.Writer) error {
+// HTML writes the report as one page that needs nothing else: no network, no script, no font.
+func HTML(r *audit.Report, w io.Writer) error {
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"summary":   Runner.summary,
-		"totals":    Totals.list,
-		"job":       Job.describe,
-		"clock":     (*Incident).clock,
-		"picture":   (*Incident).picture,
-		"shim":      (*Shim).line,
-		"skipped":   func(r *Report) []string { return r.Skipped.lines() },
-		"first":     func(all []*Incident) []*Incident { return all[:min(len(all), maxPageIncidents)] },
-		"lastWeeks": func(all []Week) []Week { return all[max(0, len(all)-maxPageWeeks):] },
+		"summary":   summary,
+		"totals":    audit.Totals.List,
+		"job":       job,
+		"clock":     clock,
+		"picture":   draw,
+		"shim":      (*audit.Shim).Line,
+		"skipped":   func(r *audit.Report) []string { return r.Skipped.Lines() },
+		"first":     func(all []*audit.Incident) []*audit.Incident { return all[:min(len(all), maxPageIncidents)] },
+		"lastWeeks": func(all []audit.Week) []audit.Week { return all[max(0, len(all)-maxPageWeeks):] },
 		"inc":       func(n int) int { return n + 1 },
 		"add":       func(a, b int) int { return a + b },
-		"headline": func(i *Incident) string {
-			return fmt.Sprintf("%d · %s UTC: two Workers%s", i.Number, i.From.Format(time.DateTime), strings.TrimSuffix(i.length(), ","))
+		"headline": func(i *audit.Incident) string {
+			return fmt.Sprintf("%d · %s UTC: two Workers%s", i.Number, i.From.Format(time.DateTime), strings.TrimSuffix(length(i), ","))
 		},
-		"more": func(all []*Incident) string {
+		"more": func(all []*audit.Incident) string {
 			if len(all) <= maxPageIncidents {
 				return ""
 			}
 			return fmt.Sprintf("%d more incidents: --json has them all.", len(all)-maxPageIncidents)
 		},
-		"moreWeeks": func(all []Week) string {
+		"moreWeeks": func(all []audit.Week) string {
 			if len(all) <= maxPageWeeks {
 				return ""
 			}
@@ -58,7 +60,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 }
 
 // SaveHTML writes the page to a new file. What is at path already stays as it is.
-func (r *Report) SaveHTML(path string) error {
+func SaveHTML(r *audit.Report, path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("--html %s: is there already and was left as it is; --html takes the name of a new file: --html PAGE.html", path)
@@ -66,7 +68,7 @@ func (r *Report) SaveHTML(path string) error {
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(r.WriteHTML(f), f.Close()); err != nil {
+	if err = errors.Join(HTML(r, f), f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	return nil

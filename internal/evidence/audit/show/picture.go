@@ -1,9 +1,11 @@
-package audit
+package show
 
 import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
 )
 
 // picture shows the two Workers of an incident as bars: when both lived, the cleanups inside the other's life, and the
@@ -58,9 +60,9 @@ func (s scale) step() float64 {
 
 func coordinate(x float64) string { return fmt.Sprintf("%.1f", x) }
 
-func (i *Incident) picture() picture {
+func draw(i *audit.Incident) picture {
 	const top, gap, height = 34, 62, 20
-	s := i.window()
+	s := window(i)
 	p := picture{Title: fmt.Sprintf("The lives of Job A and Job B, %s UTC", i.From.Format(time.DateTime))}
 	step := s.step()
 	for t := float64(int64(s.from/step)+1) * step; t < s.to; t += step {
@@ -71,11 +73,11 @@ func (i *Incident) picture() picture {
 		return bar{X: coordinate(s.x(from)), Width: coordinate(max(s.x(to)-s.x(from), least))}
 	}
 	p.Both = span(i.From, i.To, 1)
-	for n, j := range [...]Job{i.A, i.B} {
+	for n, j := range [...]audit.Job{i.A, i.B} {
 		b := span(j.Start, j.End, 2)
 		b.Y, b.Class, b.Text = top+n*gap, [...]string{"a", "b"}[n], fmt.Sprintf("Job %c", 'A'+n)
 		if float64(j.Start.Unix()) < s.from {
-			b.Since = "since " + i.clock(j.Start)
+			b.Since = "since " + clock(i, j.Start)
 		}
 		p.Bars = append(p.Bars, b)
 	}
@@ -89,13 +91,13 @@ func (i *Incident) picture() picture {
 		}
 	}
 	for lane, actor := range [...]string{"A", "B"} {
-		p.Marks = append(p.Marks, i.marks(s, actor, top+lane*gap+height+14)...)
+		p.Marks = append(p.Marks, marks(i, s, actor, top+lane*gap+height+14)...)
 	}
 	return p
 }
 
 // marks puts rows' numbers below Job A's or Job B's bar, those that would cover each other together.
-func (i *Incident) marks(s scale, actor string, y int) []mark {
+func marks(i *audit.Incident, s scale, actor string, y int) []mark {
 	var marks []mark
 	var last float64
 	for n, row := range i.Timeline {
@@ -118,7 +120,7 @@ func (i *Incident) marks(s scale, actor string, y int) []mark {
 
 // window is the part of time that an incident's picture shows: from some time before Job B's start to
 // the end of both, or of what the timeline tells, but not hours of a quiet rest.
-func (i *Incident) window() scale {
+func window(i *audit.Incident) scale {
 	end := i.To
 	for _, t := range []time.Time{i.A.End, i.B.End} {
 		if t.After(end) {

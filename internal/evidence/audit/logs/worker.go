@@ -1,4 +1,4 @@
-package audit
+package logs
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 type workerLog struct {
 	add   func(*Life)
 	life  *Life
-	group *group
-	from  *source
+	group *Group
+	from  *Source
 
 	all        []*Life // of this file
 	started    bool    // the life's start was seen in this file: not a page that goes on from another
@@ -20,21 +20,21 @@ type workerLog struct {
 	interleave int // further lives in the file
 }
 
-func newWorkerLog(g *group, from *source, start stamp, add func(*Life)) *workerLog {
+func newWorkerLog(g *Group, from *Source, start Stamp, add func(*Life)) *workerLog {
 	w := &workerLog{add: add, group: g, from: from}
-	w.begin(at{start, evidence{file: from}})
+	w.begin(At{start, Evidence{File: from}})
 	return w
 }
 
-func (w *workerLog) begin(start at) {
+func (w *workerLog) begin(start At) {
 	w.life = newLife(w.group)
-	w.life.start, w.life.log = start, w.from
+	w.life.Start, w.life.Log = start, w.from
 	w.all = append(w.all, w.life)
 	w.add(w.life)
 }
 
 // record takes the first line of a record.
-func (w *workerLog) record(r record, now at) {
+func (w *workerLog) record(r record, now At) {
 	m := r.message
 	if len(m) == 0 {
 		return
@@ -43,22 +43,22 @@ func (w *workerLog) record(r record, now at) {
 	switch m[0] {
 	case 'C':
 		if rest, ok := after(m, "Cleaning runner temp folder: "); ok {
-			life = w.oldest(func(l *Life) bool { return len(l.cleanups) == 0 })
-			if len(life.cleanups) < maxList {
-				life.cleanups = append(life.cleanups, cleanup{now, text(rest, maxText)})
-				life.temp = cmp.Or(life.temp, text(rest, maxText))
+			life = w.oldest(func(l *Life) bool { return len(l.Cleanups) == 0 })
+			if len(life.Cleanups) < maxList {
+				life.Cleanups = append(life.Cleanups, Cleanup{now, Text(rest, MaxText)})
+				life.Temp = cmp.Or(life.Temp, Text(rest, MaxText))
 			}
 		} else if _, ok := after(m, "Cancellation/Shutdown message received"); ok {
-			life.cancelled = now
+			life.Cancelled = now
 		}
 	case 'F':
 		if rest, ok := after(m, "Finished process "); ok {
 			w.finishedProcess(rest, now)
 		}
 	case 'G':
-		if _, ok := after(m, "Getting job extension."); ok && !life.emptied.known() {
+		if _, ok := after(m, "Getting job extension."); ok && !life.Emptied.Known() {
 			// JobRunner.RunAsync has just called InitializeTempDirectory, which logs nothing itself.
-			life.emptied = now
+			life.Emptied = now
 		} else if i := bytes.Index(m, []byte("Job not found: ")); i >= 0 {
 			w.notFound(m[i+len("Job not found: "):], now)
 		}
@@ -67,35 +67,35 @@ func (w *workerLog) record(r record, now at) {
 	case 'P':
 		if rest, ok := after(m, "Process started with process id "); ok {
 			pid, _ := number(rest)
-			life.process = process{at: now, pid: pid, what: describe(w.program, w.arguments), exitCode: -1}
+			life.process = Process{At: now, PID: pid, What: describe(w.program, w.arguments), exitCode: -1}
 			w.program, w.arguments = w.program[:0], w.arguments[:0]
 		} else if rest, ok := after(m, "Processing step: DisplayName='"); ok {
-			life.step = text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
+			life.step = Text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
 		}
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok {
 			w.another(now)
-			w.life.version = text(rest, 32)
+			w.life.Version = Text(rest, 32)
 			w.started = true
 		}
 	case 'W':
-		if rest, ok := after(m, "Well known directory 'Temp': '"); ok && !life.usesTemp.known() {
-			life.usesTemp = now
-			life.temp = text(word(rest, "'"), maxText)
+		if rest, ok := after(m, "Well known directory 'Temp': '"); ok && !life.UsesTemp.Known() {
+			life.UsesTemp = now
+			life.Temp = Text(word(rest, "'"), MaxText)
 		} else if _, ok := after(m, "Waiting to receive the job message"); ok {
 			w.started = true
 		}
 	case ' ':
 		if rest, ok := after(m, "  File name: '"); ok {
-			w.program = append(w.program[:0], rest[:min(len(rest), 2*maxText)]...)
+			w.program = append(w.program[:0], rest[:min(len(rest), 2*MaxText)]...)
 		} else if rest, ok := after(m, "  Arguments: '"); ok {
-			w.arguments = append(w.arguments[:0], rest[:min(len(rest), 2*maxText)]...)
+			w.arguments = append(w.arguments[:0], rest[:min(len(rest), 2*MaxText)]...)
 		}
 	}
 }
 
 // another begins a further life where a second Worker's start stands in the file.
-func (w *workerLog) another(now at) {
+func (w *workerLog) another(now At) {
 	if !w.started {
 		return
 	}
@@ -117,40 +117,40 @@ func (w *workerLog) oldest(fits func(*Life) bool) *Life {
 	return w.life
 }
 
-func (w *workerLog) jobMessage(m []byte, now at) {
+func (w *workerLog) jobMessage(m []byte, now At) {
 	if rest, ok := after(m, "Job ID "); ok {
-		if life := w.oldest(func(l *Life) bool { return l.job == "" }); life.job == "" {
-			life.job = id(rest)
+		if life := w.oldest(func(l *Life) bool { return l.Job == "" }); life.Job == "" {
+			life.Job = id(rest)
 		}
 		w.started = true
 	} else if _, ok := after(m, "Job completed."); ok {
-		w.oldest(func(l *Life) bool { return !l.completed.known() }).completed = now
+		w.oldest(func(l *Life) bool { return !l.Completed.Known() }).Completed = now
 	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok {
-		life := w.oldest(func(l *Life) bool { return l.result == "" })
-		life.result, life.resultAt = text(rest, 32), now
+		life := w.oldest(func(l *Life) bool { return l.Result == "" })
+		life.Result, life.ResultAt = Text(rest, 32), now
 	}
 }
 
 // notFound reads the answer of a server that has given the job up. It names the job.
-func (w *workerLog) notFound(rest []byte, now at) {
-	w.life.notFound = now
-	if w.life.job == "" {
-		w.life.job = id(rest)
+func (w *workerLog) notFound(rest []byte, now At) {
+	w.life.NotFound = now
+	if w.life.Job == "" {
+		w.life.Job = id(rest)
 	}
 }
 
 // close ends the file: the last record is the last that is known of its lives.
-func (w *workerLog) close(last at) {
+func (w *workerLog) close(last At) {
 	for _, life := range w.all {
 		life.lastLine = last
-		if len(w.all) > 1 && life.completed.known() {
-			life.lastLine = life.completed
+		if len(w.all) > 1 && life.Completed.Known() {
+			life.lastLine = life.Completed
 		}
-		if !life.start.known() {
-			life.start = life.lastLine // a file without a time in its name
+		if !life.Start.Known() {
+			life.Start = life.lastLine // a file without a time in its name
 		}
-		life.end = later(life.start, life.lastLine)
+		life.End = later(life.Start, life.lastLine)
 		life.page, life.mixed = !w.started, len(w.all) > 1
-		life.running = !w.started && w.from.started == 0
+		life.Running = !w.started && w.from.started == 0
 	}
 }

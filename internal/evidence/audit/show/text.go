@@ -1,4 +1,4 @@
-package audit
+package show
 
 import (
 	"bufio"
@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
 )
 
 const (
@@ -15,42 +17,42 @@ const (
 	maxTextWeeks     = 26
 )
 
-// WriteJSON writes the report as indented JSON.
-func (r *Report) WriteJSON(w io.Writer) error {
+// JSON writes the report as indented JSON.
+func JSON(r *audit.Report, w io.Writer) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(r)
 }
 
-// WriteText writes the report for a terminal. No text from a log reaches w with a control character.
-func (r *Report) WriteText(w io.Writer) error {
+// Text writes the report for a terminal. No text from a log reaches w with a control character.
+func Text(r *audit.Report, w io.Writer) error {
 	b := bufio.NewWriter(w)
 	p := func(format string, args ...any) { fmt.Fprintf(b, format, args...) }
 	for _, run := range r.Runners {
-		p("%s\n", run.summary())
+		p("%s\n", summary(run))
 	}
 	p("%s\n", r.Verdict)
-	for i, incident := range r.Incidents {
-		if i == maxTextIncidents {
-			p("\n%d more incidents: --json or --html FILE has them all.\n", len(r.Incidents)-i)
+	for n, i := range r.Incidents {
+		if n == maxTextIncidents {
+			p("\n%d more incidents: --json or --html FILE has them all.\n", len(r.Incidents)-n)
 			break
 		}
-		incident.write(p)
+		incident(i, p)
 	}
-	r.writeTotals(p)
+	totals(r, p)
 	if r.Shim != nil {
-		p("\nworker-wrap's own record\n  %s\n", r.Shim.line())
+		p("\nworker-wrap's own record\n  %s\n", r.Shim.Line())
 	}
-	for _, line := range r.Skipped.lines() {
+	for _, line := range r.Skipped.Lines() {
 		p("skipped: %s\n", line)
 	}
 	return b.Flush()
 }
 
 // summary says what was read of a runner.
-func (run Runner) summary() string {
-	s := fmt.Sprintf("%s: %s, %s, %s", run.Dir, count(run.Files, "file", "files"), size(run.Bytes), count(run.Jobs, "job", "jobs"))
+func summary(run audit.Runner) string {
+	s := fmt.Sprintf("%s: %s, %s, %s", run.Dir, audit.Count(run.Files, "file", "files"), size(run.Bytes), audit.Count(run.Jobs, "job", "jobs"))
 	if run.From != nil {
 		s += ", " + run.From.Format(time.DateTime) + " to " + run.To.Format(time.DateTime) + " UTC"
 	}
@@ -59,12 +61,12 @@ func (run Runner) summary() string {
 
 type printer func(format string, args ...any)
 
-func (i *Incident) write(p printer) {
-	p("\nIncident %d: two Workers%s from %s UTC\n", i.Number, i.length(), i.From.Format(time.DateTime))
-	p("  Job A  %s\n", i.A.describe())
-	p("  Job B  %s\n\n", i.B.describe())
+func incident(i *audit.Incident, p printer) {
+	p("\nIncident %d: two Workers%s from %s UTC\n", i.Number, length(i), i.From.Format(time.DateTime))
+	p("  Job A  %s\n", job(i.A))
+	p("  Job B  %s\n\n", job(i.B))
 	for _, row := range i.Timeline {
-		p("  %s  %s\n", i.clock(row.Time), row.Text)
+		p("  %s  %s\n", clock(i, row.Time), row.Text)
 	}
 	if len(i.Failed) > 0 {
 		p("\n  Because of it:\n")
@@ -76,7 +78,7 @@ func (i *Incident) write(p printer) {
 }
 
 // length says for how long both lived, in seconds, unless only the order of a Listener's lines tells that they did.
-func (i *Incident) length() string {
+func length(i *audit.Incident) string {
 	if i.Seconds == 0 {
 		return ", the logs do not tell for how long,"
 	}
@@ -84,14 +86,14 @@ func (i *Incident) length() string {
 }
 
 // clock is a row's time; its date too where that is not the incident's.
-func (i *Incident) clock(t time.Time) string {
+func clock(i *audit.Incident, t time.Time) string {
 	if t.Format(time.DateOnly) != i.From.Format(time.DateOnly) {
 		return t.Format(time.DateTime)
 	}
 	return t.Format(time.TimeOnly)
 }
 
-func (j Job) describe() string {
+func job(j audit.Job) string {
 	parts := []string{cmp.Or(j.ID, "id unknown")}
 	if j.Name != "" {
 		parts = append(parts, j.Name)
@@ -109,17 +111,17 @@ func (j Job) describe() string {
 		parts = append(parts, "wrapped")
 	}
 	switch j.Harm {
-	case Certain:
+	case audit.Certain:
 		parts = append(parts, "HARMED")
-	case Possible:
+	case audit.Possible:
 		parts = append(parts, "perhaps harmed")
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (r *Report) writeTotals(p printer) {
+func totals(r *audit.Report, p printer) {
 	p("\nTotals\n")
-	for _, t := range r.Totals.list() {
+	for _, t := range r.Totals.List() {
 		p("  %6d  %s\n", t.N, t.What)
 	}
 	weeks := r.Weeks
@@ -140,7 +142,7 @@ func (r *Report) writeTotals(p printer) {
 func size(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {
-		return count(int(n), "byte", "bytes")
+		return audit.Count(int(n), "byte", "bytes")
 	}
 	f, i := float64(n)/1000, 0
 	for f >= 999.95 && i < len(units)-1 {
