@@ -41,6 +41,7 @@ func (j *joined) record(r record, now At) {
 // worked takes a Worker's record.
 func (j *joined) worked(r record, now At) {
 	_, version := after(r.message, "Version: ")
+	version = version && string(r.source) == "Worker" // a container prints each line of a job's text as a record
 	host := string(r.source) == "HostContext"
 	// Only in what a container prints do the lines of two living Workers stand beside each other.
 	beside := r.program != unknownLog && j.listener.busy() > 1

@@ -30,8 +30,8 @@ func NewReader(skipped *Skipped) *Reader {
 
 // read feeds one log to m and returns where its last record stands. The error is the reader's; what
 // was read before it counts.
-func (l *Reader) read(r io.Reader, s *Source, m machine) (At, error) {
-	l.lines.reset(r)
+func (l *Reader) read(in io.Reader, s *Source, m machine) (At, error) {
+	l.lines.reset(in)
 	var when [19]byte // of the record being read, as it stands …
 	var now Stamp     // … and as it is meant
 	current := func() At { return At{now, Evidence{s, l.lines.number}} }
