@@ -142,8 +142,11 @@ func TestAttackByNames(t *testing.T) {
 	do(t, os.Mkdir(dir, 0o755))
 	s := ordinaryIn(t, dir, shim)
 	do(t, os.MkdirAll(s.root+"/_diag", 0o755), os.Chown(s.root+"/_diag", user, user))
-	logs, err := filepath.Glob("../audit/testdata/issue-4357/*.log")
+	logs, err := filepath.Glob(filepath.Join(testkit.Root(), "internal/evidence/audit/testdata/issue-4357/*.log"))
 	do(t, err)
+	if len(logs) == 0 {
+		t.Fatal("there are no logs for audit")
+	}
 	for _, path := range logs { // for audit to have something to tell of
 		data, err := os.ReadFile(path)
 		do(t, err, os.WriteFile(filepath.Join(s.root, "_diag", filepath.Base(path)), data, 0o644))
