@@ -9,7 +9,6 @@ import (
 
 // g stands for the runtime's g, and tls for the storage in which amd64 looks for it. A stack guard of 0 lies below
 // every stack.
-//
 var (
 	g   [64]uintptr
 	tls [2]uintptr
