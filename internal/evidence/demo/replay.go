@@ -91,21 +91,29 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	if err := sleep(ctx, o.scaled(aloneA)); err != nil {
 		return nil, err
 	}
+	endedA := filepath.Join(h.root.Dir, "job-a-has-ended")
 	seconds := strconv.FormatFloat(o.scaled(stepB).Seconds(), 'f', 3, 64)
 	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: 100_000, Steps: []standin.Step{
-		{Name: "Run " + action, Uses: action, Script: "sleep " + seconds + "\n" + standin.SetOutput("ref", "main")},
+		// However slow the machine is, Job A's end comes within this step.
+		{Name: "Run " + action, Uses: action, Script: "sleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
 	}})
 	if err != nil {
 		return nil, err
 	}
 	defer b.Abort()
 	h.jobB = b.Job.ID
-	for _, done := range []<-chan struct{}{a.Done(), b.Done()} {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+	select {
+	case <-a.Done():
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if err := os.WriteFile(endedA, nil, 0o644); err != nil {
+		return nil, err
+	}
+	select {
+	case <-b.Done():
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 	h.resultA, h.resultB = a.Wait(), b.Wait()
 	h.mounted, err = mountsBelow(h.root.Dir)
