@@ -86,10 +86,6 @@ func TestDeniedSteps(t *testing.T) {
 	}
 }
 
-func slicesHas(all []string, one string) bool {
-	return strings.Contains("\n"+strings.Join(all, "\n")+"\n", "\n"+one+"\n")
-}
-
 // TestDeniedTmpfs: a tmpfs is laid by mount(2) then.
 func TestDeniedTmpfs(t *testing.T) {
 	for name, c := range denials {

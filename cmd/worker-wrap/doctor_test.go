@@ -8,7 +8,7 @@ func TestDoctorAndWorkersAgree(t *testing.T) {
 ./ww install --runner-root r >/dev/null 2>&1
 store=r/_work/.worker-wrap
 try() {
-	job=runs && as nobody r/bin/Runner.Worker -c true 2>/dev/null || job=fails
+	job=runs && as nobody env WORKER_WRAP_FALLBACK=none r/bin/Runner.Worker -c true 2>/dev/null || job=fails
 	worker-wrap doctor --runner-root r >out 2>&1 || true
 	echo "$1: $job, $(tail -1 out | cut -d';' -f1)"
 	grep -A4 '✗ work folder' out | grep -o '→.*' || true

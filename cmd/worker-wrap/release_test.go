@@ -48,10 +48,10 @@ ls /usr/local/lib/worker-wrap 2>&1 || true
 	compareLines(t, squeezed(out), `no_new_privs is set
 exit 1
 unchanged
-put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin+ep
+put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
 $W/j/bin: keep the runner's own Worker as Runner.Worker.real
-$W/j/bin: make the link .Runner.Worker.worker-wrap to /usr/local/lib/worker-wrap/worker-wrap
+$W/j/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/j/bin: put it in place of Runner.Worker
 note $W/j in the list of runners that have worker-wrap
 exit 0
@@ -65,6 +65,7 @@ exit 0
  ✓ trial a process of nobody was started through
 the runner is protected; see the warnings (!) above
 /j yes
+worker-wrap: watching $W/j
 exit 0
 nothing to collect: no Worker has left a per-PID folder here
 exit 0

@@ -38,7 +38,7 @@ func TestInstallTriesFirst(t *testing.T) {
 		under string // a command line that starts what follows it
 		why   string
 	}{
-		"bounding set": {under: "setpriv --bounding-set -sys_admin --inh-caps -sys_admin", why: "CAP_SYS_ADMIN is not to be had here"},
+		"bounding set": {under: "setpriv --bounding-set -sys_admin --inh-caps -sys_admin", why: "CAP_SYS_ADMIN"},
 		"no_new_privs": {under: "setpriv --no-new-privs", why: "no_new_privs is set"},
 		"seccomp":      {under: deny(t) + " move_mount:1 mount:1 -- /usr/bin/env env", why: "a seccomp filter forbids it"},
 	} {
@@ -173,7 +173,7 @@ rm r/bin/Runner.Worker
 cp `+host+` r/bin/Runner.Worker
 code setpriv --no-new-privs worker-wrap watch --runner-root r --until-quiet 100ms
 `)
-	for _, want := range []string{"worker-wrap: $W/r is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 0\nunchanged\n", "$W/r/bin: put it in place of Runner.Worker\nexit 0\n"} {
+	for _, want := range []string{"worker-wrap: $W/r is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 0\nunchanged\n", "$W/r/bin: put it in place of Runner.Worker\nworker-wrap: watching $W/r\nexit 0\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
