@@ -38,7 +38,13 @@ func TestDeadline(t *testing.T) {
 
 // TestNames: what is known here too is the same elsewhere.
 func TestNames(t *testing.T) {
-	if workerName != runner.WorkerName {
-		t.Errorf("the Worker is %q, not %q", workerName, runner.WorkerName)
+	for _, path := range []string{runner.WorkerName, "/r/bin/" + runner.KeptWorkerName, "/" + runner.RealWorkerName, "x" + runner.WorkerName, "/r/bin/Runner.Worker.dll", ""} {
+		if isWorker(path) != runner.IsWorker(path) {
+			t.Errorf("%q: %v", path, isWorker(path))
+		}
+	}
+	args := []string{"/ww", runner.EntryWord, "/r/bin/Runner.Worker", verb, "3", "4"}
+	if worker, ok := runner.Arguments(args); !ok || len(worker) != argCount || len(args)-len(worker) != entryCount {
+		t.Errorf("of an entry's arguments %q are the Worker's", worker)
 	}
 }

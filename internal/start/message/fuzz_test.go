@@ -1,10 +1,11 @@
 package message
 
 import (
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 func FuzzStartOf(f *testing.F) {
@@ -28,12 +29,13 @@ func FuzzStartOf(f *testing.F) {
 func FuzzSource(f *testing.F) {
 	f.Add("/r/bin/Runner.Worker", "spawnclient", "160")
 	f.Add("Runner.Worker", "SPAWNCLIENT", "0")
+	f.Add("/r/bin/Runner.Worker.real", "spawnclient", "3")
 	f.Fuzz(func(t *testing.T, name, word, number string) {
 		fd := source(name, word, number)
 		if fd < 0 {
 			return
 		}
-		if n, err := strconv.Atoi(number); err != nil || n != fd || filepath.Base(name) != workerName || !strings.EqualFold(word, verb) {
+		if n, err := strconv.Atoi(number); err != nil || n != fd || !runner.IsWorker(name) || !strings.EqualFold(word, verb) {
 			t.Fatalf("%q %q %q give %d", name, word, number, fd)
 		}
 	})

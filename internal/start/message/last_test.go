@@ -19,7 +19,7 @@ func TestLastTake(t *testing.T) {
 	}
 	for _, c := range []struct {
 		how   string
-		name  string
+		name  string // and what comes before the Worker's arguments
 		code  int
 		lines int
 		left  int
@@ -27,6 +27,13 @@ func TestLastTake(t *testing.T) {
 		{"", "/r/bin/Runner.Worker", 125, 1, 0},
 		{"HOW=traced", "/r/bin/Runner.Worker", 2, 0, 0},
 		{"HOW=left", "/r/bin/Runner.Worker", 125, 1, 10},
+		{"", "/r/bin/Runner.Worker.real", 125, 1, 0},
+		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 125, 1, 0},
+		{"HOW=traced", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 2, 0, 0},
+		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker.real", 125, 1, 0},
+		{"", "/usr/lib/worker-wrap/worker-wrap __worker /bin/sh", 125, 1, 10},
+		{"", "/usr/lib/worker-wrap/worker-wrap __workers /r/bin/Runner.Worker", 125, 1, 10},
+		{"", "/r/bin/Runner.Worker x", 125, 1, 10},
 		{"", "worker-wrap", 125, 1, 10},
 		{"", "worker-wrap-inner", 125, 1, 10},
 	} {
@@ -34,8 +41,8 @@ func TestLastTake(t *testing.T) {
 		if _, err := write.Write(encoded(2)); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.Command(path, "spawnclient", "3", "4")
-		cmd.Args[0] = c.name
+		cmd := exec.Command(path)
+		cmd.Args = append(strings.Fields(c.name), "spawnclient", "3", "4")
 		cmd.Env = []string{c.how}
 		cmd.ExtraFiles = []*os.File{read}
 		var said bytes.Buffer

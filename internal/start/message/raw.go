@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 // The functions of this file may run on any stack, without a goroutine, and while the runtime is broken. So they do not
@@ -15,9 +17,10 @@ type unsafePointer = unsafe.Pointer
 const (
 	// A Worker's arguments: its path, "spawnclient", and the descriptors it reads from and writes to
 	// (src/Runner.Worker/Program.cs).
-	argCount   = 4
-	workerName = "Runner.Worker"
-	verb       = "spawnclient"
+	argCount = 4
+	verb     = "spawnclient"
+	// What an entry that is a script puts before them: the program and a word (runner.Arguments).
+	entryCount = 2
 
 	second = 1_000_000_000
 	tick   = second / 100 // USER_HZ, of /proc/PID/stat, is 100 on every architecture that Go has Linux on
@@ -29,10 +32,14 @@ var room [64 << 10]byte
 //go:nosplit
 //go:norace
 func lastTake(argc uintptr, argv unsafe.Pointer) {
-	if argc != argCount || atomic.LoadUint32(&left) != 0 {
+	at := uintptr(0)
+	if argc == entryCount+argCount && is(cString(argv, 1), runner.EntryWord) {
+		at = entryCount
+	}
+	if argc != at+argCount || atomic.LoadUint32(&left) != 0 {
 		return
 	}
-	fd := source(cString(argv, 0), cString(argv, 1), cString(argv, 2))
+	fd := source(cString(argv, at), cString(argv, at+1), cString(argv, at+2))
 	if fd < 0 {
 		return
 	}
@@ -63,7 +70,7 @@ func cString(vector unsafe.Pointer, n uintptr) string {
 //go:nosplit
 //go:norace
 func source(name, word, number string) int {
-	if !baseIs(name, workerName) || !foldedIs(word, verb) || len(number) == 0 || len(number) > 9 {
+	if !isWorker(name) || !foldedIs(word, verb) || len(number) == 0 || len(number) > 9 {
 		return -1
 	}
 	fd := 0
@@ -83,6 +90,20 @@ func source(name, word, number string) int {
 	}
 	return fd
 }
+
+// isWorker is runner.IsWorker for a path: another tool's wrapper starts the shim by the name to which it has moved it.
+//
+//go:nosplit
+//go:norace
+func isWorker(path string) bool {
+	return baseIs(path, runner.WorkerName) || baseIs(path, runner.RealWorkerName) || baseIs(path, runner.KeptWorkerName)
+}
+
+// is reports whether two texts are the same.
+//
+//go:nosplit
+//go:norace
+func is(text, other string) bool { return len(text) == len(other) && baseIs(text, other) }
 
 // baseIs reports whether a path's last part is name.
 //

@@ -86,6 +86,7 @@ func TestTakeTakesNothing(t *testing.T) {
 	for _, args := range [][]string{
 		nil, good[:1], good[:2], good[:3], append(good, "more"),
 		{"/r/bin/Runner.Listener", "spawnclient", number, "164"},
+		{"/r/bin/Runner.Worker.dll", "spawnclient", number, "164"},
 		{"xRunner.Worker", "spawnclient", number, "164"},
 		{"", "spawnclient", number, "164"},
 		{"Runner.Worker", "spawn", number, "164"},
@@ -111,6 +112,13 @@ func TestTakeTakesNothing(t *testing.T) {
 		t.Errorf("what was left to another process is gone: %d bytes", n)
 	}
 	Return()
+	Take([]string{"/r/bin/Runner.Worker.real", "spawnclient", number, "164"}, long) // another tool has moved the shim there
+	if n := waiting(t, read); n != 0 {
+		t.Errorf("%d bytes are left by the other name", n)
+	}
+	if _, err := write.Write(encoded(2)); err != nil {
+		t.Fatal(err)
+	}
 	good[1] = "SpawnClient" // the Worker does not mind
 	Take(good, long)
 	if n := waiting(t, read); n != 0 {
