@@ -45,10 +45,12 @@ func TestTry(t *testing.T) {
 	}{
 		{"root", Trial{Binary: place(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
 		{"capability", Trial{Binary: place(t, survey.FileCapability), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
-		{"no capability", Trial{Binary: place(t, ""), UID: nobody, User: "nobody"}, Fail, "could not be isolated: "},
+		{"no capability", Trial{Binary: place(t, ""), UID: nobody, User: "nobody"}, Fail, "it needs root, or a file capability"},
 		{"no binary", Trial{Binary: "/nonexistent/worker-wrap", UID: nobody, User: "nobody"}, Fail, "no such file"},
 		{"hides nothing", Trial{Binary: script(t, `exec "$0.real" "$@"`), UID: nobody, User: "nobody"}, Fail, "the host's _temp shows the Worker's file"},
 		{"loses the PID", Trial{Binary: script(t, `"$0.real" "$@"; exit`), UID: nobody, User: "nobody"}, Fail, "the one that was started"},
+		// Else a machine's settings could have it left alone, or a refusal would be run and its reason not be said.
+		{"is to isolate", Trial{Binary: script(t, `echo "$WORKER_WRAP_ISOLATE $WORKER_WRAP_FALLBACK" >&2; exit 3`), UID: nobody, User: "nobody"}, Fail, "could not be isolated: always none"},
 		{"says nothing", Trial{Binary: script(t, `exit 3`), UID: nobody, User: "nobody"}, Fail, "exit status 3"},
 	}
 	for _, test := range tests {

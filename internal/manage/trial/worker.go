@@ -59,10 +59,11 @@ func (t Worker) Try() (err error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, scratch.worker, scratch.temp)
 	cmd.Dir = filepath.Dir(scratch.worker)
-	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + scratch.root}
+	var settings []string
 	if t.Userns {
-		cmd.Env = append(cmd.Env, "WORKER_WRAP_USERNS=1")
+		settings = append(settings, "WORKER_WRAP_USERNS=1")
 	}
+	cmd.Env = append(environment(settings), "HOME="+scratch.root)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: scratch.credential}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -193,7 +194,7 @@ func (s *scratch) look(pid int, said string, t Worker) error {
 		return errors.New("the Worker does not know its per-PID folder (WORKER_WRAP_HOST_TEMP is not set)")
 	}
 	if _, err := os.Lstat(filepath.Join(s.temp, "proof")); !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("the host's _temp shows the Worker's file, so it is not isolated (%v)", err)
+		return errors.New("the host's _temp shows the Worker's file, so it is not isolated")
 	}
 	if data, err := untrusted.Head(filepath.Join(host, "proof"), 16); err != nil || string(data) != "inside" {
 		return fmt.Errorf("the Worker's file is not in its per-PID folder %s (%v)", host, err)
