@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
 // ClaimName is the file in a store that names the owner that uses the real _temp, or did.
@@ -89,6 +90,23 @@ func (s *Store) Holder(j *Judge) error {
 	}
 	defer f.Close()
 	return holder(f, j, false)
+}
+
+// Claimant returns the owner that the claim names, if that is surely alive. It changes nothing.
+func (s *Store) Claimant(j *Judge) (o Owner, ok bool) {
+	f, err := untrusted.At(s.dir, ClaimName, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return o, false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return o, false
+	}
+	buf := make([]byte, 256)
+	n, _ := f.ReadAt(buf, 0)
+	o, _, ok = parseClaim(string(buf[:n]))
+	return o, ok && j.Verdict(o, info.ModTime()) == Living
 }
 
 // folders fails if another owner of a folder may be alive.

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
 // living names the wrapped Workers of a runner that are alive, or may be.
@@ -38,7 +40,33 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 			out = append(out, "perhaps the owner of "+e.Path+", in another PID namespace or on another machine")
 		}
 	}
-	return out, nil
+	o, ok, err := inPlain(l)
+	if ok && !seen[o.PID] {
+		out = append(out, fmt.Sprintf("PID %d, in the plain _temp", o.PID))
+	}
+	return out, err
+}
+
+// inPlain returns the living Worker that a start has let into the plain _temp since it was alone there. Without the shim
+// the next Worker would join it.
+func inPlain(l runner.Layout) (o perpid.Owner, ok bool, err error) {
+	self, err := perpid.Self()
+	if err != nil {
+		return o, false, err
+	}
+	if o, ok := early.Recorded(l.Diag(), self); ok && perpid.NewJudge(self, false).Verdict(o, time.Now()) == perpid.Living {
+		return o, true, nil
+	}
+	store, err := perpid.Open(perpid.Path(l.Temp))
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, false, nil
+	}
+	if err != nil {
+		return o, false, err
+	}
+	defer store.Close()
+	o, ok = store.Claimant(perpid.NewJudge(self, store.Remote()))
+	return o, ok, nil
 }
 
 // rootOf is the root of a Worker's runner, also where that has no .runner any more; "" where a person started it.

@@ -7,15 +7,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // aWrappedJob starts a Worker of a runner whose own is a shell, and returns how it is ended.
-func aWrappedJob(t *testing.T, l runner.Layout) (end func()) {
+func aWrappedJob(t *testing.T, l runner.Layout, settings ...string) (end func()) {
 	t.Helper()
 	cmd := asNobody(worker(l.Bin()), "-c", `echo there && read -r end`)
+	cmd.Env = append(os.Environ(), settings...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -38,6 +41,53 @@ func aWrappedJob(t *testing.T, l runner.Layout) (end func()) {
 		t.Fatal(err)
 	}
 	return end
+}
+
+// TestUninstallUnderOneThatIsAlone: a Worker in the plain _temp keeps the shim in its runner, since the next one would
+// join it there. When it has ended nothing of its start stays.
+func TestUninstallUnderOneThatIsAlone(t *testing.T) {
+	testkit.RequireRoot(t)
+	for what, isolates := range map[string]bool{"by its settings": true, "since no mount can be made": false} {
+		m := aMachine(t)
+		l := aRunner(t, m, "r", "", "/bin/sh")
+		before := tree(t, m.Root)
+		o := Options{Machine: m, Layouts: []runner.Layout{l}}
+		output(&o)
+		good(t, "install", Install(o))
+		settings := []string{"WORKER_WRAP_ISOLATE=alone"}
+		if !isolates {
+			settings = nil
+			if err := os.Remove(m.Place()); err != nil {
+				t.Fatal(err)
+			}
+			if data, err := os.ReadFile(testkit.Binary(t)); err != nil || os.WriteFile(m.Place(), data, 0o755) != nil { // it has no capability
+				t.Fatal(err)
+			}
+		}
+		end := aWrappedJob(t, l, settings...)
+		if r := Uninstall(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "wrapped Workers are alive") || r.Steps != 0 {
+			t.Errorf("alone %s: %+v", what, r)
+		}
+		end()
+		if isolates {
+			ended(t, l)
+		}
+		good(t, "uninstall", Uninstall(o))
+		same(t, "alone "+what, tree(t, m.Root), before)
+	}
+}
+
+// ended waits until the keeper of a Worker's locks has recorded that it has ended.
+func ended(t *testing.T, l runner.Layout) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if data, _ := os.ReadFile(filepath.Join(l.Diag(), events.FileName)); strings.Contains(string(data), `"kind":"end"`) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing has recorded the end of the Worker")
+		}
+	}
 }
 
 // three makes a machine with three runners that have the shim, and returns what was there before, and how to take it out

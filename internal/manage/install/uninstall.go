@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
@@ -112,7 +113,7 @@ func (r *run) remove(l runner.Layout) bool {
 // removeRecord removes what starts have recorded.
 func (r *run) removeRecord(l runner.Layout) {
 	var tasks []task
-	for _, name := range []string{events.FileName, events.RotatedName} {
+	for _, name := range []string{events.FileName, events.RotatedName, early.RecordName} {
 		path := filepath.Join(l.Diag(), name)
 		if _, err := os.Lstat(path); err == nil {
 			tasks = append(tasks, task{"remove " + path, func() error {

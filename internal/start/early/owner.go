@@ -14,7 +14,10 @@ type owner struct {
 	pid, start, pidNS uint64
 }
 
-const recordFile = "_diag/worker-wrap.alone\x00"
+const recordFile = "_diag/" + RecordName + "\x00"
+
+// RecordName is the record's name in a runner's _diag.
+const RecordName = "worker-wrap.alone"
 
 const claimFile = perpid.StoreName + "/" + perpid.ClaimName + "\x00"
 
