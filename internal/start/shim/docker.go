@@ -43,8 +43,9 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 	}
 	// The proxy must see the host's mounts, and so the real socket, not what is made here.
 	var outside *os.File
+	dir := filepath.Dir(resolved(target)) // here, as in a chroot the other thread's root is not the one that target is below
 	err = nsenter.Outside(func() (err error) {
-		if outside, err = openPath(filepath.Dir(resolved(target))); err != nil {
+		if outside, err = openPath(dir); err != nil {
 			return err
 		}
 		return r.startProxy(path)
@@ -63,7 +64,7 @@ func (r *run) docker() (binds []mounts.Mount, done func(), err error) {
 		closeAll(outside, target)
 		return nil, done, err
 	}
-	parent, err := openPath(filepath.Dir(resolved(target)))
+	parent, err := openPath(dir)
 	if err != nil {
 		closeAll(outside, target, source)
 		return nil, done, err

@@ -2,6 +2,8 @@ package shim_test
 
 import (
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -160,20 +162,42 @@ func TestFallbackWithoutAWorker(t *testing.T) {
 	}
 }
 
-// TestUsernsInAChroot: the kernel makes none there (user_namespaces(7)), and that is said.
-func TestUsernsInAChroot(t *testing.T) {
-	s := ordinary(t, testkit.Binary(t))
-	root := testkit.Dir(t)
-	// Not all of /, which may have the mark of a container.
-	c := command([]string{"USERNS=1"}, s.worker, "-c", "echo started").asRoot(`root=` + root + `
+// chrooted has the user start in a chroot, under which is not all of /, which may have the mark of a container.
+func (c *start) chrooted(t *testing.T) *start {
+	t.Helper()
+	return c.asRoot(`root=` + testkit.Dir(t) + `
 		for dir in usr var dev proc; do mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; done
 		for dir in bin lib lib64; do
 			if [ -L "/$dir" ]; then ln -s "usr/$dir" "$root/$dir"; else mkdir "$root/$dir"; mount --rbind "/$dir" "$root/$dir"; fi
 		done
 		exec chroot "$root" ` + testkit.UserLine(itoa(user), itoa(user)) + ` "$@"`)
+}
+
+// TestUsernsInAChroot: the kernel makes none there (user_namespaces(7)), and that is said.
+func TestUsernsInAChroot(t *testing.T) {
+	s := ordinary(t, testkit.Binary(t))
+	c := command([]string{"USERNS=1"}, s.worker, "-c", "echo started").chrooted(t)
 	code := c.end(t)
 	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "a chroot, forbids it")
 	if code != 125 || c.out.String() != "" {
 		t.Errorf("exit code %d, %q", code, &c.out)
 	}
+}
+
+// TestDockerInAChroot: a job that has a Docker socket starts there, and the proxy's lies over it.
+func TestDockerInAChroot(t *testing.T) {
+	s := ordinary(t, capable(t))
+	socket := filepath.Join(s.root, "docker.sock")
+	listener, err := net.Listen("unix", socket)
+	do(t, err, os.Chown(socket, user, user))
+	defer listener.Close()
+	var st unix.Stat_t
+	do(t, unix.Stat(socket, &st))
+	c := command(nil, s.worker, "-c", `stat -c %i "$DOCKER_HOST_PATH"`)
+	c.Env = append(c.Env, "DOCKER_HOST=unix://"+socket, "DOCKER_HOST_PATH="+socket)
+	code := c.chrooted(t).end(t)
+	if code != 0 || c.err.String() != "" || c.out.String() == fmt.Sprintln(st.Ino) {
+		t.Errorf("exit code %d, %q, %q", code, &c.out, &c.err)
+	}
+	s.gone(t, "after the Worker")
 }
