@@ -30,6 +30,7 @@ type room struct {
 	linked  bool // it is there, and leads there
 	work    path // workFolder, as .runner has it
 	text    [4096]byte
+	dents   [4096]byte
 	st, exe unix.Statx_t
 	self    owner
 	begun   unix.Timespec

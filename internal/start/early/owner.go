@@ -152,7 +152,8 @@ func (r *room) recordIn(fd uintptr) bool {
 		return false
 	}
 	var before owner
-	if before.parse(r.text[:n]) && r.lives(&before) {
+	known := before.parse(r.text[:n])
+	if known && r.lives(&before) || !(known && r.seen(fd)) && r.alive() {
 		return false
 	}
 	for i := range recordSize {

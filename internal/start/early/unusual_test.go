@@ -134,10 +134,15 @@ func trace(t *testing.T, root string, env ...string) string {
 	return start
 }
 
-// TestFewCalls: a lone start makes a handful of system calls, none of them Go's runtime's.
+// TestFewCalls: a lone start makes a handful of system calls, none of them Go's runtime's, but for the first one after an
+// install, which looks for Workers that nothing is known of.
 func TestFewCalls(t *testing.T) {
 	testkit.RequireRoot(t)
-	calls := trace(t, root(t), alone)
+	root := root(t)
+	if first := trace(t, root, alone); !strings.Contains(first, "getdents64(") {
+		t.Errorf("the first start looks for nobody: %s", first)
+	}
+	calls := trace(t, root, alone)
 	lines := strings.Split(calls, "\n")
 	if len(lines) > 45 {
 		t.Errorf("%d system calls", len(lines))
@@ -147,6 +152,43 @@ func TestFewCalls(t *testing.T) {
 		switch name {
 		case "mmap", "futex", "sigaltstack", "rt_sigaction", "rt_sigprocmask", "madvise", "sched_getaffinity", "gettid", "unshare", "mount":
 			t.Errorf("%s is no call of a lone start", line)
+		}
+	}
+}
+
+// TestNotAloneBesideUnwrapped: a Worker from before an install has no lock, and is in the plain _temp all the same; so it
+// is after a later one, however many lone starts there were before.
+func TestNotAloneBesideUnwrapped(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	entry := root + "/bin/Runner.Worker"
+	cat, err := os.ReadFile(testkit.RequireTool(t, "cat", "coreutils")) // as the runner's own it is no script
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := firstOf(os.Rename(entry, root+"/entry"), os.WriteFile(entry, cat, 0o755)); err != nil {
+			t.Fatal(err)
+		}
+		unwrapped := exec.Command(entry)
+		in, err := unwrapped.StdinPipe()
+		if err := firstOf(err, unwrapped.Start()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(root+"/entry", entry); err != nil {
+			t.Fatal(err)
+		}
+		s := start(t, root, alone)
+		if s.isAlone(t) {
+			t.Errorf("it is alone beside process %d, in the _temp of that", unwrapped.Process.Pid)
+		}
+		s.end()
+		in.Close()
+		_ = unwrapped.Wait()
+		for range 2 {
+			if !early(t, root, alone) {
+				t.Error("a Worker is not alone after the end of that")
+			}
 		}
 	}
 }

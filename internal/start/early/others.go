@@ -1,0 +1,103 @@
+package early
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// alive reports whether a Worker of this runner may live that holds no lock: one that was started before worker-wrap
+// was in its place. It looks through /proc, which costs more than all the rest, so only the first lone start after an
+// install does: see seen. A Worker with a _temp of its own is found too; the ordinary start tells them apart.
+//
+//go:norace
+func (r *room) alive() bool {
+	proc, ok := open(cwd, unsafe.StringData("/proc\x00"), unix.O_RDONLY|unix.O_DIRECTORY)
+	if !ok {
+		return true
+	}
+	found := r.among(proc)
+	closeFD(proc)
+	return found
+}
+
+//go:norace
+func (r *room) among(proc uintptr) bool {
+	const name = 19 // in a linux_dirent64, after inode, offset, length and type
+	for {
+		n, ok := call(unix.SYS_GETDENTS64, proc, uintptr(unsafe.Pointer(&r.dents)), uintptr(len(r.dents)), 0, 0, 0)
+		if !ok {
+			return true
+		}
+		if n == 0 {
+			return false
+		}
+		for i := 0; i+name < int(n); {
+			pid, end, ok := number(r.dents[:n], i+name)
+			if ok && r.dents[end] == 0 && pid != r.self.pid && r.isWorker(proc, pid) {
+				return true
+			}
+			i += int(r.dents[i+16]) | int(r.dents[i+17])<<8
+		}
+	}
+}
+
+// isWorker reports whether a process was started by a path as the Listener gives it.
+//
+//go:norace
+func (r *room) isWorker(proc uintptr, pid uint64) bool {
+	const file = "/cmdline\x00"
+	var name [32]byte
+	i := write(name[:], 0, pid)
+	for k := range len(file) {
+		name[i+k] = file[k]
+	}
+	fd, ok := open(proc, &name[0], unix.O_RDONLY)
+	if !ok {
+		return false // it has ended, or is another user's, and is not shown
+	}
+	n, ok := call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)-1), 0, 0, 0)
+	closeFD(fd)
+	if !ok {
+		return false
+	}
+	r.text[n] = 0
+	at := 0
+	for r.root[at] != 0 {
+		if r.text[at] != r.root[at] {
+			return false
+		}
+		at++
+	}
+	const bin, worker = "/bin", "/Runner.Worker"
+	if !has(&r.text[0], at, bin) {
+		return false
+	}
+	for at += len(bin); r.text[at] != 0; at++ {
+		if has(&r.text[0], at, worker) {
+			return true
+		}
+	}
+	return false
+}
+
+// seen reports whether a lone start has looked for such Workers since the entry, as whose path this process was started,
+// was put there, and so has the record that is open as fd, and is one: nobody else can have come since.
+//
+//go:norace
+func (r *room) seen(fd uintptr) bool {
+	return changed(fd, &none[0], unix.AT_EMPTY_PATH, unix.STATX_MTIME, &r.exe) &&
+		changed(cwd, arg(r.p.worker, 0), unix.AT_SYMLINK_NOFOLLOW, unix.STATX_CTIME, &r.st) &&
+		later(r.exe.Mtime, r.st.Ctime)
+}
+
+//go:norace
+func changed(dir uintptr, name str, flags int, what uintptr, st *unix.Statx_t) bool {
+	_, ok := call(unix.SYS_STATX, dir, ptr(name), uintptr(flags), what, uintptr(unsafe.Pointer(st)), 0)
+	return ok && uintptr(st.Mask)&what != 0
+}
+
+//go:norace
+func later(a, b unix.StatxTimestamp) bool {
+	return a.Sec > b.Sec || a.Sec == b.Sec && a.Nsec > b.Nsec
+}
