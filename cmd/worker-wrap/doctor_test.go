@@ -40,7 +40,7 @@ a link for a store: fails, the runner is not protected
 a file for _temp: fails, the runner is not protected
 → move it out of the way: sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
 a link to nothing for _temp: fails, the runner is not protected
-→ move it out of the way: sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
+→ make the folder it leads to, or remove the link: sudo rm $W/r/_work/_temp
 a closed work folder: fails, the runner is not protected
 → sudo chown nobody $W/r/_work
 `)

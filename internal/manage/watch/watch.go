@@ -83,6 +83,16 @@ func (w *watcher) run(ctx context.Context) error {
 	}
 	quieten()
 	var gathered <-chan time.Time
+	changed := func(path string) bool {
+		if !w.matters(path) {
+			return false
+		}
+		quieten()
+		if gathered == nil {
+			gathered = time.After(settle)
+		}
+		return true
+	}
 	events, failures := w.channels()
 	for len(w.watched) > 0 {
 		interval := again
@@ -96,17 +106,19 @@ func (w *watcher) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-quiet:
-			return nil
+			select { // of two that are ready one is chosen at random
+			case e, ok := <-events:
+				if !ok || !changed(e.Name) {
+					return nil
+				}
+			default:
+				return nil
+			}
 		case e, ok := <-events:
 			if !ok {
 				return nil
 			}
-			if w.matters(e.Name) {
-				quieten()
-				if gathered == nil {
-					gathered = time.After(settle)
-				}
-			}
+			changed(e.Name)
 		case err := <-failures:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
 				return err
