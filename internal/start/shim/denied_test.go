@@ -169,7 +169,7 @@ func TestDenied(t *testing.T) {
 		{"USERNS=1", "fcntl(F_SETFD)", []string{denial("fcntl", unix.EMFILE, argument(1, whole, unix.F_SETFD), argument(2, whole, 0))}},
 		{"USERNS=1", "this kernel has no user namespaces", []string{denial("clone", unix.EINVAL, argument(0, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER))}},
 		{"USERNS=1", "cannot make a user namespace: cannot allocate memory", []string{denial("clone", unix.ENOMEM, argument(0, unix.CLONE_NEWUSER, unix.CLONE_NEWUSER))}},
-		{"USERNS=1", "capset: operation not permitted", []string{denial("capset", unix.EPERM)}},
+		{"USERNS=1", "cannot make a user namespace: operation not permitted", []string{denial("capset", unix.EPERM)}},
 		{"USERNS=1", "prctl(PR_CAP_AMBIENT_CLEAR_ALL)", []string{denial("prctl", unix.EINVAL, argument(0, whole, unix.PR_CAP_AMBIENT), argument(1, whole, unix.PR_CAP_AMBIENT_CLEAR_ALL))}},
 		{"USERNS=1", "no space left on device", []string{denial("mkdirat", unix.ENOSPC)}},
 		{"USERNS=1", "mount(MS_BIND", []string{denial("open_tree", unix.EPERM), denial("mount", unix.ENOMEM, argument(3, unix.MS_BIND, unix.MS_BIND))}},
