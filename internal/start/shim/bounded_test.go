@@ -29,17 +29,17 @@ func TestWithoutTheCapability(t *testing.T) {
 			return code, c.out.String(), c.err.String()
 		}
 		code, out, stderr := run(nil, s.worker, "-c", "echo started")
-		oneLine(t, stderr, "unshare(CLONE_NEWNS): operation not permitted", "--cap-add SYS_ADMIN")
+		oneLine(t, stderr, "unshare(CLONE_NEWNS): operation not permitted", "CAP_SYS_ADMIN")
 		if code != 125 || out != "" {
 			t.Errorf("%s: exit code %d, %q", who, code, out)
 		}
 		code, out, stderr = run([]string{"FALLBACK=run"}, s.worker, "-c", "echo started")
-		oneLine(t, stderr, "WITHOUT a _temp of its own", "--cap-add SYS_ADMIN")
+		oneLine(t, stderr, "WITHOUT a _temp of its own", "CAP_SYS_ADMIN")
 		if code != 0 || out != "started\n" {
 			t.Errorf("%s, FALLBACK=run: exit code %d, %q", who, code, out)
 		}
 		code, out, stderr = run(nil, shim, "--temp", s.temp, "--", "/bin/echo", "started")
-		oneLine(t, stderr, "--cap-add SYS_ADMIN")
+		oneLine(t, stderr, "CAP_SYS_ADMIN")
 		if code != 125 || out != "" {
 			t.Errorf("%s, by hand: exit code %d, %q", who, code, out)
 		}
