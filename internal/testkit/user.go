@@ -34,19 +34,22 @@ func AsUser(cmd *exec.Cmd, uid int, groups ...uint32) *exec.Cmd {
 	return cmd
 }
 
+// setpriv is not to be a busybox's, which guests have too.
+const setpriv = "/usr/bin/setpriv"
+
 // UserWords is what stands before a command that root runs as an ordinary user, with more options of setpriv(1) if
 // there are any. The user and group are names or numbers.
 //
 // The shell between is needed. setpriv keeps root's permitted capabilities until execve(2), so the program that
 // setpriv itself starts gains nothing by a file capability: it stays dumpable, and keeps its parent-death signal.
 func UserWords(user, group string, options ...string) []string {
-	words := append([]string{"setpriv", "--reuid", user, "--regid", group, "--clear-groups"}, options...)
+	words := append([]string{setpriv, "--reuid", user, "--regid", group, "--clear-groups"}, options...)
 	return append(words, "sh", "-c", `exec "$@"`, "sh")
 }
 
 // UserLine is [UserWords] for a shell script.
 func UserLine(user, group string) string {
-	return "setpriv --reuid " + user + " --regid " + group + ` --clear-groups sh -c 'exec "$@"' sh`
+	return setpriv + " --reuid " + user + " --regid " + group + ` --clear-groups sh -c 'exec "$@"' sh`
 }
 
 // User makes an ordinary user of the machine for the length of the test, and returns its name and uid,

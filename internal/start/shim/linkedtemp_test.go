@@ -172,6 +172,7 @@ func TestLinkedTempElsewhere(t *testing.T) {
 
 // TestLinkedTempIsOneTemp: two runners whose _temp leads to one folder are never both in it.
 func TestLinkedTempIsOneTemp(t *testing.T) {
+	testkit.RequireRoot(t)
 	shim, dir := testkit.Binary(t), testkit.Dir(t)
 	shared := folder(t, filepath.Join(dir, "shared"), user)
 	a := ordinaryIn(t, folder(t, filepath.Join(dir, "a"), user), shim)

@@ -37,7 +37,7 @@ func TestMountMax(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("unshare", append([]string{"--mount", "--propagation", "private", self, full, temp}, starts...)...)
-	cmd.Env = append(os.Environ(), fullNamespaceVar+"=1", "WORKER_WRAP_DOCKER=off")
+	cmd.Env = append(os.Environ(), fullNamespaceVar+"=1", "WORKER_WRAP_DOCKER=off", "WORKER_WRAP_FALLBACK=none")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
