@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
@@ -38,6 +39,13 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		return nil
 	}
 	who := survey.System{Root: r.Root}.Starter(l)
+	if r.root && who.ByOwner { // nobody has root start anything as the owner of a folder that they only lead to
+		owner, err := ownerOfRoot(l)
+		if err != nil {
+			return err
+		}
+		who.UID, who.User = owner, survey.UserName(owner)
+	}
 	err := fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User))
 	if who.UID >= 0 {
 		if !trial.Possible(who.UID) {
@@ -59,6 +67,21 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		return nil
 	}
 	return &RefusedError{l.Root, who.User, err}
+}
+
+// ownerOfRoot returns the owner of a runner's folder, if nobody leads there who could not go there.
+func ownerOfRoot(l runner.Layout) (int, error) {
+	dir, err := untrusted.Dir(l.Root)
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	st, err := dir.Stat()
+	if err != nil {
+		return 0, err
+	}
+	uid, _ := ownerOf(st)
+	return uid, nil
 }
 
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
