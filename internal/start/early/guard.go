@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
 // Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in work. It must be
@@ -25,7 +27,7 @@ func Guard(work, private *os.File) error {
 	}
 	defer unix.Close(pid)
 	// O_PATH does for none of the calls that watch a folder.
-	dir, err := unix.Open("/proc/self/fd/"+itoa(int(work.Fd())), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := unix.Open(untrusted.Through(work), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: work.Name(), Err: err}
 	}
@@ -54,11 +56,6 @@ func Guard(work, private *os.File) error {
 		return os.NewSyscallError("clone", unix.EAGAIN)
 	}
 	return nil
-}
-
-func itoa(n int) string {
-	var digits [20]byte
-	return string(digits[:write(digits[:], 0, uint64(n))])
 }
 
 // RelayCommand is the hidden subcommand that a keeper starts. Its descriptors are [RelayWork] and [RelayPrivate].
@@ -143,8 +140,7 @@ func (r *room) pause(milliseconds int) bool {
 	}
 	n, ok := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.polls)), uintptr(len(r.polls)), timeout, 0, 0, 0)
 	if !ok {
-		second := unix.Timespec{Sec: 1}
-		call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
+		sleepSecond()
 		return false
 	}
 	if n > 0 && r.polls[2].Revents != 0 {
@@ -182,17 +178,9 @@ func (r *room) becomeRelay() {
 	call(unix.SYS_DUP3, keptRoot, RelayPrivate+8, unix.O_CLOEXEC, 0, 0, 0)
 	call(unix.SYS_DUP3, keptWork, RelayWork, 0, 0, 0, 0)
 	call(unix.SYS_DUP3, RelayPrivate+8, RelayPrivate, 0, 0, 0, 0)
-	for fd := range uintptr(keptNone) {
-		closeFD(fd)
-	}
-	for range keptNone {
-		open(cwd, unsafe.StringData("/dev/null\x00"), unix.O_RDWR&^unix.O_CLOEXEC)
-	}
 	r.setCapabilities(true)
 	r.argv = [len(r.argv)]uintptr{ptr(unsafe.StringData("worker-wrap\x00")), ptr(unsafe.StringData(RelayCommand + "\x00"))}
-	r.allSet = 0
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
-	call(unix.SYS_EXECVE, ptr(&r.program[0]), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
+	r.becomeWrap(&r.program[0])
 	exit(1)
 }
 

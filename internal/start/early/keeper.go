@@ -116,8 +116,6 @@ func (r *room) keep() {
 	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
 	r.recordStart()
 	r.await()
-	closeFD(keptWork)
-	closeFD(keptRoot)
 	r.recordEnd()
 	exit(0)
 }
@@ -180,9 +178,14 @@ func (r *room) await() {
 			return
 		}
 		// Out of memory at worst: the locks must not go before the Worker.
-		second := unix.Timespec{Sec: 1}
-		call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
+		sleepSecond()
 	}
+}
+
+//go:norace
+func sleepSecond() {
+	second := unix.Timespec{Sec: 1}
+	call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
 }
 
 // EndCommand is the hidden subcommand that a keeper becomes: EndCommand, the runner's _diag, the Worker's PID, its start
@@ -197,9 +200,6 @@ func (r *room) recordEnd() {
 	if !r.diag.add(&at, &r.root[0], length(&r.root[0])) || !r.diag.text(&at, "/_diag") {
 		return
 	}
-	for range keptNone {
-		open(cwd, unsafe.StringData("/dev/null\x00"), unix.O_RDWR&^unix.O_CLOEXEC)
-	}
 	pid := 0
 	start := write(r.numbers[:], pid, r.self.pid) + 1
 	begun := write(r.numbers[:], start, r.self.start) + 1
@@ -210,7 +210,21 @@ func (r *room) recordEnd() {
 	} {
 		r.argv[i] = ptr(s)
 	}
+	r.becomeWrap(unsafe.StringData("/proc/self/exe\x00"))
+}
+
+// becomeWrap execs worker-wrap, which is at path, with the words of argv: no environment, no blocked signal, and
+// standard descriptors, the keeper's own until then, that lead nowhere. It returns if the kernel refuses.
+//
+//go:norace
+func (r *room) becomeWrap(path str) {
+	for fd := range uintptr(keptNone) {
+		closeFD(fd)
+	}
+	for range keptNone {
+		open(cwd, unsafe.StringData("/dev/null\x00"), unix.O_RDWR&^unix.O_CLOEXEC)
+	}
 	r.allSet = 0
 	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
-	call(unix.SYS_EXECVE, ptr(unsafe.StringData("/proc/self/exe\x00")), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
+	call(unix.SYS_EXECVE, ptr(path), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
 }

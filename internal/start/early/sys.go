@@ -118,9 +118,8 @@ func slurp(dir uintptr, name str, buf []byte) (n int, errno uintptr, ok bool) {
 	if !ok {
 		return 0, fd, false
 	}
-	defer0 := fd
 	got, ok := call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(buf))), uintptr(len(buf)), 0, 0, 0)
-	closeFD(defer0)
+	closeFD(fd)
 	if !ok || int(got) == len(buf) {
 		return 0, got, false
 	}
