@@ -98,7 +98,6 @@ func subcommands() []*cli.Command {
 		sweepCommand(),
 		endedCommand(),
 		relayCommand(),
-		keepCommand(),
 		dockerProxyCommand(),
 		standinWorkerCommand(),
 	}

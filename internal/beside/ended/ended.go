@@ -1,4 +1,4 @@
-// Package ended is what a keeper becomes when its Worker has ended: it records the end.
+// Package ended is what a keeper becomes when its Worker has ended: it sweeps what the Worker used, and records the end.
 //
 // The keeper itself (internal/start/early) has no Go runtime while the job runs. By now nobody waits for it.
 package ended
@@ -6,32 +6,108 @@ package ended
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/beside/detach"
+	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
+// end is that of one Worker.
+type end struct {
+	diag  string // the runner's _diag, "" where there is none
+	job   events.Process
+	begun time.Time
+	work  string // the work folder's path
+}
+
 // Run records in the runner's _diag, args[0], that a Worker has ended: args[1] is its PID, args[2] its start in clock
-// ticks after boot, args[3] when it began in nanoseconds since 1970. Anybody may start it with any arguments, so it
-// first gives up what the file it runs from grants.
+// ticks after boot, args[3] when it began in nanoseconds since 1970. Before, it deletes what that Worker, and others
+// that are dead, left in the work folder, which is open as [detach.FirstFile] and whose path is args[4].
+//
+// Anybody may start it with any arguments, so it first gives up what the file it runs from grants.
 func Run(args []string) error {
 	if err := detach.DropPrivilege(); err != nil {
 		return err
 	}
-	if len(args) != 4 {
-		return errors.New("it is started by worker-wrap only")
+	e, err := parse(args)
+	if err != nil {
+		return fmt.Errorf("it is started by worker-wrap only: %w", err)
+	}
+	lived := max(0, time.Since(e.begun))
+	detach.Idle()
+	event := events.Event{
+		Kind: events.End, PID: os.Getpid(), Job: e.job, Outcome: events.Ended,
+		Stages: events.Stages{{Name: "job", Duration: lived}},
+	}
+	if weakRoot() {
+		return e.record(event)
+	}
+	self, err := perpid.Self()
+	if err != nil {
+		return errors.Join(err, e.record(event))
+	}
+	store, err := perpid.OpenIn(os.NewFile(detach.FirstFile, e.work))
+	if errors.Is(err, fs.ErrNotExist) {
+		return e.record(event)
+	}
+	if err != nil {
+		return errors.Join(err, e.record(event))
+	}
+	defer store.Close()
+	err = e.sweep(store, self, &event)
+	name := filepath.Join(e.work, perpid.StoreName)
+	return errors.Join(err, e.record(event), sweeper.Leftovers(store, name, e.diag, self))
+}
+
+func parse(args []string) (e end, err error) {
+	if len(args) != 5 {
+		return e, errors.New("five arguments are missing")
 	}
 	pid, err := strconv.Atoi(args[1])
 	start, err2 := strconv.ParseUint(args[2], 10, 64)
 	begun, err3 := strconv.ParseInt(args[3], 10, 64)
-	if err := errors.Join(err, err2, err3); err != nil {
-		return fmt.Errorf("it is started by worker-wrap only: %w", err)
+	e = end{args[0], events.Process{PID: pid, Start: start}, time.Unix(0, begun), args[4]}
+	if !filepath.IsAbs(e.work) { // as .runner has it
+		e.work = filepath.Join(filepath.Dir(e.diag), e.work)
 	}
-	return events.Append(args[0], events.Event{
-		Kind: events.End, PID: os.Getpid(), Job: events.Process{PID: pid, Start: start}, Outcome: events.Ended,
-		Stages: events.Stages{{Name: "job", Duration: max(0, time.Since(time.Unix(0, begun)))}},
-	})
+	return e, errors.Join(err, err2, err3)
+}
+
+func (e *end) record(event events.Event) error {
+	if e.diag == "" {
+		return nil
+	}
+	return events.Append(e.diag, event)
+}
+
+// sweep deletes what the Worker itself used, and notes that in the event of its end.
+func (e *end) sweep(store *perpid.Store, self perpid.Owner, event *events.Event) error {
+	worker := perpid.Owner{PID: e.job.PID, Start: e.job.Start, PIDNS: self.PIDNS, Boot: self.Boot}
+	var count atomic.Int64
+	swept, err := store.Sweep(perpid.NewJudge(self, store.Remote()), perpid.Sweep{Of: worker, Deleted: &count})
+	event.Files = count.Load()
+	if len(swept.Deleted)+len(swept.Kept) > 0 {
+		event.Dir = filepath.Join(e.work, perpid.StoreName, worker.String())
+	}
+	if err = errors.Join(err, swept.Err); err != nil {
+		event.Outcome, event.Error = events.Partly, err.Error()
+	}
+	return err
+}
+
+// weakRoot reports whether the user is root without root's capabilities, who could not delete everything; and what a
+// sweep could not delete is left alone by later ones.
+func weakRoot() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return os.Geteuid() == 0 && (unix.Capget(&header, &data[0]) != nil || data[0].Effective&(1<<unix.CAP_DAC_OVERRIDE) == 0)
 }

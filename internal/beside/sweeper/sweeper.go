@@ -38,10 +38,16 @@ func Run(store, diag string) error {
 		return err
 	}
 	defer s.Close()
+	return Leftovers(s, store, diag, self)
+}
+
+// Leftovers deletes what dead Workers left in a store, and records it in diag unless that is empty. In the events the
+// store has the name given.
+func Leftovers(s *perpid.Store, name, diag string, self perpid.Owner) error {
 	var count atomic.Int64
 	swept, err := s.Sweep(perpid.NewJudge(self, s.Remote()), perpid.Sweep{Deleted: &count})
 	if diag != "" {
-		record(diag, store, self, swept, count.Load(), err)
+		record(diag, name, self, swept, count.Load(), err)
 	}
 	return err
 }

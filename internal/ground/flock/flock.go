@@ -1,4 +1,9 @@
 // Package flock locks open files and folders by flock(2), and waits for a lock no longer than it is told to.
+//
+// To turn an exclusive lock into a shared one is a single step where the kernel itself keeps the locks: it changes them
+// under one spin lock (flock_lock_inode in fs/locks.c). File systems that keep them elsewhere, as GFS2 and Ceph, may
+// unlock first, as flock(2) warns: then another can have the lock, or have had it. So whoever must be sure that nobody was
+// in between holds a second one exclusively meanwhile, which everybody who wants the first wants too.
 package flock
 
 import (
@@ -15,7 +20,7 @@ var ErrTaken = errors.New("another process has it locked")
 
 // Lock takes a lock on f: how is [unix.LOCK_EX] or [unix.LOCK_SH]. It is the lock of f's open file description, so
 // it lives until f and every copy of f in other processes is closed. A lock that f has is turned into the other
-// kind, and may be lost on the way.
+// kind; if that fails it is lost.
 //
 // If the lock does not come within the time given, a thread stays in the call until it does, or until the process
 // ends or becomes another program, and then lets go of it. f may be closed meanwhile.

@@ -44,8 +44,9 @@ type Terms struct {
 // else is about to.
 //
 // keep is called when the claim stands. If it returns true, the holder leaves something locked that the kernel
-// unlocks at its end, and the file says so: a claim without a newline, which versions without such locks read alike.
-func (s *Store) Claim(j *Judge, t Terms, alone func() error, keep func() bool) error {
+// unlocks at its end, and the file says so: a claim without a newline, which versions without such locks read alike. If
+// it fails the claim is given up.
+func (s *Store) Claim(j *Judge, t Terms, alone func() error, keep func() (bool, error)) error {
 	f, err := s.openClaim()
 	if err != nil {
 		return err
@@ -75,10 +76,14 @@ func (s *Store) Claim(j *Judge, t Terms, alone func() error, keep func() bool) e
 		_ = f.Truncate(0) // half a name is nobody's
 		return err
 	}
-	if keep() {
+	kept, err := keep()
+	switch {
+	case err != nil:
+		_ = f.Truncate(0)
+	case kept:
 		_ = f.Truncate(int64(len(name) - 1)) // else the claim is believed longer than it must be
 	}
-	return nil
+	return err
 }
 
 // Holder fails if the claim names an owner that may be alive, as [Store.Claim] does for a caller that has locked

@@ -46,7 +46,7 @@ func claimStore(t *testing.T) (*Store, *Judge) {
 
 func nobody() error { return nil }
 
-func unkept() bool { return false }
+func unkept() (bool, error) { return false, nil }
 
 // claim is the claim of an owner that keeps nothing locked, beside nobody that the store does not know.
 func claim(s *Store, j *Judge, patience time.Duration) error {
@@ -166,13 +166,25 @@ func TestClaimOfAnUnknownOwner(t *testing.T) {
 func TestClaimIsKept(t *testing.T) {
 	s, j := claimStore(t)
 	for _, kept := range []bool{true, false} {
-		if err := s.Claim(j, Terms{Patience: time.Second}, nobody, func() bool { return kept }); err != nil {
+		if err := s.Claim(j, Terms{Patience: time.Second}, nobody, func() (bool, error) { return kept, nil }); err != nil {
 			t.Fatal(err)
 		}
 		data, err := os.ReadFile(filepath.Join(s.path, ClaimName))
 		if o, is, ok := parseClaim(string(data)); err != nil || !ok || is != kept || o != j.Self || strings.TrimSuffix(string(data), "\n") != j.Self.String() {
 			t.Errorf("kept %v: %q, %v", kept, data, err)
 		}
+	}
+}
+
+// TestClaimGivenUp: who can leave nobody to keep what is locked has no claim.
+func TestClaimGivenUp(t *testing.T) {
+	s, j := claimStore(t)
+	refusal := errors.New("no keeper")
+	if err := s.Claim(j, Terms{Patience: time.Second}, nobody, func() (bool, error) { return false, refusal }); !errors.Is(err, refusal) {
+		t.Fatal(err)
+	}
+	if o, ok := s.Claimant(j); ok {
+		t.Errorf("%v has the claim", o)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -198,69 +197,6 @@ func (s *Store) rename(name, prefix string) (string, error) {
 		return "", &fs.PathError{Op: "rename", Path: filepath.Join(s.path, name), Err: err}
 	}
 	return "", fmt.Errorf("%s: too many entries named %s%s.*; delete them", s.path, prefix, bare)
-}
-
-// Entry is one thing in the store.
-type Entry struct {
-	Name    string
-	Path    string
-	Owner   Owner
-	What    string // "" for a per-PID folder, else what is kept for the same owner
-	Verdict Verdict
-	Changed time.Time // ctime
-	// Undeletable is true for what a sweep could not delete and moved aside. Its Verdict is Dead.
-	Undeletable bool
-	// Sweeping is true for what a sweep has renamed and not yet deleted. Its Verdict is Dead.
-	Sweeping bool
-}
-
-// List returns what is in the store, judged by j. Names that worker-wrap does not make are left out.
-func (s *Store) List(j *Judge) ([]Entry, error) {
-	names, err := s.names()
-	if err != nil {
-		return nil, err
-	}
-	var out []Entry
-	for _, name := range names {
-		if e, ok := s.entry(name, j); ok {
-			out = append(out, e)
-		}
-	}
-	return out, nil
-}
-
-func (s *Store) entry(name string, j *Judge) (Entry, bool) {
-	e := Entry{Name: name, Path: filepath.Join(s.path, name)}
-	var ok bool
-	if e.Owner, e.What, ok = Parse(Bare(name)); !ok {
-		return e, false
-	}
-	switch {
-	case strings.HasPrefix(name, deadPrefix):
-		e.Sweeping, e.Verdict = true, Dead
-	case strings.HasPrefix(name, keptPrefix):
-		e.Undeletable, e.Verdict = true, Dead
-	}
-	var st unix.Stat_t
-	if unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
-		return e, false // gone meanwhile
-	}
-	e.Changed = time.Unix(st.Ctim.Unix())
-	if e.Verdict == Dead {
-		return e, true
-	}
-	e.Verdict = j.Verdict(e.Owner, e.Changed)
-	return e, true
-}
-
-// names lists the store through a descriptor of its own, so that two lists do not share a position.
-func (s *Store) names() ([]string, error) {
-	d, err := openDir(s.dir, ".")
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.Readdirnames(-1)
 }
 
 // Remote reports whether the store is on a file system that other machines may share (statfs(2)).

@@ -17,7 +17,7 @@ func (s *Store) Tidy(j *Judge) (more bool, err error) {
 		return false, err
 	}
 	for _, e := range entries {
-		if e.Verdict != Dead || e.Undeletable {
+		if e.Verdict != Dead || e.Undeletable || more && e.What == keptName { // a folder that stays needs it
 			continue
 		}
 		// A folder made a moment ago, by a process that is dead already: nobody can be using it.
@@ -42,6 +42,8 @@ type Sweep struct {
 	// Before, where it is set, leaves alone what changed after that moment (ctime). It does not spare
 	// what another sweep has begun to delete.
 	Before time.Time
+	// Of, where it is set, leaves alone what is not this owner's.
+	Of Owner
 	// Parallel is how many folders are emptied at the same time; 0 means one after the other.
 	Parallel int
 	// Deleted, where it is set, counts the files and folders that are gone while the sweep runs.
@@ -59,6 +61,9 @@ func (s *Store) Sweep(j *Judge, how Sweep) (Swept, error) {
 	var out Swept
 	for _, e := range entries {
 		if e.Verdict != Dead || e.Undeletable && !how.Again {
+			continue
+		}
+		if how.Of != (Owner{}) && e.Owner != how.Of {
 			continue
 		}
 		if !how.Before.IsZero() && !e.Sweeping && e.Changed.After(how.Before) {

@@ -69,8 +69,9 @@ func take(p Places, how int, until time.Time, all bool) (*Locks, error) {
 	return l, nil
 }
 
-// Share turns the locks into shared ones. Each is given up for a moment, in which another start can get it: then it
-// fails as [Take] does, and the locks are good for nothing but to be closed.
+// Share turns the locks into shared ones, one after the other: nobody else gets all of them meanwhile, whatever the file
+// system (see package flock). If another got one of them it fails as [Take] does, and the locks are good for nothing but
+// to be closed.
 func (l *Locks) Share() error {
 	for _, f := range l.Files {
 		if err := flock.Lock(f, unix.LOCK_SH, 0); err != nil {

@@ -18,8 +18,9 @@ const (
 // room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.
 type room struct {
 	missing int64 // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
+	failed  int   // how long was waited after the last try that failed, in milliseconds; 0 if none did
 	program path  // what a keeper that guards starts
-	guards  bool  // what keep does: see Guard
+	does    task
 	polls   [3]unix.PollFd
 	limit   unix.Timespec
 	p       process
@@ -37,6 +38,8 @@ type room struct {
 	workFD  uintptr
 	rootFD  uintptr
 	pidFD   uintptr
+	more    [3]uintptr // what else a keeper holds
+	mores   int
 	argv    [8]uintptr // of the program that a keeper becomes
 	numbers [64]byte
 	diag    path

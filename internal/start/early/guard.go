@@ -1,62 +1,10 @@
 package early
 
 import (
-	"errors"
-	"os"
-	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
-
-// Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in work. It must be
-// called on the thread that is in that mount namespace, and becomes the Worker.
-//
-// Whoever is in the plain _temp may remove it, as cleaning hooks do; the kernel then takes every mount off it, in each
-// namespace. The keeper sees that and starts worker-wrap ([RelayCommand]) to lay the folder over the _temp that is made
-// anew. Linux tells of changed mounts by poll(2) on /proc/self/mountinfo, and of new folders by inotify(7).
-//
-// The keeper lives in the Worker's namespace. Of capabilities it has CAP_SYS_ADMIN if the caller has it, in no effective
-// set; it is inheritable too, by which the worker-wrap that it starts knows that nobody else has started it.
-func Guard(work, private *os.File) error {
-	pid, err := unix.PidfdOpen(os.Getpid(), 0)
-	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
-	}
-	defer unix.Close(pid)
-	// O_PATH does for none of the calls that watch a folder.
-	dir, err := unix.Open(untrusted.Through(work), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: work.Name(), Err: err}
-	}
-	defer unix.Close(dir)
-	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of, and there the kernel grants
-	// no file capability (mnt_may_suid in fs/namespace.c).
-	program, err := os.Executable()
-	at := 0
-	if err != nil || !r.program.text(&at, program) {
-		return &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
-	}
-	r.guards, r.workFD, r.rootFD, r.pidFD = true, uintptr(dir), private.Fd(), uintptr(pid)
-	if dir < keptNone || pid < keptNone || int(private.Fd()) < keptNone {
-		return os.NewSyscallError("dup3", unix.EBADF) // a standard descriptor is closed
-	}
-	// A handler of Go's must not run in a process that has this one's memory.
-	all, old := ^uint64(0), uint64(0)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	ok := fork()
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
-	runtime.KeepAlive(private)
-	runtime.KeepAlive(work)
-	if !ok {
-		return os.NewSyscallError("clone", unix.EAGAIN)
-	}
-	return nil
-}
 
 // RelayCommand is the hidden subcommand that a keeper starts. Its descriptors are [RelayWork] and [RelayPrivate].
 const RelayCommand = "__relay"
@@ -75,12 +23,14 @@ const (
 
 const (
 	tempName = "_temp\x00"
-	// patience is how long, in milliseconds, a _temp may be missing before one is made: whoever has removed it mostly
+	// patience is how long, in milliseconds, a folder may be missing before one is made: whoever has removed it mostly
 	// makes it anew, and must not find it there.
 	patience = 100
-	// again is the pause, in milliseconds, after a try that failed.
-	again = 1000
+	// again is the first pause, in milliseconds, after a try that failed; it doubles with each one up to longest.
+	again, longest = 125, 8000
 )
+
+const watched = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ONLYDIR
 
 // guard lays the folder again until the Worker has ended.
 //
@@ -88,13 +38,27 @@ const (
 func (r *room) guard() {
 	call(unix.SYS_OPENAT, cwd, ptr(unsafe.StringData("/proc/self/mountinfo\x00")), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
 	call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0, 0, 0, 0)
-	call(unix.SYS_FCHDIR, keptWork, 0, 0, 0, 0, 0)
-	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(unsafe.StringData(".\x00")),
-		unix.IN_CREATE|unix.IN_MOVED_TO|unix.IN_DELETE|unix.IN_MOVED_FROM|unix.IN_ONLYDIR, 0, 0, 0)
+	r.watchWork()
 	look(keptRoot, &none[0], unix.AT_EMPTY_PATH, &r.exe)
 	for wait := r.lookAfter(); !r.pause(wait); {
 		wait = r.lookAfter()
 	}
+}
+
+// watchWork watches the work folder, and the one that has its name.
+//
+//go:norace
+func (r *room) watchWork() {
+	call(unix.SYS_FCHDIR, keptWork, 0, 0, 0, 0, 0)
+	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(unsafe.StringData(".\x00")), watched, 0, 0, 0)
+	slash := length(&r.work[0])
+	for slash > 1 && r.work[slash] != '/' {
+		slash--
+	}
+	after := r.work[slash]
+	r.work[slash] = 0
+	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(&r.work[0]), watched, 0, 0, 0)
+	r.work[slash] = after
 }
 
 // lookAfter looks at _temp once and lays the folder over it if it does not lie there. It returns for how many
@@ -102,30 +66,73 @@ func (r *room) guard() {
 //
 //go:norace
 func (r *room) lookAfter() int {
-	errno, ok := look(keptWork, unsafe.StringData(tempName), unix.AT_SYMLINK_NOFOLLOW, &r.st)
-	switch {
-	case ok && sameFile(&r.st, &r.exe):
-		r.missing = 0
-		return -1
-	case ok && r.st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return -1 // a link leads where nobody has looked
-	case !ok && errno != uintptr(unix.ENOENT):
+	errno, ok := look(cwd, &r.work[0], 0, &r.st)
+	if ok && r.another() {
 		return again
-	case !ok:
-		call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&r.limit)), 0, 0, 0, 0)
-		now := r.limit.Nano()/1e6 + 1
-		if r.missing == 0 {
-			r.missing = now
-		}
-		if rest := r.missing + patience - now; rest > 0 {
-			return int(rest)
+	}
+	if !ok {
+		return r.absent(errno, &r.work[0])
+	}
+	// What a link leads to is covered by the rules of a start, too.
+	if errno, ok = look(keptWork, unsafe.StringData(tempName), 0, &r.st); ok && sameFile(&r.st, &r.exe) {
+		r.missing, r.failed = 0, 0
+		return -1
+	}
+	if !ok {
+		if rest := r.absent(errno, nil); rest != 0 {
+			return rest
 		}
 	}
 	r.missing = 0
-	if !r.relay() {
-		return again
+	if r.relay() {
+		r.failed = 0
+		return -1
 	}
-	return -1
+	r.failed = min(max(again, 2*r.failed), longest)
+	return r.failed
+}
+
+// another takes the folder that has the work folder's name by now, which r.st is of, for the work folder. It reports
+// whether it cannot.
+//
+//go:norace
+func (r *room) another() bool {
+	now, old := r.st, &r.st
+	if _, ok := look(keptWork, &none[0], unix.AT_EMPTY_PATH, old); ok && sameFile(&now, old) {
+		return false
+	}
+	fd, ok := open(cwd, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	if !ok {
+		return true
+	}
+	call(unix.SYS_DUP3, fd, keptWork, unix.O_CLOEXEC, 0, 0, 0)
+	closeFD(fd)
+	r.watchWork()
+	return false
+}
+
+// absent returns how long to wait for a folder that is not there, 0 when it is time to make it. A path that is given
+// is made here.
+//
+//go:norace
+func (r *room) absent(errno uintptr, path str) int {
+	if errno != uintptr(unix.ENOENT) {
+		return longest
+	}
+	call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&r.limit)), 0, 0, 0, 0)
+	now := r.limit.Nano()/1e6 + 1
+	if r.missing == 0 {
+		r.missing = now
+	}
+	if rest := r.missing + patience - now; rest > 0 {
+		return int(rest)
+	}
+	if path == nil {
+		return 0
+	}
+	r.missing = 0
+	call(unix.SYS_MKDIRAT, cwd, ptr(path), 0o755, 0, 0, 0)
+	return again
 }
 
 // pause returns when something may have changed, or the time is over; true if the Worker has ended.
@@ -170,31 +177,4 @@ func (r *room) relay() bool {
 			return ok && status == 0
 		}
 	}
-}
-
-//go:norace
-func (r *room) becomeRelay() {
-	call(unix.SYS_DUP3, keptWatch, keptNone+8, unix.O_CLOEXEC, 0, 0, 0) // out of the way, not needed
-	call(unix.SYS_DUP3, keptRoot, RelayPrivate+8, unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_DUP3, keptWork, RelayWork, 0, 0, 0, 0)
-	call(unix.SYS_DUP3, RelayPrivate+8, RelayPrivate, 0, 0, 0, 0)
-	r.setCapabilities(true)
-	r.argv = [len(r.argv)]uintptr{ptr(unsafe.StringData("worker-wrap\x00")), ptr(unsafe.StringData(RelayCommand + "\x00"))}
-	r.becomeWrap(&r.program[0])
-	exit(1)
-}
-
-// setCapabilities leaves the process CAP_SYS_ADMIN in the permitted set, if it has it there, or no capability. With
-// inheritable it is handed on, too.
-//
-//go:norace
-func (r *room) setCapabilities(inheritable bool) {
-	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
-	call(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-	had := r.capData[0].Permitted & (1 << unix.CAP_SYS_ADMIN)
-	r.capData = [2]unix.CapUserData{{Permitted: had}}
-	if inheritable {
-		r.capData[0].Inheritable = had
-	}
-	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
 }

@@ -15,17 +15,23 @@ var keeperStack [stackSize]byte
 // notes itself as their owner, and leaves them to a keeper. ok is false if another is, or anything fails: then nothing
 // is held.
 //
-// From exclusive to shared is one step in the kernel (flock_lock_inode in fs/locks.c changes the lock under one spin
-// lock): nobody gets the lock in between. It ends shared, since others who are in the plain _temp by their user's wish
-// have a keeper with a shared lock too.
+// The locks end shared, since others who are in the plain _temp by their user's wish have a keeper with shared ones too.
+// One is turned into that while another is still exclusive (see package flock): for runners with one work folder that of
+// _temp, which nobody keeps.
 //
 //go:norace
 func (r *room) take(work, root uintptr) (ok bool) {
 	const exclusive, shared = unix.LOCK_EX | unix.LOCK_NB, unix.LOCK_SH | unix.LOCK_NB
-	if !flock(work, exclusive) || !flock(root, exclusive) || !r.me() || !r.record(work, root) {
+	temp, there := open(work, unsafe.StringData(tempName), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if !there && temp != uintptr(unix.ENOENT) {
 		return false
 	}
-	if !flock(work, shared) || !flock(root, shared) {
+	ok = flock(work, exclusive) && flock(root, exclusive) && (!there || flock(temp, exclusive)) &&
+		r.me() && r.record(work, root) && flock(work, shared) && flock(root, shared)
+	if there {
+		closeFD(temp)
+	}
+	if !ok {
 		return false
 	}
 	r.workFD, r.rootFD = work, root
@@ -91,7 +97,7 @@ func exit(status uintptr) {
 	}
 }
 
-// keep holds the locks until the Worker ends, then becomes worker-wrap to record that.
+// keep does its task until the Worker ends, then becomes worker-wrap to sweep and to record that.
 //
 // It blocks every signal that it can, since one that goes to the whole service would end it while the Worker still
 // winds down. It has no capability, no descriptor of the Worker's, and no core file.
@@ -106,26 +112,47 @@ func (r *room) keep() {
 	call(unix.SYS_PRCTL, unix.PR_SET_NAME, ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
 	call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.hideWords()
-	if r.guards {
-		r.setCapabilities(false)
+	switch r.does {
+	case guards:
+		r.setCapabilities(0, 0)
 		r.guard()
-		exit(0)
+	case holds:
+		r.dropPrivilege()
+		r.await()
+	default:
+		r.dropPrivilege()
+		r.recordStart()
+		r.await()
 	}
+	r.end()
+	exit(0)
+}
+
+// task is what a keeper does until the Worker ends.
+type task int
+
+const (
+	lone   task = iota // hold the locks of one that was started here
+	holds              // hold those of one that came the longer way, see Hold
+	guards             // lay the folder again, see Guard
+)
+
+// dropPrivilege leaves the keeper no capability, and no way to gain one from a file.
+//
+//go:norace
+func (r *room) dropPrivilege() {
 	call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
+	r.capData = [2]unix.CapUserData{}
 	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-	r.recordStart()
-	r.await()
-	r.recordEnd()
-	exit(0)
 }
 
 // The descriptors of a keeper.
 const (
-	keptWork = iota
-	keptRoot
+	keptWork = iota // the work folder
+	keptRoot        // the root; for one that guards the per-PID folder
 	keptPID
-	keptNone // the first that is not its own
+	keptNone // the first that is not its own; what else a keeper holds follows
 )
 
 // ownFiles leaves the keeper its own descriptors. The Worker's, the Listener's pipes among them, must not live on in
@@ -136,7 +163,12 @@ func (r *room) ownFiles() {
 	call(unix.SYS_DUP3, r.workFD, keptWork, unix.O_CLOEXEC, 0, 0, 0)
 	call(unix.SYS_DUP3, r.rootFD, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
 	call(unix.SYS_DUP3, r.pidFD, keptPID, unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_CLOSE_RANGE, keptNone, uintptr(^uint32(0)), 0, 0, 0, 0)
+	none := uintptr(keptNone)
+	for _, fd := range r.more[:r.mores] {
+		call(unix.SYS_DUP3, fd, none, unix.O_CLOEXEC, 0, 0, 0)
+		none++
+	}
+	call(unix.SYS_CLOSE_RANGE, none, uintptr(^uint32(0)), 0, 0, 0, 0)
 }
 
 // hideWords makes the keeper's command line its own, and its environment nothing: who looks for Workers by their
@@ -186,45 +218,4 @@ func (r *room) await() {
 func sleepSecond() {
 	second := unix.Timespec{Sec: 1}
 	call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
-}
-
-// EndCommand is the hidden subcommand that a keeper becomes: EndCommand, the runner's _diag, the Worker's PID, its start
-// in clock ticks, and when it began in nanoseconds of the clock.
-const EndCommand = "__ended"
-
-// recordEnd becomes worker-wrap.
-//
-//go:norace
-func (r *room) recordEnd() {
-	at := 0
-	if !r.diag.add(&at, &r.root[0], length(&r.root[0])) || !r.diag.text(&at, "/_diag") {
-		return
-	}
-	pid := 0
-	start := write(r.numbers[:], pid, r.self.pid) + 1
-	begun := write(r.numbers[:], start, r.self.start) + 1
-	write(r.numbers[:], begun, uint64(r.begun.Nano()))
-	for i, s := range [...]str{
-		unsafe.StringData("worker-wrap\x00"), unsafe.StringData(EndCommand + "\x00"), &r.diag[0],
-		&r.numbers[pid], &r.numbers[start], &r.numbers[begun],
-	} {
-		r.argv[i] = ptr(s)
-	}
-	r.becomeWrap(unsafe.StringData("/proc/self/exe\x00"))
-}
-
-// becomeWrap execs worker-wrap, which is at path, with the words of argv: no environment, no blocked signal, and
-// standard descriptors, the keeper's own until then, that lead nowhere. It returns if the kernel refuses.
-//
-//go:norace
-func (r *room) becomeWrap(path str) {
-	for fd := range uintptr(keptNone) {
-		closeFD(fd)
-	}
-	for range keptNone {
-		open(cwd, unsafe.StringData("/dev/null\x00"), unix.O_RDWR&^unix.O_CLOEXEC)
-	}
-	r.allSet = 0
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
-	call(unix.SYS_EXECVE, ptr(path), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
 }

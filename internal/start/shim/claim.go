@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/beside/keeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
@@ -66,8 +65,7 @@ func (r *run) tryClaim() error {
 		c.failed = c.decide()
 	}
 	if c.failed == nil {
-		c.keep()
-		c.failed = c.unkept // with neither a claim nor a lock, another container's start would not know of this one
+		_, c.failed = c.keep()
 	}
 	return c.failed
 }
@@ -142,7 +140,6 @@ type claiming struct {
 	locks   *alone.Locks
 	decided bool
 	failed  error // what decide has found
-	unkept  error // why there is no keeper
 }
 
 // decide looks for other Workers, and lets starts of the same kind find the locks taken from now on.
@@ -154,21 +151,30 @@ func (c *claiming) decide() error {
 	return c.failed
 }
 
-// keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives.
-func (c *claiming) keep() bool {
+// keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives. Without
+// one it fails, as long as there is another way: a _temp of its own.
+func (c *claiming) keep() (told bool, err error) {
 	if len(c.locks.Files) == 0 {
-		return false
+		return false, nil
 	}
-	if c.unkept = keeper.Start(c.locks.Files); c.unkept != nil {
-		c.log.debugf("nothing keeps the locks of the real _temp: %v", c.unkept)
-		return false
+	work, err := openPath(filepath.Dir(c.Temp))
+	if err == nil {
+		defer work.Close()
+		err = early.Hold(c.worker(work), c.locks.Files)
 	}
-	return c.locks.Sure
+	if c.course.unkept = err; err == nil {
+		return c.locks.Sure, nil
+	}
+	c.log.debugf("nothing keeps the locks of the real _temp: %v", err)
+	if !c.course.facts.Failed {
+		return false, fmt.Errorf("nothing would keep its locks: %w", err)
+	}
+	return false, nil
 }
 
 // join makes a start that does not care whether it is alone known to those that do.
 func (r *run) join() {
 	c := &claiming{run: r, locks: alone.Join(r.inCommon(), lockPatience)}
 	defer c.locks.Close()
-	c.keep()
+	_, _ = c.keep()
 }

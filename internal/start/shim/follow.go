@@ -21,6 +21,7 @@ type course struct {
 	step    policy.Step // the last one
 	failed  error       // why isolation failed
 	claimed error       // why the real _temp could not be claimed
+	unkept  error       // why nothing keeps its locks
 	alive   []int       // PIDs of the other Workers that were found
 }
 

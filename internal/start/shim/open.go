@@ -69,16 +69,19 @@ func (r *run) lookPlaces() (p places, err error) {
 	if p.work, err = openPath(filepath.Dir(r.Temp)); err != nil {
 		return places{}, err
 	}
-	if r.uid == 0 { // nobody leads root to a folder of another user's
-		p.temp, err = untrusted.Place(p.work, filepath.Base(r.Temp))
-	} else { // the rule of mine is for what it leads to
-		p.temp, err = untrusted.At(p.work, filepath.Base(r.Temp), asPlace)
-	}
-	if err != nil {
+	if p.temp, err = r.openTemp(p.work, filepath.Base(r.Temp)); err != nil {
 		p.close()
 		return places{}, err
 	}
 	return p, nil
+}
+
+// openTemp opens _temp in the work folder, or what a link in its place leads to.
+func (r *run) openTemp(work *os.File, name string) (*os.File, error) {
+	if r.uid == 0 { // nobody leads root to a folder of another user's
+		return untrusted.Place(work, name)
+	}
+	return untrusted.At(work, name, asPlace) // the rule of mine is for what it leads to
 }
 
 // asPlace is how folders are opened that are only to be found again: no right to them is needed.

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -79,7 +80,11 @@ func (r *run) recordRefusal(f *Failure) {
 
 // recordFallback tells of an isolation that failed and did not stop the start.
 func (r *run) recordFallback() {
-	r.record(events.Event{Kind: events.Fallback, Outcome: events.Plain, Alive: r.course.alive, Error: r.course.failed.Error()})
+	err := r.course.failed
+	if r.course.unkept != nil {
+		err = fmt.Errorf("%w; and nothing keeps its locks, so a start in another container does not know of it: %w", err, r.course.unkept)
+	}
+	r.record(events.Event{Kind: events.Fallback, Outcome: events.Plain, Alive: r.course.alive, Error: err.Error()})
 }
 
 // recordNoProxy tells of a Docker socket that stays as it is.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/mounts"
@@ -18,18 +19,31 @@ import (
 // guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
 // the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
 func (r *run) guard(work, private *os.File) {
-	if r.inner != nil || r.guarded {
+	if r.guarded {
 		return
 	}
-	if err := early.Guard(work, private); err != nil {
+	unlocked := perpid.Lock(private) // the keeper has the lock, too
+	if err := early.Guard(r.worker(work), private); err != nil {
 		r.log.debugf("nothing lays %s again if _temp is removed: %v", r.host, err)
 		return
 	}
 	r.guarded = true
+	if unlocked == nil {
+		unlocked = perpid.Vouch(r.self, private)
+	}
+	if unlocked != nil {
+		r.log.debugf("nothing tells another container that %s is in use: %v", r.host, unlocked)
+	}
+}
+
+// worker says for whom a keeper is left.
+func (r *run) worker(work *os.File) early.Worker {
+	return early.Worker{Self: r.self, Begun: r.timing.begun, Root: r.Root, Work: work}
 }
 
 // Relay lays a per-PID folder over _temp again, in the mount namespace that it is started in: that of a Worker, by its
-// keeper (see [early.Guard]). What is there is judged as at a start. A _temp that is missing is made.
+// keeper (see [early.Guard]). What is there, or where a link leads, is judged as at a start. A _temp that is missing is
+// made.
 //
 // Nobody else may start it: it would mount in a namespace that others see. The keeper has made CAP_SYS_ADMIN
 // inheritable, which only a process that has it can do (capabilities(7)).
@@ -41,12 +55,12 @@ func Relay() error {
 	}
 	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the per-PID folder")
 	r := &run{uid: os.Getuid()}
-	temp, err := untrusted.At(work, "_temp", asPlace|unix.O_NOFOLLOW)
+	temp, err := r.openTemp(work, "_temp")
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := r.makeTemp(work, private); err != nil {
 			return err
 		}
-		temp, err = untrusted.At(work, "_temp", asPlace|unix.O_NOFOLLOW)
+		temp, err = r.openTemp(work, "_temp")
 	}
 	if err != nil {
 		return err

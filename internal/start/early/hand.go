@@ -1,0 +1,101 @@
+package early
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// Worker says for whom a keeper is left, by a start that came the longer way.
+type Worker struct {
+	Self  perpid.Owner // the calling process, which becomes it
+	Begun time.Time
+	Root  string   // the runner's, "" where there is none
+	Work  *os.File // the work folder
+}
+
+// Hold leaves a keeper that keeps what the caller has locked until the Worker ends. At most three files are kept; they
+// stay the caller's to close, which does not unlock them.
+func Hold(w Worker, locked []*os.File) error {
+	fds := []int{int(w.Work.Fd())}
+	for _, f := range locked {
+		fds = append(fds, int(f.Fd()))
+	}
+	err := leave(holds, w, fds)
+	runtime.KeepAlive(locked)
+	return err
+}
+
+// Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in w.Work. It must be
+// called on the thread that is in that mount namespace.
+//
+// Whoever is in the plain _temp may remove it, as cleaning hooks do; the kernel then takes every mount off it, in each
+// namespace. The keeper sees that and starts worker-wrap ([RelayCommand]) to lay the folder over the _temp that is made
+// anew. Linux tells of changed mounts by poll(2) on /proc/self/mountinfo, and of new folders by inotify(7).
+//
+// The keeper lives in the Worker's namespace. Of capabilities it has CAP_SYS_ADMIN if the caller has it, in no effective
+// set; it is inheritable too, by which the worker-wrap that it starts knows that nobody else has started it.
+func Guard(w Worker, private *os.File) error {
+	// O_PATH does for none of the calls that watch a folder.
+	dir, err := unix.Open(untrusted.Through(w.Work), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: w.Work.Name(), Err: err}
+	}
+	defer unix.Close(dir)
+	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of, and there the kernel grants
+	// no file capability (mnt_may_suid in fs/namespace.c).
+	program, err := os.Executable()
+	at := 0
+	if err != nil || !r.program.text(&at, program) {
+		return &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
+	}
+	err = leave(guards, w, []int{dir, int(private.Fd())})
+	runtime.KeepAlive(private)
+	return err
+}
+
+// leave makes a keeper that has the descriptors in fds: the work folder, and one to four more.
+func leave(does task, w Worker, fds []int) error {
+	pid, err := unix.PidfdOpen(os.Getpid(), 0) // of itself, so that there is no doubt about whose end is waited for
+	if err != nil {
+		return os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(pid)
+	for _, fd := range append(fds, pid) {
+		if fd < keptNone {
+			return os.NewSyscallError("dup3", unix.EBADF) // a standard descriptor is closed
+		}
+	}
+	r.does, r.workFD, r.rootFD, r.pidFD = does, uintptr(fds[0]), uintptr(fds[1]), uintptr(pid)
+	r.mores = 0
+	for _, fd := range fds[2:] {
+		r.more[r.mores] = uintptr(fd)
+		r.mores++
+	}
+	r.self = owner{pid: uint64(w.Self.PID), start: w.Self.Start, pidNS: w.Self.PIDNS}
+	r.begun = unix.NsecToTimespec(w.Begun.UnixNano())
+	r.p.uid = uintptr(os.Getuid())
+	root, work := 0, 0
+	r.root[0] = 0
+	if !r.root.text(&root, w.Root) || !r.work.text(&work, w.Work.Name()) {
+		return &os.PathError{Op: "keep", Path: w.Work.Name(), Err: unix.ENAMETOOLONG}
+	}
+	// A handler of Go's must not run in a process that has this one's memory.
+	all, old := ^uint64(0), uint64(0)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	ok := fork()
+	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+	if !ok {
+		return os.NewSyscallError("clone", unix.EAGAIN)
+	}
+	return nil
+}
