@@ -24,11 +24,14 @@ func auditCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "audit",
 		Usage:     "say from a runner's own logs whether its Workers ever overlapped, and what that broke",
-		ArgsUsage: "[DIR|FILE…]",
-		Description: "Reads Runner_*.log and Worker_*.log (plain or gzip) and worker-wrap.jsonl in each DIR, a runner's _diag\n" +
-			"or its root, and each FILE. A FILE with another name may hold several whole logs, as cat and tail -v join\n" +
-			"them, or what a container printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1. Default: the _diag of the\n" +
-			"runner found from here upwards. Needs no worker-wrap in use and changes nothing.\n\n" +
+		ArgsUsage: "[DIR|FILE|-…]",
+		Description: "Reads Runner_*.log and Worker_*.log and worker-wrap.jsonl in each DIR, a runner's _diag or its root, each\n" +
+			"FILE, and standard input for -; plain, gzip, or zstd if there is a zstd command. A FILE with another name, or\n" +
+			"standard input, may hold several whole logs, as cat and tail -v join them, or what containers and services\n" +
+			"printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, with what docker, kubectl, containerd or journalctl put\n" +
+			"before each line:\n\n" +
+			"    journalctl -u 'actions.runner.*' | worker-wrap audit -\n\n" +
+			"Default: the _diag of the runner found from here upwards. Needs no worker-wrap in use and changes nothing.\n\n" +
 			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 the logs cannot tell (a job missed\n" +
 			"files, or a Worker was cancelled and its end is not in them) or nothing could be audited.",
 		Flags: []cli.Flag{

@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/join"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
-// Run audits the given logs and folders. An error means that nothing was audited: a path that is not
-// there, a folder without logs, or files without a single record. What is wrong inside the logs is counted
-// in [Report.Skipped].
+// Run audits the given logs and folders. An error means that nothing was audited: no path is there or has logs, or no
+// file has a record. What is wrong with some of them, or inside the logs, is counted in [Report.Skipped].
 func Run(paths []string) (*Report, error) {
-	groups, err := logs.Find(paths)
+	r := &Report{Runners: []Runner{}, Incidents: []*Incident{}, Weeks: []Week{}}
+	groups, err := input.Find(paths, &r.Skipped)
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Runners: []Runner{}, Incidents: []*Incident{}, Weeks: []Week{}}
 	reader := logs.NewReader(&r.Skipped)
 	for _, g := range groups {
 		r.runner(g, reader)
@@ -34,7 +35,7 @@ func Run(paths []string) (*Report, error) {
 }
 
 // nothing is the error for files that have neither a record nor an event.
-func nothing(groups []*logs.Group, skipped *logs.Skipped) error {
+func nothing(groups []*input.Group, skipped *input.Skipped) error {
 	const giveLogs = "give a runner's _diag folder or log files"
 	if len(skipped.Files) > 0 {
 		f, more := skipped.Files[0], ""
@@ -51,7 +52,7 @@ func nothing(groups []*logs.Group, skipped *logs.Skipped) error {
 }
 
 // runner audits one folder.
-func (r *Report) runner(g *logs.Group, from *logs.Reader) {
+func (r *Report) runner(g *input.Group, from *logs.Reader) {
 	var lives []*logs.Life
 	add := func(l *logs.Life) {
 		if len(r.lives)+len(lives) >= logs.MaxLives {
@@ -62,9 +63,9 @@ func (r *Report) runner(g *logs.Group, from *logs.Reader) {
 	}
 	before := from.LineCount
 	from.ReadGroup(g, add)
-	lives = slices.DeleteFunc(logs.Join(lives), func(l *logs.Life) bool { return !l.Start.Known() })
+	lives = slices.DeleteFunc(join.Lives(lives), func(l *logs.Life) bool { return !l.Start.Known() })
 	r.readEvents(g, lives)
-	summary := Runner{Dir: logs.Text([]byte(g.Dir), logs.MaxText), Files: len(g.Sources), Lines: from.LineCount - before, Jobs: len(lives)}
+	summary := Runner{Dir: input.Text([]byte(g.Dir), input.MaxText), Files: len(g.Sources), Lines: from.LineCount - before, Jobs: len(lives)}
 	for _, s := range g.Sources {
 		summary.Bytes += s.Bytes
 	}

@@ -2,9 +2,9 @@
 // once on one _temp, which one's cleanup ran inside the other's life, and what failed because of it
 // (actions/runner #4357).
 //
-// Package logs, below, reads the Listener's and the Workers' logs and joins them to one life for each Worker. This package
-// finds the lives that overlap, marks those that worker-wrap's own events say were wrapped, and makes a [Report]. Package
-// show prints it.
+// Below it, package input opens what is given and cuts it into records, package logs reads these to one life for each
+// Worker and log, and package join joins what the Listener's and the Worker's own log say of one. This package finds the lives that
+// overlap, marks those that worker-wrap's own events say were wrapped, and makes a [Report]. Package show prints it.
 //
 // If a log shows what the race does and not the Worker that did it, the answer is that the logs cannot tell
 // ([Report.Unsure]).

@@ -34,7 +34,14 @@ func (t *table) deadly(d deadly) {
 			t.row("step", p.At, victim, text)
 			t.rows[len(t.rows)-1].Evidence += ", " + f.Place() // the name comes from the later error
 		}
-		t.row("failure", f.At, victim, fmt.Sprintf("Job %s%s fails: %s", victim, t.during(f), f.Text))
+		switch {
+		case f.LostSummary():
+			t.row("lost", f.At, victim, fmt.Sprintf("Job %s%s ends, and whatever it had set is gone: %s", victim, t.during(f), f.Text))
+		case d.victim.Succeeded():
+			t.row("lost", f.At, victim, fmt.Sprintf("Job %s%s misses a file: %s", victim, t.during(f), f.Text))
+		default:
+			t.row("failure", f.At, victim, fmt.Sprintf("Job %s%s fails: %s", victim, t.during(f), f.Text))
+		}
 	}
 }
 
@@ -70,7 +77,7 @@ func worse(all []logs.Failure, f logs.Failure) bool {
 // commandFile shortens a step's file command file, set_output_b0988204-d5c8-…, or returns "".
 func commandFile(p string) string {
 	base := path.Base(p)
-	for _, prefix := range [...]string{"set_output_", "set_env_", "add_path_", "save_state_", "step_summary_"} {
+	for _, prefix := range [...]string{"set_output_", "set_env_", "add_path_", "save_state_", "step_summary_", "artifacts_list_", "artifacts_"} {
 		if guid, ok := strings.CutPrefix(base, prefix); ok {
 			return prefix + logs.ShortID(guid) + "…"
 		}

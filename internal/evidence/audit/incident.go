@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // incident is the report on an overlap.
-func (o *overlap) incident(g *logs.Group) *Incident {
+func (o *overlap) incident(g *input.Group) *Incident {
 	return &Incident{
-		Runner: logs.Text([]byte(g.Dir), logs.MaxText), A: o.job(o.a), B: o.job(o.b),
+		Runner: input.Text([]byte(g.Dir), input.MaxText), A: o.job(o.a), B: o.job(o.b),
 		From: o.from.Time(), To: o.to.Time(), Seconds: int64(o.to - o.from), Shielded: o.shielded,
 		Timeline: o.timeline(), Failed: o.failed(), WithShim: o.withShim(), overlap: o,
 	}
@@ -20,7 +21,7 @@ func (o *overlap) incident(g *logs.Group) *Incident {
 func (o *overlap) job(l *logs.Life) Job {
 	j := Job{
 		ID: l.Job, Name: l.Name, PID: l.PID, Start: l.Start.When.Time(), End: l.End.When.Time(), Result: l.Result,
-		Cancelled: l.Forced.Known(), Harm: o.harmTo(l), Wrapped: l.Wrapped, Temp: l.Temp, Version: l.Version,
+		Cancelled: l.Forced.Known(), Harm: o.harmTo(l), Lost: o.lost(l), Wrapped: l.Wrapped, Temp: l.Temp, Version: l.Version,
 	}
 	if code := l.Exit(); code >= 0 {
 		j.ExitCode = &code
@@ -35,6 +36,9 @@ func (o *overlap) failed() []string {
 		by, victim := o.letter(d.by), o.letter(d.victim)
 		switch d.harm {
 		case Certain:
+			if d.fate() == endedWell {
+				list = append(list, fmt.Sprintf("Job %s ended well (%s) without what its steps had set", victim, cmp.Or(d.victim.Result, "Succeeded")))
+			}
 			for _, f := range d.failures {
 				list = append(list, fmt.Sprintf("Job %s lost %s to Job %s's cleanup at %s", victim, cmp.Or(f.Path, "a file"), by, clock(d.When)))
 			}
@@ -53,7 +57,7 @@ func (o *overlap) failed() []string {
 
 func (o *overlap) letter(l *logs.Life) string { return (&table{o: o}).letter(l) }
 
-func clock(s logs.Stamp) string { return s.Time().Format(time.TimeOnly) }
+func clock(s input.Stamp) string { return s.Time().Format(time.TimeOnly) }
 
 // withShim says what would have happened, or what did.
 func (o *overlap) withShim() string {
@@ -74,7 +78,11 @@ func (o *overlap) withShim() string {
 		d := o.deadly[last]
 		s = fmt.Sprintf("With worker-wrap Job %s's cleanup at %s would have emptied a _temp of its own", o.letter(d.by), clock(d.When))
 		if d.harm == Certain {
-			s += fmt.Sprintf(", and Job %s would not have failed on missing files", o.letter(d.victim))
+			kept := map[fate]string{
+				endedWell: "would have kept what its steps had set", failed: "would not have failed on missing files",
+				endedOtherwise: "would have kept its files",
+			}
+			s += fmt.Sprintf(", and Job %s %s", o.letter(d.victim), kept[d.fate()])
 		}
 		s += "."
 	} else {

@@ -64,11 +64,11 @@ func checkIssue(t *testing.T, r *Report) {
 	if i.Seconds != 17 {
 		t.Errorf("both lived for %d s, want 17", i.Seconds)
 	}
-	want := Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Cancelled: 1}
+	want := Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Failed: 1, Cancelled: 1}
 	if r.Totals != want {
 		t.Errorf("totals %+v, want %+v", r.Totals, want)
 	}
-	if len(r.Weeks) != 1 || r.Weeks[0] != (Week{"2026-W17", 2, 1, 1, 0}) {
+	if len(r.Weeks) != 1 || r.Weeks[0] != (Week{Week: "2026-W17", Jobs: 2, Overlaps: 1, Harmed: 1}) {
 		t.Errorf("weeks %+v", r.Weeks)
 	}
 	if !strings.Contains(i.WithShim, "Job A's cleanup at 11:55:36 would have emptied a _temp of its own, and Job B would not have failed") ||

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -59,10 +60,22 @@ func TestContainer(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := joinedRun(t, string(data))
-	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Cancelled: 1}); r.Totals != want || r.Skipped.Shared != 1 {
+	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 2, Lost: 1, Cancelled: 1}); r.Totals != want || r.Skipped.Any() {
 		t.Fatalf("%+v, want %+v, skipped %+v", r.Totals, want, r.Skipped)
 	}
+	if want := "Yes: the race hit this runner. 1 job ended well without what its steps had set and 1 job lost files and ended otherwise, because "; !strings.HasPrefix(r.Verdict, want) {
+		t.Errorf("%s", r.Verdict)
+	}
 	i := r.Incidents[0]
+	if !i.B.Lost || i.A.Lost || i.A.Harm != Certain || !strings.Contains(i.WithShim, "Job B would have kept what its steps had set.") ||
+		!slices.Contains(i.Failed, "Job B ended well (Succeeded) without what its steps had set") {
+		t.Errorf("%+v, %q, %q", i.B, i.WithShim, i.Failed)
+	}
+	for _, row := range i.Timeline {
+		if row.Kind == "failure" || strings.Contains(row.Text, "fails") {
+			t.Errorf("no step failed: %q", row.Text)
+		}
+	}
 	if i.A.Name != "RA" || i.A.PID != 23273 || i.A.Result != "Canceled" || i.Seconds != 9 ||
 		i.B.Name != "RB" || i.B.PID != 23485 || i.B.Result != "Succeeded" || i.B.Harm != Certain || *i.B.ExitCode != 100 {
 		t.Errorf("A %+v\nB %+v, %d s", i.A, i.B, i.Seconds)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
@@ -24,17 +25,36 @@ const (
 	Certain  Harm = "certain"  // a line after the cleanup names a file under _temp that was gone
 )
 
+// fate is how a job ended that certainly lost files.
+type fate int
+
+const (
+	endedOtherwise fate = iota // it was cancelled, or lost only files of its own, or no line tells its result
+	endedWell                  // without what its steps had set, and nobody notices
+	failed
+)
+
+func (d deadly) fate() fate {
+	switch l := d.victim; {
+	case l.Result == "Failed" || l.Exit() == 102:
+		return failed
+	case l.Succeeded() && slices.ContainsFunc(d.failures, logs.Failure.LostCommandFile):
+		return endedWell
+	}
+	return endedOtherwise
+}
+
 // overlap is two Workers of one runner that were alive at once. a started first.
 type overlap struct {
 	a, b     *logs.Life
-	from, to logs.Stamp
+	from, to input.Stamp
 	deadly   []deadly
 	shielded bool // at least one of them ran in the shim's private view
 }
 
 // deadly is an emptying of _temp by one Worker inside the life of the other.
 type deadly struct {
-	logs.At
+	input.At
 	by, victim *logs.Life
 	path       string
 	atStart    bool // by's first act, not its last
@@ -54,8 +74,8 @@ func overlaps(lives []*logs.Life) []*overlap {
 		for i := len(alive) - 1; i >= 0 && pairs < maxPairs; i-- {
 			a := alive[i]
 			open := a.Beside == b && (a.EndOpen() || a.End.When > b.Start.When)
-			if !open && (a.End.When <= b.Start.When || b.End.When <= b.Start.When) || a.Temp != "" && b.Temp != "" && a.Temp != b.Temp {
-				continue // no second together, or two runners whose logs lie in one folder
+			if !open && (a.End.When <= b.Start.When || b.End.When <= b.Start.When) || a.Apart(b) {
+				continue // no second together, or two runners
 			}
 			pairs++
 			o := &overlap{a: a, b: b, from: b.Start.When, to: max(b.Start.When, min(a.End.When, b.End.When)), shielded: a.Wrapped || b.Wrapped}
@@ -109,7 +129,12 @@ func (o *overlap) add(d deadly) {
 	o.deadly = append(o.deadly, d)
 }
 
-// harm is the worst that was done to a life.
+// lost reports whether a life ended well without what its steps had set.
+func (o *overlap) lost(l *logs.Life) bool {
+	return slices.ContainsFunc(o.deadly, func(d deadly) bool { return d.victim == l && d.harm == Certain && d.fate() == endedWell })
+}
+
+// harmTo is the worst that was done to a life.
 func (o *overlap) harmTo(l *logs.Life) Harm {
 	worst := NoHarm
 	for _, d := range o.deadly {

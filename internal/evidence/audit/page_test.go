@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
@@ -65,9 +66,9 @@ func TestPageStandsAlone(t *testing.T) {
 // TestPageStaysSmall: it does not grow with the number of jobs.
 func TestPageStaysSmall(t *testing.T) {
 	r := &Report{}
-	for i := range logs.Stamp(50_000) {
+	for i := range input.Stamp(50_000) {
 		start := 1776682800 + i*60
-		r.lives = append(r.lives, &logs.Life{Group: &logs.Group{}, Start: logs.At{When: start}, End: logs.At{When: start + 50}, ExitCode: -1})
+		r.lives = append(r.lives, &logs.Life{Group: &input.Group{}, Start: input.At{When: start}, End: input.At{When: start + 50}, ExitCode: -1})
 	}
 	r.count()
 	var page bytes.Buffer

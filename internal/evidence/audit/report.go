@@ -3,19 +3,20 @@ package audit
 import (
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // Report is everything an audit found. Its JSON is what --json prints; fields are only ever added.
 type Report struct {
-	Runners   []Runner     `json:"runners"`
-	Totals    Totals       `json:"totals"`
-	Weeks     []Week       `json:"weeks"`
-	Incidents []*Incident  `json:"incidents"`
-	Shim      *Shim        `json:"shim,omitempty"` // from the events files, where there are any
-	Skipped   logs.Skipped `json:"skipped"`
-	Unsure    []string     `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
-	Verdict   string       `json:"verdict"`
+	Runners   []Runner      `json:"runners"`
+	Totals    Totals        `json:"totals"`
+	Weeks     []Week        `json:"weeks"`
+	Incidents []*Incident   `json:"incidents"`
+	Shim      *Shim         `json:"shim,omitempty"` // from the events files, where there are any
+	Skipped   input.Skipped `json:"skipped"`
+	Unsure    []string      `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
+	Verdict   string        `json:"verdict"`
 
 	lives []*logs.Life
 }
@@ -37,7 +38,9 @@ type Totals struct {
 	Overlaps       int `json:"overlaps"`       // pairs of Workers of one runner that were alive at once
 	Shielded       int `json:"shielded"`       // of these, with at least one in the shim's private view
 	Cleanups       int `json:"cleanups"`       // final cleanups of the shared _temp inside another's life
-	Harmed         int `json:"harmed"`         // jobs that certainly failed because of it
+	Harmed         int `json:"harmed"`         // jobs that certainly lost files to it; of these …
+	Lost           int `json:"lost"`           // … ended well without what their steps had set, which nobody notices
+	Failed         int `json:"failed"`         // … failed
 	PossiblyHarmed int `json:"possiblyHarmed"` // jobs that failed after it, with no line that says why
 	Cancelled      int `json:"cancelled"`      // jobs that the runner cancelled "right away" for the next
 	Unexplained    int `json:"unexplained"`    // jobs that missed files in _temp with no overlap to blame in these logs
@@ -49,6 +52,7 @@ type Week struct {
 	Jobs           int    `json:"jobs"`
 	Overlaps       int    `json:"overlaps"`
 	Harmed         int    `json:"harmed"`
+	Lost           int    `json:"lost"`
 	PossiblyHarmed int    `json:"possiblyHarmed"`
 }
 
@@ -80,6 +84,7 @@ type Job struct {
 	ExitCode  *int      `json:"exitCode,omitempty"`
 	Cancelled bool      `json:"cancelled"` // by the runner, in favour of the next job
 	Harm      Harm      `json:"harm"`
+	Lost      bool      `json:"lost"` // it ended well without what its steps had set
 	Wrapped   bool      `json:"wrapped"`
 	Temp      string    `json:"temp,omitempty"`
 	Version   string    `json:"runnerVersion,omitempty"`
@@ -89,7 +94,7 @@ type Job struct {
 type Row struct {
 	Time     time.Time `json:"time"`
 	Actor    string    `json:"actor"` // A, B or runner
-	Kind     string    `json:"kind"`  // start, renewed, acknowledged, received, cancel, spawned, initialized, step, cleanup, failure, end
+	Kind     string    `json:"kind"`  // start, renewed, acknowledged, received, cancel, spawned, initialized, step, cleanup, lost, failure, end
 	Text     string    `json:"text"`
 	Evidence string    `json:"evidence"` // file:line, or a file whose name says it
 }

@@ -90,7 +90,7 @@ func TestOrphan(t *testing.T) {
 			`  "action": "",`, `  "errorMessages": [`,
 			`    "bash: `+temp+`/x.sh: No such file or directory"`, "  ]", "}"),
 	}))
-	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1}); r.Totals != want {
+	if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Failed: 1}); r.Totals != want {
 		t.Fatalf("%+v, want %+v", r.Totals, want)
 	}
 	i := r.Incidents[0]

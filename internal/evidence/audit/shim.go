@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 )
@@ -35,10 +36,10 @@ type privateStart struct {
 }
 
 // readEvents reads a runner's events files, marks the lives that were wrapped, and counts.
-func (r *Report) readEvents(g *logs.Group, lives []*logs.Life) {
+func (r *Report) readEvents(g *input.Group, lives []*logs.Life) {
 	var starts []privateStart
 	for _, f := range g.Sources {
-		if f.Kind != logs.EventsFile {
+		if f.Kind != input.EventsFile {
 			continue
 		}
 		if r.Shim == nil {
@@ -52,12 +53,12 @@ func (r *Report) readEvents(g *logs.Group, lives []*logs.Life) {
 	markWrapped(lives, starts)
 }
 
-func (r *Report) readEventsFile(f *logs.Source, starts *[]privateStart) error {
-	in, closer, err := logs.Open(f.Path)
+func (r *Report) readEventsFile(f *input.Source, starts *[]privateStart) error {
+	in, err := input.Open(f.Path)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
+	defer in.Close()
 	counted := &countingReader{r: in}
 	defer func() { f.Bytes = counted.n }()
 	for e, err := range events.Read(counted) {
@@ -93,7 +94,7 @@ func (s *Shim) count(e events.Event) {
 	switch e.Kind {
 	case events.Start:
 		s.Starts++
-		outcome := logs.Text([]byte(cmp.Or(e.Outcome, "unknown")), 40)
+		outcome := input.Text([]byte(cmp.Or(e.Outcome, "unknown")), 40)
 		if _, ok := s.Outcomes[outcome]; ok || len(s.Outcomes) < 32 {
 			s.Outcomes[outcome]++
 		}
@@ -113,7 +114,7 @@ func (s *Shim) count(e events.Event) {
 func markWrapped(lives []*logs.Life, starts []privateStart) {
 	lo := 0
 	for _, st := range starts {
-		t := logs.Stamp(st.when.Unix())
+		t := input.Stamp(st.when.Unix())
 		for lo < len(lives) && lives[lo].Start.When < t-2 {
 			lo++
 		}

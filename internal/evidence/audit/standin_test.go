@@ -36,7 +36,7 @@ func TestStandIn(t *testing.T) {
 				}
 				return
 			}
-			if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Cancelled: 1}); r.Totals != want {
+			if want := (Totals{Jobs: 2, Overlaps: 1, Cleanups: 1, Harmed: 1, Failed: 1, Cancelled: 1}); r.Totals != want {
 				t.Fatalf("%+v, want %+v; incidents: %+v", r.Totals, want, r.Incidents)
 			}
 			i := r.Incidents[0]

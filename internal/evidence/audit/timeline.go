@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
@@ -42,10 +43,10 @@ func (o *overlap) timeline() []Row {
 type table struct {
 	o     *overlap
 	rows  []Row
-	steps []logs.Evidence // processes that have their row
+	steps []input.Evidence // processes that have their row
 }
 
-func (t *table) row(kind string, a logs.At, actor, text string) {
+func (t *table) row(kind string, a input.At, actor, text string) {
 	if a.Known() {
 		t.rows = append(t.rows, Row{Time: a.When.Time(), Actor: actor, Kind: kind, Text: text, Evidence: a.Place()})
 	}

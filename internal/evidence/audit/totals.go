@@ -6,15 +6,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // Count makes the totals and the weeks.
 func (r *Report) count() {
 	harmed := map[*logs.Life]Harm{}
+	fates := map[*logs.Life]fate{}
 	overlapped := map[*logs.Life]bool{}
 	weeks := map[string]*Week{}
-	week := func(s logs.Stamp) *Week {
+	week := func(s input.Stamp) *Week {
 		year, number := s.Time().ISOWeek()
 		key := fmt.Sprintf("%04d-W%02d", year, number)
 		if weeks[key] == nil {
@@ -37,6 +39,9 @@ func (r *Report) count() {
 			if d.harm == Certain || d.harm == Possible && harmed[d.victim] == "" {
 				harmed[d.victim] = d.harm
 			}
+			if d.harm == Certain {
+				fates[d.victim] = max(fates[d.victim], d.fate())
+			}
 		}
 	}
 	for _, l := range r.lives {
@@ -50,6 +55,14 @@ func (r *Report) count() {
 		case harmed[l] == Certain:
 			r.Totals.Harmed++
 			w.Harmed++
+			switch fates[l] {
+			case endedWell:
+				r.Totals.Lost++
+				w.Lost++
+			case failed:
+				r.Totals.Failed++
+			case endedOtherwise:
+			}
 		case harmed[l] == Possible:
 			r.Totals.PossiblyHarmed++
 			w.PossiblyHarmed++
@@ -76,13 +89,31 @@ func (r *Report) verdict() string {
 	case t.Jobs == 0:
 		return "These logs tell of no job."
 	case t.Harmed > 0:
-		return fmt.Sprintf("Yes: the race hit this runner. %s failed because another Worker emptied the _temp they shared.", Count(t.Harmed, "job", "jobs"))
+		return fmt.Sprintf("Yes: the race hit this runner. %s, because another Worker emptied the _temp they shared.", t.harm())
 	case t.PossiblyHarmed > 0:
 		return fmt.Sprintf("Perhaps: %s failed after another Worker had emptied the _temp they shared, and no line says why.", Count(t.PossiblyHarmed, "job", "jobs"))
 	case r.Found():
 		return fmt.Sprintf("The race was open %s, and no job shows harm from it.", times(t.Overlaps-t.Shielded))
 	}
 	return "No: " + t.quiet() + "."
+}
+
+// harm says how the harmed jobs ended, the worst first.
+func (t Totals) harm() string {
+	var parts []string
+	if t.Lost > 0 {
+		parts = append(parts, Count(t.Lost, "job ended well without what its steps had set", "jobs ended well without what their steps had set"))
+	}
+	if t.Failed > 0 {
+		parts = append(parts, Count(t.Failed, "job failed", "jobs failed"))
+	}
+	if other := t.Harmed - t.Lost - t.Failed; other > 0 {
+		parts = append(parts, Count(other, "job lost files and ended otherwise", "jobs lost files and ended otherwise"))
+	}
+	if last := len(parts) - 1; last > 0 {
+		return strings.Join(parts[:last], ", ") + " and " + parts[last]
+	}
+	return parts[0]
 }
 
 // quiet says what was found where no shared _temp was.
@@ -120,7 +151,9 @@ func (t Totals) List() []Total {
 		{t.Overlaps, "overlaps of two Workers", false},
 		{t.Shielded, "overlaps with worker-wrap in between", false},
 		{t.Cleanups, "cleanups of the shared _temp inside another Worker's life", false},
-		{t.Harmed, "jobs that lost files to it", true},
+		{t.Lost, "jobs that ended well without what their steps had set", true},
+		{t.Failed, "jobs that failed on files it had deleted", true},
+		{t.Harmed - t.Lost - t.Failed, "jobs that lost files to it and ended otherwise, mostly cancelled", true},
 		{t.PossiblyHarmed, "jobs that failed after it, with no line that says why", false},
 		{t.Cancelled, "jobs cancelled right away for the next one", false},
 		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},

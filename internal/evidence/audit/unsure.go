@@ -3,11 +3,12 @@ package audit
 import (
 	"fmt"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/logs"
 )
 
 // unsure lists symptoms of the race (missing files, a cancelled Worker without an end) that no overlap explains.
-func (r *Report) unsure(missed logs.At) []string {
+func (r *Report) unsure(missed input.At) []string {
 	if r.Found() {
 		return nil
 	}
@@ -23,7 +24,7 @@ func (r *Report) unsure(missed logs.At) []string {
 				break
 			}
 		}
-		for _, c := range [...]logs.At{l.Forced, l.CancelSent, l.Cancelled} {
+		for _, c := range [...]input.At{l.Forced, l.CancelSent, l.Cancelled} {
 			if c.Known() && !l.Finished.Known() && !l.Completed.Known() && !overlapped[l] {
 				ended.add(c)
 				break
@@ -46,10 +47,10 @@ func (r *Report) unsure(missed logs.At) []string {
 // found are places of which the first is shown.
 type found struct {
 	n     int
-	first logs.At
+	first input.At
 }
 
-func (f *found) add(a logs.At) {
+func (f *found) add(a input.At) {
 	if f.n++; f.n == 1 {
 		f.first = a
 	}

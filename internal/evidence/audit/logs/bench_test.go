@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // jobLog is what a Worker's log of one job looks like, in the proportions of a real one: most of it the
@@ -48,30 +50,29 @@ func jobLog(n int, start time.Time) []byte {
 
 func BenchmarkWorkerLog(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
-	g := &Group{}
-	var skipped Skipped
-	r := &Reader{lines: newLineReader(nil), skipped: &skipped}
+	g := &input.Group{}
+	r := NewReader(&input.Skipped{})
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
-		s := &Source{name: "Worker_20260420-110000-utc.log", Kind: workerLogFile}
-		w := newWorkerLog(g, s, 1, func(*Life) {})
-		if _, err := r.read(bytes.NewReader(log), s, w); err != nil {
+		s := &input.Source{Name: "Worker_20260420-110000-utc.log", Kind: input.WorkerLog}
+		w := &workers{group: g, from: s, add: func(*Life) {}}
+		w.begin(input.At{When: 1})
+		if err := r.read(bytes.NewReader(log), s, w); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkJoined reads the same log under a name that does not tell what it is.
-func BenchmarkJoined(b *testing.B) {
+// BenchmarkSeveral reads the same log under a name that does not tell what it is.
+func BenchmarkSeveral(b *testing.B) {
 	log := jobLog(1, time.Date(2026, 4, 20, 11, 0, 0, 0, time.UTC))
-	g := &Group{}
-	var skipped Skipped
-	r := &Reader{lines: newLineReader(nil), skipped: &skipped}
+	g := &input.Group{}
+	r := NewReader(&input.Skipped{})
 	b.SetBytes(int64(len(log)))
 	for b.Loop() {
-		add := func(*Life) {}
-		j := &joined{group: g, file: &Source{name: "x.txt"}, listener: &listenerLog{group: g, add: add}, add: add}
-		if _, err := r.read(bytes.NewReader(log), j.file, j); err != nil {
+		add, s := func(*Life) {}, &input.Source{Name: "x.txt"}
+		j := newSeveral(g, s, &listenerLog{group: g, add: add}, add)
+		if err := r.read(bytes.NewReader(log), s, j); err != nil {
 			b.Fatal(err)
 		}
 		j.end()

@@ -2,10 +2,12 @@ package logs
 
 import (
 	"bytes"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // sent reads what the Listener sends its Worker, and the renewals.
-func (l *listenerLog) sent(m []byte, now At) {
+func (l *listenerLog) sent(m []byte, now input.At) {
 	if rest, ok := after(m, "Send job request message to worker for job "); ok {
 		job := id(rest)
 		life := l.find(job, now)
@@ -15,17 +17,17 @@ func (l *listenerLog) sent(m []byte, now At) {
 			life.Start = now
 			if l.spawned.Known() {
 				life.Start, life.PID = l.spawned, l.pid
-				l.spawned = At{}
+				l.spawned = input.At{}
 			}
-			life.End = later(later(life.End, now), life.Start)
+			life.End = input.Later(input.Later(life.End, now), life.Start)
 			l.noteStart(life)
 		case life == nil || life.PID == l.pid:
-			l.spawned = At{} // the same lines again
+			l.spawned = input.At{} // the same lines again
 		}
 	} else if rest, ok := after(m, "Send job cancellation message to worker for job "); ok {
 		if life := l.find(id(rest), now); life != nil {
-			life.CancelSent = now
-			life.End = later(life.End, life.CancelSent)
+			life.CancelSent, l.cancelSent = now, life.Job
+			life.End = input.Later(life.End, life.CancelSent)
 		}
 	} else if rest, ok := after(m, "Successfully renew job "); ok {
 		l.renewed(rest, now)
@@ -34,10 +36,10 @@ func (l *listenerLog) sent(m []byte, now At) {
 
 // renewed reads "<job>, job is valid till <time>" of run-service jobs and "request <number>, job is
 // valid till <time>" of the others. The time is in the machine's own format and stays a text.
-func (l *listenerLog) renewed(rest []byte, now At) {
+func (l *listenerLog) renewed(rest []byte, now input.At) {
 	var life *Life
 	if number, ok := after(rest, "request "); ok {
-		request := Text(word(number, ","), 20)
+		request := input.Text(word(number, ","), 20)
 		for _, other := range l.active {
 			if other.request == request {
 				life = other
@@ -50,9 +52,9 @@ func (l *listenerLog) renewed(rest []byte, now At) {
 		return
 	}
 	life.Renewal = Renewal{At: now}
-	life.End = later(life.End, now)
+	life.End = input.Later(life.End, now)
 	if i := bytes.Index(rest, []byte("valid till ")); i >= 0 {
-		life.Renewal.ValidTill = Text(rest[i+len("valid till "):], 40)
+		life.Renewal.ValidTill = input.Text(rest[i+len("valid till "):], 40)
 	}
 }
 
@@ -62,12 +64,12 @@ func (l *listenerLog) noteStart(life *Life) {
 	for _, other := range l.active {
 		if other != life && other.Beside == nil && other.Forced.Known() && !other.Finished.Known() && other.Forced.When <= life.Start.When {
 			other.Beside = life
-			other.End = later(other.End, life.Start)
+			other.End = input.Later(other.End, life.Start)
 		}
 	}
 }
 
-func (l *listenerLog) cancelRightAway(m []byte, now At) {
+func (l *listenerLog) cancelRightAway(m []byte, now input.At) {
 	// The four texts of JobDispatcher.EnsureDispatchFinished.
 	for _, prefix := range [...]string{
 		"Catch job-not-found exception while checking jobrequest ",
@@ -81,13 +83,13 @@ func (l *listenerLog) cancelRightAway(m []byte, now At) {
 	}
 }
 
-func (l *listenerLog) force(rest []byte, now At) {
+func (l *listenerLog) force(rest []byte, now input.At) {
 	if life := l.find(id(rest), now); life != nil {
 		life.Forced = now
 	}
 }
 
-func (l *listenerLog) workerMessage(m []byte, now At) {
+func (l *listenerLog) workerMessage(m []byte, now input.At) {
 	if rest, ok := after(m, "We are not yet checking the state of jobrequest "); ok {
 		l.force(rest, now)
 	} else if rest, ok := after(m, "Worker finished for job "); ok {
@@ -103,12 +105,12 @@ func (l *listenerLog) workerMessage(m []byte, now At) {
 		l.ends(life, now)
 	} else if rest, ok := after(m, "WRITE LINE: "); ok && l.last != nil && l.last.Name == "" {
 		if i := bytes.Index(rest, []byte("Z: Running job: ")); i >= 0 && i < 24 {
-			l.last.Name = Text(rest[i+len("Z: Running job: "):], MaxText)
+			l.last.Name = input.Text(rest[i+len("Z: Running job: "):], input.MaxText)
 		}
 	}
 }
 
-func (l *listenerLog) finishedProcess(rest []byte, now At) {
+func (l *listenerLog) finishedProcess(rest []byte, now input.At) {
 	pid, ok := number(rest)
 	if !ok {
 		return
@@ -127,22 +129,22 @@ func (l *listenerLog) finishedProcess(rest []byte, now At) {
 }
 
 // finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
-func (l *listenerLog) finishRequest(rest []byte, now At) {
+func (l *listenerLog) finishRequest(rest []byte, now input.At) {
 	life := l.find(id(rest), now)
 	if life == nil {
 		return
 	}
 	if i := bytes.Index(rest, []byte("with result: ")); i >= 0 && life.Result == "" {
-		life.Result = Text(rest[i+len("with result: "):], 32)
+		life.Result = input.Text(rest[i+len("with result: "):], 32)
 	}
 	l.ends(life, now)
 	l.over(life)
 }
 
-func (l *listenerLog) ends(life *Life, now At) {
+func (l *listenerLog) ends(life *Life, now input.At) {
 	if !life.Finished.Known() {
-		life.Finished = now
-		life.End = later(life.End, now)
+		life.Finished, l.endedJob = now, life.Job
+		life.End = input.Later(life.End, now)
 	}
 }
 
@@ -155,11 +157,4 @@ func (l *listenerLog) busy() int {
 		}
 	}
 	return n
-}
-
-func later(x, y At) At {
-	if y.When > x.When {
-		return y
-	}
-	return x
 }

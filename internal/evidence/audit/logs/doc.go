@@ -5,7 +5,8 @@
 // (src/Runner.Common/HostTraceListener.cs). Logs are untrusted: a job can write much of what stands in them. Nothing read
 // is believed to be well-formed, and every text that is kept is cut.
 //
-// A file whose name has no time in it may hold several whole logs, or what a container prints: [joined] takes them apart.
+// A file whose name has no time in it may hold several whole logs, or what containers and services print: [several] takes
+// them apart, and [workers] the lines of Workers that live at once.
 //
 // Files are streamed. Each [Life] has bounded lists, so memory grows with the number of jobs and not with the size of the
 // logs.

@@ -1,40 +1,29 @@
 package logs
 
 import (
-	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // Bounds on what one life keeps, so that no log, however made, makes memory grow with its bytes.
 const (
-	MaxText   = 300     // bytes of a text from a log
 	maxID     = 64      // bytes of a job's or plan's id
-	maxList   = 8       // cleanups, failures, met jobs
+	MaxList   = 8       // cleanups, failures, met jobs
 	MaxLives  = 200_000 // Workers
 	maxActive = 64      // jobs a Listener is taken to have in hand at once
+
+	// MaxTries bounds what is compared for one log; real logs have one or two that fit.
+	MaxTries = 100
+	// StartDelay is how long after the Listener's note of a new process that process may open its log,
+	// in seconds: the Listener kills a Worker that takes longer (ProcessChannel's time limit).
+	StartDelay = 30
 )
-
-// Evidence is where something stands: a line of a file, or with line 0 the file's name.
-type Evidence struct {
-	File *Source
-	line int64
-}
-
-// At is a moment and where it is known from.
-type At struct {
-	When Stamp
-	Evidence
-}
-
-// Known reports whether the moment is known.
-func (a At) Known() bool { return a.When != 0 }
 
 // Life is one Worker process, from the Listener's log, its own log, or both.
 type Life struct {
-	Group *Group // the _diag folder it was found in
+	Group *input.Group // the _diag folder it was found in
 
 	Job     string // id of the job, "" if no line says
 	request string // the request's number, where it is not 0
@@ -42,33 +31,34 @@ type Life struct {
 	PID     int
 	Version string
 
-	seen       At // first mentioned by a Listener
-	Start, End At
+	Seen       input.At // first mentioned by a Listener
+	Start, End input.At
 	Running    bool   // the Worker ran at start already, which is only where the logs begin to tell of it
 	Beside     *Life  // the next Worker, which a Listener started with this one cancelled and not ended
 	Temp       string // the _temp it used
 
 	// From the Listener's log.
-	Acknowledged, Received, CancelSent, Forced, UserCancel, Finished At
+	Acknowledged, Received, CancelSent, Forced, UserCancel, Finished input.At
 	Met                                                              []Met
 	Renewal                                                          Renewal
 	ExitCode                                                         int // -1 if not known
 
 	// From its own log.
-	Log                            *Source
-	UsesTemp, Emptied              At // _temp looked up, and emptied at the job's start
-	Cancelled, Completed, NotFound At
+	Log                            *input.Source
+	UsesTemp, Emptied              input.At // _temp looked up, and emptied at the job's start
+	Cancelled, Completed, NotFound input.At
 	Cleanups                       []Cleanup
 	Failures                       []Failure
 	MoreFailures                   int
 	Result                         string
-	ResultAt                       At
+	ResultAt                       input.At
 	step                           string
 	process                        Process
-	Abnormal                       At // a step's process that ended with 127: its script was gone
-	lastLine                       At
-	page                           bool // the log may go on from another file
-	mixed                          bool // lines of other Workers stand among the log's
+	Abnormal                       input.At // a step's process that ended with 127: its script was gone
+	LastLine                       input.At
+	Page                           bool   // the log may go on from another file
+	Mixed                          bool   // lines of other Workers stand among the log's
+	Stream                         string // what stands before its lines, where lines of several runners may be mixed
 
 	// From the shim's events.
 	Wrapped bool
@@ -82,34 +72,34 @@ type Met struct {
 
 // Renewal is a successful renewal of a job's lock.
 type Renewal struct {
-	At
+	input.At
 	ValidTill string
 }
 
 // Cleanup is an emptying of _temp.
 type Cleanup struct {
-	At
+	input.At
 	Path string
 }
 
 // Process is a program that a step ran.
 type Process struct {
-	At
-	PID      int
-	What     string
-	exitCode int // -1 while it runs
+	input.At
+	PID  int
+	What string
+	Step string
 }
 
 // Failure is an error that names a file under _temp which was gone.
 type Failure struct {
-	At
+	input.At
 	Text    string
 	Path    string
 	Process Process
 	Step    string
 }
 
-func newLife(g *Group) *Life { return &Life{Group: g, ExitCode: -1} }
+func newLife(g *input.Group) *Life { return &Life{Group: g, ExitCode: -1} }
 
 // Label is a short name for reports: the id's first part.
 func (l *Life) Label() string {
@@ -127,29 +117,6 @@ func ShortID(id string) string {
 	return id
 }
 
-// Text makes a bounded string of log bytes: valid UTF-8 of one line, without control characters.
-func Text(b []byte, limit int) string {
-	cut := len(b) > limit
-	if cut {
-		b = b[:limit]
-	}
-	s := strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError:
-			return '\ufffd'
-		case unicode.IsControl(r):
-			return ' '
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f:
-			return -1 // direction marks would make a terminal or a browser show another order
-		}
-		return r
-	}, strings.ToValidUTF8(string(b), "\ufffd"))
-	if cut {
-		s += "…"
-	}
-	return s
-}
-
 // EndOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with
 // no line that tells its end.
 func (l *Life) EndOpen() bool {
@@ -158,7 +125,19 @@ func (l *Life) EndOpen() bool {
 
 // Alive reports whether t lies inside the life. The seconds at its borders do not count: what happens
 // in them may be before or after.
-func (l *Life) Alive(t Stamp) bool { return t != 0 && l.Start.When < t && t < l.End.When }
+func (l *Life) Alive(t input.Stamp) bool { return t != 0 && l.Start.When < t && t < l.End.When }
+
+// Apart reports whether two lives are of different runners, whose logs lie in one folder or stand mixed in one file.
+func (l *Life) Apart(o *Life) bool {
+	sameTemp := l.Temp != "" && l.Temp == o.Temp
+	if l.Stream == o.Stream {
+		return !sameTemp && l.Temp != "" && o.Temp != ""
+	}
+	// A journal tells a service's starts apart. Two containers may have one path each.
+	unit, _, journal := strings.Cut(l.Stream, "[")
+	other, _, too := strings.Cut(o.Stream, "[")
+	return !sameTemp || !journal || !too || unit == "" || unit != other
+}
 
 // Exit is the Worker's exit code: the Listener's word, or 100 and the number of the result
 // (TaskResultUtil.TranslateToReturnCode). -1 is unknown.
@@ -172,19 +151,18 @@ func (l *Life) Exit() int {
 	return -1
 }
 
+// Succeeded reports whether the job is green.
+func (l *Life) Succeeded() bool {
+	code := l.Exit()
+	return l.Result == results[0] || l.Result == results[1] || l.Result == "" && (code == 100 || code == 101)
+}
+
 // results are the names of TaskResult in the order of their numbers.
 var results = [...]string{"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}
 
-// Place is "file:line", or the file's name where that is the evidence.
-func (a At) Place() string {
-	switch {
-	case a.File == nil:
-		return ""
-	case a.line == 0:
-		return Text([]byte(a.File.name), MaxText)
-	}
-	return fmt.Sprintf("%s:%d", Text([]byte(a.File.name), MaxText), a.line)
-}
+// LostSummary reports whether the line is the runner's own on a step's summary, which is no error. That file lies beside the
+// step's other command files, so what the step had set is gone too.
+func (f Failure) LostSummary() bool { return strings.Contains(f.Text, skippingSummary) }
 
 // LostCommandFile reports whether what was gone is a file that the runner made for a step, not one of the job's.
 func (f Failure) LostCommandFile() bool {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"path"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // listenerLog reads a runner's Runner_*.log files, page after page, in the order of their names.
@@ -13,20 +15,22 @@ type listenerLog struct {
 	active  []*Life // jobs in hand, oldest first
 	ended   [16]string
 	nEnded  int
-	last    *Life // the job received last
-	ack     At    // the last acknowledged request …
+	last    *Life    // the job received last
+	ack     input.At // the last acknowledged request …
 	ackID   string
-	group   *Group
+	group   *input.Group
 	version string
 
-	worker  bool // the process being started is a Worker
-	spawned At   // a Worker that no job was sent to yet …
+	worker  bool     // the process being started is a Worker
+	spawned input.At // a Worker that no job was sent to yet …
 	pid     int
+
+	cancelSent, endedJob string // the job of the last such line, until whoever needs it has taken it
 }
 
 // record takes the first line of a record.
-func (l *listenerLog) record(r record, now At) {
-	m := r.message
+func (l *listenerLog) record(r input.Record, now input.At) {
+	m := r.Message
 	if len(m) == 0 {
 		return
 	}
@@ -55,7 +59,7 @@ func (l *listenerLog) record(r record, now At) {
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok { // a Listener starts: what the last one had in hand is over
 			l.newListener()
-			l.version = Text(rest, 32)
+			l.version = input.Text(rest, 32)
 		}
 	case 'W':
 		l.workerMessage(m, now)
@@ -88,13 +92,13 @@ func (l *listenerLog) orphanSpawn() {
 	}
 	life := newLife(l.group)
 	life.PID, life.Start, life.End, life.Version = l.pid, l.spawned, l.spawned, l.version
-	l.spawned = At{}
+	l.spawned = input.At{}
 	l.add(life)
 	l.noteStart(life)
 }
 
 // find returns the active life of a job, or makes one where the log begins in its midst.
-func (l *listenerLog) find(job string, now At) *Life {
+func (l *listenerLog) find(job string, now input.At) *Life {
 	if job == "" {
 		return nil
 	}
@@ -109,7 +113,7 @@ func (l *listenerLog) find(job string, now At) *Life {
 		}
 	}
 	life := newLife(l.group)
-	life.Job, life.seen, life.End, life.Version = job, now, now, l.version
+	life.Job, life.Seen, life.End, life.Version = job, now, now, l.version
 	l.add(life)
 	if len(l.active) >= maxActive {
 		l.active = append(l.active[:0], l.active[1:]...)
@@ -129,7 +133,7 @@ func (l *listenerLog) over(life *Life) {
 	}
 }
 
-func (l *listenerLog) jobMessage(m []byte, now At) {
+func (l *listenerLog) jobMessage(m []byte, now input.At) {
 	if rest, ok := after(m, "Job request "); ok && bytes.HasSuffix(m, []byte(" received.")) {
 		i := bytes.Index(rest, []byte(" job "))
 		if i < 0 {
@@ -146,13 +150,13 @@ func (l *listenerLog) jobMessage(m []byte, now At) {
 		}
 		var others []Met
 		for _, other := range l.active {
-			if other.Job != job && !other.Finished.Known() && len(others) < maxList {
+			if other.Job != job && !other.Finished.Known() && len(others) < MaxList {
 				others = append(others, Met{other, other.Renewal})
 			}
 		}
 		life := l.find(job, now)
 		life.Received, life.Met = now, others
-		if request := Text(word(rest, " "), 20); request != "0" {
+		if request := input.Text(word(rest, " "), 20); request != "0" {
 			life.request = request
 		}
 		if l.ackID == job {

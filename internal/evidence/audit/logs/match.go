@@ -90,11 +90,14 @@ func tempPath(b []byte) []byte {
 // Missing is what a job of issue 4357 fails with.
 const Missing = "Missing file at path"
 
+// skippingSummary is what the runner says of a summary that is gone.
+const skippingSummary = "does not exist; skipping attachment"
+
 // gone are the texts, one of which an error has that says a file is missing: the actions toolkit's
 // file commands, the Worker's own step summary, .NET, and what shells and Node.js print.
 var gone = [...]string{
 	Missing,
-	"does not exist; skipping attachment",
+	skippingSummary,
 	"Could not find file",
 	"Could not find a part of the path",
 	"No such file or directory",

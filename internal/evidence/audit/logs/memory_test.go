@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // loop is n bytes of a block, again and again, with the memory in use watched.
@@ -53,11 +55,12 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 			runtime.GC()
 			runtime.ReadMemStats(&before)
 			in := &loop{block: block, left: total}
-			var skipped Skipped
-			reader := &Reader{lines: newLineReader(nil), skipped: &skipped}
-			s := &Source{name: "Worker_x.log", Kind: workerLogFile}
+			reader := NewReader(&input.Skipped{})
+			s := &input.Source{Name: "Worker_x.log", Kind: input.WorkerLog}
 			lives := 0
-			if _, err := reader.read(in, s, newWorkerLog(&Group{}, s, 1, func(*Life) { lives++ })); err != nil {
+			w := &workers{group: &input.Group{}, from: s, add: func(*Life) { lives++ }}
+			w.begin(input.At{When: 1})
+			if err := reader.read(in, s, w); err != nil {
 				t.Fatal(err)
 			}
 			if s.Bytes != int64(total) {

@@ -4,124 +4,78 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
 // machine takes the records of one log.
 type machine interface {
 	// record takes a record's first line, and the record's time and place.
-	record(r record, now At)
+	record(r input.Record, now input.At)
 	// gone takes a line that says a file under _temp is missing.
-	gone(line []byte, now At)
+	gone(line []byte, now input.At)
 }
 
-// Reader feeds machines.
+// Reader reads logs.
 type Reader struct {
-	lines     *lineReader
-	skipped   *Skipped
+	in        *input.Reader
+	skipped   *input.Skipped
 	LineCount int64
 	Records   int64
-	Missed    At // the first line that says a file is missing in the words of issue 4357, in whatever log
+	Missed    input.At // the first line that says a file is missing in the words of issue 4357, in whatever log
 }
 
 // NewReader returns a reader that counts what it skips.
-func NewReader(skipped *Skipped) *Reader {
-	return &Reader{lines: newLineReader(nil), skipped: skipped}
+func NewReader(skipped *input.Skipped) *Reader {
+	return &Reader{in: input.NewReader(skipped), skipped: skipped}
 }
 
-// read feeds one log to m and returns where its last record stands. The error is the reader's; what
-// was read before it counts.
-func (l *Reader) read(in io.Reader, s *Source, m machine) (At, error) {
-	l.lines.reset(in)
-	var when [19]byte // of the record being read, as it stands …
-	var now Stamp     // … and as it is meant
-	current := func() At { return At{now, Evidence{s, l.lines.number}} }
-	records := int64(0)
+// read feeds one log to m. The error is the log's; what was read before it counts.
+func (l *Reader) read(in io.Reader, s *input.Source, m machine) error {
+	several, _ := m.(*several)
+	l.in.Reset(in, several != nil)
 	within := false // a record
-	several, _ := m.(*joined)
 	for {
-		line, err := l.lines.next()
+		line, err := l.in.Next()
 		if err != nil {
-			s.Bytes, l.LineCount, l.Records = l.lines.bytes, l.LineCount+l.lines.number, l.Records+records
-			l.skipped.LongLines += l.lines.cut
+			s.Bytes, l.LineCount = l.in.Bytes(), l.LineCount+l.in.Number()
 			if err == io.EOF {
 				err = nil
 			}
-			return current(), err
+			return err
 		}
-		r, ok := header(line)
-		if !ok {
-			r, ok = l.torn(line)
-		}
-		if ok && string(r.when) != string(when[:]) {
-			parsed, valid := parseTime(r.when)
-			switch {
-			case !valid:
-				l.skipped.BadHeaders++
-				ok = false
-			default:
-				if parsed < now && several == nil {
-					l.skipped.Backwards++
-				}
-				now = parsed
-				copy(when[:], r.when)
-			}
-		}
-		switch {
-		case ok:
-			within = true
-			records++
-			m.record(r, current())
-		case several != nil && several.heading(line):
+		now := input.At{When: l.in.Now, Evidence: input.Evidence{File: s, Line: l.in.Number()}}
+		if several != nil && several.outside(line) {
 			within = false
 			continue
 		}
-		if !within && len(line) > 0 {
+		if line.Begins {
+			within = true
+			l.Records++
+			m.record(line.Record, now)
+		} else if !within && len(line.Text) > 0 && several == nil {
 			l.skipped.Headless++
 		}
-		if saysGone(line) {
-			if l.Missed.File == nil && bytes.Contains(line, []byte(Missing)) {
-				l.Missed = current()
+		if saysGone(line.Text) {
+			if l.Missed.File == nil && bytes.Contains(line.Text, []byte(Missing)) {
+				l.Missed = now
 			}
 			if within {
-				m.gone(line, current())
+				m.gone(line.Text, now)
 			}
 		}
 	}
-}
-
-// torn looks for a record in a line that does not begin with one, but with the stump of another that
-// a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
-// lines in its texts.
-func (l *Reader) torn(line []byte) (r record, ok bool) {
-	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
-		return record{}, false
-	}
-	stump := bytes.HasPrefix(line, []byte("[20"))
-	if !stump && line[0] == '[' {
-		return record{}, false // a JSON list, say
-	}
-	if i := bytes.Index(line[1:], []byte("[20")); i >= 0 && i < 300 {
-		if r, ok = header(line[1+i:]); ok {
-			if _, ok = parseTime(r.when); ok {
-				l.skipped.Torn++
-				return r, true
-			}
-		}
-	}
-	if stump {
-		l.skipped.BadHeaders++
-	}
-	return record{}, false
 }
 
 // eventStart is how each line of an events file begins.
 const eventStart = `{"time":"`
 
 // ReadGroup reads one runner's logs.
-func (l *Reader) ReadGroup(g *Group, add func(*Life)) {
+func (l *Reader) ReadGroup(g *input.Group, add func(*Life)) {
 	listener := &listenerLog{group: g, add: add}
 	for _, s := range g.Sources {
-		if s.Kind == EventsFile {
+		if s.Kind == input.EventsFile {
 			continue
 		}
 		if err := l.readFile(g, s, listener, add); err != nil {
@@ -131,44 +85,48 @@ func (l *Reader) ReadGroup(g *Group, add func(*Life)) {
 	listener.newListener()
 }
 
-func (l *Reader) readFile(g *Group, s *Source, listener *listenerLog, add func(*Life)) (err error) {
-	r, closer, err := Open(s.Path)
+func (l *Reader) readFile(g *input.Group, s *input.Source, listener *listenerLog, add func(*Life)) (err error) {
+	opened, err := input.Open(s.Path)
 	if err != nil {
 		return err
 	}
-	defer closer.Close()
-	if s.Kind == unknownLog {
+	defer opened.Close()
+	r := io.Reader(opened)
+	if s.Kind == input.UnknownLog && !input.Pipe(s.Path) { // what comes by a pipe could not be read again as events
 		var head []byte
-		if head, r, err = peek(r, len(eventStart)); err != nil {
+		if head, r, err = input.Peek(r, len(eventStart)); err != nil {
 			return err
 		}
 		if string(head) == eventStart {
-			s.Kind = EventsFile
+			s.Kind = input.EventsFile
 			return nil
 		}
 	}
-	if s.started == 0 {
-		j := &joined{group: g, file: s, listener: listener, add: add, kind: s.Kind}
-		_, err = l.read(r, s, j)
-		j.end()
-		l.skipped.Shared += j.shared
-		if err == nil && j.kind == unknownLog {
+	switch {
+	case s.Started == 0:
+		all := newSeveral(g, s, listener, add)
+		err = l.read(r, s, all)
+		all.end()
+		if err == nil && !all.found {
 			err = errors.New("is no log of a Runner.Listener, a Runner.Worker or worker-wrap")
 		}
-		return err
+	case s.Kind == input.RunnerLog:
+		err = l.read(r, s, listenerOnly{listener})
+	default:
+		w := &workers{group: g, from: s, add: add}
+		w.begin(input.At{When: s.Started, Evidence: input.Evidence{File: s}})
+		err = l.read(r, s, w)
+		l.skipped.Shared += w.end()
 	}
-	if s.Kind == runnerLog {
-		_, err = l.read(r, s, listenerOnly{listener})
-		return err
-	}
-	w := newWorkerLog(g, s, s.started, add)
-	last, err := l.read(r, s, w)
-	w.close(last)
-	l.skipped.Shared += w.interleave
 	return err
 }
 
 // listenerOnly is a Listener's log; whose files it says are missing is not known.
 type listenerOnly struct{ *listenerLog }
 
-func (listenerOnly) gone([]byte, At) {}
+func (listenerOnly) gone([]byte, input.At) {}
+
+// isVersion reports whether a record is the one in which a program says its version, which each log has once.
+func isVersion(r input.Record, program string) bool {
+	return string(r.Trace) == program && strings.HasPrefix(string(r.Message[:min(len(r.Message), 9)]), "Version: ")
+}

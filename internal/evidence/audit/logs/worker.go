@@ -3,52 +3,42 @@ package logs
 import (
 	"bytes"
 	"cmp"
+	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
-// workerLog reads one Worker_*.log. Usually that is one life. A second Worker that starts in the same
-// second opens the same file, so one file may have several.
+// workerLog reads what one Worker says.
 type workerLog struct {
-	add   func(*Life)
-	life  *Life
-	group *Group
-	from  *Source
+	life    *Life
+	started bool     // the life's start was seen here: not a page that goes on from another
+	last    input.At // its last record
 
-	all        []*Life // of this file
-	started    bool    // the life's start was seen in this file: not a page that goes on from another
-	program    []byte
-	arguments  []byte
-	interleave int // further lives in the file
+	program, arguments []byte    // of the process that is being started
+	running            []Process // up to ten steps run at once since 2.335
 }
 
-func newWorkerLog(g *Group, from *Source, start Stamp, add func(*Life)) *workerLog {
-	w := &workerLog{add: add, group: g, from: from}
-	w.begin(At{start, Evidence{File: from}})
-	return w
-}
+// maxRunning bounds the processes of a Worker that are remembered.
+const maxRunning = 32
 
-func (w *workerLog) begin(start At) {
-	w.life = newLife(w.group)
-	w.life.Start, w.life.Log = start, w.from
-	w.all = append(w.all, w.life)
-	w.add(w.life)
+func isCancel(r input.Record) bool {
+	return bytes.HasPrefix(r.Message, []byte("Cancellation/Shutdown message received"))
 }
 
 // record takes the first line of a record.
-func (w *workerLog) record(r record, now At) {
-	m := r.message
-	if len(m) == 0 {
-		return
+func (w *workerLog) record(r input.Record, now input.At) {
+	m, life := r.Message, w.life
+	if string(r.Trace) != "HostContext" { // with which the next log in a file begins
+		w.last = now
 	}
-	life := w.life
 	switch m[0] {
 	case 'C':
 		if rest, ok := after(m, "Cleaning runner temp folder: "); ok {
-			life = w.oldest(func(l *Life) bool { return len(l.Cleanups) == 0 })
-			if len(life.Cleanups) < maxList {
-				life.Cleanups = append(life.Cleanups, Cleanup{now, Text(rest, MaxText)})
-				life.Temp = cmp.Or(life.Temp, Text(rest, MaxText))
+			if len(life.Cleanups) < MaxList {
+				life.Cleanups = append(life.Cleanups, Cleanup{now, input.Text(rest, input.MaxText)})
+				life.Temp = cmp.Or(life.Temp, input.Text(rest, input.MaxText))
 			}
-		} else if _, ok := after(m, "Cancellation/Shutdown message received"); ok {
+		} else if isCancel(r) {
 			life.Cancelled = now
 		}
 	case 'F':
@@ -60,97 +50,91 @@ func (w *workerLog) record(r record, now At) {
 			// JobRunner.RunAsync has just called InitializeTempDirectory, which logs nothing itself.
 			life.Emptied = now
 		} else if i := bytes.Index(m, []byte("Job not found: ")); i >= 0 {
-			w.notFound(m[i+len("Job not found: "):], now)
+			// The answer of a server that has given the job up.
+			life.NotFound = now
+			life.Job = cmp.Or(life.Job, id(m[i+len("Job not found: "):]))
 		}
 	case 'J':
 		w.jobMessage(m, now)
 	case 'P':
 		if rest, ok := after(m, "Process started with process id "); ok {
-			pid, _ := number(rest)
-			life.process = Process{At: now, PID: pid, What: describe(w.program, w.arguments), exitCode: -1}
-			w.program, w.arguments = w.program[:0], w.arguments[:0]
+			w.startedProcess(rest, now)
 		} else if rest, ok := after(m, "Processing step: DisplayName='"); ok {
-			life.step = Text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
+			life.step = input.Text(bytes.TrimSuffix(rest, []byte{'\''}), 100)
+			life.process = Process{}
 		}
 	case 'V':
-		if rest, ok := after(m, "Version: "); ok {
-			w.another(now)
-			w.life.Version = Text(rest, 32)
+		if rest, ok := after(m, "Version: "); ok && !w.started {
+			life.Version = input.Text(rest, 32)
 			w.started = true
 		}
 	case 'W':
 		if rest, ok := after(m, "Well known directory 'Temp': '"); ok && !life.UsesTemp.Known() {
 			life.UsesTemp = now
-			life.Temp = Text(word(rest, "'"), MaxText)
+			life.Temp = input.Text(word(rest, "'"), input.MaxText)
 		} else if _, ok := after(m, "Waiting to receive the job message"); ok {
 			w.started = true
 		}
 	case ' ':
 		if rest, ok := after(m, "  File name: '"); ok {
-			w.program = append(w.program[:0], rest[:min(len(rest), 2*MaxText)]...)
+			w.program = append(w.program[:0], rest[:min(len(rest), 2*input.MaxText)]...)
 		} else if rest, ok := after(m, "  Arguments: '"); ok {
-			w.arguments = append(w.arguments[:0], rest[:min(len(rest), 2*MaxText)]...)
+			w.arguments = append(w.arguments[:0], rest[:min(len(rest), 2*input.MaxText)]...)
 		}
 	}
 }
 
-// another begins a further life where a second Worker's start stands in the file.
-func (w *workerLog) another(now At) {
-	if !w.started {
-		return
-	}
-	if len(w.all) == maxActive {
-		return
-	}
-	w.interleave++
-	w.begin(now)
-}
-
-// oldest returns the file's first life that fits. Which of several Workers a record of a shared file is
-// from cannot be known; that the one that began first says it first is the likeliest.
-func (w *workerLog) oldest(fits func(*Life) bool) *Life {
-	for _, life := range w.all {
-		if fits(life) {
-			return life
-		}
-	}
-	return w.life
-}
-
-func (w *workerLog) jobMessage(m []byte, now At) {
+func (w *workerLog) jobMessage(m []byte, now input.At) {
 	if rest, ok := after(m, "Job ID "); ok {
-		if life := w.oldest(func(l *Life) bool { return l.Job == "" }); life.Job == "" {
-			life.Job = id(rest)
-		}
+		w.life.Job = cmp.Or(w.life.Job, id(rest))
 		w.started = true
-	} else if _, ok := after(m, "Job completed."); ok {
-		w.oldest(func(l *Life) bool { return !l.Completed.Known() }).Completed = now
-	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok {
-		life := w.oldest(func(l *Life) bool { return l.Result == "" })
-		life.Result, life.ResultAt = Text(rest, 32), now
+	} else if _, ok := after(m, "Job completed."); ok && !w.life.Completed.Known() {
+		w.life.Completed = now
+	} else if rest, ok := after(m, "Job result after all job steps finish: "); ok && w.life.Result == "" {
+		w.life.Result, w.life.ResultAt = input.Text(rest, 32), now
 	}
 }
 
-// notFound reads the answer of a server that has given the job up. It names the job.
-func (w *workerLog) notFound(rest []byte, now At) {
-	w.life.NotFound = now
-	if w.life.Job == "" {
-		w.life.Job = id(rest)
+// startedProcess notes a process and the step that it is of.
+func (w *workerLog) startedProcess(rest []byte, now input.At) {
+	pid, _ := number(rest)
+	w.life.process = Process{At: now, PID: pid, What: describe(w.program, w.arguments), Step: w.life.step}
+	w.program, w.arguments = w.program[:0], w.arguments[:0]
+	if len(w.running) == maxRunning {
+		w.running = slices.Delete(w.running, 0, 1)
+	}
+	w.running = append(w.running, w.life.process)
+}
+
+// runs returns which of the running processes has that PID, -1 if none.
+func (w *workerLog) runs(pid int) int {
+	return slices.IndexFunc(w.running, func(p Process) bool { return p.PID == pid })
+}
+
+// finishedProcess notes how a process ended. What is said next is about it.
+func (w *workerLog) finishedProcess(rest []byte, now input.At) {
+	pid, _ := number(rest)
+	i := w.runs(pid)
+	if i < 0 {
+		return
+	}
+	w.life.process = w.running[i]
+	w.running = slices.Delete(w.running, i, i+1)
+	if code, ok := between(rest, "exit code ", ","); ok {
+		if n, ok := number(code); ok && n == 127 && !w.life.Abnormal.Known() {
+			w.life.Abnormal = now
+		}
 	}
 }
 
-// close ends the file: the last record is the last that is known of its lives.
-func (w *workerLog) close(last At) {
-	for _, life := range w.all {
-		life.lastLine = last
-		if len(w.all) > 1 && life.Completed.Known() {
-			life.lastLine = life.Completed
-		}
-		if !life.Start.Known() {
-			life.Start = life.lastLine // a file without a time in its name
-		}
-		life.End = later(life.Start, life.lastLine)
-		life.page, life.mixed = !w.started, len(w.all) > 1
-		life.Running = !w.started && w.from.started == 0
+// close ends the log: its last record is the last that is known of the life.
+func (w *workerLog) close(several bool) {
+	life := w.life
+	life.LastLine = w.last
+	if !life.Start.Known() {
+		life.Start = life.LastLine // a file without a time in its name
 	}
+	life.End = input.Later(life.Start, life.LastLine)
+	life.Page, life.Mixed = !w.started, several
+	life.Running = !w.started && life.Log.Started == 0
 }

@@ -111,7 +111,7 @@ func marks(i *audit.Incident, s scale, actor string, y int) []mark {
 		}
 		m := &marks[len(marks)-1]
 		m.Text = strings.TrimSpace(fmt.Sprint(m.Text, " ", n+1))
-		m.Fails = m.Fails || row.Kind == "failure"
+		m.Fails = m.Fails || row.Kind == "failure" || row.Kind == "lost"
 		half := 5 + 4*len(m.Text)
 		m.Left, m.Width = coordinate(last-float64(half)), 2*half
 	}

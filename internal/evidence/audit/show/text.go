@@ -110,10 +110,12 @@ func job(j audit.Job) string {
 	if j.Wrapped {
 		parts = append(parts, "wrapped")
 	}
-	switch j.Harm {
-	case audit.Certain:
+	switch {
+	case j.Lost:
+		parts = append(parts, "LOST WHAT ITS STEPS HAD SET")
+	case j.Harm == audit.Certain:
 		parts = append(parts, "HARMED")
-	case audit.Possible:
+	case j.Harm == audit.Possible:
 		parts = append(parts, "perhaps harmed")
 	}
 	return strings.Join(parts, ", ")
@@ -132,9 +134,9 @@ func totals(r *audit.Report, p printer) {
 		weeks = weeks[len(weeks)-maxTextWeeks:]
 		p("\nThe last %d of %d weeks with jobs", maxTextWeeks, len(r.Weeks))
 	}
-	p("\n  week        jobs  overlaps  harmed  perhaps\n")
+	p("\n  week        jobs  overlaps  harmed  of these green  perhaps\n")
 	for _, w := range weeks {
-		p("  %-9s %6d %9d %7d %8d\n", w.Week, w.Jobs, w.Overlaps, w.Harmed, w.PossiblyHarmed)
+		p("  %-9s %6d %9d %7d %15d %8d\n", w.Week, w.Jobs, w.Overlaps, w.Harmed, w.Lost, w.PossiblyHarmed)
 	}
 }
 

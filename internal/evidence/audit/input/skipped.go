@@ -1,9 +1,10 @@
-package logs
+package input
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // Skipped counts what could not be read, or only in part.
@@ -36,7 +37,8 @@ func (s *Skipped) File(path string, err error) {
 	if errors.As(err, &in) && in.Path == path {
 		err = in.Err
 	}
-	s.Files = append(s.Files, SkippedFile{Text([]byte(path), MaxText), Text([]byte(err.Error()), MaxText)})
+	why := strings.TrimPrefix(err.Error(), path+": ")
+	s.Files = append(s.Files, SkippedFile{Text([]byte(path), MaxText), Text([]byte(why), MaxText)})
 }
 
 // Any reports whether something was skipped.

@@ -1,4 +1,4 @@
-package logs
+package input
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ type lineReader struct {
 
 	number int64 // of the line given out last, from 1
 	bytes  int64 // given out, newlines included
-	cut    int64 // lines longer than maxLineLength
+	long   int64 // lines longer than maxLineLength
 }
 
 func newLineReader(r io.Reader) *lineReader {
@@ -76,7 +76,7 @@ func (l *lineReader) next() ([]byte, error) {
 // bound cuts a line to what is looked at and takes a carriage return off its end.
 func (l *lineReader) bound(line []byte) []byte {
 	if len(line) > maxLineLength {
-		l.cut++
+		l.long++
 		return line[:maxLineLength]
 	}
 	if n := len(line); n > 0 && line[n-1] == '\r' {

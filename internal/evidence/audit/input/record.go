@@ -1,4 +1,4 @@
-package logs
+package input
 
 import (
 	"bytes"
@@ -15,8 +15,9 @@ func (s Stamp) Time() time.Time { return time.Unix(int64(s), 0).UTC() }
 //
 //	[2026-04-20 11:55:19Z INFO JobDispatcher] Job request 0 for plan …
 //
-// date and time, a level of four letters, and the name of the trace source. A record's other lines,
-// such as those of JSON or of an exception, have none.
+// date and time, a level of at most four letters, padded with blanks, and the name of the trace source. A record's other
+// lines, such as those of JSON or of an exception, have none. With ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, as in
+// containers, the program stands before the date.
 const (
 	headerTime    = len("[")
 	headerTimeEnd = headerTime + len("2026-04-20 11:55:19")
@@ -24,37 +25,39 @@ const (
 	maxSource     = 100
 )
 
-// record is a record's first line, taken apart.
-type record struct {
-	program Kind   // which log it is of, if the line itself tells
-	when    []byte // as it stands, for parseTime
-	source  []byte
-	message []byte
+// Record is a record's first line, taken apart.
+type Record struct {
+	Program Kind   // which wrote it, if the line itself tells
+	When    []byte // as it stands
+	Trace   []byte // the trace source
+	Message []byte
 }
 
-// header takes a record's first line apart. False means: no header, so a line of the record before.
-func header(line []byte) (r record, ok bool) {
-	// With ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, as in containers, each line begins with its program.
-	for _, p := range [...]struct {
-		prefix string
-		kind   Kind
-	}{{"[RUNNER", runnerLog}, {"[WORKER", workerLogFile}} {
-		if rest, ok := after(line, p.prefix); ok {
-			line, r.program = rest, p.kind
-		}
+// Header takes a record's first line apart. False means: no header, so a line of the record before.
+func Header(line []byte) (r Record, ok bool) {
+	if bytes.HasPrefix(line, []byte("[RUNNER ")) {
+		line, r.Program = line[len("[RUNNER"):], RunnerLog
+	} else if bytes.HasPrefix(line, []byte("[WORKER ")) {
+		line, r.Program = line[len("[WORKER"):], WorkerLog
+	} else if len(line) > 0 && line[0] != '[' {
+		return Record{}, false
 	}
-	if len(line) > 0 && line[0] != '[' && (r.program == unknownLog || line[0] != ' ') {
-		return record{}, false
+	if len(line) < headerSource+3 || line[headerTimeEnd] != 'Z' || line[headerTimeEnd+1] != ' ' {
+		return Record{}, false
 	}
-	if len(line) < headerSource+3 || line[headerTimeEnd] != 'Z' || line[headerSource-1] != ' ' {
-		return record{}, false
+	at := headerTimeEnd + len("Z ")
+	for n := 0; n < 4 && line[at] >= 'A' && line[at] <= 'Z'; n++ {
+		at++
 	}
-	rest := line[headerSource:]
+	for n := 0; n < 2 && line[at] == ' '; n++ { // text that was copied may have lost one of two
+		at++
+	}
+	rest := line[at:]
 	i := bytes.IndexByte(rest[:min(len(rest), maxSource)], ']')
-	if i < 0 || i+1 >= len(rest) || rest[i+1] != ' ' {
-		return record{}, false
+	if i < 0 || i+1 >= len(rest) || rest[i+1] != ' ' || line[at-1] != ' ' {
+		return Record{}, false
 	}
-	r.when, r.source, r.message = line[headerTime:headerTimeEnd], rest[:i], rest[i+2:]
+	r.When, r.Trace, r.Message = line[headerTime:headerTimeEnd], rest[:i], rest[i+2:]
 	return r, true
 }
 
@@ -66,8 +69,8 @@ func parseTime(b []byte) (Stamp, bool) {
 	return civil(b[0:4], b[5:7], b[8:10], b[11:13], b[14:16], b[17:19])
 }
 
-// parseNameTime reads the time in a log's file name, "20260420-115519".
-func parseNameTime(b []byte) (Stamp, bool) {
+// NameTime reads the time in a log's file name, "20260420-115519".
+func NameTime(b []byte) (Stamp, bool) {
 	if len(b) < 15 || b[8] != '-' {
 		return 0, false
 	}
