@@ -376,7 +376,10 @@ func TestRunsvcWrapperWithoutRunsvc(t *testing.T) {
 			t.Fatalf("%s: something was done before it was looked at", what)
 		}
 	}
-	// A whole one is in bin: that is what svc.sh and each update copy.
+	// A whole one is in bin: that is what svc.sh and each update copy. Any of the cases may have been the last one.
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(s.root.Bin, "runsvc.sh"), []byte(hostScript), 0o755); err != nil {
 		t.Fatal(err)
 	}
