@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // Beginnings of the records that the demo goes by.
@@ -31,7 +30,7 @@ type event struct {
 // timeline tells what the records say.
 func (h *half) timeline() []event {
 	records := slices.Clone(h.records)
-	arrange.Stable(records, func(a, b standin.Record) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(records, func(a, b standin.Record) int { return a.Time.Compare(b.Time) })
 	start := h.find(h.jobA, true, processStarted).Time
 	var events []event
 	for _, r := range records {

@@ -5,9 +5,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // deleteDirectory deletes a folder, or only what is in it, in the order of upstream's
@@ -54,7 +53,7 @@ func deleteDirectory(path string, contentsOnly, ignore bool) error {
 			}
 		}
 	}
-	arrange.Stable(folders, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(folders, func(a, b string) int { return len(b) - len(a) })
 	for _, dir := range folders {
 		if err := os.Remove(dir); err != nil {
 			return err

@@ -5,9 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
@@ -52,7 +52,7 @@ func All(fsroot string) []Found {
 	for _, dir := range usual {
 		s.files(dir)
 	}
-	arrange.Stable(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
+	slices.SortStableFunc(s.found, func(a, b Found) int { return strings.Compare(a.Layout.Root, b.Layout.Root) })
 	return s.found
 }
 

@@ -5,13 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -58,7 +58,7 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 			list = append(list, w)
 		}
 	}
-	arrange.Stable(list, func(a, b Worker) int {
+	slices.SortStableFunc(list, func(a, b Worker) int {
 		if c := a.Since.Compare(b.Since); c != 0 {
 			return c
 		}

@@ -3,10 +3,10 @@ package rewrite
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
-	"github.com/worker-wrap/worker-wrap/internal/ground/arrange"
 )
 
 // node is one value in a JSON text, and where it stands.
@@ -211,7 +211,7 @@ func (e *edits) apply() []byte {
 	if len(e.list) == 0 {
 		return e.body
 	}
-	arrange.Stable(e.list, func(a, b edit) int { return a.start - b.start })
+	slices.SortStableFunc(e.list, func(a, b edit) int { return a.start - b.start })
 	var out []byte
 	at := 0
 	for _, c := range e.list {
