@@ -13,12 +13,12 @@ import (
 type Mount struct {
 	Source *os.File
 	Target *os.File
-	// Tmpfs is laid instead of Source, where it is set; Target is a folder then.
+	// Tmpfs is laid instead of Source if it is set. Target is a folder then.
 	Tmpfs *Tmpfs
-	// Parent is the folder that Target was opened from. It may be nil where Target is a folder.
+	// Parent is the folder that Target was opened from. It may be nil if Target is a folder.
 	Parent *os.File
-	// Outside is the folder of that name in the namespace that this one is a copy of, opened before the unshare. By it
-	// Bind makes sure that it has missed no mount over Target. It may be nil; then that is not looked at.
+	// Outside is Parent in the namespace that this one is a copy of, opened before the unshare. Bind uses it to find
+	// mounts over Target that it missed. If it is nil, Bind does not look for them.
 	Outside *os.File
 }
 
@@ -42,10 +42,9 @@ type Result struct {
 // Where a security module or a filter denies move_mount(2), as AppArmor does in containers of LXC since Linux 6.7, Bind
 // does the same with mount(2). If that may not be recursive either, the source is laid without what is mounted below it.
 //
-// Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]; after one,
-// some of the binds may lie where they should, and the mounts are connected again as far as that goes. One that wraps
-// [os.ErrNotExist] may say that something was mounted over a target since that was opened: open it again, and
-// [Mount.Outside] too. It needs /proc, and CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
+// Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]. After one,
+// some of the binds may be laid, and the mounts are connected again if the kernel allows it. After an error that wraps
+// [os.ErrNotExist] (so also [ErrChanged]) open the targets again, and [Mount.Outside] too. It needs /proc, and CAP_SYS_ADMIN over the namespace. Requires Linux 5.8.
 //
 // The mounts are out of their peer groups for some microseconds, or longer on a busy machine; a mount or unmount that
 // happens in that moment outside does not arrive here. See [Mount.Outside] for those over a target.
@@ -74,7 +73,7 @@ func (s *session) bind(binds []Mount) error {
 		return err
 	}
 	for _, b := range binds {
-		if err := s.kept(b); err != nil {
+		if err := s.verify(b); err != nil {
 			return err
 		}
 	}
@@ -126,7 +125,7 @@ func (s *session) lay(b Mount) error {
 	return s.mount(b)
 }
 
-// moveDenied notes that what the kernel has is of no use.
+// moveDenied notes that the new mount API is denied, though the kernel has it.
 func (s *session) moveDenied() {
 	s.cannot = true
 	s.result.Used &^= NewMountAPI

@@ -1,6 +1,9 @@
 package mounts
 
-import "strings"
+import (
+	"os"
+	"strings"
+)
 
 // Error says which step failed on what.
 type Error struct {
@@ -8,8 +11,18 @@ type Error struct {
 	Source string // path of what was to be mounted, or ""
 	Target string // path of the mount or mount point
 	Flags  string // the flags that matter, by name, or ""
-	Err    error  // a syscall.Errno
+	Why    string // what was found, if Err does not say it, or ""
+	Err    error  // a syscall.Errno, or ErrChanged
 }
+
+// ErrChanged says that a target is no longer what its caller opened: something was mounted over it, or it was
+// exchanged. It is [os.ErrNotExist] to errors.Is, as is the errno of a name that is gone: open the target again.
+var ErrChanged error = changed{}
+
+type changed struct{}
+
+func (changed) Error() string        { return "the mount point has changed" }
+func (changed) Is(target error) bool { return target == os.ErrNotExist }
 
 func (e *Error) Error() string {
 	var b strings.Builder
@@ -26,8 +39,11 @@ func (e *Error) Error() string {
 		}
 		b.WriteString(" " + e.Target)
 	}
+	if e.Why != "" {
+		b.WriteString(": " + e.Why)
+	}
 	return b.String() + ": " + e.Err.Error()
 }
 
-// Unwrap returns the errno.
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }

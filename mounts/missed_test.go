@@ -80,7 +80,7 @@ func TestMissedMount(t *testing.T) {
 					c.back(s, over, target)
 				}
 				var err error
-				s.job.do(func() { err = b.kept(m) })
+				s.job.do(func() { err = b.verify(m) })
 				if good := c.good || b.apart[0].peer == nil; (err == nil) != good || !good && !errors.Is(err, os.ErrNotExist) {
 					t.Errorf("%v", err)
 				}

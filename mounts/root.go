@@ -16,7 +16,7 @@ type mount struct {
 }
 
 // mountOf finds the mount that target lies in. parent is the folder that target was opened from,
-// needed where target is no folder.
+// needed if target is no folder.
 //
 // It climbs by openat(fd, "..") until statx(2) says STATX_ATTR_MOUNT_ROOT, so that no path is looked up
 // again. Requires Linux 5.8 (STATX_ATTR_MOUNT_ROOT, STATX_MNT_ID), and search permission on each
@@ -29,7 +29,7 @@ func mountOf(target, parent *os.File) (mount, error) {
 	for within := uint64(0); ; {
 		is, isDir, err := identify(at)
 		if err == nil && within != 0 && is.mount != within {
-			err = &Error{Op: "statx", Target: target.Name(), Flags: "its folder is on another mount", Err: unix.EXDEV}
+			err = &Error{Op: "statx", Target: target.Name(), Why: "its folder is on another mount", Err: unix.EXDEV}
 		}
 		within = is.mount
 		if err != nil || is.isRoot {
@@ -72,7 +72,7 @@ func identify(f *os.File) (is identity, isDir bool, err error) {
 	// Older kernels ignore the last of these, and give the id that mountinfo has.
 	st, err := statx(f, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_MNT_ID|unix.STATX_MNT_ID_UNIQUE)
 	if err == nil && st.Attributes_mask&unix.STATX_ATTR_MOUNT_ROOT == 0 {
-		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT, Linux 5.8", Err: unix.ENOSYS}
+		err = &Error{Op: "statx", Target: f.Name(), Flags: "STATX_ATTR_MOUNT_ROOT", Why: "needs Linux 5.8", Err: unix.ENOSYS}
 	}
 	is = identity{file{st.Ino, st.Dev_major, st.Dev_minor, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0}, st.Mnt_id, st.Mask&unix.STATX_MNT_ID_UNIQUE != 0}
 	return is, st.Mode&unix.S_IFMT == unix.S_IFDIR, err
@@ -120,7 +120,7 @@ func openAt(dir *os.File, name string, flags int) (*os.File, error) {
 
 func duplicate(f *os.File) (*os.File, error) {
 	if f == nil {
-		return nil, &Error{Op: "dup", Target: "the folder of a bind's target, which was not given", Err: unix.EBADF}
+		return nil, &Error{Op: "dup", Why: "Parent is nil, and Target is no folder", Err: unix.EBADF}
 	}
 	n, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

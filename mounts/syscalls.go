@@ -17,15 +17,14 @@ func retry(call func() error) error {
 	}
 }
 
-// fd returns f's descriptor without making it blocking, as f.Fd would.
 func fd(f *os.File) int { return int(f.Fd()) }
 
 // magic returns the path that leads to exactly what f has open (proc_pid_fd(5)).
 func magic(f *os.File) string { return "/proc/self/fd/" + strconv.Itoa(fd(f)) }
 
 // openTree clones the mount that f lies in, with f as its root, mounted nowhere. The clone is in the
-// same peer group. flags may have unix.AT_RECURSIVE, for a clone with what is mounted below f, as a tree that is
-// to be seen must be: else it shows what those mounts hide. Requires Linux 5.2 (open_tree).
+// same peer group. With unix.AT_RECURSIVE in flags it has what is mounted below f. A clone that others will see needs
+// that, or it shows what those mounts hide. Requires Linux 5.2 (open_tree).
 func openTree(f *os.File, flags uint) (*os.File, error) {
 	var n int
 	err := retry(func() (err error) {

@@ -39,8 +39,7 @@ func (p place) close() {
 	}
 }
 
-// at opens what has the target's name in a folder, with what is mounted over that: a mount over a folder can be seen
-// only from outside, by its name.
+// at opens the target's name in folder, and so sees what is mounted over it. The open target itself does not show that.
 func (p place) at(folder *os.File) (*os.File, identity, error) {
 	f, err := openAt(folder, p.name, unix.O_PATH|unix.O_NOFOLLOW)
 	if err != nil {
@@ -54,12 +53,10 @@ func (p place) at(folder *os.File) (*os.File, identity, error) {
 	return f, is, nil
 }
 
-// uncovered makes sure that nothing is mounted over b's target. The target was opened before the mount that it lies in
-// left its peer group, so what was mounted on the host since then may have arrived over it; and both move_mount(2) and
-// mount(2) lay a mount on whatever lies there (lock_mount, fs/namespace.c). That one is in a peer group with the
-// host's, and the bind would be seen there. From now on nothing arrives any more.
-//
-// The error wraps [os.ErrNotExist], as it does where the name is gone or leads elsewhere. It needs /proc.
+// uncovered returns an error that wraps [ErrChanged] if something is mounted over b's target. The caller opened the
+// target while its mount was in a peer group, so a mount of the host's may have arrived over it since. move_mount(2) and
+// mount(2) would put the bind on that mount (lock_mount, fs/namespace.c), and the host would see it. The target's mount
+// is private by now, so nothing more arrives. It needs /proc.
 func uncovered(b Mount) error {
 	p, err := placeOf(b)
 	if err != nil {
@@ -77,13 +74,13 @@ func uncovered(b Mount) error {
 	return nil
 }
 
-// kept makes sure, after the mount that b's target lies in is back in its peer group, that b lies there for good. What
-// was mounted over the target outside while it was not is no mount here, but when it is unmounted there, the kernel
-// unmounts what lies at that place here, and that is b (propagate_umount, fs/pnode.c). If such a mount is there still,
-// or is gone with b, b is taken away here, and the error wraps [os.ErrNotExist].
+// verify runs after the target's mount is back in its peer group. While the mount was private, the host may have mounted
+// something over the target. This namespace has no such mount, but its unmount propagates to here and removes the bind
+// (propagate_umount, fs/pnode.c). If that mount exists, or has taken the bind along, verify removes the bind and
+// returns an error that wraps [ErrChanged].
 //
-// What is mounted outside from now on slides below b, and is unmounted there (attach_recursive_mnt, fs/namespace.c).
-func (s *session) kept(b Mount) error {
+// A mount that the host makes from now on slides below the bind (attach_recursive_mnt, fs/namespace.c).
+func (s *session) verify(b Mount) error {
 	if b.Outside == nil {
 		return nil
 	}
@@ -106,9 +103,9 @@ func (s *session) kept(b Mount) error {
 	return nil
 }
 
-// missed says what is wrong with a place that b was laid over.
+// missed returns an error if the host changed something at p while p's mount was private.
 func (p place) missed(b Mount) error {
-	f, outside, err := p.at(b.Outside) // this first: what comes later arrives
+	f, outside, err := p.at(b.Outside) // the host's view first: a mount made after this look arrives here
 	if err != nil {
 		return err
 	}
@@ -127,7 +124,7 @@ func (p place) missed(b Mount) error {
 	return nil
 }
 
-// takeAway unmounts what lies over the place p in the mount m, and nothing elsewhere.
+// takeAway unmounts what lies over p in the mount a, in this namespace only.
 func (s *session) takeAway(a apart, p place) error {
 	if err := setPropagation(a.root, unix.MS_PRIVATE, s.avoid); err != nil {
 		return err
@@ -146,5 +143,5 @@ func (s *session) takeAway(a apart, p place) error {
 }
 
 func gone(b Mount, why string) error {
-	return &Error{Op: "move_mount", Target: b.Target.Name(), Flags: why, Err: unix.ENOENT}
+	return &Error{Op: "move_mount", Target: b.Target.Name(), Why: why, Err: ErrChanged}
 }
