@@ -64,7 +64,7 @@ func Powerless() bool {
 	return unix.Geteuid() == 0 || unix.Capget(&header, &data[0]) == nil && data == [2]unix.CapUserData{}
 }
 
-// WithoutCgo adds to an error of [syscall.AllThreadsSyscall] what to do where that is because of cgo.
+// WithoutCgo adds to an error of [syscall.AllThreadsSyscall] what to do if cgo is the reason.
 func WithoutCgo(err error) error {
 	if errors.Is(err, unix.ENOTSUP) {
 		return fmt.Errorf("%w: this program was linked with cgo, and so cannot give up its capabilities; build it with CGO_ENABLED=0", err)

@@ -13,8 +13,8 @@ import (
 const fewSignals = 64
 
 // InAllThreads calls do, which may use [syscall.AllThreadsSyscall]. That runs a system call in all threads: it
-// interrupts each by a real-time signal, waits until all have answered, and so for ever where the kernel does not
-// queue one, beyond RLIMIT_SIGPENDING (getrlimit(2)). A soft limit that is too low is raised until do returns.
+// interrupts each by a real-time signal and waits until all have answered. That is for ever if the kernel queues no signal
+// beyond RLIMIT_SIGPENDING (getrlimit(2)). A soft limit that is too low is raised until do returns.
 // The error is do's, or wraps EAGAIN and names the limit.
 func InAllThreads(do func() error) error {
 	var limit unix.Rlimit

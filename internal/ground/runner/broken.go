@@ -25,7 +25,7 @@ func Missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
-// Advise adds to an error of [FromRoot] what to do about it, where it does not say so itself.
+// Advise adds to an error of [FromRoot] what to do about it, if the error does not say so itself.
 func Advise(err error) error {
 	switch {
 	case !errors.As(err, new(*ConfigError)):
@@ -38,8 +38,7 @@ func Advise(err error) error {
 	return err
 }
 
-// Unconfigured is the layout of a runner in root, an absolute path, whose .runner does not tell it. Its work folder is
-// the one that config.sh proposes.
+// Unconfigured returns config.sh's default layout for a root, an absolute path, without a usable .runner.
 func Unconfigured(root string) Layout {
 	work := filepath.Join(root, "_work")
 	return Layout{Root: root, Work: work, Temp: filepath.Join(work, "_temp"), Guessed: true}

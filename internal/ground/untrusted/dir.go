@@ -16,10 +16,9 @@ type Sign struct {
 	UID  int // whose it is
 }
 
-// Dir opens the folder that an absolute path leads to for reading, if nobody leads there who could not go there
-// himself: each link on the way, and whatever else the caller names in by, must belong to root or to the folder's
-// owner. What is done through the open folder is done in that one, wherever the path leads by then. Its name is
-// the folder's path without links.
+// Dir opens the folder at an absolute path for reading. Every symbolic link on the path, and every sign in by, must
+// belong to root or to the folder's owner; otherwise someone else steers the caller there. The open folder stays the
+// same one wherever the path leads later. Its name is the folder's path without links.
 func Dir(path string, by ...Sign) (*os.File, error) {
 	w, err := walk(unix.AT_FDCWD, "/", path)
 	if err != nil {
