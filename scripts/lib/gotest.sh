@@ -60,8 +60,8 @@ own_mounts=()
 # unit where that part is not run.
 load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
-# Half of the time is internal/start/shim's: two processes share its tests, but for one that counts a user's processes, and
-# begin with the first of the other packages.
+# Half of the time is internal/start/shim's, whose tests often wait: three processes share them, but for one that counts a
+# user's processes, and begin with the first of the other packages.
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
@@ -70,7 +70,7 @@ plain='/(scripts(/.*)?|internal/evidence/audit/logs)$'
 
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
 test_unit() {
-	local skip="$apart|$alone" code=0 part parts=() flags=("${own_mounts[@]}") packages others='/internal/start/shim$'
+	local skip="$apart|$alone" code=0 job jobs=() half flags=("${own_mounts[@]}") packages others='/internal/start/shim$'
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
 	if wants race; then
 		export CGO_ENABLED=1
@@ -79,20 +79,22 @@ test_unit() {
 	fi
 	mapfile -t packages < <(go list ./... | grep -vE "$others")
 	gotest apart "${flags[@]}" -run "$apart" ./internal/start/shim >"$scratch/apart.log" 2>&1 &
-	parts+=("$!")
-	gotest shim "${flags[@]}" -skip "$skip" ./internal/start/shim >"$scratch/shim.log" 2>&1 &
-	parts+=("$!")
+	jobs+=("$!")
+	for half in A-J K-Z; do
+		gotest "shim-$half" "${flags[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" ./internal/start/shim >"$scratch/shim-$half.log" 2>&1 &
+		jobs+=("$!")
+	done
 	if wants race; then
 		race_starts >"$scratch/race-starts.log" 2>&1 &
-		parts+=("$!")
+		jobs+=("$!")
 	fi
 	gotest unit "${flags[@]}" "${packages[@]}" || code=$?
 	if wants race; then
 		mapfile -t packages < <(go list ./... | grep -E "$plain")
 		CGO_ENABLED=0 gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
 	fi
-	for part in "${parts[@]}"; do wait "$part" || code=$?; done
-	cat "$scratch/"{apart,shim}.log
+	for job in "${jobs[@]}"; do wait "$job" || code=$?; done
+	cat "$scratch/"{apart,shim-*}.log
 	if wants race; then cat "$scratch/race-starts.log"; fi
 	gotest alone "${flags[@]}" -run "$alone" ./internal/start/shim || code=$?
 	return "$code"

@@ -9,7 +9,8 @@ skipped=0
 failures=()
 
 # section NAME COMMAND…: runs the command with errexit in a subshell and counts the outcome. A command
-# that runs tests adds lines "PASSED FAILED SKIPPED" to $counts, and is then counted as so many tests.
+# that runs tests adds lines "PASSED FAILED SKIPPED" to $counts, and is then counted as so many tests. The time is said
+# with what the section's processes used of the processors, in and below user mode.
 section() {
 	local name=$1 start=$EPOCHREALTIME code=0 took p=0 f=0 s=0 P F S
 	shift
@@ -19,22 +20,24 @@ section() {
 	set +e
 	(
 		set -e
+		trap 'times | tail -n 1 >"$scratch/used"' EXIT
 		"$@"
 	) 2>&1 | tee "$scratch/said-$name"
 	code=${PIPESTATUS[0]}
 	set -e
 	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 100000))
+	took="$((took / 10)).$((took % 10)) s; CPU $(<"$scratch/used")"
 	if [[ -e $counts ]]; then
 		while read -r P F S; do ((p += P, f += F, s += S)) || true; done <"$counts"
 	fi
 	((passed += p, failed += f, skipped += s)) || true
 	if ((code == 0 && f == 0)); then
 		((p > 0)) || ((passed += 1))
-		echo "--- $name: ok ($((took / 10)).$((took % 10)) s)"
+		echo "--- $name: ok ($took)"
 	else
 		((f > 0)) || ((failed += 1))
 		failures+=("$name")
-		echo "--- $name: FAILED ($((took / 10)).$((took % 10)) s)"
+		echo "--- $name: FAILED ($took)"
 	fi
 }
 
