@@ -20,13 +20,13 @@ section() {
 	set +e
 	(
 		set -e
-		trap 'times | tail -n 1 >"$scratch/used"' EXIT
+		trap 'times >"$scratch/used"' EXIT # a pipe would ask about itself
 		"$@"
 	) 2>&1 | tee "$scratch/said-$name"
 	code=${PIPESTATUS[0]}
 	set -e
 	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 100000))
-	took="$((took / 10)).$((took % 10)) s; CPU $(<"$scratch/used")"
+	took="$((took / 10)).$((took % 10)) s; CPU $(tail -n 1 "$scratch/used")"
 	if [[ -e $counts ]]; then
 		while read -r P F S; do ((p += P, f += F, s += S)) || true; done <"$counts"
 	fi
