@@ -31,16 +31,18 @@ func auditCommand() *cli.Command {
 			"printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, with what docker, kubectl, containerd or journalctl put\n" +
 			"before each line:\n\n" +
 			"    journalctl -u 'actions.runner.*' | worker-wrap audit -\n\n" +
-			"Default: the _diag of the runner found from here upwards. Needs no worker-wrap in use and changes nothing.\n\n" +
-			"Exit code: 0 no Workers shared a _temp while both lived, 1 some did, 2 the logs cannot tell (a job missed\n" +
-			"files, or a Worker was cancelled and its end is not in them) or nothing could be audited.",
+			"Default: the _diag of the runner found from here upwards, elsewhere those of all runners of this machine.\n" +
+			"Needs no worker-wrap in use and changes nothing.\n\n" +
+			"Exit code: 0 the logs show whole lives of Workers, and no two shared a _temp, 1 some did, 2 the logs cannot\n" +
+			"tell, and the report says what is missing (a Worker's end, the Listener's log that shows all Workers, …), or\n" +
+			"nothing could be audited.",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; FILE must not be there yet"},
 		},
 		OnUsageError: usageError,
 		Action: func(c *cli.Context) error {
-			paths, err := auditPaths(append(c.Args().Slice(), commandAfter(c)...))
+			paths, err := auditPaths(c, append(c.Args().Slice(), commandAfter(c)...))
 			if err != nil {
 				return cli.Exit(err, auditFailed)
 			}
@@ -72,8 +74,9 @@ func auditCommand() *cli.Command {
 	}
 }
 
-// auditPaths are the arguments, or the logs of the runner around the working directory.
-func auditPaths(args []string) ([]string, error) {
+// auditPaths are the arguments, or the logs of the runner around the working directory, of that directory, or of every
+// runner of the machine.
+func auditPaths(c *cli.Context, args []string) ([]string, error) {
 	if len(args) > 0 {
 		return args, nil
 	}
@@ -82,15 +85,24 @@ func auditPaths(args []string) ([]string, error) {
 		return nil, err
 	}
 	layout, err := runner.FindUp(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		// Logs are often looked at far from their runner.
-		if logs, _ := filepath.Glob(filepath.Join(dir, "*_*-utc.log*")); len(logs) > 0 {
-			return []string{dir}, nil
-		}
-		return nil, fmt.Errorf("%w; name a _diag folder or log files", err)
+	if err == nil {
+		return []string{layout.Diag()}, nil
 	}
-	if err != nil {
+	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return []string{layout.Diag()}, nil
+	// Logs are often looked at far from their runner.
+	if logs, _ := filepath.Glob(filepath.Join(dir, "*_*-utc.log*")); len(logs) > 0 {
+		return []string{dir}, nil
+	}
+	all := everyRunner(false)
+	leftOut(c, all)
+	var paths []string
+	for _, l := range all.layouts {
+		paths = append(paths, l.Diag())
+	}
+	if len(paths) == 0 {
+		return nil, fmt.Errorf("%w, and no runner elsewhere on this machine; name a _diag folder or log files", err)
+	}
+	return paths, nil
 }

@@ -97,8 +97,38 @@ func TestAuditFindsTheRunner(t *testing.T) {
 			t.Errorf("in %s: exit %d:\n%s", dir, code, out)
 		}
 	}
-	t.Chdir(t.TempDir())
-	if _, code, err := runAudit(t); code != auditFailed || !strings.Contains(err.Error(), "name a _diag folder") {
-		t.Errorf("exit %d, %v", code, err)
-	}
+}
+
+// TestAuditOfTheMachine: outside a runner all are audited, and one without logs hides none. So it is with those that are
+// named, and with a whole life 0 means no.
+func TestAuditOfTheMachine(t *testing.T) {
+	out := onMachine(t, `
+code ./ww audit 2>&1
+{ record() { echo "[2026-04-20 11:00:$1Z INFO $2] $3"; }
+	record 10 JobDispatcher "Job request 0 for plan x job aaaaaaaa-82dd received."
+	record 10 ProcessInvokerWrapper "  File name: '/r/bin/Runner.Worker'"
+	record 10 ProcessInvokerWrapper "Process started with process id 100, waiting for process exit."
+	record 10 JobDispatcher "Send job request message to worker for job aaaaaaaa-82dd."
+	record 50 JobDispatcher "Worker finished for job aaaaaaaa-82dd. Code: 100"
+} >r/_diag/Runner_20260420-110000-utc.log
+code ./ww audit r | grep -e ^No -e ^exit
+echo "-- named"
+code ./ww audit r nowhere s | grep -e jobs: -e Cannot -e skipped -e ^exit
+echo "-- all"
+mkdir -p /var/lib/worker-wrap
+printf '%s\n' "$PWD/r" "$PWD/s" >/var/lib/worker-wrap/runners
+cd /
+code "$1/ww" audit | grep -e Cannot -e skipped -e ^exit
+`)
+	const noLogs = ": has no Runner_*.log, Worker_*.log or worker-wrap.jsonl; give a runner's _diag folder or log files\nexit 2\n"
+	compareLines(t, out, `worker-wrap: no runner found: looked for a .runner file in $W and each folder above it: file does not exist, and no runner elsewhere on this machine; name a _diag folder or log files
+exit 2
+No: these logs tell of one Worker only.
+exit 0
+-- named
+Cannot tell: these logs tell of one Worker only, but not everything could be read (nowhere). Give the whole _diag of the runner.
+skipped: nowhere: no such file or directory
+skipped: s`+noLogs+`-- all
+Cannot tell: these logs tell of one Worker only, but not everything could be read ($W/s/_diag). Give the whole _diag of the runner.
+skipped: $W/s/_diag`+noLogs)
 }

@@ -82,12 +82,12 @@ func (r *Report) Found() bool { return r.Totals.Overlaps > r.Totals.Shielded }
 func (r *Report) verdict() string {
 	t := r.Totals
 	switch {
-	case len(r.Unsure) > 0:
-		return fmt.Sprintf("Cannot tell: %s, but %s. Give the whole _diag of the runner.", t.quiet(), strings.Join(r.Unsure, ", and "))
 	case t.Jobs == 0 && r.Shim != nil:
 		return "No log of a Worker here: what follows is worker-wrap's own record."
 	case t.Jobs == 0:
-		return "These logs tell of no job."
+		return "Cannot tell: " + strings.Join(r.Unsure, ", and ") + ". Give the whole _diag of the runner."
+	case len(r.Unsure) > 0:
+		return fmt.Sprintf("Cannot tell: %s, but %s. Give the whole _diag of the runner.", t.quiet(), strings.Join(r.Unsure, ", and "))
 	case t.Harmed > 0:
 		return fmt.Sprintf("Yes: the race hit this runner. %s, because another Worker emptied the _temp they shared.", t.harm())
 	case t.PossiblyHarmed > 0:
@@ -121,8 +121,6 @@ func (t Totals) quiet() string {
 	switch {
 	case t.Overlaps > 0:
 		return fmt.Sprintf("Workers overlapped %s, with worker-wrap in between", times(t.Overlaps))
-	case t.Jobs == 0:
-		return "these logs tell of no job"
 	case t.Jobs == 1:
 		return "these logs tell of one Worker only"
 	}

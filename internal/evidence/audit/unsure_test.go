@@ -29,28 +29,42 @@ func TestCannotTell(t *testing.T) {
 	lines := strings.SplitAfter(contents[0], "\n")
 	enoent := workerLines(jobA, 0, 60, "11:00:30 X: ENOENT: no such file or directory, open '"+temp+"/y'")
 	missed := workerLines(jobA, 0, 60, "11:00:30 X: Missing file at path: "+temp+"/_runner_file_commands/set_output_1")
+	whole := records(dispatch(jobA, 1, 0, 60, 100)...)
+	cancelled := "11:00:30 Worker: Cancellation/Shutdown message received."
 	for name, c := range map[string]struct {
 		files map[string]string
-		why   string // "" where the answer is no
+		why   []string // none where the answer is no
 	}{
-		"Job A alone":              {map[string]string{names[1]: contents[1]}, "cancelled"},
-		"Job B alone":              {map[string]string{names[2]: contents[2]}, "missed files"},
-		"no next start":            {map[string]string{names[0]: strings.Join(lines[:5], "")}, "cancelled"},
-		"in a Listener's log":      {map[string]string{names[0]: records(dispatch(jobA, 1, 0, 60, 100)...) + "Missing file at path: " + temp + "/x\n"}, "no Worker's log"},
-		"outside any record":       {map[string]string{name("Worker", 0): "Missing file at path: " + temp + "/x\n" + workerLines(jobA, 0, 60)}, "no Worker's log"},
-		"jobs in turn":             {map[string]string{name("Worker", 0): missed, name("Worker", 90): workerLines(jobB, 90, 99)}, "missed files"},
-		"a file of the job's own":  {map[string]string{name("Worker", 0): enoent}, ""},
-		"a cancelled Worker's end": {map[string]string{name("Worker", 0): workerLines(jobA, 0, 60, "11:00:30 Worker: Cancellation/Shutdown message received.")}, ""},
+		"Job A alone":           {map[string]string{names[1]: contents[1]}, []string{"cancelled", "no Listener's log"}},
+		"Job B alone":           {map[string]string{names[2]: contents[2]}, []string{"missed files", "no Listener's log"}},
+		"no next start":         {map[string]string{names[0]: strings.Join(lines[:5], "")}, []string{"cancelled", "beginning"}},
+		"in a Listener's log":   {map[string]string{names[0]: whole + "Missing file at path: " + temp + "/x\n"}, []string{"no Worker's log is"}},
+		"outside any record":    {map[string]string{name("Runner", 0): whole, name("Worker", 0): "Missing file at path: " + temp + "/x\n" + workerLines(jobA, 0, 60)}, []string{"no Worker's log is"}},
+		"jobs in turn":          {map[string]string{name("Worker", 0): missed, name("Worker", 90): workerLines(jobB, 90, 99)}, []string{"missed files", "no Listener's log (Runner_*.log) tells what lived beside 2 Workers"}},
+		"one Worker's log":      {map[string]string{name("Worker", 0): workerLines(jobA, 0, 60)}, []string{"no Listener's log (Runner_*.log) tells what lived beside 1 Worker (Worker_"}},
+		"another time's log":    {map[string]string{name("Runner", 100): records(dispatch(jobB, 1, 100, 160, 100)...), name("Worker", 0): workerLines(jobA, 0, 60)}, []string{"beside 1 Worker (Worker_20260420-110000"}},
+		"a job's end":           {map[string]string{name("Runner", 0): records(dispatch(jobA, 1, 0, 60, 100)[9:]...)}, []string{"the beginning of 1 Worker"}},
+		"what a job ended as":   {map[string]string{name("Runner", 0): records("11:00:30 JobDispatcher: Job request " + jobA + " processed succeed.")}, []string{"no job"}},
+		"a Listener at rest":    {map[string]string{name("Runner", 0): records("11:00:00 Listener: Version: 2.333.1")}, []string{"no job"}},
+		"a job in its midst":    {map[string]string{name("Runner", 0): records(dispatch(jobA, 1, 0, 60, 100)[:9]...)}, []string{"the end of 1 Worker (" + name("Runner", 0)}},
+		"half a compressed log": {map[string]string{name("Runner", 0): whole, name("Worker", 0) + ".gz": zipped(workerLines(jobA, 0, 60))[:50]}, []string{"not everything could be read ("}},
+
+		"a whole life":             {map[string]string{name("Runner", 0): whole}, nil},
+		"a file of the job's own":  {map[string]string{name("Runner", 0): whole, name("Worker", 0): enoent}, nil},
+		"a cancelled Worker's end": {map[string]string{name("Runner", 0): whole, name("Worker", 0): workerLines(jobA, 0, 60, cancelled)}, nil},
 	} {
 		r := run(t, folder(t, c.files))
-		if c.why == "" {
-			if len(r.Unsure) > 0 || !strings.HasPrefix(r.Verdict, "No: ") {
-				t.Errorf("%s: %q, %s", name, r.Unsure, r.Verdict)
-			}
+		if len(r.Unsure) != len(c.why) || r.Found() {
+			t.Errorf("%s: %q, %s", name, r.Unsure, r.Verdict)
 			continue
 		}
-		if len(r.Unsure) != 1 || !strings.Contains(r.Unsure[0], c.why) || r.Found() || !strings.HasPrefix(r.Verdict, "Cannot tell: ") {
-			t.Errorf("%s: %q, %s", name, r.Unsure, r.Verdict)
+		for i, want := range c.why {
+			if !strings.Contains(r.Unsure[i], want) {
+				t.Errorf("%s: %q, want %q", name, r.Unsure[i], want)
+			}
+		}
+		if prefix := map[bool]string{true: "No: ", false: "Cannot tell: "}[c.why == nil]; !strings.HasPrefix(r.Verdict, prefix) {
+			t.Errorf("%s: %s", name, r.Verdict)
 		}
 	}
 }

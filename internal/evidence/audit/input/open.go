@@ -135,15 +135,18 @@ func (u *untilEnd) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Peek returns up to n first bytes of r, and a reader that still has them.
+// Peek returns up to n first bytes of r, and a reader that still has them. Fewer are no error if r ends there.
 func Peek(r io.Reader, n int) ([]byte, io.Reader, error) {
-	first := make([]byte, n)
-	got, err := io.ReadFull(r, first)
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) && got < n {
-		return first[:got], bytes.NewReader(first[:got]), nil
-	}
-	if err != nil {
-		return nil, nil, err
+	first := make([]byte, 0, n)
+	for len(first) < n {
+		got, err := r.Read(first[len(first):n])
+		first = first[:len(first)+got]
+		if err == io.EOF {
+			return first, bytes.NewReader(first), nil
+		}
+		if err != nil { // a compressed file that is cut short too: gzip has an error of its own for that
+			return nil, nil, err
+		}
 	}
 	return first, io.MultiReader(bytes.NewReader(bytes.Clone(first)), r), nil
 }

@@ -29,6 +29,7 @@ func take(l, w *logs.Life) {
 			*a = b
 		}
 	}
+	first(&l.Seen, w.Seen)
 	first(&l.UsesTemp, w.UsesTemp)
 	first(&l.Emptied, w.Emptied)
 	first(&l.Cancelled, w.Cancelled)

@@ -91,7 +91,7 @@ func (l *listenerLog) orphanSpawn() {
 		return
 	}
 	life := newLife(l.group)
-	life.PID, life.Start, life.End, life.Version = l.pid, l.spawned, l.spawned, l.version
+	life.PID, life.Seen, life.Start, life.End, life.Version = l.pid, l.spawned, l.spawned, l.spawned, l.version
 	l.spawned = input.At{}
 	l.add(life)
 	l.noteStart(life)
