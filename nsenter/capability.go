@@ -71,3 +71,10 @@ func WithoutCgo(err error) error {
 	}
 	return err
 }
+
+// HasSysAdmin reports whether [WithSysAdmin] would have CAP_SYS_ADMIN to raise. If that cannot be found out it says yes.
+func HasSysAdmin() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return unix.Capget(&header, &data[0]) != nil || data[0].Permitted&(1<<unix.CAP_SYS_ADMIN) != 0
+}

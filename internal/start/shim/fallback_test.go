@@ -38,7 +38,7 @@ func TestStartIsRecorded(t *testing.T) {
 	for _, stage := range e.Stages {
 		names = append(names, stage.Name)
 	}
-	if got := strings.Join(names, " "); got != "namespace folder docker mounts" {
+	if got := strings.Join(names, " "); got != "folder docker namespace mounts" {
 		t.Errorf("stages %q", got)
 	}
 }

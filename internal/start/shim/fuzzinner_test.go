@@ -14,10 +14,11 @@ import (
 // means to the child what it meant to the supervisor.
 func FuzzParseInner(f *testing.F) {
 	for _, seed := range []string{
-		"worker-wrap-inner\n3\n17\n0\n0\n/r\n/r/_work/_temp\n/r/_work/.worker-wrap\n/r/bin/Runner.Worker\n/r/bin/Runner.Worker.real\n\n/r/bin/Runner.Worker\nspawnclient",
-		"worker-wrap-inner\n3\n17\nffffffffffffffff\n4000\n\n/t\n/s\n\n\nsh\nsh\n-c\n:", "worker-wrap-inner\n3\n1", "\n\n\n\n\n\n\n\n\n\n\n",
-		"i\n4294967299\n1\n0\n0\n\n/t\n/s\n\n\nsh\nsh", "i\n18446744073709551615\n1\n0\n0\n\n/t\n/s\n\n\nsh\nsh", "i\n3\n4294967297\n0\n0\n\n/t\n/s\n\n\nsh\nsh",
-		"i\n-1\n+1\n0x1\n1_0\n\n/t\n/s\n\n\nsh\nsh", "i\n03\n01\nA\n0b\n\n\n\n\n\n\n", "three\n\x1b[31m\n1\n1\n1\n1\n1\n1\n1\n1\n1\n1",
+		"worker-wrap-inner\n3\n17\n0\n0\n/r/_work/_temp\n/r/_work/.worker-wrap\n/r\n/r/bin/Runner.Worker\n/r/bin/Runner.Worker.real\n/r/bin/Runner.Worker\nspawnclient",
+		"worker-wrap-inner\n3\n17\nffffffffffffffff\n4000\n/t\n/s\n\n\n\nsh\n-c\n:", "worker-wrap-inner\n3\n1", "\n\n\n\n\n\n\n\n\n\n",
+		"i\n4294967299\n1\n0\n0\n/t\n/s\n\n\n\nsh", "i\n18446744073709551615\n1\n0\n0\n/t\n/s\n\n\n\nsh", "i\n3\n4294967297\n0\n0\n/t\n/s\n\n\n\nsh",
+		"i\n-1\n+1\n0x1\n1_0\n/t\n/s\n\n\n\nsh", "i\n03\n01\nA\n0b\n\n\n\n\n\n", "three\n\x1b[31m\n1\n1\n1\n1\n1\n1\n1\n1\n1",
+		"i\n3\n1\n0\n0\n/t\n/s\n/r\n\n\nsh", "i\n3\n1\n0\n0\n/t\n/s\n\n/w\n/r\nsh", "i\n3\n1\n0\n0\n/t\n/s\n/r\n/w\n\nsh",
 	} {
 		f.Add(seed)
 	}
@@ -46,16 +47,16 @@ func FuzzParseInner(f *testing.F) {
 			}
 		}
 		p := in.plan
-		if again := append([]string{p.Root, p.Temp, p.Store, p.Worker, p.Real, p.Command}, p.Argv...); !slices.Equal(again, args[5:]) || len(p.Argv) == 0 {
+		again := (&start{Plan: p}).innerArgs(null, in.noted)
+		if !slices.Equal(again[5:], args[5:]) || len(p.Argv) == 0 {
 			t.Fatalf("%q gives %q", args, again)
 		}
 		if p.Env != nil || p.Settings != (Settings{}) {
 			t.Fatalf("%q gives settings: %+v", args, p)
 		}
-
-		again, err := parseInner((&run{Plan: p}).innerArgs(null, in.noted))
-		if want := (innerLine{int(null.Fd()), os.Getpid(), in.noted, p}); err != nil || !reflect.DeepEqual(again, want) {
-			t.Fatalf("%q gives %+v, and written again %+v (%v)", args, want, again, err)
+		got, err := parseInner(again)
+		if want := (innerLine{int(null.Fd()), os.Getpid(), in.noted, p}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q gives %+v, and written again %+v (%v)", args, want, got, err)
 		}
 	})
 }

@@ -19,7 +19,7 @@ import (
 func TestInnerByHand(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	good := func(line, parent int) []string {
-		return []string{shim.InnerName, itoa(line), itoa(parent), "0", "0", "", s.temp, s.store, "", "", "sh", "sh", "-c", s.script()}
+		return []string{shim.InnerName, itoa(line), itoa(parent), "0", "0", s.temp, s.store, "", "", "", "sh", "-c", s.script()}
 	}
 	for says, c := range map[string]struct {
 		args     []string
@@ -27,7 +27,8 @@ func TestInnerByHand(t *testing.T) {
 	}{
 		"worker-wrap-inner is started by worker-wrap only\n": {args: []string{shim.InnerName, "3", "1"}},
 		"started by worker-wrap only: strconv.ParseUint":     {args: append([]string{shim.InnerName, "three"}, good(3, 1)[2:]...)},
-		`"_work/_temp" is not an absolute path`:              {args: slices.Replace(good(3, 1), 6, 7, "_work/_temp")},
+		`"_work/_temp" is not an absolute path`:              {args: slices.Replace(good(3, 1), 5, 6, "_work/_temp")},
+		`no runner has "/w" and ""`:                          {args: slices.Replace(good(3, 1), 8, 9, "/w")},
 		"WORKER_WRAP_WAIT":                                   {args: good(3, 1), settings: []string{"WAIT=x"}},
 		"":                                                   {args: good(3, 1)}, // nobody there to tell it to go on
 	} {
@@ -70,7 +71,7 @@ func TestInnerByHand(t *testing.T) {
 		}
 		start.Args = good(3, c.parent)
 		if c.temp != "" {
-			start.Args[6] = c.temp
+			start.Args[5] = c.temp
 		}
 		line, child := startInner(t, start)
 		do(t, c.prepare(filepath.Join(s.store, child.String())))

@@ -6,10 +6,12 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
+	shim.PartsMain()
 	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
 		os.Exit(standin.WorkerMain(os.Args[2:]))
 	}

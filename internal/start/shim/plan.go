@@ -13,28 +13,44 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
-// Plan is what one start of the shim is to do.
+// Plan is what one start is to do.
 type Plan struct {
-	Root  string // the runner's root, or "" where --temp was given
 	Temp  string // absolute path of the folder to lay a fresh one over; made if missing
 	Store string // where the fresh one is made
 
-	// Worker is the path under which the Listener starts its Worker, and Real the runner's own Worker,
-	// which is laid over it and started by that path: where it should be, until it was looked for. Both are empty for
-	// a command.
-	Worker string
-	Real   string
-
-	// Command is the program to start, looked up in PATH where it has no slash. Empty for a Worker.
-	Command string
+	Runner *Runner // nil if any folder was given (--temp)
+	Worker *Worker // nil for a command, which is argv[0], looked up in PATH if it has no slash
 
 	Argv     []string // the program's arguments, argv[0] first
-	Env      []string // the environment the shim was given
+	Env      []string // the environment that this process was given
 	Settings Settings
 }
 
+// Runner is the one whose _temp is meant.
+type Runner struct{ Root string }
+
+// Worker are the paths of the entry, by which the Listener starts its Worker, and of the real Worker, as install leaves
+// it. Where another tool has moved that it is found under another name beside it.
+type Worker struct{ Entry, Real string }
+
+// root is the runner's, "" if there is none.
+func (p Plan) root() string {
+	if p.Runner == nil {
+		return ""
+	}
+	return p.Runner.Root
+}
+
+// diag is the folder of the runner's logs, "" if there is no runner.
+func (p Plan) diag() string {
+	if p.Runner == nil {
+		return ""
+	}
+	return filepath.Join(p.root(), "_diag")
+}
+
 // PlanWorker plans the start of a runner's Worker: argv[0] is the path that the Listener started
-// (<root>/bin.<version>/Runner.Worker).
+// (<root>/bin.<version>/Runner.Worker). It reads the runner's .runner and the files of its settings.
 func PlanWorker(argv, env []string) (Plan, error) {
 	chosen, err := ParseSettings(env)
 	if err != nil {
@@ -62,11 +78,10 @@ func PlanWorker(argv, env []string) (Plan, error) {
 	}
 	names := runner.KeptNames(path)
 	return Plan{
-		Root:     layout.Root,
 		Temp:     layout.Temp,
 		Store:    perpid.Path(layout.Temp),
-		Worker:   path,
-		Real:     filepath.Join(filepath.Dir(path), names[len(names)-1]),
+		Runner:   &Runner{layout.Root},
+		Worker:   &Worker{Entry: path, Real: filepath.Join(filepath.Dir(path), names[len(names)-1])},
 		Argv:     argv,
 		Env:      env,
 		Settings: chosen,
@@ -81,7 +96,7 @@ type Options struct {
 	Userns     bool   // isolate in a user namespace, whatever WORKER_WRAP_USERNS says
 }
 
-// PlanCommand plans the start of any program with a _temp of its own.
+// PlanCommand plans the start of any program with a _temp of its own. Without --temp it reads a .runner.
 func PlanCommand(o Options, argv, env []string) (Plan, error) {
 	chosen, err := ParseSettings(env)
 	if err != nil {
@@ -94,7 +109,7 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 	if !chosen.Fallback { // isolation is what was asked for
 		chosen.Policy.Fallback = policy.FallbackNone
 	}
-	p := Plan{Command: argv[0], Argv: argv, Env: env, Settings: chosen}
+	p := Plan{Argv: argv, Env: env, Settings: chosen}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":
 		return Plan{}, errors.New("--temp and --runner-root exclude each other; give one")
@@ -117,7 +132,7 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 		if err != nil {
 			return Plan{}, runner.Advise(err)
 		}
-		p.Root, p.Temp = layout.Root, layout.Temp
+		p.Runner, p.Temp = &Runner{layout.Root}, layout.Temp
 	}
 	if p.Temp == "/" {
 		return Plan{}, errors.New("--temp /: a process cannot have a root folder of its own this way; give the folder that jobs use")

@@ -48,10 +48,10 @@ func TestPlanWorker(t *testing.T) {
 		if want := filepath.Join(root, "orgs_miniohq_work", ".worker-wrap"); p.Store != want {
 			t.Errorf("store %q, want %q", p.Store, want)
 		}
-		if want := filepath.Join(root, bin, "Runner.Worker.real"); p.Real != want || p.Worker != argv[0] {
-			t.Errorf("worker %q, real %q, want %q", p.Worker, p.Real, want)
+		if want := filepath.Join(root, bin, "Runner.Worker.real"); p.Worker == nil || *p.Worker != (Worker{argv[0], want}) {
+			t.Errorf("worker %+v, want %q and %q", p.Worker, argv[0], want)
 		}
-		if p.Command != "" || !slices.Equal(p.Argv, argv) || !p.Settings.Debug || p.Root != root {
+		if !slices.Equal(p.Argv, argv) || !p.Settings.Debug || p.Runner == nil || p.Runner.Root != root {
 			t.Errorf("%+v", p)
 		}
 	}

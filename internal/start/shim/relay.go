@@ -9,37 +9,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
-
-// guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
-// the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
-func (r *run) guard(work, private *os.File) {
-	if r.guarded {
-		return
-	}
-	unlocked := perpid.Lock(private) // the keeper has the lock, too
-	if err := early.Guard(r.worker(work), private); err != nil {
-		r.log.debugf("nothing lays %s again if _temp is removed: %v", r.host, err)
-		return
-	}
-	r.guarded = true
-	if unlocked == nil {
-		unlocked = perpid.Vouch(r.self, private)
-	}
-	if unlocked != nil {
-		r.log.debugf("nothing tells another container that %s is in use: %v", r.host, unlocked)
-	}
-}
-
-// worker says for whom a keeper is left.
-func (r *run) worker(work *os.File) early.Worker {
-	return early.Worker{Self: r.self, Begun: r.timing.begun, Root: r.Root, Work: work}
-}
 
 // Relay lays a per-PID folder over _temp again, in the mount namespace that it is started in: that of a Worker, by its
 // keeper (see [early.Guard]). What is there, or where a link leads, is judged as at a start. A _temp that is missing is
@@ -54,18 +28,18 @@ func Relay() error {
 		return errors.New("it is started by worker-wrap only")
 	}
 	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the per-PID folder")
-	r := &run{uid: os.Getuid()}
-	temp, err := r.openTemp(work, "_temp")
+	c := caller(os.Getuid())
+	temp, err := c.openTemp(work, "_temp")
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := r.makeTemp(work, private); err != nil {
+		if err := c.makeTemp(work, private); err != nil {
 			return err
 		}
-		temp, err = r.openTemp(work, "_temp")
+		temp, err = c.openTemp(work, "_temp")
 	}
 	if err != nil {
 		return err
 	}
-	for _, rule := range []error{r.mine(private), r.mine(temp), r.fillable(temp)} {
+	for _, rule := range []error{c.mustOwn(private), c.mustOwn(temp), c.mustFill(temp)} {
 		if rule != nil {
 			return rule
 		}
@@ -77,7 +51,7 @@ func Relay() error {
 }
 
 // makeTemp makes a _temp of the owner and mode of the per-PID folder, which has those of the one before.
-func (r *run) makeTemp(work, private *os.File) error {
+func (c caller) makeTemp(work, private *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(private.Fd()), &st); err != nil {
 		return err
@@ -95,10 +69,10 @@ func (r *run) makeTemp(work, private *os.File) error {
 	}
 	defer made.Close()
 	var is unix.Stat_t
-	if err := unix.Fstat(int(made.Fd()), &is); err != nil || int(is.Uid) != r.uid {
+	if err := unix.Fstat(int(made.Fd()), &is); err != nil || int(is.Uid) != int(c) {
 		return fmt.Errorf("_temp was exchanged just after it was made (%v)", err)
 	}
-	if r.uid == 0 {
+	if c == 0 {
 		if err := unix.Fchown(int(made.Fd()), int(st.Uid), int(st.Gid)); err != nil {
 			return os.NewSyscallError("fchown", err)
 		}

@@ -8,27 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mine is the rule for a caller who is not root and has the privilege from a file capability: only his
-// own folders may be mounted, and mounted over, since he could have put anything in them anyway.
-func (r *run) mine(f *os.File) error {
-	if r.uid == 0 {
+// caller is the real user of a start, who may cover what they could have filled anyway. Root may cover anything.
+type caller int
+
+// mustOwn is the rule for a caller who has the privilege from a file capability only: what is mounted, and mounted over,
+// is the caller's own.
+func (c caller) mustOwn(f *os.File) error {
+	if c == 0 {
 		return nil
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
-	if int(st.Uid) != r.uid {
+	if int(st.Uid) != int(c) {
 		return fmt.Errorf("%s belongs to uid %d and you are uid %d; only its owner or root may have another folder mounted over it: chown it, or run as its owner",
-			f.Name(), st.Uid, r.uid)
+			f.Name(), st.Uid, c)
 	}
 	return nil
 }
 
-// fillable is the other half of the rule, for a folder that is mounted over: he could have put anything in it. The
-// kernel makes folders that are his and no place of his, as /proc/PID, where sudo looks up when a session began.
-func (r *run) fillable(dir *os.File) error {
-	if r.uid == 0 {
+// mustFill is the other half of the rule, for a folder that is mounted over: the caller must be able to create files
+// there. Owning it is not enough: /proc/PID belongs to its user, and sudo trusts what it finds there.
+func (c caller) mustFill(dir *os.File) error {
+	if c == 0 {
 		return nil
 	}
 	err := unix.Faccessat(int(dir.Fd()), ".", unix.W_OK|unix.X_OK, 0)
@@ -41,8 +44,8 @@ func (r *run) fillable(dir *os.File) error {
 	return nil
 }
 
-// notOfKernel refuses a folder on a file system in which what is there is the kernel's word, also where the kernel
-// lets a user make folders, as in a cgroup that is delegated to him.
+// notOfKernel refuses a folder on a file system that shows the kernel's state, even if a user can make folders there, as
+// in a cgroup that is delegated to them.
 func notOfKernel(dir *os.File) error {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(dir.Fd()), &st); err != nil {

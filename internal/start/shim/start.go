@@ -1,12 +1,17 @@
 package shim
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -21,6 +26,157 @@ func StartWorker(argv, env []string) *Failure {
 		}
 		return Run(plan)
 	})
+}
+
+// Run carries a plan out. It must be called on the main goroutine, and returns only if something
+// failed: otherwise the process is the program by then. In a user namespace the program is a child, and
+// Run returns how that ended.
+func Run(p Plan) *Failure {
+	s := newStart(p)
+	f := s.follow()
+	if f.Err != nil {
+		s.journal.refused(f.Error())
+	}
+	return f
+}
+
+// start is what does not change while a start goes on.
+type start struct {
+	Plan
+	caller  caller
+	begun   time.Time
+	self    perpid.Owner // this process
+	unknown error        // why it does not know itself, nil if it does
+	journal *journal
+}
+
+func newStart(p Plan) *start {
+	s := &start{Plan: p, caller: caller(os.Getuid()), begun: time.Now()}
+	s.self, s.unknown = perpid.Self()
+	s.journal = newJournal(p, s.self, s.begun)
+	return s
+}
+
+// follow takes the steps that policy names. The last one is either alone or private.
+func (s *start) follow() *Failure {
+	if err := s.plainIDs(); err != nil {
+		return failure(err)
+	}
+	s.warnOfSettings()
+	var facts policy.Facts
+	var failed, claimed error // why there is no _temp of its own; why the real one is not to be had
+	for {
+		switch policy.Next(s.Settings.Policy, facts) {
+		case policy.Look:
+			facts.Earlier = s.look()
+		case policy.Wait:
+			s.wait(facts)
+			facts.Waited, facts.Claim = true, policy.Untried
+		case policy.Claim:
+			facts.Claim = policy.Won
+			if claimed = s.claim(facts); claimed != nil {
+				facts.Claim = policy.Lost
+			}
+		case policy.Plain:
+			return s.alone()
+		case policy.Isolate:
+			var f *Failure
+			if f, failed = s.isolated(); failed == nil || errors.As(failed, &f) {
+				return f
+			}
+			facts.Failed = true
+		case policy.Unisolated:
+			return s.unisolated(failed)
+		default:
+			return s.refuse(failed, claimed)
+		}
+	}
+}
+
+// isolated becomes the program in a _temp of its own. err is why there is none; what fails after that is f.
+func (s *start) isolated() (f *Failure, err error) {
+	if s.Settings.Policy.Userns {
+		return s.supervise()
+	}
+	p, err := s.private(func(p places) (folder, error) { return s.makeFolder(p, s.self) })
+	if err != nil {
+		return nil, err
+	}
+	return s.become(p), nil
+}
+
+// private is the way of a program that gets a _temp of its own: in the folder that get makes, or finds.
+func (s *start) private(get func(places) (folder, error)) (program, error) {
+	if err := s.mayMount(); err != nil {
+		return program{}, err
+	}
+	host, err := s.openHost()
+	if err != nil {
+		return program{}, err
+	}
+	defer host.close()
+	made, err := get(host.places)
+	if err != nil {
+		return program{}, err
+	}
+	defer made.dir.Close()
+	s.journal.stage("folder")
+	beside, err := s.launch(host, made)
+	if err != nil {
+		made.discard()
+		return program{}, err
+	}
+	s.journal.stage("docker")
+	host.places.close() // a process may have few descriptors
+	p, err := s.enter(host, made, beside)
+	if err != nil {
+		made.discard()
+	}
+	return p, err
+}
+
+// mayMount fails before anything is made if this process must not mount.
+func (s *start) mayMount() error {
+	if s.unknown != nil {
+		return s.unknown
+	}
+	if call := nsenter.Deadly(); call != "" {
+		return deadly(call)
+	}
+	if !nsenter.HasSysAdmin() {
+		return s.unshare() // the kernel says why not
+	}
+	return nil
+}
+
+// refuse says why no program is started.
+func (s *start) refuse(failed, claimed error) *Failure {
+	if said := (errSaid{}); errors.As(failed, &said) {
+		s.journal.refused(failed.Error())
+		return &Failure{Code: ExitFailed}
+	}
+	if claimed != nil && s.Settings.Policy.Fallback == policy.FallbackWait {
+		failed = fmt.Errorf("%w; and it cannot run without: %w", failed, claimed)
+	}
+	return failure(failed)
+}
+
+// plainIDs refuses a process whose effective ids are not its real ones.
+func (s *start) plainIDs() error {
+	if os.Geteuid() == int(s.caller) && os.Getegid() == os.Getgid() {
+		return nil
+	}
+	return errors.New("worker-wrap is installed set-user-ID or set-group-ID, which the program it starts would inherit; " +
+		"take the bit away and use a file capability: " + setcapCommand())
+}
+
+func (s *start) warnOfSettings() {
+	if _, warning := s.patience(); warning != "" {
+		s.journal.warn("%s", warning)
+	}
+	if s.Settings.Unknown != "" {
+		s.journal.warn("%.80q %s", s.Settings.Unknown, UnknownSetting)
+	}
 }
 
 // taking takes the job's message once start has returned, or panicked, unless a child was the Worker.

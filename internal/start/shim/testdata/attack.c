@@ -107,7 +107,7 @@ static void self(char *name, size_t size) {
 // inner SHIM STORE TEMP FOLDER PROGRAM ARG…: becomes what a start in a user namespace has as its child, by hand and
 // with FOLDER as the per-PID folder.
 static int inner(char **args, int n) {
-	char path[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", "", args[2], args[1], "", "", args[4]};
+	char path[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", args[2], args[1], "", "", ""};
 	int fds[2];
 	self(name, sizeof name);
 	snprintf(path, sizeof path, "%s/%s", args[1], name);
@@ -116,7 +116,7 @@ static int inner(char **args, int n) {
 	snprintf(line, sizeof line, "%d", fds[0]);
 	snprintf(parent, sizeof parent, "%d", getppid());
 	for (int i = 4; i < n && i < 48; i++)
-		argv[11 + i - 4] = args[i];
+		argv[10 + i - 4] = args[i];
 	execv(args[0], argv);
 	return 96;
 }

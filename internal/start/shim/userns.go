@@ -10,45 +10,44 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
-	"github.com/worker-wrap/worker-wrap/internal/start/supervise"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
 // supervise starts the program in a user namespace, as a child, and stays in its place. It returns how
 // the child ended, as a Failure without an error, or err if the child could not be isolated.
-func (r *run) supervise() (f *Failure, err error) {
-	r.log.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this job; the Worker is a child of this process")
-	signals := supervise.Catch()
-	pid, f, err := r.startInner(signals)
+func (s *start) supervise() (f *Failure, err error) {
+	s.journal.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this job; the Worker is a child of this process")
+	caught := catchSignals()
+	pid, f, err := s.startInner(caught)
 	if err != nil || f != nil {
-		signals.Release()
+		caught.release()
 		return f, err
 	}
-	if err := supervise.LetGo(); err != nil {
-		return nil, abandon(pid, signals, err)
+	if err := letGo(); err != nil {
+		return nil, abandon(pid, caught, err)
 	}
-	code, err := supervise.Wait(pid)
+	code, err := waitFor(pid)
 	if err != nil {
-		return nil, abandon(pid, signals, err)
+		return nil, abandon(pid, caught, err)
 	}
 	return &Failure{Code: code, Ran: true}, nil
 }
 
 // abandon ends a child that cannot be looked after. Nothing else may be started then.
-func abandon(pid int, signals *supervise.Signals, err error) *Failure {
+func abandon(pid int, caught *signals, err error) *Failure {
 	reap(pid)
 	message.Return() // what the child has left of it
-	signals.Release()
+	caught.release()
 	return fail(ExitFailed, "the program was ended, as it could not be supervised: %w", err)
 }
 
 // startInner starts the child and returns when it is the program.
-func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err error) {
-	if err := r.identify(); err != nil {
-		return 0, nil, err
+func (s *start) startInner(caught *signals) (pid int, f *Failure, err error) {
+	if s.unknown != nil {
+		return 0, nil, s.unknown
 	}
-	p, err := r.openPlaces()
+	p, err := s.caller.openPlaces(s.Temp)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -59,12 +58,12 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 	}
 	defer ours.Close()
 	noted := origin.Noted()
-	pid, err = nsenter.StartInUser(r.innerArgs(theirs, noted), r.Env, noted.Closed, theirs)
+	pid, err = nsenter.StartInUser(s.innerArgs(theirs, noted), s.Env, noted.Closed, theirs)
 	theirs.Close()
 	if err != nil {
 		return 0, nil, explainUserns(fmt.Errorf("cannot make a user namespace: %w", err))
 	}
-	f, err = r.escort(pid, ours, p)
+	f, err = s.escort(pid, ours, p)
 	if err != nil || f != nil {
 		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
 			err = errSaid{err}
@@ -72,7 +71,7 @@ func (r *run) startInner(signals *supervise.Signals) (pid int, f *Failure, err e
 		message.Return()
 		return 0, f, err
 	}
-	signals.Forward(pid)
+	caught.forward(pid)
 	return pid, nil, nil
 }
 
@@ -85,18 +84,19 @@ type errSaid struct{ error }
 func (e errSaid) Unwrap() error { return e.error }
 
 // escort makes the child's folder, tells it to go on, and waits until it is the program.
-func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
-	child, err := r.self.Peer(pid)
+func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
+	child, err := s.self.Peer(pid)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
-	dir, err := r.fresh(child, p)
+	s.sweepAt(p)
+	made, err := s.makeFolder(p, child)
 	if err != nil {
 		return nil, err
 	}
-	dir.Close()
+	defer made.dir.Close()
 	message.Leave() // the child may be the Worker soon
-	if err := send(line, []byte(filepath.Base(r.host)+"\n")); err != nil {
+	if err := send(line, []byte(filepath.Base(made.path())+"\n")); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
 	word, err := io.ReadAll(line)
@@ -104,7 +104,7 @@ func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
 		return nil, err
 	case len(word) == 0:
-		_ = os.Remove(r.host)
+		made.discard()
 		return nil, errAtOnce
 	case word[0] == becoming && len(word) == 1:
 		return nil, nil
@@ -112,7 +112,7 @@ func (r *run) escort(pid int, line *os.File, p places) (*Failure, error) {
 		word = word[1:]
 	}
 	if word[0] == ExitFailed {
-		_ = os.Remove(r.host)
+		made.discard()
 		return nil, errors.New(string(word[1:]))
 	}
 	return &Failure{Code: int(word[0]), Err: errors.New(string(word[1:]))}, nil

@@ -1,4 +1,4 @@
-package supervise
+package shim
 
 import (
 	"os"
@@ -22,11 +22,12 @@ const letter = "supervise-lets-go"
 // One with this name catches a SIGTERM, says so, and releases it.
 const releaser = "supervise-releases"
 
-func TestMain(m *testing.M) {
+// PartsMain is the test binary under one of these names.
+func PartsMain() {
 	if os.Args[0] == letter {
 		report, err := os.OpenFile(os.Args[1], os.O_WRONLY, 0)
 		if err == nil {
-			err = LetGo()
+			err = letGo()
 		}
 		if err != nil {
 			println(err.Error())
@@ -40,14 +41,13 @@ func TestMain(m *testing.M) {
 		unix.Exit(0)
 	}
 	if os.Args[0] == releaser {
-		s := Catch()
+		s := catchSignals()
 		_ = unix.Kill(os.Getpid(), unix.SIGTERM)
 		s.caught <- <-s.caught // it has come
 		println("caught")
-		s.Release()
+		s.release()
 		select {} // until the signal does what it does
 	}
-	testkit.Main(m)
 }
 
 // TestLetGo: no descriptor that was inherited is left, at whatever number, and what the program has opened
@@ -118,12 +118,12 @@ func TestReleaseSendsAgain(t *testing.T) {
 			t.Fatal(what)
 		}
 	}
-	s := Catch()
+	s := catchSignals()
 	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
 	seen("the signal did not come")
 	s.caught <- <-s.caught // it has come there too
-	s.Release()
+	s.release()
 	seen("the signal was not sent again")
 }

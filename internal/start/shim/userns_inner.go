@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -11,7 +12,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -21,28 +21,27 @@ import (
 // a supervisor starts to isolate itself there and become the program.
 const InnerName = "worker-wrap-inner"
 
-// inner is what the child needs to know besides the plan.
-type inner struct {
-	parent int      // the supervisor's PID
-	line   *os.File // to the supervisor: it says which folder it has made, the child what went wrong
-	folder string   // that folder's name
-}
-
 // innerArgs is the child's command line, which is as long as innerFields and the program's arguments.
-func (r *run) innerArgs(line *os.File, noted origin.Inherited) []string {
-	args := []string{
+func (s *start) innerArgs(line *os.File, noted origin.Inherited) []string {
+	root, entry, real := "", "", ""
+	if s.Runner != nil {
+		root = s.Runner.Root
+	}
+	if s.Worker != nil {
+		entry, real = s.Worker.Entry, s.Worker.Real
+	}
+	return append([]string{
 		InnerName, strconv.Itoa(int(line.Fd())), strconv.Itoa(os.Getpid()),
 		strconv.FormatUint(noted.Ignored, 16), strconv.FormatUint(noted.Blocked, 16),
-		r.Root, r.Temp, r.Store, r.Worker, r.Real, r.Command,
-	}
-	return append(args, r.Argv...)
+		s.Temp, s.Store, root, entry, real,
+	}, s.Argv...)
 }
 
-const innerFields = 11
+const innerFields = 10
 
 // innerLine is what stands in the child's command line.
 type innerLine struct {
-	line, parent int // see inner; line is the descriptor
+	line, parent int // the descriptor of the line to the supervisor, and that one's PID
 	noted        origin.Inherited
 	plan         Plan // without what the environment says
 }
@@ -59,19 +58,27 @@ func parseInner(args []string) (in innerLine, err error) {
 		}
 	}
 	// What a relative path leads to depends on a working folder, which may be one of another mount namespace.
-	for _, path := range args[5:10] {
+	for _, path := range args[5:innerFields] {
 		if path != "" && !filepath.IsAbs(path) {
 			return in, fmt.Errorf("%s is started by worker-wrap only: %q is not an absolute path", InnerName, path)
 		}
 	}
-	return innerLine{
+	root, entry, real := args[7], args[8], args[9]
+	if (entry == "") != (real == "") || entry != "" && root == "" {
+		return in, fmt.Errorf("%s is started by worker-wrap only: no runner has %q and %q", InnerName, entry, real)
+	}
+	in = innerLine{
 		line: int(numbers[0]), parent: int(numbers[1]),
 		noted: origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]},
-		plan: Plan{
-			Root: args[5], Temp: args[6], Store: args[7], Worker: args[8], Real: args[9], Command: args[10],
-			Argv: args[innerFields:],
-		},
-	}, nil
+		plan:  Plan{Temp: args[5], Store: args[6], Argv: args[innerFields:]},
+	}
+	if root != "" {
+		in.plan.Runner = &Runner{root}
+	}
+	if entry != "" {
+		in.plan.Worker = &Worker{entry, real}
+	}
+	return in, nil
 }
 
 // RunInner is what the child does. It has no privilege that its caller did not have: whoever starts it by
@@ -90,74 +97,57 @@ func RunInner(args, env []string) *Failure {
 	unix.CloseOnExec(in.line)
 	line := os.NewFile(uintptr(in.line), "supervisor")
 	origin.Adopt(in.noted)
-	r := &run{
-		Plan: in.plan,
-		uid:  os.Getuid(), log: newLog(settings), inner: &inner{parent: in.parent, line: line},
+	s := newStart(in.plan)
+	name, err := bufio.NewReader(line).ReadString('\n') // of the folder that the supervisor has made
+	if errors.Is(err, io.EOF) {
+		return &Failure{Code: ExitFailed} // it is gone, or knows better
 	}
-	r.begin()
-	if err := r.inner.proceed(); err != nil {
-		return &Failure{Code: ExitFailed} // the supervisor is gone, or knows better
-	}
-	r.course.step = policy.Isolate
-	err = r.plainIDs()
-	var f *Failure
+	f := &Failure{Code: ExitFailed, Err: err}
 	if err == nil {
-		f, err = r.isolated()
+		f = s.inUserns(line, in.parent, strings.TrimSuffix(name, "\n"))
+	}
+	_ = send(line, append([]byte{byte(f.Code)}, f.Error()...))
+	return &Failure{Code: f.Code}
+}
+
+// inUserns becomes the program in the folder of that name.
+func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
+	err := s.plainIDs()
+	var p program
+	if err == nil {
+		p, err = s.private(func(p places) (folder, error) { return s.findFolder(p, name, handed) })
 	}
 	if err != nil && !errors.As(err, &f) {
 		f = &Failure{Code: ExitFailed, Err: err}
 	}
-	r.inner.tell(f)
-	return &Failure{Code: f.Code}
-}
-
-// proceed waits until the supervisor has made the folder, and says which.
-func (in *inner) proceed() error {
-	line, err := bufio.NewReader(in.line).ReadString('\n')
-	in.folder = strings.TrimSuffix(line, "\n")
-	return err
+	path := ""
+	if f == nil {
+		path, f = s.ready(p)
+	}
+	if f == nil {
+		f = strip(line, parent)
+	}
+	if f == nil {
+		f = s.exec(path, p)
+	}
+	return f
 }
 
 // becoming is what the child says just before it becomes the program. If nothing follows when the line ends, it has; if
 // the line ends without it, the child has died.
 const becoming = 0
 
-// tell reports a failure.
-func (in *inner) tell(f *Failure) {
-	_ = send(in.line, append([]byte{byte(f.Code)}, f.Error()...))
-}
-
 // strip is the last thing before the child becomes the program.
-func (in *inner) strip() error {
-	if in == nil {
-		return nil
-	}
-	attached, err := nsenter.LeaveNothing(in.parent)
+func strip(line *os.File, parent int) *Failure {
+	attached, err := nsenter.LeaveNothing(parent)
 	if err == nil && !attached {
 		err = errors.New("the supervisor has ended")
 	}
 	if err == nil {
-		err = send(in.line, []byte{becoming})
+		err = send(line, []byte{becoming})
 	}
-	return err
-}
-
-// prepared opens the folder that the supervisor has made, outside the user namespace, where the owners
-// and access lists of other users can be given.
-func (r *run) prepared(work *os.File) (*os.File, error) {
-	store, err := perpid.OpenIn(work)
 	if err != nil {
-		return nil, err
+		return failure(err)
 	}
-	defer store.Close()
-	dir, err := store.Folder(r.self, r.inner.folder)
-	if err != nil {
-		return nil, err
-	}
-	if err := r.mine(dir); err != nil {
-		dir.Close()
-		return nil, err
-	}
-	r.host = dir.Name()
-	return dir, nil
+	return nil
 }

@@ -1,0 +1,86 @@
+package shim
+
+import (
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/start/alone"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// alone is the way of a program that has claimed the real _temp: in the namespace that the process came in.
+func (s *start) alone() *Failure {
+	outcome := events.Plain
+	if s.Settings.Policy.Isolate == policy.Alone {
+		outcome = events.Alone
+	}
+	p, f := s.plain(outcome)
+	if f != nil {
+		return f
+	}
+	return s.become(p)
+}
+
+// plain is the program in the real _temp.
+func (s *start) plain(outcome string) (program, *Failure) {
+	p := program{temp: s.Temp, outcome: outcome}
+	if s.Worker == nil {
+		return p, nil
+	}
+	w, err := s.openWorker(s.Worker)
+	if f := (*Failure)(nil); err != nil && errors.As(err, &f) {
+		return p, f
+	}
+	if err != nil {
+		return p, fail(ExitFailed, "this job was not started: %w", err)
+	}
+	if p.path = w.kept; w.real == nil {
+		p.path = w.path
+	}
+	w.close()
+	return p, nil
+}
+
+// unisolated is alone after isolation was tried, and says so. The thread that tried it may be in a
+// namespace with half of the mounts, so another becomes the program.
+//
+// A Worker that is alone loses nothing by that. So nothing is said on stderr, which the Listener shows as the cause if
+// the Worker then crashes.
+func (s *start) unisolated(why error) (f *Failure) {
+	// The order to be killed with the parent is the thread's own (prctl(2)).
+	var order int32
+	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&order)), 0, 0, 0)
+	_ = nsenter.Outside(func() error {
+		runtime.LockOSThread()
+		if order > 0 {
+			_ = unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(order), 0, 0, 0)
+		}
+		// Not before it is sure: the kernel may refuse such a thread, and the Worker can be missing.
+		var p program
+		if p, f = s.plain(events.Plain); f != nil {
+			return nil
+		}
+		if s.Settings.Policy.Fallback == policy.FallbackRun {
+			s.join()
+			s.journal.warn("this job runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", why)
+		} else {
+			s.journal.debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
+		}
+		s.journal.fellBack(p.path, why)
+		f = s.become(p)
+		return nil
+	})
+	return f
+}
+
+// join makes a start that does not care whether it is alone known to those that do.
+func (s *start) join() {
+	c := &claiming{start: s, locks: alone.Join(s.inCommon(), lockPatience)}
+	defer c.locks.Close()
+	_, _ = c.keep()
+}

@@ -1,0 +1,130 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/mounts"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// binds are the mounts to lay, and the files that they hold open.
+type binds struct {
+	list  []mounts.Mount
+	files []*os.File
+}
+
+// cover lays the binds in the job's view: the folder over _temp, the real Worker over the entry, the proxy's socket over
+// the daemon's. It returns the program that is to run there.
+func (s *start) cover(host hostPlaces, v view, beside proxy) (program, error) {
+	var b binds
+	defer func() { closeAll(b.files...) }()
+	if err := s.addTemp(&b, host, v); err != nil {
+		return program{}, err
+	}
+	b.list = append(b.list, v.worker.bind()...)
+	if beside.socket != "" {
+		if err := s.addSocket(&b, host, v.folder, beside); err != nil {
+			return program{}, err
+		}
+	}
+	var result mounts.Result
+	err := nsenter.WithSysAdmin(func() (err error) {
+		result, err = mounts.Bind(0, b.list...)
+		return err
+	})
+	if err != nil {
+		return program{}, explain(fmt.Errorf("cannot lay %s over %s: %w", v.folder.path(), s.Temp, err), "mount", "fs.mount-max")
+	}
+	for _, m := range result.Slaves {
+		s.journal.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
+	}
+	s.journal.debugf("%s lies over %s", v.folder.path(), s.Temp)
+	if s.Worker != nil {
+		s.guard(v)
+	}
+	if host.inside {
+		err = os.Chdir(s.Temp)
+	}
+	return program{path: v.worker.path, temp: v.folder.path(), outcome: events.Private}, err
+}
+
+// addTemp adds the bind over _temp, unless an earlier try of this start has laid it, or an earlier start of this process.
+func (s *start) addTemp(b *binds, host hostPlaces, v view) error {
+	if v.covered {
+		return nil
+	}
+	bind, err := v.folder.backing(v.temp, s.Settings.Policy)
+	if err != nil {
+		return err
+	}
+	if bind.Outside, err = host.above(s.Temp); err != nil {
+		return err
+	}
+	b.list, b.files = append(b.list, bind), append(b.files, bind.Outside)
+	return nil
+}
+
+// addSocket adds the bind that lays the proxy's socket over the daemon's.
+func (s *start) addSocket(b *binds, host hostPlaces, f folder, beside proxy) error {
+	target, err := dockersocket.Open(beside.real, int(s.caller))
+	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) { // it was exchanged since the proxy was started
+		s.withoutProxy(f, refused)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, target)
+	source, err := untrusted.At(nil, beside.socket, unix.O_PATH|unix.O_NOFOLLOW)
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, source)
+	if err := s.caller.mustOwn(source); err != nil {
+		return err
+	}
+	dir := filepath.Dir(resolved(target))
+	parent, err := openPath(dir)
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, parent)
+	outside, err := host.open(dir)
+	if err != nil {
+		return err
+	}
+	b.files = append(b.files, outside)
+	b.list = append(b.list, mounts.Mount{Source: source, Target: target, Parent: parent, Outside: outside})
+	s.journal.debugf("the Docker proxy's socket %s lies over %s", beside.socket, beside.real)
+	return nil
+}
+
+// guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
+// the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
+func (s *start) guard(v view) {
+	if s.Settings.Policy.Isolate != policy.Alone || s.Settings.Policy.Backing != policy.Dir {
+		return
+	}
+	unlocked := perpid.Lock(v.folder.dir) // the keeper has the lock, too
+	if err := early.Guard(s.kept(v.work), v.folder.dir); err != nil {
+		s.journal.debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
+		return
+	}
+	if unlocked == nil {
+		unlocked = perpid.Vouch(s.self, v.folder.dir)
+	}
+	if unlocked != nil {
+		s.journal.debugf("nothing tells another container that %s is in use: %v", v.folder.path(), unlocked)
+	}
+}

@@ -1,0 +1,108 @@
+package shim
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/mounts"
+)
+
+// folder is a per-PID folder, open in the view that it was made or found in.
+type folder struct {
+	dir  *os.File
+	from maker
+}
+
+// maker says who has made a folder.
+type maker int
+
+const (
+	// fresh: this start.
+	fresh maker = iota
+	// mounted: this process at an earlier start, which has laid it over _temp and then became worker-wrap once more. An
+	// install can put that in the Worker's place just before it is started.
+	mounted
+	// handed: the supervisor, outside this user namespace, where the owners and access lists of other users can be given.
+	handed
+)
+
+func (f folder) path() string { return f.dir.Name() }
+
+// discard removes the folder of a start that came to nothing. If that cannot be, a later start does it.
+func (f folder) discard() {
+	if f.from == fresh {
+		_ = os.Remove(f.path())
+	}
+}
+
+// openStore opens the store that belongs to the places, and makes it if it is missing.
+func openStore(p places) (*perpid.Store, error) {
+	like, err := p.temp.Stat()
+	if err != nil {
+		return nil, err
+	}
+	return perpid.Make(p.work, like)
+}
+
+// makeFolder makes the per-PID folder of an owner: this process, or the child that it waits for.
+func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
+	store, err := openStore(p)
+	if err != nil {
+		return folder{}, err
+	}
+	defer store.Close()
+	if dir := store.InPlace(owner, p.temp); dir != nil {
+		return s.owned(dir, mounted)
+	}
+	dir, err := store.Create(owner, p.temp)
+	if err != nil {
+		return folder{}, err
+	}
+	return s.owned(dir, fresh)
+}
+
+// findFolder opens a folder of this process's by its name: a supervisor has made it, or this start in the host's view.
+func (s *start) findFolder(p places, name string, from maker) (folder, error) {
+	store, err := perpid.OpenIn(p.work)
+	if err != nil {
+		return folder{}, err
+	}
+	defer store.Close()
+	dir, err := store.Folder(s.self, name)
+	if err != nil {
+		return folder{}, err
+	}
+	return s.owned(dir, from)
+}
+
+// owned returns the folder if the caller may mount it.
+func (s *start) owned(dir *os.File, from maker) (folder, error) {
+	if err := s.caller.mustOwn(dir); err != nil {
+		dir.Close()
+		return folder{}, err
+	}
+	return folder{dir, from}, nil
+}
+
+// backing returns what is laid over _temp: the per-PID folder or a tmpfs. With a tmpfs the folder stays
+// empty; it tells whose the start is, and what the tmpfs is to be like.
+func (f folder) backing(temp *os.File, chosen policy.Settings) (mounts.Mount, error) {
+	if chosen.Backing != policy.Tmpfs {
+		return mounts.Mount{Source: f.dir, Target: temp}, nil
+	}
+	var like unix.Stat_t
+	if err := unix.Fstat(int(f.dir.Fd()), &like); err != nil {
+		return mounts.Mount{}, err
+	}
+	tmpfs := &mounts.Tmpfs{Size: chosen.Size, UID: int(like.Uid), GID: int(like.Gid), Mode: like.Mode & 0o7777}
+	if f.from == handed {
+		tmpfs.UID, tmpfs.GID = os.Geteuid(), os.Getegid() // no others are known in this user namespace
+	}
+	// Access lists too. By its path, later, it might be another folder that gets them: whoever owns the folder above
+	// can have it lead elsewhere. Where the kernel's newer calls are denied it has none.
+	tmpfs.Prepare = func(root *os.File) error { return perpid.Liken(root, temp) }
+	return mounts.Mount{Tmpfs: tmpfs, Target: temp}, nil
+}

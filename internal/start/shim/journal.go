@@ -1,0 +1,133 @@
+package shim
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/presence"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+	"github.com/worker-wrap/worker-wrap/nsenter/origin"
+)
+
+// journal is what a start tells of itself: on stderr, and as events in the runner's log. Nothing that a start does
+// depends on it, so it is only written.
+type journal struct {
+	debug  *logrus.Logger // nil without WORKER_WRAP_LOG=debug: every start would pay for it
+	diag   string         // the folder of the runner's log, "" if there is no runner
+	self   events.Process
+	last   time.Time // when the last part of the start ended
+	stages []events.Stage
+	alive  []int // PIDs of the other Workers that were found
+	unkept error // why nothing keeps the locks of the real _temp
+}
+
+func newJournal(p Plan, self perpid.Owner, begun time.Time) *journal {
+	j := &journal{diag: p.diag(), self: events.Process{PID: os.Getpid(), Start: self.Start}, last: begun}
+	if p.Settings.Debug {
+		origin.Traces()
+		j.debug = logrus.New()
+		j.debug.SetOutput(os.Stderr)
+		j.debug.SetLevel(logrus.DebugLevel)
+		j.debug.SetFormatter(&logrus.TextFormatter{FullTimestamp: true, DisableColors: true})
+	}
+	return j
+}
+
+// debugf reports a step on stderr, if WORKER_WRAP_LOG asks for it.
+func (j *journal) debugf(format string, args ...any) {
+	if j.debug != nil {
+		j.debug.Debugf(format, args...)
+	}
+}
+
+// warn writes one line to stderr, which the Listener keeps.
+func (j *journal) warn(format string, args ...any) {
+	origin.Quiet() // nobody may be reading
+	fmt.Fprintln(os.Stderr, "worker-wrap:", visible.Line(fmt.Sprintf(format, args...)))
+}
+
+// stage ends a part of the start. The time since the part before is this one's.
+func (j *journal) stage(name string) {
+	now := time.Now()
+	j.stages = append(j.stages, events.Stage{Name: name, Duration: now.Sub(j.last)})
+	j.last = now
+}
+
+// found notes which other Workers are alive.
+func (j *journal) found(workers []presence.Worker) {
+	j.alive = pidsOf(workers)
+}
+
+func pidsOf(workers []presence.Worker) (pids []int) {
+	for _, w := range workers {
+		pids = append(pids, w.Owner.PID)
+	}
+	return pids
+}
+
+// write adds an event of this start to the runner's log. A start by hand over any folder has no log, and if it cannot be
+// written the start goes on.
+func (j *journal) write(e events.Event) {
+	if j.diag == "" {
+		return
+	}
+	e.PID, e.Job = j.self.PID, j.self
+	if err := events.Append(j.diag, e); err != nil {
+		j.debugf("%v", err)
+	}
+}
+
+// started tells of the program at path, which this process is about to become.
+func (j *journal) started(path string, p program) {
+	j.self.Exe = path
+	e := events.Event{Kind: events.Start, Outcome: p.outcome, Stages: j.stages, Alive: j.alive}
+	if p.outcome == events.Private {
+		e.Dir = p.temp
+	}
+	e.Namespace, _ = nsenter.MountNamespace()
+	j.write(e)
+}
+
+// refused tells of a start that came to nothing.
+func (j *journal) refused(why string) {
+	j.write(events.Event{Kind: events.Start, Outcome: events.Refused, Stages: j.stages, Alive: j.alive, Error: why})
+}
+
+// kept notes whether the locks of the real _temp were left to a keeper.
+func (j *journal) kept(err error) {
+	if j.unkept = err; err != nil {
+		j.debugf("nothing keeps the locks of the real _temp: %v", err)
+	}
+}
+
+// fellBack tells of an isolation that failed and did not stop the start of the program at path.
+func (j *journal) fellBack(path string, why error) {
+	j.self.Exe = path
+	if j.unkept != nil {
+		why = fmt.Errorf("%w; and nothing keeps its locks, so a start in another container does not know of it: %w", why, j.unkept)
+	}
+	j.write(events.Event{Kind: events.Fallback, Outcome: events.Plain, Alive: j.alive, Error: why.Error()})
+}
+
+// noProxy tells of a Docker socket that stays as it is.
+func (j *journal) noProxy(dir string, why error) {
+	j.write(events.Event{Kind: events.NoProxy, Dir: dir, Outcome: events.Failed, Error: why.Error()})
+}
+
+// waited tells of a wait for earlier Workers, and who outlived it.
+func (j *journal) waited(left []presence.Worker, err error) {
+	e := events.Event{Kind: events.Wait, Outcome: events.Waited, Stages: j.stages, Alive: pidsOf(left)}
+	if len(left) > 0 {
+		e.Outcome = events.Failed
+	}
+	if err != nil {
+		e.Outcome, e.Error = events.Failed, err.Error()
+	}
+	j.write(e)
+}

@@ -1,0 +1,112 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
+	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+)
+
+// proxy is the Docker proxy that a start has launched; its zero value is none.
+type proxy struct {
+	real   string // path of the daemon's socket
+	socket string // path of its own, which is to be laid over that
+}
+
+// launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
+func (s *start) launch(host hostPlaces, f folder) (proxy, error) {
+	if f.from != handed { // else the supervisor has
+		s.sweepAt(host.places)
+	}
+	if f.from == mounted {
+		s.journal.debugf("the Docker proxy, if any, is there already")
+		return proxy{}, nil
+	}
+	real := s.dockerSocket()
+	if real == "" {
+		return proxy{}, nil
+	}
+	target, err := dockersocket.Open(real, int(s.caller))
+	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) {
+		s.withoutProxy(f, refused)
+		return proxy{}, nil
+	}
+	if err != nil {
+		return proxy{}, err
+	}
+	target.Close()
+	return s.startProxy(f, real)
+}
+
+// dockerSocket returns the path of the socket that the program will use, "" if there is none or none is wanted.
+func (s *start) dockerSocket() string {
+	if s.Settings.NoDocker {
+		s.journal.debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
+		return ""
+	}
+	path, why := dockersocket.Find(s.Env, int(s.caller))
+	if path == "" {
+		s.journal.debugf("no Docker proxy: %s", why)
+	}
+	return path
+}
+
+// startProxy starts the proxy for the real socket. If it cannot be started isolation has failed: the job's containers
+// would then use the host's _temp, which another Worker may be in, and another try may help.
+func (s *start) startProxy(f folder, real string) (proxy, error) {
+	c := dockerproxy.Config{
+		Real:    real,
+		Socket:  f.path() + ".docker.sock",
+		Temp:    s.Temp,
+		Private: f.path(),
+		Diag:    s.diag(),
+	}
+	if s.Settings.Policy.Backing == policy.Tmpfs {
+		c.Hidden = f.path()
+	}
+	if s.Settings.Debug && c.Diag != "" {
+		c.Log = filepath.Join(c.Diag, "worker-wrap-docker.log")
+	}
+	if err := dockerproxy.Start(c); err != nil {
+		return proxy{}, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
+	}
+	return proxy{real, c.Socket}, nil
+}
+
+// withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
+// no start, however many Workers there are.
+func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
+	s.journal.warn("containers will not see this job's _temp, but the host's: the Docker socket %v; %s", why, dockersocket.Mend)
+	s.journal.noProxy(f.path(), why)
+}
+
+// sweepAt is sweep for the store that belongs to the places.
+func (s *start) sweepAt(p places) {
+	if store, err := perpid.OpenIn(p.work); err == nil { // else there is none
+		defer store.Close()
+		s.sweep(store)
+	}
+}
+
+// sweep removes what dead Workers left, as far as it costs no time, and leaves the rest to a process of
+// its own. Nothing here is a reason for a start to fail.
+func (s *start) sweep(store *perpid.Store) {
+	more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
+	if err != nil {
+		s.journal.debugf("leftovers in %s: %v", s.Store, err)
+		return
+	}
+	if !more {
+		return
+	}
+	if err := sweeper.Start(s.Store, s.diag()); err != nil {
+		s.journal.debugf("leftovers in %s stay: %v", s.Store, err)
+		return
+	}
+	s.journal.debugf("leftovers in %s are being swept in the background", s.Store)
+}

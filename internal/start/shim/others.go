@@ -1,0 +1,147 @@
+package shim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/internal/start/presence"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// patience returns how long this start may wait, and a warning where that is too long.
+func (s *start) patience() (time.Duration, string) {
+	return s.Settings.Policy.Patience(lookupEnv(s.Env, policy.ChannelTimeoutVar))
+}
+
+// look finds out whether there are earlier Workers of the runner. If that cannot be found out there is
+// nothing to wait for.
+func (s *start) look() policy.Presence {
+	workers, err := s.workers()
+	if err != nil {
+		s.cannotLook(err)
+		return policy.None
+	}
+	if len(earlier(workers)) > 0 {
+		return policy.Alive
+	}
+	return policy.None
+}
+
+// cannotLook says why earlier Workers are not waited for. Whoever does not know itself cannot be isolated either, and that
+// is said then.
+func (s *start) cannotLook(err error) {
+	if s.unknown == nil {
+		s.journal.warn("cannot look for earlier Workers, so does not wait for them: %v", err)
+	}
+}
+
+// wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the real _temp. The
+// time counts from this process's start.
+func (s *start) wait(facts policy.Facts) {
+	patience, _ := s.patience()
+	var left []presence.Worker
+	var err error
+	// In the host's view: this thread may be in a namespace with half of the mounts.
+	_ = nsenter.Outside(func() error { left, err = s.waitUntil(s.begun.Add(patience), facts.Failed); return nil })
+	if len(left) > 0 {
+		s.journal.debugf("after %v still alive: %s", patience, pids(left))
+	}
+	s.journal.stage("wait")
+	s.journal.waited(left, err)
+}
+
+// glance is how long a start that waits for others to leave the real _temp looks at those that are starts themselves:
+// they may leave it by getting their own.
+const glance = time.Second
+
+func (s *start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {
+	for said := false; ; said = true {
+		workers, err := s.workers()
+		if err != nil {
+			s.cannotLook(err)
+			return nil, err
+		}
+		before, to := earlier(workers), until
+		if failed {
+			before = slices.DeleteFunc(s.inTheWay(workers, true), func(w presence.Worker) bool { return w.Ancestor })
+			if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
+				to = earliest(until, time.Now().Add(glance))
+			}
+		}
+		if !said {
+			s.journal.debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
+		}
+		left, err := presence.Wait(before, to)
+		if err != nil {
+			s.journal.warn("cannot wait for earlier Workers: %v", err)
+		}
+		if err != nil || to.Equal(until) || len(before) == 0 {
+			return left, err
+		}
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// workers returns the other living Workers of the runner, if there is one.
+func (s *start) workers() ([]presence.Worker, error) {
+	if s.Runner == nil || s.unknown != nil {
+		return nil, s.unknown
+	}
+	workers, err := presence.Find(s.Runner.Root, s.self)
+	s.journal.found(workers)
+	return workers, err
+}
+
+// earlier are those that are worth waiting for.
+func earlier(workers []presence.Worker) (out []presence.Worker) {
+	for _, w := range workers {
+		if w.Earlier && !w.Ancestor {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+// nobodyElse fails if another Worker of the runner is in the way.
+func (s *start) nobodyElse(failed bool) error {
+	workers, err := s.workers()
+	if err != nil {
+		return err
+	}
+	if others := s.inTheWay(workers, failed); len(others) > 0 {
+		return fmt.Errorf("%w: other Workers of this runner are alive: %s", perpid.ErrClaimed, pids(others))
+	}
+	return nil
+}
+
+// inTheWay are the Workers beside which this one is not alone, wrapped or not; after isolation failed only those in the
+// same _temp. One that started later and is worker-wrap still does not count: it finds this one, or this one's claim.
+func (s *start) inTheWay(workers []presence.Worker, failed bool) (out []presence.Worker) {
+	for _, w := range workers {
+		if (w.Earlier || !w.Starting) && (s.strict(failed) || w.Shares(s.Temp)) {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func pids(workers []presence.Worker) string {
+	var b strings.Builder
+	for i, w := range workers {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "process %d", w.Owner.PID)
+	}
+	return b.String()
+}

@@ -1,0 +1,138 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// view is what the binds are made of, open in the job's view: in the mount namespace that only this thread is in. What
+// is checked there is what is mounted.
+type view struct {
+	places
+	folder  folder
+	covered bool   // _temp is the folder already
+	worker  worker // of a Worker
+}
+
+func (v view) close() {
+	v.places.close()
+	v.folder.dir.Close()
+	v.worker.close()
+}
+
+// openView opens everything again, by its path or name, in the job's view.
+func (s *start) openView(made folder) (v view, err error) {
+	if v.places, err = s.caller.openPlaces(s.Temp); err != nil {
+		return view{}, err
+	}
+	if v.folder, err = s.again(v.places, made); err != nil {
+		v.places.close()
+		return view{}, err
+	}
+	if v.covered, err = sameFile(v.temp, v.folder.dir); err == nil && s.Worker != nil {
+		v.worker, err = s.openWorker(s.Worker)
+	}
+	if err != nil {
+		v.close()
+		return view{}, err
+	}
+	return v, nil
+}
+
+// again finds the folder that was made or found in the host's view. One of this start's that is gone is made anew.
+func (s *start) again(p places, made folder) (folder, error) {
+	f, err := s.findFolder(p, filepath.Base(made.path()), made.from)
+	if errors.Is(err, fs.ErrNotExist) && made.from == fresh {
+		return s.makeFolder(p, s.self)
+	}
+	if err != nil {
+		return folder{}, err
+	}
+	same, err := sameFile(f.dir, made.dir)
+	if err == nil && !same {
+		err = &fs.PathError{Op: "open", Path: f.path(), Err: errExchanged}
+	}
+	if err != nil {
+		f.dir.Close()
+		return folder{}, err
+	}
+	return f, nil
+}
+
+// errExchanged is one of those that a start tries once more after.
+var errExchanged = fmt.Errorf("it was exchanged just now (%w)", fs.ErrNotExist)
+
+// A start looks again for what has vanished with pauses that double up to longestPause, for searchPatience in all:
+// long enough for a busy machine, and a tenth of the time in which the Listener gives a Worker up.
+const (
+	longestPause   = 64 * time.Millisecond
+	searchPatience = 3 * time.Second
+)
+
+// enter makes the mount namespace and covers _temp in it.
+func (s *start) enter(host hostPlaces, made folder, beside proxy) (p program, err error) {
+	if err := s.unshare(); err != nil {
+		return program{}, err
+	}
+	s.journal.stage("namespace")
+	begun := time.Now()
+	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
+		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
+		// of bin just then, or removes the store. Then everything is looked up again; nothing of it was seen
+		// outside. Not at once: rename(2) first takes every job's mount off the entry that it replaces, for
+		// milliseconds in which that is still found, and can no longer be mounted on (vfs_rename in fs/namei.c).
+		p, err = s.tryCover(host, made, beside)
+		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
+			break
+		}
+		s.journal.debugf("trying once more: %v", err)
+		time.Sleep(pause)
+	}
+	if err == nil {
+		s.journal.stage("mounts")
+	}
+	return p, err
+}
+
+// tryCover opens everything in the job's view and covers _temp.
+func (s *start) tryCover(host hostPlaces, made folder, beside proxy) (program, error) {
+	v, err := s.openView(made)
+	if err != nil {
+		return program{}, err
+	}
+	defer v.close()
+	return s.cover(host, v, beside)
+}
+
+// unshare gives this thread a mount namespace of its own.
+func (s *start) unshare() error {
+	err := nsenter.UnshareMounts()
+	if err != nil && s.startedTwice() {
+		return startsItself(s.Worker.Real)
+	}
+	if err != nil {
+		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
+	}
+	return nil
+}
+
+// sameFile reports whether two open files are one.
+func sameFile(a, b *os.File) (bool, error) {
+	var st [2]unix.Stat_t
+	for i, f := range [...]*os.File{a, b} {
+		if err := unix.Fstat(int(f.Fd()), &st[i]); err != nil {
+			return false, &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+		}
+	}
+	return sameInode(st[0], st[1]), nil
+}
+
+func sameInode(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }

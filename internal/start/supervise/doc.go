@@ -1,3 +1,0 @@
-// Package supervise keeps a process in front of a child as if there were only one: signals reach the
-// child, no descriptor of the child's is held open, and the process ends as the child does.
-package supervise
