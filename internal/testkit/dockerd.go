@@ -32,7 +32,13 @@ const DockerImage = "worker-wrap-busybox:test"
 // Call [CleanUpDockerd] before.
 func DockerdCommand(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
-	busybox, dockerd := RequireTool(t, "busybox", "busybox-static"), RequireTool(t, "dockerd", "docker.io")
+	return OtherDockerdCommand(t, RequireTool(t, "dockerd", "docker.io"), dir, args...)
+}
+
+// OtherDockerdCommand does so with the daemon at that path. It finds containerd in PATH.
+func OtherDockerdCommand(t testing.TB, dockerd, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	busybox := RequireTool(t, "busybox", "busybox-static")
 	cmd := exec.Command("/bin/sh", append([]string{
 		"-c", `"$0" ip link set lo up && LISTEN_PID=$$ exec "$@"`, busybox, dockerd,
 		"--data-root", dir + "/data", "--exec-root", dir + "/exec", "--pidfile", dir + "/pid",

@@ -167,6 +167,8 @@ test_modules() {
 		cat "$scratch/compose.log"
 		return 1
 	}
+	WORKER_WRAP_TEST_DOCKER=$(scripts/lib/debian-docker trixie)
+	export WORKER_WRAP_TEST_DOCKER
 	for dir in $(modules); do
 		case $dir in
 		. | internal/tools) continue ;;

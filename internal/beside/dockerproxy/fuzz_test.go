@@ -23,8 +23,7 @@ func FuzzRoute(f *testing.F) {
 		f.Add("POST", seed)
 	}
 	f.Fuzz(func(t *testing.T, method, target string) {
-		translator := rewrite.New(hostpath.New(hostpath.Redirect{Job: "/tst/_temp", Host: "/tst/p"}), nil)
-		translator.VolumeCreate([]byte(`{"DriverOpts":{"o":"bind","device":"/tst/_temp"}}`))
+		translator := rewrite.New(rewrite.Job{Temp: hostpath.Redirect{Job: "/tst/_temp", Host: "/tst/p"}})
 		x := router{translator}.route(method, target)
 		if strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "/v") && !strings.ContainsAny(target, "%") {
 			with := router{translator}.route(method, "/v1.41"+target)

@@ -23,6 +23,10 @@ func (r router) route(method, target string) tunnel.Exchange {
 		return r.post(parts)
 	case "GET":
 		return r.get(parts, p, query)
+	case "DELETE":
+		if is(parts, "volumes", "*") {
+			r.t.ForgetVolumes()
+		}
 	}
 	return tunnel.Exchange{}
 }
@@ -88,12 +92,27 @@ func (r router) change(parts []string) tunnel.Exchange {
 			return out, created, nil
 		})
 	case is(parts, "volumes", "create"):
-		return tunnel.Exchange{
-			Request:  func(body []byte) ([]byte, error) { return r.t.VolumeCreate(body), nil },
-			Response: func(_ int, body []byte) []byte { return rewrite.Volumes(r.t, body) },
-		}
+		x := r.creating(func(body []byte) ([]byte, rewrite.Created, error) {
+			out, created := r.t.VolumeCreate(body)
+			return out, created, nil
+		})
+		answer := x.Response
+		x.Response = func(status int, body []byte) []byte { return rewrite.Volumes(r.t, answer(status, body)) }
+		return x
+	case is(parts, "volumes", "prune"):
+		r.t.ForgetVolumes()
+	case is(parts, "containers", "*", "start"), is(parts, "containers", "*", "restart"):
+		return tunnel.Exchange{Response: r.failed}
 	}
 	return tunnel.Exchange{}
+}
+
+// failed changes an answer that is an error.
+func (r router) failed(status int, body []byte) []byte {
+	if status < 400 {
+		return body
+	}
+	return rewrite.Errors(r.t, body)
 }
 
 // creating is for a request whose answer has the id of what was made.
@@ -108,7 +127,7 @@ func (r router) creating(change func([]byte) ([]byte, rewrite.Created, error)) t
 			if created != nil {
 				created(status, body)
 			}
-			return body
+			return r.failed(status, body)
 		},
 	}
 }
@@ -131,7 +150,7 @@ func (r router) get(parts []string, p, query string) tunnel.Exchange {
 	case is(parts, "system", "df"):
 		show = rewrite.DiskUsage
 	}
-	if show != nil && r.t.Changed() {
+	if show != nil {
 		x.Response = func(_ int, body []byte) []byte { return show(r.t, body) }
 	}
 	return x

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
@@ -19,13 +20,20 @@ const bodyLimit = 16 << 20
 
 // serve relays the listener's connections until it is closed.
 func serve(c Config, listener *os.File, logger *log.Logger) {
-	paths := hostpath.New(hostpath.Redirect{Job: c.Temp, Host: c.Private}, hostpath.Redirect{Job: c.Real, Host: c.Socket})
-	var note func(string, ...any)
-	if c.Log != "" {
-		note = logger.Printf
+	job := rewrite.Job{
+		Temp:   hostpath.Redirect{Job: c.Temp, Host: c.Private},
+		Socket: hostpath.Redirect{Job: c.Real, Host: c.Socket},
+		Runner: []string{filepath.Dir(c.Temp)},
+		Hidden: c.Hidden != "",
+		Ask:    func(target string) []byte { return ask(c.Real, target) },
 	}
-	r := router{rewrite.New(paths, note)}
-	r.t.Hide(c.Hidden)
+	if c.Diag != "" {
+		job.Runner = append(job.Runner, filepath.Dir(c.Diag))
+	}
+	if c.Log != "" {
+		job.Note = logger.Printf
+	}
+	r := router{rewrite.New(job)}
 	t := &tunnel.Tunnel{
 		Dial:    func() (stream.Conn, error) { return dial(c.Real) },
 		Route:   r.route,

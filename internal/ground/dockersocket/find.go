@@ -14,8 +14,8 @@ import (
 const Default = "/var/run/docker.sock"
 
 // Find returns the path of the Docker socket that a process with this environment uses, and that
-// its user can reach: that of DOCKER_HOST=unix://…, else /var/run/docker.sock, else that of a rootless
-// daemon. If there is none, path is empty and why says so in a few words.
+// its user can reach: that of DOCKER_HOST=unix://…, or without one of the CLI's context, else /var/run/docker.sock, else
+// that of a rootless daemon. If there is none, path is empty and why says so in a few words.
 func Find(env []string, uid int) (path, why string) {
 	host := lookupEnv(env, "DOCKER_HOST")
 	if host != "" {
@@ -27,6 +27,11 @@ func Find(env []string, uid int) (path, why string) {
 			return "", fmt.Sprintf("the socket of DOCKER_HOST=%s: %v", host, err)
 		}
 		return path, ""
+	}
+	if _, host := Context(env); strings.HasPrefix(host, "unix:///") {
+		if path := strings.TrimPrefix(host, "unix://"); usable(path) == nil {
+			return path, ""
+		}
 	}
 	err := usable(Default)
 	if err == nil {

@@ -24,8 +24,8 @@ func docker(r *Runner) []Result {
 	if d.Context != "" {
 		out = append(out, Result{
 			Check: "docker", Level: Warn, What: fmt.Sprintf("the docker of %s uses the context %q", r.User, d.Context),
-			Why:  "worker-wrap follows no contexts, so container steps see the host's _temp, if that daemon sees any of this machine",
-			Mend: "name the daemon's socket by DOCKER_HOST in " + envFile(r) + ", or as that user: docker context use default",
+			Why:  "worker-wrap follows a context to a unix socket of this machine only, and this one leads to none that " + r.User + " can use: container steps see the host's _temp, if that daemon sees any of this machine",
+			Mend: "name the socket of a daemon of this machine by DOCKER_HOST in " + envFile(r) + ", or as that user: docker context use default",
 		})
 	}
 	return out

@@ -1,8 +1,6 @@
 package survey
 
 import (
-	"encoding/json"
-	"path/filepath"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
@@ -39,6 +37,9 @@ func (s System) docker(r *Runner) Docker {
 			as.GID, as.Groups = groups[0], groups[1:]
 		}
 	}
+	if home, ok := userHome(r.UID); ok {
+		env = append(env[:len(env):len(env)], "HOME="+home)
+	}
 	d := Docker{Host: variable(env, "DOCKER_HOST")}
 	found, err := dockersocket.Look(env, as)
 	d.Socket, d.Missing, d.Refused = found.Path, found.Missing, found.Refused
@@ -50,51 +51,8 @@ func (s System) docker(r *Runner) Docker {
 	}
 	d.Rootless = strings.HasPrefix(d.Socket, "/run/user/")
 	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
-	if name, host := dockerContext(env, r.UID); host != "unix://"+d.Socket {
+	if name, host := dockersocket.Context(env); host != "unix://"+d.Socket {
 		d.Context = name
 	}
 	return d
-}
-
-// maxContexts bounds how many of a user's contexts are looked at.
-const maxContexts = 1000
-
-// dockerContext returns the name of the context that a user's docker uses, "" for the default one, and the daemon's
-// address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
-func dockerContext(env []string, uid int) (name, host string) {
-	if variable(env, "DOCKER_HOST") != "" {
-		return "", ""
-	}
-	dir := variable(env, "DOCKER_CONFIG")
-	if dir == "" {
-		home, ok := userHome(uid)
-		if !ok {
-			return "", ""
-		}
-		dir = filepath.Join(home, ".docker")
-	}
-	name = variable(env, "DOCKER_CONTEXT")
-	if name == "" {
-		var config struct {
-			CurrentContext string `json:"currentContext"`
-		}
-		_ = json.Unmarshal([]byte(System{}.read(filepath.Join(dir, "config.json"))), &config)
-		name = config.CurrentContext
-	}
-	if name == "" || name == "default" {
-		return "", ""
-	}
-	// By the name in it, and not by the folder's, which is its SHA-256: a Go program that has that is 32 MiB larger in
-	// memory (crypto/internal/fips140/drbg), which a start under a limit would pay for.
-	all, _ := filepath.Glob(filepath.Join(dir, "contexts", "meta", "*", "meta.json"))
-	for _, path := range all[:min(len(all), maxContexts)] {
-		var meta struct {
-			Name      string
-			Endpoints map[string]struct{ Host string }
-		}
-		if json.Unmarshal([]byte(System{}.read(path)), &meta) == nil && meta.Name == name {
-			return name, meta.Endpoints["docker"].Host
-		}
-	}
-	return name, ""
 }

@@ -57,31 +57,3 @@ func TestDocker(t *testing.T) {
 		t.Errorf("of an unknown user: %+v", d)
 	}
 }
-
-// TestDockerContext: as docker resolves it, DOCKER_HOST before DOCKER_CONTEXT before the configuration's.
-func TestDockerContext(t *testing.T) {
-	config := tree(t, map[string]string{
-		"config.json": `{"auths":{},"currentContext":"rootless"}`,
-		// As docker context create writes it; the folder's name is the SHA-256 of the context's.
-		"contexts/meta/12b961af5feb3e9d39f93b2cefb9a1a944f18d02cca0cac2f04f5a982240605f/meta.json": `{"Name":"rootless","Metadata":{},"Endpoints":{"docker":{"Host":"unix:///run/user/7/docker.sock","SkipTLSVerify":false}}}`,
-		"none/config.json":    `{"currentContext":`,
-		"default/config.json": `{"currentContext":"default"}`,
-	})
-	at := "DOCKER_CONFIG=" + config
-	for _, c := range []struct {
-		env        []string
-		name, host string
-	}{
-		{[]string{at}, "rootless", "unix:///run/user/7/docker.sock"},
-		{[]string{at, "DOCKER_HOST=unix:///x"}, "", ""},
-		{[]string{at, "DOCKER_CONTEXT=far"}, "far", ""},
-		{[]string{at, "DOCKER_CONTEXT=default"}, "", ""},
-		{[]string{at + "/none"}, "", ""},
-		{[]string{at + "/default"}, "", ""},
-		{[]string{at + "/nowhere"}, "", ""},
-	} {
-		if name, host := dockerContext(c.env, os.Getuid()); name != c.name || host != c.host {
-			t.Errorf("%q: %q, %q", c.env, name, host)
-		}
-	}
-}

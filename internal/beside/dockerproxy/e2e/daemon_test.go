@@ -20,6 +20,7 @@ const image = testkit.DockerImage
 
 // daemon is a dockerd of the test's own.
 type daemon struct {
+	bin    string // what has the programs, in usr/bin and so on; "" for this machine's
 	docker string // the CLI
 	dir    string // everything of the daemon's
 	socket string
@@ -28,10 +29,16 @@ type daemon struct {
 	cmd      *exec.Cmd
 }
 
-func startDaemon(t *testing.T) *daemon {
+// newerVar names a folder with a newer Docker, which scripts/lib/debian-docker makes.
+const newerVar = "WORKER_WRAP_TEST_DOCKER"
+
+func startDaemon(t *testing.T, bin string) *daemon {
 	t.Helper()
 	testkit.RequireRoot(t)
-	d := &daemon{docker: testkit.RequireTool(t, "docker", "docker.io"), dir: testkit.Dir(t)}
+	d := &daemon{bin: bin, docker: filepath.Join(bin, "usr/bin/docker"), dir: testkit.Dir(t)}
+	if bin == "" {
+		d.docker = testkit.RequireTool(t, "docker", "docker.io")
+	}
 	d.socket = filepath.Join(d.dir, "run", "docker.sock")
 	if err := os.Mkdir(filepath.Join(d.dir, "run"), 0o755); err != nil {
 		t.Fatal(err)
@@ -63,7 +70,10 @@ func (d *daemon) start(t *testing.T) {
 	}
 	defer log.Close()
 	d.cmd = testkit.DockerdCommand(t, d.dir, "-H", "fd://")
-	d.cmd.Env = append(os.Environ(), "LISTEN_FDS=1") // as systemd starts it: the socket outlives the daemon
+	if d.bin != "" {
+		d.cmd = testkit.OtherDockerdCommand(t, d.bin+"/usr/sbin/dockerd", d.dir, "-H", "fd://")
+	}
+	d.cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "PATH="+d.bin+"/usr/bin:"+os.Getenv("PATH")) // as systemd starts it: the socket outlives the daemon
 	d.cmd.ExtraFiles = []*os.File{d.listener}
 	d.cmd.Stdout, d.cmd.Stderr = log, log
 	d.cmd.SysProcAttr.Pdeathsig = unix.SIGTERM

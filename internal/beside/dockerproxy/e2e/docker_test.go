@@ -1,10 +1,27 @@
 package e2e
 
-import "testing"
+import (
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
 
 // TestDocker has everything that needs a dockerd, which it starts once.
-func TestDocker(t *testing.T) {
-	d := startDaemon(t)
+func TestDocker(t *testing.T) { testDocker(t, startDaemon(t, "")) }
+
+// TestNewerDocker does so with a newer daemon and its own clients. What has nothing to do with the daemon's version it
+// leaves out.
+func TestNewerDocker(t *testing.T) {
+	newer := os.Getenv(newerVar)
+	if newer == "" {
+		testkit.Skip(t, "%s is not set to the folder that scripts/lib/debian-docker trixie prints", newerVar)
+	}
+	testDocker(t, startDaemon(t, newer), "Streams", "User", "Restart")
+}
+
+func testDocker(t *testing.T, d *daemon, without ...string) {
 	for _, c := range []struct {
 		name string
 		test func(*testing.T, *daemon)
@@ -21,7 +38,11 @@ func TestDocker(t *testing.T) {
 		{"Testcontainers", testTestcontainers},
 		{"Compose", testCompose},
 		{"Restart", testRestart},
+		{"Lasting", testLasting}, // last, as a daemon that starts again cleans up after swarms
 	} {
+		if slices.Contains(without, c.name) {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) { c.test(t, d) })
 	}
 }

@@ -35,6 +35,12 @@ func newSite(t *testing.T, d *daemon) *site {
 			t.Fatal(err)
 		}
 	}
+	if d.bin != "" { // HOME is the work folder
+		plugins := filepath.Join(s.work, ".docker/cli-plugins")
+		if err := errors.Join(os.MkdirAll(plugins, 0o755), os.Symlink(d.bin+"/usr/libexec/docker/cli-plugins/docker-buildx", plugins+"/docker-buildx")); err != nil {
+			t.Fatal(err)
+		}
+	}
 	return s
 }
 

@@ -7,12 +7,12 @@ import (
 )
 
 // The runner's own commands (src/Runner.Worker/Container/DockerCommandManager.cs), with the test's
-// socket in the place of /var/run/docker.sock.
+// socket in the place of /var/run/docker.sock, and with a label of the form that a hash of .runner gives.
 const (
-	createJobContainer = `$D create --name $NAME --label worker-wrap-test --workdir /__w/repo/repo --network none -e HOME=/github/home -e GITHUB_ACTIONS=true -e CI=true ` +
+	createJobContainer = `$D create --name $NAME --label 0a1b2c --workdir /__w/repo/repo --network none -e HOME=/github/home -e GITHUB_ACTIONS=true -e CI=true ` +
 		`-v "$S":"/var/run/docker.sock" -v "$W":"/__w" -v "$W/_actions":"/__w/_actions":ro -v "$W/_temp":"/__w/_temp" -v "$W/_tool":"/__w/_tool" ` +
 		`-v "$W/_temp/_github_home":"/github/home" -v "$W/_temp/_github_workflow":"/github/workflow" --entrypoint tail $IMAGE "-f" "/dev/null"`
-	runContainerAction = `$D run --name $NAME --label worker-wrap-test --workdir /github/workspace --rm --network none -e HOME -e GITHUB_OUTPUT=/github/file_commands/set_output_1 ` +
+	runContainerAction = `$D run --name $NAME --label 0a1b2c --workdir /github/workspace --rm --network none -e HOME -e GITHUB_OUTPUT=/github/file_commands/set_output_1 ` +
 		`-v "$S":"/var/run/docker.sock" -v "$W/_temp":"/github/runner_temp" -v "$W/_temp/_github_home":"/github/home" ` +
 		`-v "$W/_temp/_github_workflow":"/github/workflow" -v "$W/_temp/_runner_file_commands":"/github/file_commands" -v "$W/repo/repo":"/github/workspace" `
 )

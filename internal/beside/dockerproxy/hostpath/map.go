@@ -44,6 +44,8 @@ type Source struct {
 	Host string
 	// Below are the places that differ somewhere below the path.
 	Below []Below
+	// At is where the path leads, without links, as the job names it; "" for a relative one.
+	At string
 }
 
 // Look is a view of the file system at one moment: what it has seen once it does not look up again.
@@ -66,12 +68,12 @@ func (l *Look) Source(source string) Source {
 	}
 	w := walk{places: l.places, links: l.links}
 	w.run(path.Clean(source))
-	out := Source{Host: source}
+	out := Source{Host: source, At: w.at}
 	if w.entered != nil {
 		out.Host = w.host(source)
 	}
 	for _, p := range l.places {
-		if rel, ok := under(p.real, w.at); ok && rel != "" {
+		if rel, ok := Under(p.real, w.at); ok && rel != "" {
 			out.Below = append(out.Below, Below{rel, p.Host})
 		}
 	}
@@ -92,8 +94,8 @@ func (m *Map) Job(host string) (string, bool) {
 	return host, false
 }
 
-// under reports whether name is dir or below it, and the rest of name without a leading slash.
-func under(name, dir string) (rel string, ok bool) {
+// Under reports whether name is dir or below it, and the rest of name without a leading slash. Both are clean.
+func Under(name, dir string) (rel string, ok bool) {
 	if dir == "/" {
 		return name[1:], true
 	}

@@ -71,7 +71,7 @@ func (w *walk) enter(rest string) {
 // onHost returns the host's path of a place that has no links in it.
 func (w *walk) onHost(name string) string {
 	for _, p := range w.places {
-		if rel, ok := under(name, p.real); ok {
+		if rel, ok := Under(name, p.real); ok {
 			return below(p.Host, rel)
 		}
 	}

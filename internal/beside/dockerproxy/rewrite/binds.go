@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -34,24 +35,42 @@ func (t *Translator) binds(e *edits, array *node, other taken, c *container) err
 		if !ok {
 			continue
 		}
-		written := b.source
-		if !path.IsAbs(written) { // a named volume
+		written, named := b.source, !path.IsAbs(b.source)
+		if named {
 			written = t.device(b.source)
+		} else {
+			c.sources[path.Clean(b.target)] = written
 		}
 		s := t.source(e, written)
-		if s.Host != written && path.IsAbs(b.source) {
+		if s.Host != written {
 			if strings.Contains(s.Host, ":") {
 				return colonError(item.text, s.Host)
 			}
-			c.sources[path.Clean(b.target)] = b.source
+			if named {
+				b.flags = withoutNoCopy(b.flags)
+			}
+			c.sources[path.Clean(b.target)] = written
 			b.source = s.Host
 			c.binds[b.String()] = item.text
 			e.set(item, b.String())
 		}
 		t.add(spec{b.target, strings.TrimPrefix(b.flags, ":")}, s.Below, other, func(place, host string) {
 			c.added = append(c.added, place)
-			e.after(item, quote(bind{host, place, b.flags}.String()))
+			e.after(item, quote(bind{host, place, withoutNoCopy(b.flags)}.String()))
 		})
 	}
 	return nil
+}
+
+// withoutNoCopy takes out the flag that the daemon knows for volumes only.
+func withoutNoCopy(flags string) string {
+	all := strings.Split(strings.TrimPrefix(flags, ":"), ",")
+	rest := slices.DeleteFunc(slices.Clone(all), func(flag string) bool { return flag == "nocopy" })
+	switch {
+	case len(rest) == len(all):
+		return flags
+	case len(rest) == 0:
+		return ""
+	}
+	return ":" + strings.Join(rest, ",")
 }

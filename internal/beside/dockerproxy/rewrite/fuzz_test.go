@@ -31,7 +31,8 @@ func FuzzRewrite(f *testing.F) {
 			t.Fatalf("%v, though no place has a colon", err)
 		}
 		service, _ := tr.Service("", body)
-		for _, out := range [][]byte{container, tr.VolumeCreate(body), service, tr.Filters(body)} {
+		volume, _ := tr.VolumeCreate(body)
+		for _, out := range [][]byte{container, volume, service, tr.Filters(body)} {
 			if valid(out) != valid(body) {
 				t.Fatalf("%q became %q", body, out)
 			}
@@ -45,7 +46,7 @@ func FuzzRewrite(f *testing.F) {
 		if created != nil {
 			created(201, []byte(`{"Id":""}`))
 		}
-		for _, show := range []rewrite.Show{rewrite.Containers, rewrite.Volumes, rewrite.Services, rewrite.DiskUsage} {
+		for _, show := range []rewrite.Show{rewrite.Containers, rewrite.Volumes, rewrite.Services, rewrite.DiskUsage, rewrite.Errors} {
 			if out := show(tr, body); valid(out) != valid(body) {
 				t.Fatalf("%q is shown as %q", body, out)
 			}

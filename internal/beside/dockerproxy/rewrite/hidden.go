@@ -3,17 +3,14 @@ package rewrite
 import (
 	"fmt"
 	"path"
-	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 )
 
-// Hide says that the folder host, of one of the map's redirects, is in memory in the job's namespace and
-// nowhere on the host, so that no container can be given any of it. Call it before anything else.
-func (t *Translator) Hide(host string) { t.hidden = host }
-
-// CheckHidden returns an error, for the client, if a request's body asks for a mount of what [Translator.Hide]
-// hides. What lies above it can be mounted; it is not added there.
+// CheckHidden returns an error, for the client, if a request's body asks for a mount of a _temp that is in memory
+// ([Job.Hidden]). What lies above it can be mounted; it is not added there.
 func (t *Translator) CheckHidden(body []byte) error {
-	if t.hidden == "" {
+	if !t.Hidden {
 		return nil
 	}
 	n, ok := parse(body)
@@ -21,7 +18,7 @@ func (t *Translator) CheckHidden(body []byte) error {
 		return nil
 	}
 	look := t.paths.Look()
-	for _, source := range mounted(n) {
+	for _, source := range t.mounted(n) {
 		if path.IsAbs(source) && t.hides(look.Source(source).Host) {
 			return fmt.Errorf("worker-wrap: %s is in the memory of this job alone (WORKER_WRAP_BACKING=tmpfs), so no container can mount it; use a folder outside of _temp, or set WORKER_WRAP_BACKING=dir for this runner", source)
 		}
@@ -31,16 +28,17 @@ func (t *Translator) CheckHidden(body []byte) error {
 
 // hides reports whether a path of the host's is in what is hidden.
 func (t *Translator) hides(host string) bool {
-	host = path.Clean(host)
-	return t.hidden != "" && (host == t.hidden || strings.HasPrefix(host, t.hidden+"/"))
+	_, in := hostpath.Under(path.Clean(host), path.Clean(t.Temp.Host))
+	return t.Hidden && in
 }
 
-// mounted lists the host's paths that a request to make a container, service or volume has in it.
-func mounted(n *node) (sources []string) {
+// mounted lists the host's paths that a request to make a container, service or volume has in it, or in a volume that
+// it names.
+func (t *Translator) mounted(n *node) (sources []string) {
 	for _, array := range n.at("HostConfig", "Binds") {
 		for _, item := range array.items() {
 			if b, ok := parseBind(item.text); ok {
-				sources = append(sources, b.source)
+				sources = append(sources, b.source, t.device(b.source))
 			}
 		}
 	}
@@ -49,6 +47,9 @@ func mounted(n *node) (sources []string) {
 			for _, m := range array.items() {
 				for _, source := range m.all("Source") {
 					sources = append(sources, source.text)
+				}
+				if m.string("Type") == "volume" {
+					sources = append(sources, path.Join(t.device(m.string("Source")), m.last("VolumeOptions").string("Subpath")))
 				}
 				for _, device := range m.at("VolumeOptions", "DriverConfig", "Options", "device") {
 					sources = append(sources, device.text)

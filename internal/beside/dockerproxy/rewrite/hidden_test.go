@@ -11,7 +11,8 @@ import (
 func TestCheckHidden(t *testing.T) {
 	dir := t.TempDir()
 	temp, private := dir+"/_temp", dir+"/.worker-wrap/1-2-3-0123456789ab"
-	tr := rewrite.New(hostpath.New(hostpath.Redirect{Job: temp, Host: private}), nil)
+	job := rewrite.Job{Temp: hostpath.Redirect{Job: temp, Host: private}}
+	tr := rewrite.New(job)
 	bodies := map[string]string{
 		"bind":          `{"HostConfig":{"Binds":["X:/x:ro"]}}`,
 		"mount":         `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"X","Target":"/x"}]}}`,
@@ -28,7 +29,8 @@ func TestCheckHidden(t *testing.T) {
 			}
 		}
 	}
-	tr.Hide(private)
+	job.Hidden = true
+	tr = rewrite.New(job)
 	for name, body := range bodies {
 		for _, source := range refused {
 			err := tr.CheckHidden([]byte(strings.Replace(body, "X", source, 1)))

@@ -12,7 +12,7 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 	if !ok {
 		return body, nil, nil
 	}
-	e := t.edits(body)
+	e := t.edits(body, lasts(body, n))
 	c := newContainer()
 	other := targets(n)
 	for _, host := range n.all("HostConfig") {
@@ -24,8 +24,9 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 		for _, array := range host.all("Mounts") {
 			t.mounts(e, array, other, c)
 		}
+		t.volumesFrom(e, host, other, c)
 	}
-	return t.done(e), t.remember("", c), nil
+	return e.apply(), t.remember("", c), nil
 }
 
 // targets lists the places in a container that a request mounts something on.
@@ -61,22 +62,22 @@ func targets(n *node) taken {
 	return out
 }
 
-// VolumeCreate changes the body of POST /volumes/create.
-func (t *Translator) VolumeCreate(body []byte) []byte {
+// VolumeCreate changes the body of POST /volumes/create. created is to be given the answer: a volume of that name that
+// is there already stays what it is.
+func (t *Translator) VolumeCreate(body []byte) (out []byte, created Created) {
 	n, ok := parse(body)
 	if !ok {
-		return body
+		return body, nil
 	}
-	e := t.edits(body)
+	e := t.edits(body, true)
 	for _, options := range n.all("DriverOpts") {
-		device := t.options(e, n.string("Driver"), options)
-		if name := n.string("Name"); name != "" && device != "" && len(e.look.Source(device).Below) > 0 {
-			t.mu.Lock()
-			t.volumes.put(name, device)
-			t.mu.Unlock()
+		t.options(e, n.string("Driver"), options)
+	}
+	return e.apply(), func(status int, body []byte) {
+		if status >= 200 && status <= 299 {
+			t.learn(body)
 		}
 	}
-	return t.done(e)
 }
 
 // Service changes the body of POST /services/create and, with the service's id or name, POST
@@ -86,7 +87,7 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 	if !ok {
 		return body, nil
 	}
-	e := t.edits(body)
+	e := t.edits(body, true)
 	c := newContainer()
 	for _, spec := range n.at("TaskTemplate", "ContainerSpec") {
 		var other taken
@@ -102,7 +103,7 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 	if len(e.list) == 0 && id == "" {
 		return body, nil
 	}
-	return t.done(e), t.remember(id, c)
+	return e.apply(), t.remember(id, c)
 }
 
 // remember returns what takes the id of a new container or service from the daemon's answer, and keeps
@@ -121,14 +122,4 @@ func (t *Translator) remember(id string, c *container) Created {
 		defer t.mu.Unlock()
 		t.containers.put(id, c)
 	}
-}
-
-// done applies the edits, and notes that there were some.
-func (t *Translator) done(e *edits) []byte {
-	if len(e.list) > 0 {
-		t.mu.Lock()
-		t.changed = true
-		t.mu.Unlock()
-	}
-	return e.apply()
 }

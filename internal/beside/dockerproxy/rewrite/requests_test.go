@@ -24,7 +24,15 @@ const (
 )
 
 func newTranslator() *rewrite.Translator {
-	return rewrite.New(hostpath.New(hostpath.Redirect{Job: temp, Host: priv}, hostpath.Redirect{Job: sock, Host: mine}), nil)
+	return rewrite.New(ofJob(nil))
+}
+
+// ofJob is the job of these tests. The daemon answers by the map.
+func ofJob(answers map[string]string) rewrite.Job {
+	return rewrite.Job{
+		Temp: hostpath.Redirect{Job: temp, Host: priv}, Socket: hostpath.Redirect{Job: sock, Host: mine}, Runner: []string{work},
+		Ask: func(target string) []byte { return []byte(expand(answers[target])) },
+	}
 }
 
 // expand writes W for the work folder, T for _temp, P for the private one, S and M for the sockets.
@@ -36,8 +44,8 @@ func TestContainerCreate(t *testing.T) {
 	for _, c := range []struct{ name, body, want string }{
 		{
 			"the runner's job container",
-			`{"Image":"i","HostConfig":{"Binds":["{S}:/var/run/docker.sock","{W}:/__w","{T}:/__w/_temp","{W}/_actions:/__w/_actions","{T}/_github_home:/github/home","{T}/_github_workflow:/github/workflow"]}}`,
-			`{"Image":"i","HostConfig":{"Binds":["{M}:/var/run/docker.sock","{W}:/__w","{P}:/__w/_temp","{W}/_actions:/__w/_actions","{P}/_github_home:/github/home","{P}/_github_workflow:/github/workflow"]}}`,
+			`{"Image":"i","Labels":{"0a1b2c":""},"HostConfig":{"Binds":["{S}:/var/run/docker.sock","{W}:/__w","{T}:/__w/_temp","{W}/_actions:/__w/_actions","{T}/_github_home:/github/home","{T}/_github_workflow:/github/workflow"]}}`,
+			`{"Image":"i","Labels":{"0a1b2c":""},"HostConfig":{"Binds":["{M}:/var/run/docker.sock","{W}:/__w","{P}:/__w/_temp","{W}/_actions:/__w/_actions","{P}/_github_home:/github/home","{P}/_github_workflow:/github/workflow"]}}`,
 		},
 		{"unknown fields, order, numbers and white space stay", " {\n\t\"Z\" : 1.0e3, \"HostConfig\" :{ \"Memory\":9007199254740993 ,\"Binds\" : [ \"{T}/a:/a\" ] , \"New\":{\"x\":[1,2]}}, \"A\":\"\\u0041\"}\n", " {\n\t\"Z\" : 1.0e3, \"HostConfig\" :{ \"Memory\":9007199254740993 ,\"Binds\" : [ \"{P}/a:/a\" ] , \"New\":{\"x\":[1,2]}}, \"A\":\"\\u0041\"}\n"},
 		{"flags", `{"HostConfig":{"Binds":["{T}/a:/a:ro,z,rslave","{T}:/b:Z"]}}`, `{"HostConfig":{"Binds":["{P}/a:/a:ro,z,rslave","{P}:/b:Z"]}}`},
@@ -50,13 +58,13 @@ func TestContainerCreate(t *testing.T) {
 		{"parent", `{"HostConfig":{"Binds":["{W}:/__w"]}}`, `{"HostConfig":{"Binds":["{W}:/__w","{P}:/__w/_temp"]}}`},
 		{"parent with flags", `{"HostConfig":{"Binds":["{W}/:/w/:ro,z" ]}}`, `{"HostConfig":{"Binds":["{W}/:/w/:ro,z","{P}:/w/_temp:ro,z" ]}}`},
 		{"a shared parent would reach the host", `{"HostConfig":{"Binds":["{W}:/a:rw,rshared","{W}:/b:shared"],"Mounts":[{"Type":"bind","Source":"{W}","Target":"/c","BindOptions":{"Propagation":"rshared"}}]}}`, ""},
-		{"far parent", `{"HostConfig":{"Binds":["/:/host:ro"]}}`, `{"HostConfig":{"Binds":["/:/host:ro","{P}:/host/tst/work/_temp:ro","{M}:/host/tst/run/docker.sock:ro"]}}`},
-		{"the socket's folder", `{"HostConfig":{"Binds":["/tst/run:/run"]}}`, `{"HostConfig":{"Binds":["/tst/run:/run","{M}:/run/docker.sock"]}}`},
+		{"far parent", `{"HostConfig":{"Binds":["/:/host:ro"],"AutoRemove":true}}`, `{"HostConfig":{"Binds":["/:/host:ro","{P}:/host/tst/work/_temp:ro","{M}:/host/tst/run/docker.sock:ro"],"AutoRemove":true}}`},
+		{"the socket's folder", `{"HostConfig":{"Binds":["/tst/run:/run"],"AutoRemove":true}}`, `{"HostConfig":{"Binds":["/tst/run:/run","{M}:/run/docker.sock"],"AutoRemove":true}}`},
 		{"something there already: bind, mount, tmpfs, volume", `{"HostConfig":{"Binds":["{W}:/a","x:/a/_temp/"]}}`, ""},
 		{"", `{"HostConfig":{"Binds":["{W}:/a"],"Mounts":[{"Type":"tmpfs","Target":"/a/_temp"}]}}`, ""},
 		{"", `{"HostConfig":{"Tmpfs":{"/a/_temp":""},"Binds":["{W}:/a"]}}`, ""},
 		{"", `{"Volumes":{"/a/_temp":{}},"HostConfig":{"Binds":["{W}:/a"]}}`, ""},
-		{"something between", `{"HostConfig":{"Tmpfs":{"/h/tst/work":""},"Binds":["/tst:/h/tst"]}}`, `{"HostConfig":{"Tmpfs":{"/h/tst/work":""},"Binds":["/tst:/h/tst","{M}:/h/tst/run/docker.sock"]}}`},
+		{"something between", `{"HostConfig":{"Tmpfs":{"/h/tst/work":""},"Binds":["/tst:/h/tst"],"AutoRemove":true}}`, `{"HostConfig":{"Tmpfs":{"/h/tst/work":""},"Binds":["/tst:/h/tst","{M}:/h/tst/run/docker.sock"],"AutoRemove":true}}`},
 		{"mounts", `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"{T}/a:b","Target":"/a","Future":1},{"Type":"volume","Source":"{T}","Target":"/v"},{"Type":"npipe","Source":"{T}"}]}}`, `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"{P}/a:b","Target":"/a","Future":1},{"Type":"volume","Source":"{T}","Target":"/v"},{"Type":"npipe","Source":"{T}"}]}}`},
 		{"mount of a parent", `{"HostConfig":{"Mounts":[ {"Target":"/w","Type":"bind", "Source":"{W}","ReadOnly":true,"BindOptions":{"Propagation":"rslave"}} ]}}`, `{"HostConfig":{"Mounts":[ {"Target":"/w","Type":"bind", "Source":"{W}","ReadOnly":true,"BindOptions":{"Propagation":"rslave"}},{"Target":"/w/_temp","Type":"bind", "Source":"{P}","ReadOnly":true,"BindOptions":{"Propagation":"rslave"}} ]}}`},
 		{"a volume made with the container", `{"HostConfig":{"Mounts":[{"Type":"volume","Target":"/v","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"none","o":"ro,bind","device":"{T}/d"}}}}]}}`, `{"HostConfig":{"Mounts":[{"Type":"volume","Target":"/v","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"none","o":"ro,bind","device":"{P}/d"}}}}]}}`},
@@ -90,7 +98,7 @@ func TestColon(t *testing.T) {
 	if err := os.Symlink("a:b", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	tr := rewrite.New(hostpath.New(hostpath.Redirect{Job: dir + "/a:b/_temp", Host: dir + "/a:b/p"}), nil)
+	tr := rewrite.New(rewrite.Job{Temp: hostpath.Redirect{Job: dir + "/a:b/_temp", Host: dir + "/a:b/p"}})
 	_, _, err := tr.ContainerCreate([]byte(`{"HostConfig":{"Binds":["` + dir + `/link/_temp:/x"]}}`))
 	if err == nil || !strings.Contains(err.Error(), "--mount type=bind") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("error %v", err)
@@ -114,7 +122,7 @@ func TestVolumeCreate(t *testing.T) {
 		if want == "" {
 			want = body
 		}
-		if got := newTranslator().VolumeCreate([]byte(body)); string(got) != want {
+		if got, _ := newTranslator().VolumeCreate([]byte(body)); string(got) != want {
 			t.Errorf("%s\nbecame %s\nwant   %s", body, got, want)
 		}
 	}
@@ -124,9 +132,11 @@ func TestVolumeCreate(t *testing.T) {
 func TestVolumeOfParent(t *testing.T) {
 	tr := newTranslator()
 	body := expand(`{"Name":"v","DriverOpts":{"o":"bind","device":"{W}"}}`)
-	if got := tr.VolumeCreate([]byte(body)); string(got) != body {
+	got, created := tr.VolumeCreate([]byte(body))
+	if string(got) != body {
 		t.Errorf("became %s", got)
 	}
+	created(201, []byte(expand(`{"Name":"v","Driver":"local","Options":{"o":"bind","device":"{W}"}}`)))
 	for _, c := range []struct{ body, want string }{
 		{`{"HostConfig":{"Binds":["v:/v:ro"]}}`, `{"HostConfig":{"Binds":["v:/v:ro","{P}:/v/_temp:ro"]}}`},
 		{`{"HostConfig":{"Mounts":[{"Type":"volume","Source":"v","Target":"/v"}]}}`, `{"HostConfig":{"Mounts":[{"Type":"volume","Source":"v","Target":"/v"},{"Type":"bind","Source":"{P}","Target":"/v/_temp","ReadOnly":false}]}}`},

@@ -24,10 +24,7 @@ func Volumes(t *Translator, body []byte) []byte {
 // Services is for GET /services, GET /tasks, and each of one.
 func Services(t *Translator, body []byte) []byte {
 	return t.show(body, func(e *edits, n *node) {
-		c := t.changes(n.string("ServiceID"))
-		if c == nil {
-			c = t.changes(n.string("ID"))
-		}
+		c := t.known(n.string("ServiceID"), n.string("ID"))
 		for _, path := range [][]string{
 			{"Spec", "TaskTemplate", "ContainerSpec", "Mounts"},
 			{"PreviousSpec", "TaskTemplate", "ContainerSpec", "Mounts"},
@@ -37,14 +34,26 @@ func Services(t *Translator, body []byte) []byte {
 				t.showMounts(e, array, "Target", c)
 			}
 		}
+		for _, text := range n.at("Status", "Err") {
+			t.showText(e, text)
+		}
 	})
 }
 
-// DiskUsage is for GET /system/df.
+// Errors is for an answer that is an error.
+func Errors(t *Translator, body []byte) []byte {
+	return t.show(body, func(e *edits, n *node) {
+		for _, text := range n.all("message") {
+			t.showText(e, text)
+		}
+	})
+}
+
+// DiskUsage is for GET /system/df, which answers in another form from API 1.52 on.
 func DiskUsage(t *Translator, body []byte) []byte {
 	return t.show(body, func(e *edits, n *node) {
-		t.each(e, n.all("Containers"), t.showContainer)
-		t.each(e, n.all("Volumes"), t.showVolume)
+		t.each(e, append(n.all("Containers"), n.at("ContainerUsage", "Items")...), t.showContainer)
+		t.each(e, append(n.all("Volumes"), n.at("VolumeUsage", "Items")...), t.showVolume)
 	})
 }
 
@@ -70,16 +79,31 @@ func (t *Translator) each(e *edits, arrays []*node, f func(*edits, *node)) {
 	}
 }
 
-// changes returns what was changed in a container or service, or nil.
-func (t *Translator) changes(id string) *container {
+// known returns what was changed in the first of these containers or services that is known, or nil.
+func (t *Translator) known(ids ...string) *container {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	c, _ := t.containers.get(id)
-	return c
+	for _, id := range ids {
+		if c, ok := t.containers.get(id); ok {
+			return c
+		}
+	}
+	return nil
+}
+
+// changes returns what was changed in a container, or in the service whose task it is.
+func (t *Translator) changes(n *node) *container {
+	ids := []string{n.string("Id")}
+	for _, labels := range append(n.all("Labels"), n.at("Config", "Labels")...) {
+		for _, id := range labels.entry("com.docker.swarm.service.id") {
+			ids = append(ids, id.text)
+		}
+	}
+	return t.known(ids...)
 }
 
 func (t *Translator) showContainer(e *edits, n *node) {
-	c := t.changes(n.string("Id"))
+	c := t.changes(n)
 	for _, array := range n.at("HostConfig", "Binds") {
 		e.drop(array, func(item *node) bool {
 			b, ok := parseBind(item.text)
@@ -97,19 +121,35 @@ func (t *Translator) showContainer(e *edits, n *node) {
 	for _, array := range n.all("Mounts") {
 		t.showMounts(e, array, "Destination", c)
 	}
+	for _, text := range n.at("State", "Error") {
+		t.showText(e, text)
+	}
 }
 
+// showBind shows a bind as it was written; or, where the daemon writes it in its own way, as Podman does, with the
+// source that was written.
 func (t *Translator) showBind(e *edits, item *node, b bind, c *container) {
 	if c != nil {
 		if written, ok := c.binds[item.text]; ok {
 			e.set(item, written)
+			return
 		}
-		return
 	}
-	if job := t.shown(b.source); job != b.source {
-		b.source = job
+	if job := c.source(t, b.target, b.source); job != b.source && path.IsAbs(b.source) {
+		b.source = path.Clean(job)
 		e.set(item, b.String())
 	}
+}
+
+// source returns what the job wrote for the source of the mount at place, if that is known, or the host's path as the
+// job has it. c may be nil.
+func (c *container) source(t *Translator, place, host string) string {
+	if c != nil {
+		if written, ok := c.sources[path.Clean(place)]; ok {
+			return written
+		}
+	}
+	return t.shown(host)
 }
 
 // showMounts is for an array of mounts as the client wrote them, where the place in the container is the
@@ -121,17 +161,19 @@ func (t *Translator) showMounts(e *edits, array *node, field string, c *containe
 		if c.has(target) {
 			continue
 		}
+		if written, ok := c.mount(target); ok && field == "Target" {
+			e.replace(m, written)
+			continue
+		}
 		for _, source := range m.all("Source") {
-			job := source.text
-			if c == nil {
-				job = t.shown(job)
-			} else if written, ok := c.sources[target]; ok {
-				job = written
+			if !path.IsAbs(source.text) {
+				continue
 			}
+			job := c.source(t, target, source.text)
 			if field == "Destination" {
 				job = path.Clean(job)
 			}
-			if job != source.text && source.text != "" {
+			if job != source.text {
 				e.set(source, job)
 			}
 		}
@@ -158,4 +200,12 @@ func (t *Translator) showDevice(e *edits, options *node) {
 // has reports whether a mount at place was added. c may be nil.
 func (c *container) has(place string) bool {
 	return c != nil && slices.Contains(c.added, path.Clean(place))
+}
+
+// mount returns the JSON of the mount at place that became another. c may be nil.
+func (c *container) mount(place string) (written string, ok bool) {
+	if c != nil {
+		written, ok = c.mounts[place]
+	}
+	return written, ok
 }

@@ -1,6 +1,7 @@
 package rewrite_test
 
 import (
+	"strconv"
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/rewrite"
@@ -11,21 +12,15 @@ func TestContainers(t *testing.T) {
 	const (
 		binds  = `["{W}:/__w","{S}:/s","{W}/x/../_temp/a:/a:ro","/tst/work//_temp/b/:/b","vol:/v"]`
 		mounts = `[{"Type":"bind","Source":"{W}/./_temp/m","Target":"/m"},{"Type":"bind","Source":"/tst","Target":"/tst"}]`
-		create = `{"HostConfig":{"Binds":` + binds + `,"Mounts":` + mounts + `}}`
-		stored = `{"HostConfig":{"Binds":["{W}:/__w","{P}:/__w/_temp","{M}:/s","{P}/a:/a:ro","{P}/b:/b","vol:/v"],"Mounts":[{"Type":"bind","Source":"{P}/m","Target":"/m"},{"Type":"bind","Source":"/tst","Target":"/tst"},{"Type":"bind","Source":"{P}","Target":"/tst/work/_temp"},{"Type":"bind","Source":"{M}","Target":"/tst/run/docker.sock"}]}}`
+		create = `{"HostConfig":{"Binds":` + binds + `,"Mounts":` + mounts + `,"AutoRemove":true}}`
+		stored = `{"HostConfig":{"Binds":["{W}:/__w","{P}:/__w/_temp","{M}:/s","{P}/a:/a:ro","{P}/b:/b","vol:/v"],"Mounts":[{"Type":"bind","Source":"{P}/m","Target":"/m"},{"Type":"bind","Source":"/tst","Target":"/tst"},{"Type":"bind","Source":"{P}","Target":"/tst/work/_temp"},{"Type":"bind","Source":"{M}","Target":"/tst/run/docker.sock"}],"AutoRemove":true}}`
 	)
 	tr := newTranslator()
-	if tr.Changed() {
-		t.Error("something is changed before anything was")
-	}
 	got, created, err := tr.ContainerCreate([]byte(expand(create)))
 	if err != nil || string(got) != expand(stored) {
 		t.Fatalf("became %s (%v)\nwant   %s", got, err, expand(stored))
 	}
 	created(201, []byte(`{"Id":"c1","Warnings":[]}`))
-	if !tr.Changed() {
-		t.Error("nothing is changed")
-	}
 	show := func(shown, want string) {
 		t.Helper()
 		if got := rewrite.Containers(tr, []byte(expand(shown))); string(got) != expand(want) {
@@ -52,8 +47,8 @@ func TestContainers(t *testing.T) {
 	show(`{"Id":"c2","HostConfig":{"Binds":["{P}/q:/q:ro"]},"Mounts":[{"Source":"{P}/q","Destination":"/q"}]}`, `{"Id":"c2","HostConfig":{"Binds":["{T}/q:/q:ro"]},"Mounts":[{"Source":"{T}/q","Destination":"/q"}]}`)
 	show(`{"message":"No such container: {P}"}`, `{"message":"No such container: {P}"}`)
 	show(`not json`, `not json`)
-	if got, want := string(rewrite.DiskUsage(tr, []byte(expand(`{"Containers":[{"Id":"c1","Mounts":[{"Source":"{P}/a","Destination":"/a"}]}],"Volumes":[{"Options":{"device":"{P}"}}]}`)))),
-		expand(`{"Containers":[{"Id":"c1","Mounts":[{"Source":"{W}/_temp/a","Destination":"/a"}]}],"Volumes":[{"Options":{"device":"{T}"}}]}`); got != want {
+	if got, want := string(rewrite.DiskUsage(tr, []byte(expand(`{"Containers":[{"Id":"c1","Mounts":[{"Source":"{P}/a","Destination":"/a"}]}],"Volumes":[{"Options":{"device":"{P}"}}],"ContainerUsage":{"Items":[{"Id":"c1","Mounts":[{"Source":"{P}/a","Destination":"/a"}]}]},"VolumeUsage":{"Items":[{"Options":{"device":"{P}"}}]}}`)))),
+		expand(`{"Containers":[{"Id":"c1","Mounts":[{"Source":"{W}/_temp/a","Destination":"/a"}]}],"Volumes":[{"Options":{"device":"{T}"}}],"ContainerUsage":{"Items":[{"Id":"c1","Mounts":[{"Source":"{W}/_temp/a","Destination":"/a"}]}]},"VolumeUsage":{"Items":[{"Options":{"device":"{T}"}}]}}`); got != want {
 		t.Errorf("disk usage %s\nwant %s", got, want)
 	}
 }
@@ -67,6 +62,63 @@ func TestVolumes(t *testing.T) {
 	} {
 		if got := rewrite.Volumes(tr, []byte(expand(c.shown))); string(got) != expand(c.want) {
 			t.Errorf("%s\nshown as %s\nwant     %s", expand(c.shown), got, expand(c.want))
+		}
+	}
+}
+
+// TestOfEarlierJobs: the folder and the socket of a job that has ended read as what they were laid over, wherever the
+// daemon names them, and nothing else does.
+func TestOfEarlierJobs(t *testing.T) {
+	tr := newTranslator()
+	const old = "{W}/.worker-wrap/123-456-4026531836-0123456789ab"
+	for _, c := range []struct{ text, want string }{
+		{old, "{T}"},
+		{old + "/a b", "{T}/a b"},
+		{old + ".2/a", "{T}/a"},
+		{old + ".docker.sock", "{S}"},
+		{old + ".2.docker.sock", "{S}"},
+		{"{P}/x", "{T}/x"},
+		{"{M}", "{S}"},
+		{`bind source path does not exist: ` + old + `/a.`, `bind source path does not exist: {T}/a.`},
+		{`error mounting "` + old + `" to rootfs at "/x": stat {P}: no such file`, `error mounting "{T}" to rootfs at "/x": stat {T}: no such file`},
+		{"see " + old + ". And {M}, too", "see {T}. And {S}, too"},
+		{"/backup" + old, ""},
+		{old + "x", ""},
+		{"{W}/.worker-wrap/events", ""},
+		{"{W}/.worker-wrap/", ""},
+	} {
+		want := c.want
+		if want == "" {
+			want = c.text
+		}
+		message := `{"message":` + strconv.Quote(expand(c.text)) + `}`
+		if got := string(rewrite.Errors(tr, []byte(message))); got != `{"message":`+strconv.Quote(expand(want))+`}` {
+			t.Errorf("%s became %s", message, got)
+		}
+	}
+	shown := expand(`[{"Id":"x","HostConfig":{"Binds":["` + old + `/a:/a:ro"]},"State":{"Error":"no ` + old + `"},"Mounts":[{"Source":"` + old + `/a","Destination":"/a"}]}]`)
+	if got, want := string(rewrite.Containers(tr, []byte(shown))), expand(`[{"Id":"x","HostConfig":{"Binds":["{T}/a:/a:ro"]},"State":{"Error":"no {T}"},"Mounts":[{"Source":"{T}/a","Destination":"/a"}]}]`); got != want {
+		t.Errorf("shown as %s, want %s", got, want)
+	}
+}
+
+// TestDaemonsOwnSpelling: Podman shows binds with flags of its own, and a swarm's containers have their service's id in
+// a label.
+func TestDaemonsOwnSpelling(t *testing.T) {
+	tr := newTranslator()
+	_, created, _ := tr.ContainerCreate([]byte(expand(`{"HostConfig":{"Binds":["{W}/x/../_temp/a:/a","{W}:/w"]}}`)))
+	created(201, []byte(`{"Id":"c"}`))
+	shown := expand(`{"Id":"c","HostConfig":{"Binds":["{P}/a:/a:rw,rprivate,rbind","{W}:/w:rw,rprivate,rbind","{P}:/w/_temp:rw,rprivate,rbind"]}}`)
+	if got, want := string(rewrite.Containers(tr, []byte(shown))), expand(`{"Id":"c","HostConfig":{"Binds":["{T}/a:/a:rw,rprivate,rbind","{W}:/w:rw,rprivate,rbind"]}}`); got != want {
+		t.Errorf("Podman's is shown as %s, want %s", got, want)
+	}
+	_, created = tr.Service("", []byte(expand(`{"TaskTemplate":{"ContainerSpec":{"Mounts":[{"Type":"bind","Source":"{W}","Target":"/w"},{"Type":"bind","Source":"{T}//a","Target":"/a"}]}}}`)))
+	created(201, []byte(`{"ID":"s"}`))
+	const service = `"Labels":{"com.docker.swarm.service.id":"s"}`
+	for _, labels := range []string{service, `"Config":{` + service + `}`} {
+		shown := expand(`{"Id":"t",` + labels + `,"Mounts":[{"Source":"{W}","Destination":"/w"},{"Source":"{P}","Destination":"/w/_temp"},{"Source":"{P}/a","Destination":"/a"}]}`)
+		if got, want := string(rewrite.Containers(tr, []byte(shown))), expand(`{"Id":"t",`+labels+`,"Mounts":[{"Source":"{W}","Destination":"/w"},{"Source":"{T}/a","Destination":"/a"}]}`); got != want {
+			t.Errorf("a task's container is shown as %s, want %s", got, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -10,22 +11,34 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 )
 
+// Job says whose paths are changed.
+type Job struct {
+	Temp   hostpath.Redirect // its _temp, and the folder that lies over it
+	Socket hostpath.Redirect // the Docker socket, and the proxy's
+	// Runner are the folders of its runner. What holds _temp within them is the runner's.
+	Runner []string
+	// Hidden says that the folder which lies over _temp is in memory and nowhere on the host.
+	Hidden bool
+	// Ask returns the daemon's answer to a GET of this path, or nil if that is none or an error. It may be nil.
+	Ask func(target string) []byte
+	// Note is told of every change. It may be nil.
+	Note func(format string, args ...any)
+}
+
 // Translator changes paths for one job, and remembers how the job wrote them. It may be used by many
 // goroutines.
 type Translator struct {
-	paths *hostpath.Map
-	note  func(format string, args ...any)
-	// hidden is a redirect's place that is not on the host; "" for none.
-	hidden string
+	Job
+	// paths is for what ends with the job, and lasting for what can outlive it: the proxy's socket does not.
+	paths, lasting *hostpath.Map
 
-	mu      sync.Mutex
-	changed bool // something was, so far
+	mu sync.Mutex
 	// wrote gives the job's spelling of a changed path, where that is not just the place that differs
 	// put in front of the rest.
 	wrote memory[string]
 	// containers knows by id what was changed in a container or service.
 	containers memory[*container]
-	// volumes knows by name the volumes whose device has a place that differs below it.
+	// volumes knows by name the devices of volumes that are bind mounts, as the daemon has them; "" for any other.
 	volumes memory[string]
 }
 
@@ -33,31 +46,49 @@ type Translator struct {
 type container struct {
 	binds   map[string]string // an entry of HostConfig.Binds, and what the job wrote
 	sources map[string]string // by the place in the container: the source that the job wrote
+	mounts  map[string]string // by the place in the container: the JSON of a volume's mount that became a bind
 	added   []string          // places in the container of mounts that the job did not ask for
 }
 
 func newContainer() *container {
-	return &container{binds: map[string]string{}, sources: map[string]string{}}
+	return &container{binds: map[string]string{}, sources: map[string]string{}, mounts: map[string]string{}}
 }
 
-// New returns a Translator for the places in m. note, which may be nil, is told of every change.
-func New(m *hostpath.Map, note func(format string, args ...any)) *Translator {
-	if note == nil {
-		note = func(string, ...any) {}
+// New returns a Translator for a job.
+func New(job Job) *Translator {
+	if job.Note == nil {
+		job.Note = func(string, ...any) {}
 	}
-	return &Translator{paths: m, note: note}
+	if job.Ask == nil {
+		job.Ask = func(string) []byte { return nil }
+	}
+	job.Runner = slices.Clone(job.Runner)
+	for i, dir := range job.Runner {
+		if real, err := filepath.EvalSymlinks(dir); err == nil {
+			job.Runner[i] = real
+		}
+	}
+	return &Translator{Job: job, paths: hostpath.New(job.Temp, job.Socket), lasting: hostpath.New(job.Temp)}
 }
 
-// edits begins the changes to a request's body.
-func (t *Translator) edits(body []byte) *edits { return &edits{body: body, look: t.paths.Look()} }
+// edits begins the changes to the body of a request.
+func (t *Translator) edits(body []byte, lasts bool) *edits {
+	if lasts {
+		return &edits{body: body, look: t.lasting.Look(), lasts: true}
+	}
+	return &edits{body: body, look: t.paths.Look()}
+}
 
 // source translates one path, and remembers it if Job would not bring it back.
 func (t *Translator) source(e *edits, written string) hostpath.Source {
 	s := e.look.Source(written)
+	if e.lasts && !t.ofRunner(s.At) {
+		s.Below = nil
+	}
 	if s.Host == written {
 		return s
 	}
-	t.note("%s: %s on the host", written, s.Host)
+	t.Note("%s: %s on the host", written, s.Host)
 	if back, _ := t.paths.Job(s.Host); back != written {
 		t.mu.Lock()
 		t.wrote.put(s.Host, written)
@@ -66,23 +97,12 @@ func (t *Translator) source(e *edits, written string) hostpath.Source {
 	return s
 }
 
-// shown is the reverse of source.
-func (t *Translator) shown(host string) string {
-	t.mu.Lock()
-	written, ok := t.wrote.get(host)
-	t.mu.Unlock()
-	if ok {
-		return written
-	}
-	job, _ := t.paths.Job(host)
-	return job
-}
-
-// Changed reports whether anything was changed so far that an answer would have to change back.
-func (t *Translator) Changed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.changed
+// ofRunner reports whether a place is one of the runner's folders or in it.
+func (t *Translator) ofRunner(place string) bool {
+	return slices.ContainsFunc(t.Runner, func(dir string) bool {
+		_, in := hostpath.Under(place, dir)
+		return in
+	})
 }
 
 // taken are the places in a container that the client mounts something on.
@@ -120,11 +140,11 @@ func (t *Translator) add(s spec, below []hostpath.Below, other taken, f func(pla
 		place := path.Join(target, b.Rel)
 		switch {
 		case t.hides(b.Host):
-			t.note("%s: %s is in memory only; nothing is added at %s", target, b.Host, place)
+			t.Note("%s: %s is in memory only; nothing is added at %s", target, b.Host, place)
 		case s.shared():
-			t.note("%s: a mount below a shared one would reach the host; nothing is added at %s", target, place)
+			t.Note("%s: a mount below a shared one would reach the host; nothing is added at %s", target, place)
 		case other.free(place, target):
-			t.note("%s: adding %s at %s", target, b.Host, place)
+			t.Note("%s: adding %s at %s", target, b.Host, place)
 			f(place, b.Host)
 		}
 	}
@@ -132,5 +152,5 @@ func (t *Translator) add(s spec, below []hostpath.Below, other taken, f func(pla
 
 // colonError is what a client is told whose bind cannot be written in the form that it chose.
 func colonError(bind, host string) error {
-	return fmt.Errorf("worker-wrap: the bind %q means %s on the host, which the short form cannot say, as it has a colon in it; use --mount type=bind", bind, host)
+	return fmt.Errorf("worker-wrap: the bind %q means %s on the host, which the short form cannot say, as it has a colon in it; use --mount type=bind, or in Compose the long form with bind: {create_host_path: false}", bind, host)
 }

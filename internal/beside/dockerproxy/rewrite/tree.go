@@ -178,11 +178,19 @@ type edit struct {
 type edits struct {
 	body []byte
 	look *hostpath.Look // where paths lead, for this body
-	list []edit
+	// lasts says that what the body describes can outlive the job.
+	lasts bool
+	list  []edit
 }
 
 // set replaces a string.
 func (e *edits) set(n *node, text string) { e.list = append(e.list, edit{n.start, n.end, quote(text)}) }
+
+// replace replaces a value, with what is changed in it so far.
+func (e *edits) replace(n *node, json string) {
+	e.list = slices.DeleteFunc(e.list, func(c edit) bool { return n.start <= c.start && c.end <= n.end && c.start < n.end })
+	e.list = append(e.list, edit{n.start, n.end, json})
+}
 
 // after inserts a value behind an item of an array.
 func (e *edits) after(n *node, json string) { e.list = append(e.list, edit{n.end, n.end, "," + json}) }

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
+	"sync/atomic"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/stream"
 )
@@ -20,6 +22,8 @@ type conn struct {
 	// side.
 	asked   chan exchange
 	verdict chan bool
+	// http2 is set before the server hears of HTTP/2, and so before it answers in that.
+	http2 atomic.Pointer[http2]
 }
 
 // exchange is a request that waits for its answer.
@@ -35,6 +39,11 @@ func (c *conn) requests() {
 	for {
 		h, err := readHead(c.fromClient)
 		if err != nil && !errors.Is(err, errHead) {
+			return
+		}
+		if err == nil && h.first == prefaceLine {
+			c.http2.Store(&http2{began: make(chan struct{})})
+			c.prior(h.raw)
 			return
 		}
 		method, target, ok := h.request()
@@ -112,6 +121,10 @@ func (c *conn) responses() {
 				return
 			}
 		default: // nobody asked for this, or the client's bytes could not be understood
+			if h := c.http2.Load(); h != nil {
+				h.frames(c.client, c.fromServer)
+				return
+			}
 			_ = blindly(c.client, nil, c.fromServer)
 			return
 		}
@@ -133,6 +146,10 @@ func (c *conn) response(x exchange) (again bool) {
 				return false
 			}
 			continue
+		case err == nil && ok && ok2 && status != 101 && f.length < 0 && !f.chunked && !bare && x.response != nil:
+			c.verdict <- false
+			c.untilEnd(&h, status, x.response)
+			return false
 		case err != nil, !ok, !ok2, status == 101, f.length < 0 && !f.chunked && !bare:
 			c.verdict <- false
 			_ = blindly(c.client, h.raw, c.fromServer)
@@ -164,6 +181,15 @@ func (c *conn) changed(h *head, f framing, status int, change func(int, []byte) 
 	}
 	_, err = c.client.Write(w.message(h, f, change(status, w.data)))
 	return err
+}
+
+// untilEnd does so for a body that ends with the connection, as HTTP/1.0 has it.
+func (c *conn) untilEnd(h *head, status int, change func(int, []byte) []byte) {
+	body, err := io.ReadAll(io.LimitReader(c.fromServer, int64(c.Limit)+1))
+	if err == nil && len(body) <= c.Limit {
+		body = change(status, body)
+	}
+	_ = blindly(c.client, append(h.raw, body...), c.fromServer)
 }
 
 // Status lines of answers that are not the server's.

@@ -210,7 +210,17 @@ func TestChanged(t *testing.T) {
 	r.ask(show)
 	r.answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strconv.FormatInt(int64(len(long)), 16) + "\r\n" + long + "\r\n0\r\n\r\n")
 	r.ask(show)
-	r.answer("HTTP/1.1 200 OK\r\n\r\nsecret") // ends with the connection
+	// One that ends with the connection, as HTTP/1.0 has it; the longer one as it comes.
+	for _, x := range [][2]string{{"secret", "public!200"}, {long, long}} {
+		r := newRig(t)
+		r.ask("GET /show HTTP/1.0\r\n\r\n")
+		if _, err := io.WriteString(r.server, "HTTP/1.0 200 OK\r\n\r\n"+x[0]); err != nil {
+			t.Fatal(err)
+		}
+		r.server.Close()
+		r.expect(r.client, "HTTP/1.0 200 OK\r\n\r\n"+x[1])
+		r.expectEnd(r.client)
+	}
 }
 
 // TestContinue: a client that waits for 100 Continue gets it, from the server where that sees the
@@ -320,7 +330,7 @@ func TestGone(t *testing.T) {
 // TestBlind: what is not HTTP/1 is the server's to judge.
 func TestBlind(t *testing.T) {
 	for _, text := range []string{
-		"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		"PRI * HTTP/2.0\r\n\r\nno preface",
 		"\r\n",
 		"nonsense\r\n\r\nmore",
 		"GET / HTTP/1.1\r\nno colon\r\n\r\n",

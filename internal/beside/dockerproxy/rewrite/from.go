@@ -1,0 +1,71 @@
+package rewrite
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// volumesFrom adds what is missing below the mounts that a container takes over from others (HostConfig.VolumesFrom),
+// and remembers what was changed in those. Another's mount of _temp itself stays that.
+func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container) {
+	var binds []string
+	for _, item := range host.last("VolumesFrom").items() {
+		ref, mode, _ := strings.Cut(item.text, ":")
+		if !isName(ref) {
+			continue
+		}
+		answer := t.Ask("/containers/" + ref + "/json")
+		from, ok := parse(answer)
+		if !ok {
+			continue
+		}
+		known := t.changes(from)
+		for _, m := range from.last("Mounts").items() {
+			place := path.Clean(m.string("Destination"))
+			if slices.Contains(other, place) {
+				continue
+			}
+			if known != nil {
+				c.inherit(known, place)
+				continue
+			}
+			source := m.string("Source")
+			if m.string("Type") == "volume" {
+				source = t.device(m.string("Name"))
+			}
+			if source == "" {
+				continue
+			}
+			flags := ""
+			if rw := m.last("RW"); mode == "ro" || rw != nil && string(answer[rw.start:rw.end]) == "false" {
+				flags = ":ro"
+			}
+			t.add(spec{place, m.string("Propagation")}, t.source(e, source).Below, other, func(place, host string) {
+				c.added = append(c.added, place)
+				binds = append(binds, quote(bind{host, place, flags}.String()))
+			})
+		}
+	}
+	if len(binds) == 0 {
+		return
+	}
+	text := strings.Join(binds, ",")
+	switch array := host.last("Binds"); {
+	case len(array.items()) > 0:
+		e.after(array.values[len(array.values)-1], text)
+	case array != nil:
+		e.replace(array, "["+text+"]")
+	default:
+		e.after(host.last("VolumesFrom"), `"Binds":[`+text+"]")
+	}
+}
+
+// inherit takes over what was changed in the mount of another container at place.
+func (c *container) inherit(from *container, place string) {
+	if from.has(place) {
+		c.added = append(c.added, place)
+	} else if source, ok := from.sources[place]; ok {
+		c.sources[place] = source
+	}
+}
