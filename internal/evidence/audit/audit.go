@@ -30,7 +30,7 @@ func Run(paths []string) (*Report, error) {
 	}
 	r.count()
 	r.Unsure = r.unsure(reader.Missed)
-	r.Verdict = r.verdict()
+	r.Verdict = r.verdict() + r.held()
 	return r, nil
 }
 
@@ -63,8 +63,10 @@ func (r *Report) runner(g *input.Group, from *logs.Reader) {
 	}
 	before := from.LineCount
 	from.ReadGroup(g, add)
+	all := slices.Clone(lives)
 	lives = slices.DeleteFunc(join.Lives(lives), func(l *logs.Life) bool { return !l.Start.Known() })
 	r.readEvents(g, lives)
+	r.wait(g, all)
 	summary := Runner{Dir: input.Text([]byte(g.Dir), input.MaxText), Files: len(g.Sources), Lines: from.LineCount - before, Jobs: len(lives)}
 	for _, s := range g.Sources {
 		summary.Bytes += s.Bytes

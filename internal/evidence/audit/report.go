@@ -13,6 +13,7 @@ type Report struct {
 	Totals    Totals        `json:"totals"`
 	Weeks     []Week        `json:"weeks"`
 	Incidents []*Incident   `json:"incidents"`
+	Held      []Held        `json:"held,omitempty"` // the longest first
 	Shim      *Shim         `json:"shim,omitempty"` // from the events files, where there are any
 	Skipped   input.Skipped `json:"skipped"`
 	Unsure    []string      `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
@@ -44,6 +45,9 @@ type Totals struct {
 	PossiblyHarmed int `json:"possiblyHarmed"` // jobs that failed after it, with no line that says why
 	Cancelled      int `json:"cancelled"`      // jobs that the runner cancelled "right away" for the next
 	Unexplained    int `json:"unexplained"`    // jobs that missed files in _temp with no overlap to blame in these logs
+	Held           int `json:"held"`           // jobs that waited for a cancelled Worker before their own was started
+	Dropped        int `json:"dropped"`        // jobs that the service assigned and would not give any more (#4728)
+	Exists         int `json:"exists"`         // jobs that met a file in _diag/pages which a killed Worker had left
 }
 
 // Week are the totals of one ISO week, by the jobs' starts.
@@ -71,6 +75,19 @@ type Incident struct {
 	WithShim string    `json:"withShim"`         // what would have happened, or did, with worker-wrap
 
 	overlap *overlap
+}
+
+// Held is a job that waited for a cancelled Worker before its own was started: since 2.336.0, and without limit. Meanwhile
+// it is neither shown as running nor is its lock renewed.
+type Held struct {
+	Runner  string    `json:"runner"`
+	ID      string    `json:"id"`
+	Name    string    `json:"name,omitempty"`
+	From    time.Time `json:"from"`
+	To      time.Time `json:"to"` // its start, or the last that the logs tell
+	Seconds int64     `json:"seconds"`
+	Started bool      `json:"started"`
+	By      Job       `json:"by"`
 }
 
 // Job is one Worker's part in an incident.

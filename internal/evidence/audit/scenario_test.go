@@ -117,7 +117,7 @@ func TestVersion2336Waits(t *testing.T) {
 		name("Worker", 10): workerLines(jobA, 10, 50),
 		name("Worker", 51): workerLines(jobB, 51, 90),
 	}))
-	if want := (Totals{Jobs: 2, Cancelled: 1}); r.Totals != want {
+	if want := (Totals{Jobs: 2, Cancelled: 1, Held: 1}); r.Totals != want {
 		t.Errorf("%+v, want %+v", r.Totals, want)
 	}
 }

@@ -31,7 +31,7 @@ func TestStandIn(t *testing.T) {
 				t.Errorf("in one file: %+v, want %+v", joined.Totals, r.Totals)
 			}
 			if waits {
-				if want := (Totals{Jobs: 2, Cancelled: 1}); r.Totals != want {
+				if want := (Totals{Jobs: 2, Cancelled: 1, Held: 1}); r.Totals != want {
 					t.Errorf("%+v, want %+v", r.Totals, want)
 				}
 				return

@@ -51,6 +51,9 @@ func (r *Report) count() {
 		if l.Forced.Known() {
 			r.Totals.Cancelled++
 		}
+		if l.Exists.Known() {
+			r.Totals.Exists++
+		}
 		switch {
 		case harmed[l] == Certain:
 			r.Totals.Harmed++
@@ -153,7 +156,10 @@ func (t Totals) List() []Total {
 		{t.Failed, "jobs that failed on files it had deleted", true},
 		{t.Harmed - t.Lost - t.Failed, "jobs that lost files to it and ended otherwise, mostly cancelled", true},
 		{t.PossiblyHarmed, "jobs that failed after it, with no line that says why", false},
-		{t.Cancelled, "jobs cancelled right away for the next one", false},
+		{t.Cancelled, "jobs that the runner cancelled right away for the next one (actions/runner #4670)", false},
+		{t.Held, "jobs that were held until a cancelled Worker had ended", false},
+		{t.Dropped, "jobs that the service would not give any more when the runner asked (actions/runner #4728)", false},
+		{t.Exists, "jobs that met a file in _diag/pages which a killed Worker had left (“already exists”)", false},
 		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
 	}
 	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x Total) bool { return x.N == 0 })...)

@@ -35,7 +35,7 @@ func Lives(lives []*logs.Life) []*logs.Life {
 	all := fromWorker
 	for _, life := range fromListener {
 		if !life.Start.Known() {
-			if life.Received.Known() {
+			if life.Received.Known() || life.Dropped.Known() {
 				continue // no Worker was ever started for it, or its start is not in the logs
 			}
 			life.Start, life.Running = life.Seen, true
@@ -132,7 +132,7 @@ func joinByTime(listener, workers []*logs.Life) []*logs.Life {
 // one of the two does not name its job.
 func joinRunning(listener, workers []*logs.Life) []*logs.Life {
 	running := slices.DeleteFunc(slices.Clone(listener), func(l *logs.Life) bool {
-		return l.Log != nil || l.Start.Known() || l.Received.Known()
+		return l.Log != nil || l.Start.Known() || l.Received.Known() || l.Dropped.Known()
 	})
 	if len(running) == 0 {
 		return workers

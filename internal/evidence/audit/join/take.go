@@ -30,6 +30,7 @@ func take(l, w *logs.Life) {
 		}
 	}
 	first(&l.Seen, w.Seen)
+	first(&l.Exists, w.Exists)
 	first(&l.UsesTemp, w.UsesTemp)
 	first(&l.Emptied, w.Emptied)
 	first(&l.Cancelled, w.Cancelled)

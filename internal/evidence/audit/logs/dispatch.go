@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
@@ -61,6 +62,9 @@ func (l *listenerLog) renewed(rest []byte, now input.At) {
 // noteStart marks cancelled Workers that have not ended yet as overlapping the new one. From 2.336.0 on the Listener
 // waits for that end.
 func (l *listenerLog) noteStart(life *Life) {
+	if life.HeldTo = life.Start; life.HeldBy != nil && !life.HeldBy.Finished.Known() {
+		life.HeldBy = nil // it was started beside that one
+	}
 	for _, other := range l.active {
 		if other != life && other.Beside == nil && other.Forced.Known() && !other.Finished.Known() && other.Forced.When <= life.Start.When {
 			other.Beside = life
@@ -86,6 +90,21 @@ func (l *listenerLog) cancelRightAway(m []byte, now input.At) {
 func (l *listenerLog) force(rest []byte, now input.At) {
 	if life := l.find(id(rest), now); life != nil {
 		life.Forced = now
+		if next := l.last; next != nil && next != life && !next.Start.Known() {
+			next.HeldBy = life
+		}
+	}
+}
+
+// skips takes a job that the service assigned and would not give when it was asked for it (actions/runner #4728).
+func (l *listenerLog) skips(m []byte, now input.At) {
+	job := l.ackID
+	if named, ok := between(m, "'", "'"); ok {
+		job = cmp.Or(id(named), job)
+	}
+	if life := l.find(job, now); life != nil && !life.Received.Known() {
+		life.Dropped = now
+		l.over(life)
 	}
 }
 

@@ -41,7 +41,10 @@ type Life struct {
 	Acknowledged, Received, CancelSent, Forced, UserCancel, Finished input.At
 	Met                                                              []Met
 	Renewal                                                          Renewal
-	ExitCode                                                         int // -1 if not known
+	HeldBy                                                           *Life    // the cancelled Worker for whose end it waited to be started, since 2.336
+	HeldTo                                                           input.At // its start, or the last that the Listener says if that never came
+	Dropped                                                          input.At // the Listener could not acquire it from the service
+	ExitCode                                                         int      // -1 if not known
 
 	// From its own log.
 	Log                            *input.Source
@@ -55,6 +58,7 @@ type Life struct {
 	step                           string
 	process                        Process
 	Abnormal                       input.At // a step's process that ended with 127: its script was gone
+	Exists                         input.At // a file in _diag/pages that it wanted to make was there
 	LastLine                       input.At
 	Page                           bool   // the log may go on from another file
 	Mixed                          bool   // lines of other Workers stand among the log's
@@ -115,6 +119,14 @@ func ShortID(id string) string {
 		return first
 	}
 	return id
+}
+
+// Held is for how many seconds the job waited for a cancelled Worker before its own was started.
+func (l *Life) Held() int64 {
+	if l.HeldBy == nil {
+		return 0
+	}
+	return int64(l.HeldTo.When - l.Received.When)
 }
 
 // EndOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with

@@ -25,7 +25,8 @@ type listenerLog struct {
 	spawned input.At // a Worker that no job was sent to yet …
 	pid     int
 
-	cancelSent, endedJob string // the job of the last such line, until whoever needs it has taken it
+	now                  input.At // of the last record
+	cancelSent, endedJob string   // the job of the last such line, until whoever needs it has taken it
 }
 
 // record takes the first line of a record.
@@ -34,6 +35,7 @@ func (l *listenerLog) record(r input.Record, now input.At) {
 	if len(m) == 0 {
 		return
 	}
+	l.now = now
 	switch m[0] {
 	case 'A':
 		if rest, ok := after(m, "Acknowledging runner request '"); ok {
@@ -54,7 +56,10 @@ func (l *listenerLog) record(r input.Record, now input.At) {
 			l.spawned = now
 			l.pid, _ = number(rest)
 		}
-	case 'S':
+	case 'S', '[': // since 2.337 with the runner's name before it
+		if bytes.Contains(m, []byte("Skipping message Job. ")) {
+			l.skips(m, now)
+		}
 		l.sent(m, now)
 	case 'V':
 		if rest, ok := after(m, "Version: "); ok { // a Listener starts: what the last one had in hand is over
@@ -82,6 +87,11 @@ func isWorker(file []byte) bool {
 
 func (l *listenerLog) newListener() {
 	l.orphanSpawn()
+	for _, life := range l.active {
+		if life.HeldBy != nil && !life.Start.Known() {
+			life.HeldTo = l.now
+		}
+	}
 	l.active, l.last, l.ackID, l.worker = nil, nil, "", false
 }
 

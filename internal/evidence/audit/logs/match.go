@@ -116,3 +116,9 @@ func saysGone(line []byte) bool {
 	}
 	return false
 }
+
+// saysExists reports whether a line says that a file which a Worker wanted to make in _diag was there: a Worker of the
+// same job, which was killed, has left it.
+func saysExists(line []byte) bool {
+	return bytes.Contains(line, []byte("already exists")) && (bytes.Contains(line, []byte("_diag/pages")) || bytes.Contains(line, []byte("_diag/blocks")))
+}

@@ -13,7 +13,7 @@ import (
 type machine interface {
 	// record takes a record's first line, and the record's time and place.
 	record(r input.Record, now input.At)
-	// gone takes a line that says a file under _temp is missing.
+	// gone takes a line that says a file under _temp is missing, or one in _diag is there.
 	gone(line []byte, now input.At)
 }
 
@@ -64,6 +64,8 @@ func (l *Reader) read(in io.Reader, s *input.Source, m machine) error {
 			if within {
 				m.gone(line.Text, now)
 			}
+		} else if within && saysExists(line.Text) {
+			m.gone(line.Text, now)
 		}
 	}
 }

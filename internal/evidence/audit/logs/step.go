@@ -2,15 +2,20 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
-// gone takes a line, of a record or after its first, that says a file under _temp is missing.
+// gone takes a line, of a record or after its first, that says a file under _temp is missing, or one in _diag is there.
 func (w *workerLog) gone(line []byte, now input.At) {
 	life := w.life
+	if saysExists(line) {
+		life.Exists = cmp.Or(life.Exists, now)
+		return
+	}
 	if len(life.Failures) >= MaxList {
 		life.MoreFailures++
 		return

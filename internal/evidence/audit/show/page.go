@@ -31,6 +31,7 @@ func HTML(r *audit.Report, w io.Writer) error {
 		"clock":     clock,
 		"picture":   draw,
 		"shim":      (*audit.Shim).Line,
+		"held":      func(r *audit.Report) []audit.Held { return r.Held[:min(len(r.Held), maxPageIncidents)] },
 		"skipped":   func(r *audit.Report) []string { return r.Skipped.Lines() },
 		"first":     func(all []*audit.Incident) []*audit.Incident { return all[:min(len(all), maxPageIncidents)] },
 		"lastWeeks": func(all []audit.Week) []audit.Week { return all[max(0, len(all)-maxPageWeeks):] },

@@ -40,6 +40,17 @@ func Text(r *audit.Report, w io.Writer) error {
 		}
 		incident(i, p)
 	}
+	if len(r.Held) > 0 {
+		p("\nHeld: since 2.336.0 the runner waits for a Worker that it cancels, without limit, and shows and renews the next job\n" +
+			"only then.\n")
+		for n, h := range r.Held {
+			if n == maxTextIncidents {
+				p("  %d more: --json has them all.\n", len(r.Held)-n)
+				break
+			}
+			p("  %s\n", h)
+		}
+	}
 	totals(r, p)
 	if r.Shim != nil {
 		p("\nworker-wrap's own record\n  %s\n", r.Shim.Line())
