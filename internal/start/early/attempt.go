@@ -20,6 +20,7 @@ type room struct {
 	missing int64 // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
 	failed  int   // how long was waited after the last try that failed, in milliseconds; 0 if none did
 	program path  // what a keeper that guards starts
+	own     path  // the per-PID folder that it lays
 	does    task
 	polls   [3]unix.PollFd
 	limit   unix.Timespec
@@ -47,6 +48,7 @@ type room struct {
 	capHead unix.CapUserHeader
 	capData [2]unix.CapUserData
 	allSet  uint64
+	action  [4]uint64 // a struct sigaction, and more where words are short
 	noEnv   uintptr
 }
 

@@ -71,9 +71,23 @@ func (r *room) becomeWrap(path str) {
 	for range keptNone {
 		call(unix.SYS_OPENAT, cwd, ptr(unsafe.StringData("/dev/null\x00")), unix.O_RDWR, 0, 0, 0)
 	}
+	r.forgetSignals()
 	r.allSet = 0
 	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
 	call(unix.SYS_EXECVE, ptr(path), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
+}
+
+// forgetSignals drops what signals came while they were blocked, as one that was meant for the whole service: they would
+// end the keeper now, or be handled by Go's runtime, which is not there. To ignore a signal drops it (sigaction(2)).
+//
+//go:norace
+func (r *room) forgetSignals() {
+	const ignore, byDefault, last = 1, 0, 64
+	for signal := uintptr(1); signal <= last; signal++ {
+		for _, r.action[0] = range [...]uint64{ignore, byDefault} {
+			call(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&r.action)), 0, 8, 0, 0)
+		}
+	}
 }
 
 // becomeRelay becomes worker-wrap with the capability to lay the folder.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -54,14 +56,7 @@ func folders(t *testing.T, root string) (names []string) {
 func TestSweptAtTheEnd(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, uid := range []int{0, 61234} {
-		root := root(t)
-		if uid != 0 {
-			entry := root + "/bin/Runner.Worker"
-			if err := errors.Join(os.Remove(entry), os.Symlink(testkit.Capable(t), entry)); err != nil {
-				t.Fatal(err)
-			}
-			testkit.Give(t, root, uid)
-		}
+		root := rootOf(t, uid)
 		first, stays := startAs(t, uid, root, alone), startAs(t, uid, root, alone)
 		for _, kill := range []bool{false, true} {
 			s := startAs(t, uid, root, alone)
@@ -70,6 +65,12 @@ func TestSweptAtTheEnd(t *testing.T) {
 				t.Fatalf("for two private Workers there are %q", got)
 			}
 			put(t, fmt.Sprintf("/proc/%d/root%s/_work/_temp/file", pid, root), "what a job left", 0o600)
+			keeper := keeperOf(t, pid)
+			for _, signal := range []unix.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGUSR1, unix.SIGCHLD, unix.SIGURG, 40} {
+				if err := unix.Kill(keeper, signal); err != nil {
+					t.Fatal(err)
+				}
+			}
 			if kill {
 				if err := s.cmd.Process.Kill(); err != nil {
 					t.Fatal(err)
@@ -83,6 +84,9 @@ func TestSweptAtTheEnd(t *testing.T) {
 			if got := folders(t, root); len(got) != 1 {
 				t.Errorf("after its end there are %q", got)
 			}
+		}
+		if err := unix.Kill(keeperOf(t, first.cmd.Process.Pid), unix.SIGTERM); err != nil {
+			t.Fatal(err)
 		}
 		first.end()
 		if e := endOf(t, root, first.cmd.Process.Pid); e.Files != 0 || e.Dir != "" || e.Outcome != events.Ended {
@@ -98,12 +102,7 @@ func TestSweptAtTheEnd(t *testing.T) {
 func TestEndTellsWhatStays(t *testing.T) {
 	testkit.RequireRoot(t)
 	const uid = 61234
-	root := root(t)
-	entry := root + "/bin/Runner.Worker"
-	if err := errors.Join(os.Remove(entry), os.Symlink(testkit.Capable(t), entry)); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Give(t, root, uid)
+	root := rootOf(t, uid)
 	startAs(t, uid, root, alone)
 	s := startAs(t, uid, root, alone)
 	folder := filepath.Join(root, "_work/.worker-wrap", folders(t, root)[0])

@@ -51,14 +51,10 @@ func (r *room) guard() {
 func (r *room) watchWork() {
 	call(unix.SYS_FCHDIR, keptWork, 0, 0, 0, 0, 0)
 	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(unsafe.StringData(".\x00")), watched, 0, 0, 0)
-	slash := length(&r.work[0])
-	for slash > 1 && r.work[slash] != '/' {
-		slash--
-	}
-	after := r.work[slash]
+	slash := r.work.parent()
 	r.work[slash] = 0
 	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(&r.work[0]), watched, 0, 0, 0)
-	r.work[slash] = after
+	r.work[slash] = '/'
 }
 
 // lookAfter looks at _temp once and lays the folder over it if it does not lie there. It returns for how many
@@ -84,6 +80,7 @@ func (r *room) lookAfter() int {
 		}
 	}
 	r.missing = 0
+	r.revive()
 	if r.relay() {
 		r.failed = 0
 		return -1
@@ -109,6 +106,29 @@ func (r *room) another() bool {
 	closeFD(fd)
 	r.watchWork()
 	return false
+}
+
+// revive makes the per-PID folder anew if somebody has deleted it: better an empty _temp than somebody else's.
+//
+//go:norace
+func (r *room) revive() {
+	const mask = unix.STATX_NLINK | unix.STATX_MODE
+	_, ok := call(unix.SYS_STATX, keptRoot, ptr(&none[0]), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
+	if !ok || r.st.Nlink > 0 {
+		return
+	}
+	slash := r.own.parent()
+	r.own[slash] = 0
+	call(unix.SYS_MKDIRAT, cwd, ptr(&r.own[0]), 0o711, 0, 0, 0)
+	r.own[slash] = '/'
+	call(unix.SYS_MKDIRAT, cwd, ptr(&r.own[0]), uintptr(r.st.Mode&0o777), 0, 0, 0)
+	fd, ok := open(cwd, &r.own[0], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	if !ok {
+		return
+	}
+	call(unix.SYS_DUP3, fd, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
+	closeFD(fd)
+	look(keptRoot, &none[0], unix.AT_EMPTY_PATH, &r.exe)
 }
 
 // absent returns how long to wait for a folder that is not there, 0 when it is time to make it. A path that is given
@@ -163,7 +183,7 @@ func (r *room) pause(milliseconds int) bool {
 //go:norace
 //go:nocheckptr
 func (r *room) relay() bool {
-	pid, ok := call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	pid, ok := call(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // without a signal at its end
 	if !ok {
 		return false
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -72,18 +73,23 @@ func TestLaidAgain(t *testing.T) {
 	}
 }
 
-// TestLaidAgainForAUser whom the file capability serves. The keeper's part of it is nobody's to look into or to trace.
-func TestLaidAgainForAUser(t *testing.T) {
-	testkit.RequireRoot(t)
-	const uid = 61234
+// rootOf is root of a user's, with a worker-wrap that has the file capability.
+func rootOf(t *testing.T, uid int) string {
+	t.Helper()
 	root := root(t)
 	entry := root + "/bin/Runner.Worker"
 	if err := errors.Join(os.Remove(entry), os.Symlink(testkit.Capable(t), entry)); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("chown", "-R", fmt.Sprint(uid), root).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	testkit.Give(t, root, uid)
+	return root
+}
+
+// TestLaidAgainForAUser whom the file capability serves. The keeper's part of it is nobody's to look into or to trace.
+func TestLaidAgainForAUser(t *testing.T) {
+	testkit.RequireRoot(t)
+	const uid = 61234
+	root := rootOf(t, uid)
 	first, second := startAs(t, uid, root, alone), startAs(t, uid, root, alone)
 	if !first.isAlone(t) || second.isAlone(t) {
 		t.Fatal("the first is not alone, or the second is")
@@ -106,28 +112,76 @@ func TestLaidAgainForAUser(t *testing.T) {
 	}
 }
 
-// TestLaidOverNothingElse: a _temp that has become a link is left as it is, wherever it leads.
+// TestLaidElsewhere: whoever is in the plain _temp makes it a link, or removes the work folder whole: the other sees its
+// own again wherever that leads, or one that is as much its own if that was removed too, and the host does not.
+func TestLaidElsewhere(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, how := range []struct{ name, script string }{
+		{"a link", `mkdir "$1/elsewhere"; rm -rf "$0"; ln -s ../elsewhere "$0"`},
+		{"a link and a folder again", `mkdir "$1/elsewhere"; rm -rf "$0"; ln -s ../elsewhere "$0"; rm "$0"; mkdir -p "$0"`},
+		{"all of it, made anew", `rm -rf "$1/_work"; mkdir -p "$0"`},
+		{"all of it, renamed away", `mv "$1/_work" "$1/_old"; mkdir -p "$0"`},
+		{"all of it, for good", `rm -rf "$1/_work"`},
+		{"all of it, twice", `rm -rf "$1/_work"; mkdir -p "$0"; rm -rf "$1/_work"; mkdir -p "$0"`},
+	} {
+		t.Run(how.name, func(t *testing.T) {
+			root := root(t)
+			start(t, root, alone)
+			second := start(t, root, alone)
+			before, temp := sees(t, second, root), root+"/_work/_temp"
+			if out, err := exec.Command("/bin/sh", "-ec", how.script, temp, root).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			file := fmt.Sprintf("/proc/%d/root%s/file", second.cmd.Process.Pid, temp)
+			within(t, "it sees its own", func() bool {
+				var plain unix.Stat_t
+				now := sees(t, second, root)
+				return unix.Stat(temp, &plain) == nil && now.Ino != 0 && now.Ino != plain.Ino && os.WriteFile(file, nil, 0o600) == nil
+			})
+			if now := sees(t, second, root); now.Ino != before.Ino && !strings.Contains(how.name, "all of it") {
+				t.Error("it sees another folder than before")
+			}
+			if _, err := os.Stat(temp + "/file"); err == nil {
+				t.Error("the host sees its file")
+			}
+			second.end()
+			if e := endOf(t, root, second.cmd.Process.Pid); e.Outcome != events.Ended {
+				t.Errorf("its end is %+v", e)
+			}
+		})
+	}
+}
+
+// TestLaidOverNothingElse: for a user nothing is covered but a folder of his own.
 func TestLaidOverNothingElse(t *testing.T) {
 	testkit.RequireRoot(t)
-	root := root(t)
-	start(t, root, alone)
-	second := start(t, root, alone)
-	own := sees(t, second, root)
-	temp := root + "/_work/_temp"
-	if err := errors.Join(os.Mkdir(root+"/elsewhere", 0o755), os.RemoveAll(temp), os.Symlink("../elsewhere", temp)); err != nil {
+	const uid = 61234
+	root := rootOf(t, uid)
+	startAs(t, uid, root, alone)
+	second := startAs(t, uid, root, alone)
+	own, temp := sees(t, second, root), root+"/_work/_temp"
+	if err := errors.Join(os.Mkdir(root+"/roots", 0o777), os.Chmod(root+"/roots", 0o777)); err != nil {
 		t.Fatal(err)
 	}
-	var elsewhere unix.Stat_t
-	if err := unix.Stat(root+"/elsewhere", &elsewhere); err != nil {
-		t.Fatal(err)
+	as := func(script string) {
+		t.Helper()
+		if out, err := testkit.AsUser(exec.Command("/bin/sh", "-ec", script, temp), uid).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
 	}
-	if err := errors.Join(os.Remove(temp), os.Mkdir(temp, 0o755)); err != nil {
-		t.Fatal(err)
+	keeper := keeperOf(t, second.cmd.Process.Pid)
+	relays := func() string {
+		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", keeper, keeper))
+		return string(children)
 	}
+	as(`rm -rf "$0"; ln -s ../roots "$0"`)
+	within(t, "a relay is started", func() bool { return relays() != "" })
+	within(t, "it has ended", func() bool { return relays() == "" })
+	if now := sees(t, second, root); now.Ino == own.Ino {
+		t.Error("a folder of root's is covered, as its user's link leads there")
+	}
+	as(`rm "$0"; mkdir "$0"`)
 	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
-	if now := sees(t, second, root); now.Ino == elsewhere.Ino {
-		t.Error("it sees where a link led")
-	}
 }
 
 // TestRelayByHand: nobody but a keeper can have a folder laid in a namespace that others see.

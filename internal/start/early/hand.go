@@ -56,6 +56,9 @@ func Guard(w Worker, private *os.File) error {
 	if err != nil || !r.program.text(&at, program) {
 		return &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
 	}
+	if at = 0; !r.own.text(&at, private.Name()) {
+		return &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
+	}
 	err = leave(guards, w, []int{dir, int(private.Fd())})
 	runtime.KeepAlive(private)
 	return err

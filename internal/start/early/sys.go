@@ -98,6 +98,17 @@ func (p *path) add(at *int, s str, n int) bool {
 //go:norace
 func (p *path) text(at *int, s string) bool { return p.add(at, unsafe.StringData(s), len(s)) }
 
+// parent returns where the last part of an absolute path begins: at its slash.
+//
+//go:norace
+func (p *path) parent() int {
+	slash := length(&p[0])
+	for slash > 0 && p[slash] != '/' {
+		slash--
+	}
+	return slash
+}
+
 const openFlags = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 
 //go:norace
