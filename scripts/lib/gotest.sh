@@ -58,7 +58,7 @@ own_mounts=()
 
 # What a load leaves must be nothing, however great it was: these run alone, and with small numbers in
 # unit where that part is not run.
-load_tests='^(TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
+load_tests='^(TestOverlap|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
 # Half of the time is internal/start/shim's, whose tests often wait: three processes share them, but for one that counts a
 # user's processes, and begin with the first of the other packages.
@@ -68,35 +68,35 @@ alone='^TestFewProcessesOfAUser$'
 # What the race detector would not look at, or makes read less, runs without it, where that is in use.
 plain='/(scripts(/.*)?|internal/evidence/audit/logs)$'
 
-# test_unit runs the tests under the race detector where part race is asked for too: the same run shows both.
+# test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. The tests of
+# internal/start/shim start programs, and the detector would look at the tests alone: race_starts has those for it.
 test_unit() {
 	local skip="$apart|$alone" code=0 job jobs=() half flags=("${own_mounts[@]}") packages others='/internal/start/shim$'
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
+	gotest apart "${own_mounts[@]}" -run "$apart" ./internal/start/shim >"$scratch/apart.log" 2>&1 &
+	jobs+=("$!")
+	for half in A-J K-Z; do
+		gotest "shim-$half" "${own_mounts[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" ./internal/start/shim >"$scratch/shim-$half.log" 2>&1 &
+		jobs+=("$!")
+	done
 	if wants race; then
 		export CGO_ENABLED=1
 		flags+=(-race)
 		others="$others|/scripts(/|\$)"
-	fi
-	mapfile -t packages < <(go list ./... | grep -vE "$others")
-	gotest apart "${flags[@]}" -run "$apart" ./internal/start/shim >"$scratch/apart.log" 2>&1 &
-	jobs+=("$!")
-	for half in A-J K-Z; do
-		gotest "shim-$half" "${flags[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" ./internal/start/shim >"$scratch/shim-$half.log" 2>&1 &
-		jobs+=("$!")
-	done
-	if wants race; then
 		race_starts >"$scratch/race-starts.log" 2>&1 &
 		jobs+=("$!")
 	fi
+	mapfile -t packages < <(go list ./... | grep -vE "$others")
 	gotest unit "${flags[@]}" "${packages[@]}" || code=$?
 	if wants race; then
+		export CGO_ENABLED=0
 		mapfile -t packages < <(go list ./... | grep -E "$plain")
-		CGO_ENABLED=0 gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
+		gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
 	fi
 	for job in "${jobs[@]}"; do wait "$job" || code=$?; done
 	cat "$scratch/"{apart,shim-*}.log
 	if wants race; then cat "$scratch/race-starts.log"; fi
-	gotest alone "${flags[@]}" -run "$alone" ./internal/start/shim || code=$?
+	gotest alone "${own_mounts[@]}" -run "$alone" ./internal/start/shim || code=$?
 	return "$code"
 }
 
@@ -124,7 +124,7 @@ test_race() {
 }
 
 test_load() {
-	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" ./internal/start/shim
+	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" ./internal/start/shim ./internal/evidence/demo
 }
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.
