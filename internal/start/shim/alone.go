@@ -8,7 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -83,4 +85,24 @@ func (s *start) join() {
 	c := &claiming{start: s, locks: alone.Join(s.inCommon(), lockPatience)}
 	defer c.locks.Close()
 	_, _ = c.keep()
+	s.forget()
+}
+
+// forget removes the record of who was alone last. So the next lone start looks through /proc, and finds this one also if
+// its keeper was killed.
+func (s *start) forget() {
+	if s.Runner == nil {
+		return
+	}
+	root, err := openPath(s.Runner.Root)
+	if err != nil {
+		return
+	}
+	defer root.Close()
+	diag, err := untrusted.Place(root, "_diag")
+	if err != nil {
+		return
+	}
+	defer diag.Close()
+	_ = unix.Unlinkat(int(diag.Fd()), early.RecordName, 0)
 }

@@ -136,6 +136,9 @@ func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 		return err
 	}
 	defer store.Close()
+	if store.Has(p.temp) { // whose job, or what that left, has started this one
+		return fmt.Errorf("%w: %s is that of a Worker in whose view this start is", perpid.ErrClaimed, s.Temp)
+	}
 	return f(store, perpid.NewJudge(s.self, store.Remote()))
 }
 
