@@ -45,7 +45,11 @@ func demoAction(c *cli.Context) error {
 		}
 		return demoResult(demo.InUserNamespace(ctx, program, "demo", "--"+insideFlag))
 	}
-	return demoResult(demo.Run(ctx, demo.Options{Out: c.App.Writer, Program: program, Width: columns()}))
+	o := demo.Options{Out: c.App.Writer, Program: program, Width: columns()}
+	if o.Width > 0 {
+		o.Terminal = c.App.Writer
+	}
+	return demoResult(demo.Run(ctx, o))
 }
 
 // demoResult gives an error its exit code: 1 where a half of the demo went otherwise than it should, 130
@@ -66,7 +70,7 @@ func demoResult(err error) error {
 	return cli.Exit(fmt.Errorf("demo: %w", err), exitUsage)
 }
 
-// columns is the width of the terminal on stdout; 0 where there is none.
+// columns is the width of the terminal on stdout; 0 if there is none.
 func columns() int {
 	size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ)
 	if err != nil {

@@ -56,7 +56,7 @@ func TestCommand(t *testing.T) {
 				t.Fatalf("%v\n%s", err, out)
 			}
 			t.Logf("took %v\n%s", time.Since(began), out)
-			for _, want := range []string{"Without worker-wrap", "10 times as fast", "Missing file at path", "Without: A 103, B 102. With: A 103, B 100."} {
+			for _, want := range []string{"This takes some six seconds", "Without worker-wrap", "the plain one", "its own", "10 times as fast", "Missing file at path", "Without: Job A was cancelled (103), Job B failed (102). With: Job A was cancelled (103), Job B succeeded (100)."} {
 				if !strings.Contains(strings.Join(strings.Fields(out.String()), " "), want) {
 					t.Errorf("%q is not there", want)
 				}

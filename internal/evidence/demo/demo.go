@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,8 +21,10 @@ const DefaultScale = 0.1
 type Options struct {
 	// Out gets the timelines.
 	Out io.Writer
-	// Width is the number of columns to print in; 80 where zero.
+	// Width is the number of columns to print in; 80 if it is 0.
 	Width int
+	// Terminal, if there is one, shows how the time passes.
+	Terminal io.Writer
 	// Program is the absolute path of worker-wrap, which is also the stand-in Worker.
 	Program string
 	// Shim is what takes the place of bin/Runner.Worker in the second half; Program where empty.
@@ -49,16 +52,20 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() {
-		if rerr := os.RemoveAll(dir); rerr != nil {
+		if rerr := remove(dir); rerr != nil {
 			err = errors.Join(err, fmt.Errorf("cannot tidy up: %w", rerr))
 		}
 	}()
-	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("Issue actions/runner#4357, replayed: Job A runs, Job B arrives, A is cancelled, "+
+	takes := 2 * o.scaled(aloneA+stepB+teardownB)
+	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("This takes some %s. It replays issue actions/runner#4357: Job A runs, Job B arrives, A is cancelled, "+
 		"and A's cleanup comes while B runs. A stand-in plays the runner, %g times as fast as in the issue; "+
-		"the times are real, in seconds since Job A's start. This takes some %.0f seconds.", 1/o.Scale, 2*o.scaled(aloneA+stepB+teardownB).Seconds()), o.Width, ""), "\n")
+		"the times are real, in seconds since Job A's start. With worker-wrap Job A is left alone in the plain _temp, "+
+		"since nobody else is there, and Job B gets a _temp of its own.", seconds(takes), 1/o.Scale), o.Width, ""), "\n")
 	if err != nil {
 		return err
 	}
+	hide := sync.OnceFunc(showTime(o.Terminal, takes))
+	defer hide()
 	began := time.Now()
 	var halves [2]*half
 	for i, shim := range []string{"", o.Shim} {
@@ -66,12 +73,14 @@ func Run(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
+	hide()
 	fmt.Fprint(o.Out, table(o.Width, halves[0].title, halves[1].title, halves[0].timeline(), halves[1].timeline()))
 	var failures []string
 	for _, h := range halves {
 		failures = append(failures, h.unmet()...)
 	}
-	fmt.Fprintf(o.Out, "\nWithout: %s. With: %s. Both halves took %.1f s.\n", halves[0].outcome(), halves[1].outcome(), time.Since(began).Seconds())
+	fmt.Fprint(o.Out, "\n", wrap(fmt.Sprintf("Without: %s. With: %s. Both halves took %.1f seconds.",
+		halves[0].outcome(), halves[1].outcome(), time.Since(began).Seconds()), o.Width, ""))
 	if failures != nil {
 		return &Unmet{failures}
 	}
@@ -102,4 +111,15 @@ func scratch(parent string) (string, error) {
 		return "", errors.Join(fmt.Errorf("no program may run in %s, which is mounted noexec: set TMPDIR to a folder on another file system", filepath.Dir(dir)), os.Remove(dir))
 	}
 	return filepath.EvalSymlinks(dir)
+}
+
+// remove removes the folder of a demo. What worker-wrap left beside a Worker may still write how that ended.
+func remove(dir string) (err error) {
+	for range 50 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return err
 }

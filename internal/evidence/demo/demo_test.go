@@ -52,8 +52,8 @@ func TestRun(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for _, want := range []string{"Without: A 103, B 102. With: A 103, B 100.", "Missing file at path", "10 times"} {
-		if !strings.Contains(out, want) {
+	for _, want := range []string{"the plain one", "its own", "Without: Job A was cancelled (103), Job B failed (102). With: Job A was cancelled (103), Job B succeeded (100).", "Missing file at path", "10 times"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
 	}

@@ -52,6 +52,10 @@ func (h *half) unmet() []string {
 	if okA && okB {
 		expect((tempA == tempB) != h.shimmed, "the two Workers should have had %s _temp", map[bool]string{true: "each its own", false: "the same"}[h.shimmed])
 	}
+	if okA && okB && h.shimmed {
+		expect(h.isPlain(h.jobA), "Job A, which was alone, should have had the plain _temp, and had not")
+		expect(!h.isPlain(h.jobB), "Job B should not have had the plain _temp, and had")
+	}
 	expect(len(h.mounted) == 0, "the machine should see no mount, and sees %s", strings.Join(h.mounted, ", "))
 	return all
 }
@@ -70,9 +74,4 @@ func says(r standin.Result) string {
 		how += ", saying: " + strings.ReplaceAll(said, "\n", " / ")
 	}
 	return how
-}
-
-// outcome sums a half up.
-func (h *half) outcome() string {
-	return fmt.Sprintf("A %d, B %d", h.resultA.Code, h.resultB.Code)
 }

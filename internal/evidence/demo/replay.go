@@ -34,6 +34,7 @@ type half struct {
 	mu      sync.Mutex
 	records []standin.Record
 	temps   map[string]file // job's ID → the _temp that its Worker sees
+	plain   file            // the one that the machine sees
 	mounted []string        // mounts of the machine below the root, afterwards
 
 	jobA, jobB       string
@@ -64,6 +65,11 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	if err := os.MkdirAll(h.root.Temp, 0o755); err != nil { // as a runner has it that ran jobs before
 		return nil, err
 	}
+	var st unix.Stat_t
+	if err := unix.Stat(h.root.Temp, &st); err != nil {
+		return nil, &os.PathError{Op: "stat", Path: h.root.Temp, Err: err}
+	}
+	h.plain = file{uint64(st.Dev), st.Ino}
 	running := make(chan struct{}) // closed when Job A's step runs
 	var once sync.Once
 	l := &standin.Listener{Root: h.root.Dir, Scale: o.Scale, Env: environment(), Trace: func(r standin.Record) {
@@ -133,10 +139,10 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// environment is the Listener's: this process's, without settings for a worker-wrap. What cannot be isolated is not to
-// wait for the other.
+// environment is the Listener's: this process's, with the settings that an install makes and no other. What cannot be
+// isolated is not to wait for the other.
 func environment() []string {
-	env := []string{"WORKER_WRAP_FALLBACK=none"}
+	env := []string{"WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_FALLBACK=none"}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "WORKER_WRAP_") {
 			env = append(env, e)
@@ -162,6 +168,9 @@ func (h *half) observe(r standin.Record) {
 		h.temps[r.Job] = temp
 	}
 }
+
+// isPlain reports whether a job's _temp is the one that the machine sees.
+func (h *half) isPlain(job string) bool { return h.temps[job] == h.plain }
 
 // mountsBelow lists the mounts of this process's namespace that lie in dir.
 func mountsBelow(dir string) ([]string, error) {

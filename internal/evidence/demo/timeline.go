@@ -92,6 +92,8 @@ func (h *half) which(job string) string {
 	}
 	other, ok := h.temps[h.jobA]
 	switch {
+	case job == h.jobA && h.shimmed && h.isPlain(job):
+		return fmt.Sprintf(" (inode %d, the plain one)", mine.ino)
 	case job == h.jobA || !ok:
 		return h.inode(job)
 	case mine == other:
