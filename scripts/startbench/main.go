@@ -18,6 +18,9 @@ import (
 type options struct {
 	binary, bare, floor string // paths of worker-wrap, c/true.c and c/floor.c as built
 	goexec              string // and of goexec
+	started             string // c/started.c, built
+	old                 string // of the worker-wrap to compare with, if there is one
+	bwrap               string // bubblewrap
 	mounts              []int  // how many mounts to add to the machine's own, one measurement each
 	rounds              int    // runs of each peer at no more mounts
 	manyRounds          int    // the same at any more
@@ -36,6 +39,9 @@ func main() {
 	flag.StringVar(&o.bare, "bare", "", "c/true.c, built")
 	flag.StringVar(&o.floor, "floor", "", "c/floor.c, built")
 	flag.StringVar(&o.goexec, "goexec", "", "goexec, built")
+	flag.StringVar(&o.started, "started", "", "c/started.c, built")
+	flag.StringVar(&o.old, "old", "", "an older worker-wrap `file` to compare with")
+	flag.StringVar(&o.bwrap, "bwrap", "bwrap", "bubblewrap's `program`")
 	flag.StringVar(&mounts, "mounts", "0,5000", "mounts to add to the machine's own, one measurement each")
 	flag.IntVar(&o.rounds, "rounds", 300, "runs of each with no mounts added")
 	flag.IntVar(&o.manyRounds, "many-rounds", 40, "runs of each with mounts added")
@@ -94,6 +100,14 @@ func run(o options) (bool, error) {
 			return false, err
 		}
 	}
+	fmt.Println(r.Machine)
+	for program, version := range r.Version {
+		fmt.Printf("%s is %s\n", program, version)
+	}
+	if len(r.Missing) > 0 {
+		fmt.Printf("not measured, as the program is not there: %s\n", strings.Join(r.Missing, ", "))
+	}
+	fmt.Println()
 	for _, s := range r.Series {
 		s.print(os.Stdout)
 	}

@@ -30,6 +30,8 @@ type series struct {
 	Mounts int // mounts there were in all
 	Rounds int
 	Times  []timing // the bare command first, the floor second
+	Crowd  crowd
+	Keeper []int // kilobytes of memory that each keeper has for itself
 }
 
 // timing is what one peer took from before its start to its end, in microseconds.
@@ -41,7 +43,7 @@ type timing struct {
 // measureAll runs each measurement on a thread with a mount namespace of its own, so that nothing
 // stays behind: neither mounts nor, below scratch, files.
 func measureAll(o options) (report, error) {
-	r := report{Machine: machine(), Date: today(), Version: versions("bwrap", "unshare")}
+	r := report{Machine: machine(), Date: today(), Version: versions(o.bwrap, "unshare")}
 	if os.Geteuid() != 0 {
 		return r, errors.New("needs root, to make mount namespaces and thousands of mounts")
 	}
@@ -84,53 +86,62 @@ func measure(o options, scratch string, added int) (s series, missing []string, 
 			if err := ownMounts(o, scratch, added); err != nil {
 				return err
 			}
-			var peers []peer
-			if peers, missing, err = makePeers(o, scratch); err != nil {
-				return err
-			}
-			table, err := os.ReadFile("/proc/thread-self/mountinfo")
+			h, err := newHolders(scratch)
 			if err != nil {
 				return err
 			}
-			s.Mounts = strings.Count(string(table), "\n")
-			stderr, err := os.Create(filepath.Join(scratch, "stderr"))
-			if err != nil {
-				return err
+			peers, without, err := makePeers(o, scratch, h)
+			if missing = without; err != nil {
+				return errors.Join(err, h.end())
 			}
-			defer stderr.Close()
-			times := make([][]float64, len(peers))
-			for round := -2; round < s.Rounds; round++ { // two to warm up
-				for i := range peers {
-					which := (i + round + 2) % len(peers)
-					took, err := start(peers[which], stderr)
-					if err != nil {
-						return err
-					}
-					if round >= 0 {
-						times[which] = append(times[which], float64(took.Nanoseconds())/1000)
-					}
-				}
-			}
-			for i, p := range peers {
-				slices.Sort(times[i])
-				at := func(share float64) float64 { return times[i][int(share*float64(s.Rounds-1)+0.5)] }
-				s.Times = append(s.Times, timing{peer: p, Median: at(0.5), P10: at(0.1), P90: at(0.9)})
-			}
-			return nil
+			return errors.Join(s.measure(o, scratch, peers, h), h.end())
 		}()
 	}()
 	err = <-done
 	return s, missing, err
 }
 
+// measure fills the series in.
+func (s *series) measure(o options, scratch string, peers []peer, h *holders) error {
+	table, err := os.ReadFile("/proc/thread-self/mountinfo")
+	if err != nil {
+		return err
+	}
+	s.Mounts = strings.Count(string(table), "\n")
+	stderr, err := os.Create(filepath.Join(scratch, "stderr"))
+	if err != nil {
+		return err
+	}
+	defer stderr.Close()
+	times := make([][]float64, len(peers))
+	for round := -2; round < s.Rounds; round++ { // two to warm up
+		for i := range peers {
+			which := (i + round + 2) % len(peers)
+			took, err := start(peers[which], stderr)
+			if err = errors.Join(err, h.settle()); err != nil {
+				return err
+			}
+			if round >= 0 {
+				times[which] = append(times[which], micro(took))
+			}
+		}
+	}
+	for i, p := range peers {
+		slices.Sort(times[i])
+		at := func(share float64) float64 { return times[i][int(share*float64(s.Rounds-1)+0.5)] }
+		s.Times = append(s.Times, timing{peer: p, Median: at(0.5), P10: at(0.1), P90: at(0.9)})
+	}
+	s.Keeper = h.keepers()
+	s.Crowd, err = measureCrowd(o, filepath.Join(scratch, "crowd"), s.Rounds, stderr, h)
+	return err
+}
+
+func micro(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
+
 // start runs a peer to its end. Go starts a process by clone(CLONE_VM|CLONE_VFORK), so the size of
 // this one has no part in it.
 func start(p peer, stderr *os.File) (time.Duration, error) {
-	attr := &syscall.ProcAttr{
-		Dir:   p.dir,
-		Env:   []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
-		Files: []uintptr{stderr.Fd(), stderr.Fd(), stderr.Fd()},
-	}
+	attr := &syscall.ProcAttr{Dir: p.dir, Env: p.env, Files: []uintptr{stderr.Fd(), stderr.Fd(), stderr.Fd()}}
 	if p.uid != 0 {
 		attr.Sys = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(p.uid), Gid: uint32(p.uid)}}
 	}
@@ -169,6 +180,14 @@ func ownMounts(o options, scratch string, added int) error {
 	if !o.disk {
 		if err := unix.Mount("tmpfs", scratch, "tmpfs", 0, "mode=755"); err != nil {
 			return fmt.Errorf("tmpfs on %s: %w", scratch, err)
+		}
+	}
+	// No start is to find the machine's own Docker.
+	for _, socket := range []string{"/run/docker.sock", "/run/podman/podman.sock"} {
+		if _, err := os.Stat(socket); err == nil {
+			if err := unix.Mount("/dev/null", socket, "", unix.MS_BIND, ""); err != nil {
+				return fmt.Errorf("bind over %s: %w", socket, err)
+			}
 		}
 	}
 	if added > 0 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,76 +15,109 @@ type peer struct {
 	Name  string   // as in -only and in the table
 	Label string   // as in the picture; not drawn if empty
 	argv  []string // argv[0] is the program's path
-	dir   string   // the working directory
-	uid   int      // the user it runs as
+	env   []string
+	dir   string // the working directory
+	uid   int    // the user it runs as
 }
 
 // ordinary is the user that has no right but the file capability of the binary.
 const ordinary = 65534
 
+// What a runner's Listener has in its environment.
+const (
+	isolateAlone   = "WORKER_WRAP_ISOLATE=alone"
+	isolateOverlap = "WORKER_WRAP_ISOLATE=overlap" // the nearest that an older build has
+)
+
+// ways are those by which a runner's Worker is started.
+var ways = []struct {
+	name, label string
+	env         []string
+	uid         int
+	old         bool // by the older build
+	beside      bool // another Worker is in the plain _temp
+	docker      bool // there is a Docker socket
+}{
+	{name: "alone", label: "worker-wrap, alone", env: []string{isolateAlone}},
+	{name: "alone-user", env: []string{isolateAlone}, uid: ordinary},
+	{name: "alone-docker", env: []string{isolateAlone}, docker: true},
+	{name: "private", label: "worker-wrap, private", env: []string{isolateAlone}, beside: true},
+	{name: "private-docker", env: []string{isolateAlone}, beside: true, docker: true},
+	{name: "private-old", env: []string{isolateOverlap}, beside: true, old: true},
+	{name: "always"},
+	{name: "always-user", uid: ordinary},
+	{name: "always-docker", docker: true},
+	{name: "always-old", old: true},
+	{name: "always-old-docker", old: true, docker: true},
+}
+
 // makePeers lays out a runner of its own for each peer below scratch and gives the peers, the bare
 // command first and the floor second. Peers that are not installed are left out and named.
-func makePeers(o options, scratch string) (peers []peer, missing []string, err error) {
-	temp := func(name string) (string, error) {
-		dir := filepath.Join(scratch, name, "_work", "_temp")
-		return dir, os.MkdirAll(dir, 0o755)
-	}
+func makePeers(o options, scratch string, h *holders) (peers []peer, missing []string, err error) {
+	wanted := func(name string) bool { return o.only == "" || slices.Contains(strings.Split(o.only, ","), name) }
 	add := func(p peer) {
-		if o.only == "" || p.Name == "bare" || p.Name == "floor" || slices.Contains(strings.Split(o.only, ","), p.Name) {
+		if p.Name == "bare" || p.Name == "floor" || wanted(p.Name) {
+			p.env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, p.env...)
 			peers = append(peers, p)
 		}
 	}
-	command := filepath.Join(scratch, "command")
-	if err := copyFile(o.bare, command); err != nil {
-		return nil, nil, err
+	folder := func(path ...string) string {
+		dir := filepath.Join(append([]string{scratch}, path...)...)
+		err = errors.Join(err, os.MkdirAll(dir, 0o755))
+		return dir
 	}
+	temp := func(name string) string { return folder(name, "_work", "_temp") }
+	command := filepath.Join(scratch, "command")
+	err = copyFile(o.bare, command)
 	add(peer{Name: "bare", argv: []string{command}, dir: scratch})
-
-	floorTemp, err := temp("floor")
+	add(peer{
+		Name: "floor", Label: "the floor, in C", dir: scratch,
+		argv: []string{o.floor, temp("floor"), folder("floor", "dirs"), command},
+	})
+	add(peer{Name: "go", Label: "Go, which only execs", dir: scratch, argv: []string{o.goexec, command}})
 	if err != nil {
 		return nil, nil, err
 	}
-	dirs := filepath.Join(scratch, "floor", "dirs")
-	if err := os.Mkdir(dirs, 0o755); err != nil {
-		return nil, nil, err
-	}
-	add(peer{
-		Name: "floor", Label: "the floor, in C", dir: scratch,
-		argv: []string{o.floor, floorTemp, dirs, command},
-	})
-	add(peer{Name: "go", Label: "Go, which only execs", dir: scratch, argv: []string{o.goexec, command}})
-
-	for _, as := range []struct {
-		name, label string
-		uid         int
-	}{{"way1", "worker-wrap", 0}, {"way1-user", "", ordinary}} {
-		worker, err := makeRunner(filepath.Join(scratch, as.name), o.binary, command, as.uid)
+	for _, way := range ways {
+		binary := o.binary
+		if way.old {
+			binary = o.old
+		}
+		if !wanted(way.name) {
+			continue
+		}
+		if binary == "" {
+			missing = append(missing, way.name)
+			continue
+		}
+		worker, err := makeRunner(filepath.Join(scratch, way.name), binary, command, way.uid)
 		if err != nil {
 			return nil, nil, err
 		}
+		env := way.env
+		if way.docker {
+			env = append([]string{"DOCKER_HOST=unix://" + h.socket}, env...)
+		}
 		add(peer{
-			Name: as.name, Label: as.label, dir: filepath.Dir(worker), uid: as.uid,
+			Name: way.name, Label: way.label, dir: filepath.Dir(worker), uid: way.uid, env: env,
 			argv: []string{worker, "spawnclient", "160", "164"},
 		})
+		if way.beside {
+			if err := h.hold(worker, way.env, way.uid); err != nil {
+				return nil, nil, err
+			}
+		}
 	}
-	way2Temp, err := temp("way2")
-	if err != nil {
-		return nil, nil, err
+	for name, binary := range map[string]string{"temp": o.binary, "temp-old": o.old} {
+		if binary == "" {
+			missing = append(missing, name)
+			continue
+		}
+		add(peer{Name: name, dir: scratch, argv: []string{binary, "--temp", temp(name), "--", command}})
 	}
-	add(peer{
-		Name: "way2", dir: scratch,
-		argv: []string{o.binary, "--temp", way2Temp, "--", command},
-	})
 
-	over, err := temp("bwrap")
-	if err != nil {
-		return nil, nil, err
-	}
-	under := filepath.Join(scratch, "bwrap", "dir")
-	if err := os.Mkdir(under, 0o755); err != nil {
-		return nil, nil, err
-	}
-	if path, err := exec.LookPath("bwrap"); err != nil {
+	over, under := temp("bwrap"), folder("bwrap", "dir")
+	if path, err := exec.LookPath(o.bwrap); err != nil {
 		missing = append(missing, "bwrap")
 	} else {
 		add(peer{
@@ -99,7 +133,7 @@ func makePeers(o options, scratch string) (peers []peer, missing []string, err e
 			argv: []string{path, "-m", "sh", "-c", `mount --bind "$1" "$2" && exec "$3"`, "sh", under, over, command},
 		})
 	}
-	return peers, missing, nil
+	return peers, missing, err
 }
 
 // makeRunner lays out what worker-wrap finds at a runner: .runner, _work/_temp, bin/Runner.Worker as a
@@ -107,7 +141,7 @@ func makePeers(o options, scratch string) (peers []peer, missing []string, err e
 // with the capability that an installation gives it. It returns the path of Runner.Worker.
 func makeRunner(root, binary, command string, uid int) (string, error) {
 	bin := filepath.Join(root, "bin")
-	for _, dir := range []string{bin, filepath.Join(root, "_work", "_temp")} {
+	for _, dir := range []string{bin, filepath.Join(root, "_work", "_temp"), filepath.Join(root, "_diag")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", err
 		}
@@ -116,7 +150,7 @@ func makeRunner(root, binary, command string, uid int) (string, error) {
 		return "", err
 	}
 	if uid != 0 {
-		shim := filepath.Join(filepath.Dir(root), "worker-wrap-capable")
+		shim := filepath.Join(filepath.Dir(root), filepath.Base(root)+".capable")
 		if err := copyFile(binary, shim); err != nil {
 			return "", err
 		}

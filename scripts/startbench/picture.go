@@ -18,10 +18,10 @@ const (
 	lowest, highest        = 0.1, 10000.0
 	pictureStyle    string = `
 svg { --ground: #ffffff; --ink: #1f2328; --faint: #59636e; --grid: #d1d9e0;
-  --a: #59636e; --b: #0969da; --c: #bc4c00; --d: #1a7f37; --e: #8250df; }
+  --a: #59636e; --b: #0969da; --c: #bc4c00; --d: #1a7f37; --e: #8250df; --f: #bf3989; }
 @media (prefers-color-scheme: dark) {
   svg { --ground: #0d1117; --ink: #e6edf3; --faint: #9198a1; --grid: #30363d;
-    --a: #9198a1; --b: #58a6ff; --c: #f0883e; --d: #3fb950; --e: #a371f7; }
+    --a: #9198a1; --b: #58a6ff; --c: #f0883e; --d: #3fb950; --e: #a371f7; --f: #f778ba; }
 }
 rect { fill: var(--ground) }
 text { fill: var(--ink); font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif }
@@ -35,7 +35,7 @@ text { fill: var(--ink); font: 13px system-ui, -apple-system, "Segoe UI", "DejaV
 )
 
 // colours are the style's variables, by the name of the peer.
-var colours = map[string]string{"floor": "a", "way1": "b", "bwrap": "c", "unshare+sh": "d", "go": "e"}
+var colours = map[string]string{"floor": "a", "alone": "b", "private": "f", "bwrap": "c", "unshare+sh": "d", "go": "e"}
 
 // line is one peer's cost in milliseconds at each series.
 type line struct {
@@ -73,7 +73,7 @@ func picture(r report) []byte {
 	place(lines, y)
 	for _, l := range lines {
 		class := "line"
-		if l.name == "way1" {
+		if l.name == "alone" || l.name == "private" {
 			class += " own"
 		}
 		fmt.Fprintf(&b, "<polyline class=\"%s\" style=\"stroke: var(--%s)\" points=\"", class, colours[l.name])
