@@ -33,6 +33,7 @@ func testDocker(t *testing.T, d *daemon, without ...string) {
 		{"Images", testImages},
 		{"SocketInContainer", testSocketInContainer},
 		{"User", testUser},
+		{"Volumes", testVolumes},
 		{"SDK", testSDK},
 		{"Services", testServices},
 		{"Testcontainers", testTestcontainers},
