@@ -76,7 +76,7 @@ func (b *bench) latencies() error {
 			return status, err
 		}
 	}
-	fmt.Printf("\n%-44s %10s %10s %10s\n", "median of a request, µs", "bare", "proxied", "added")
+	fmt.Printf("\n%-44s %10s %10s %10s %10s\n", "median of a request, µs", "bare", "proxied", "added", "ratio")
 	for _, a := range []ask{
 		{name: "GET /_ping, one connection", want: 200, n: b.o.rounds, timed: func(c *client, _ int) (int, error) {
 			status, _, err := c.do("GET", "/_ping", "", nil)
@@ -137,7 +137,8 @@ func (b *bench) latency(a ask) error {
 		}
 	}
 	cost := micro(median(added))
-	fmt.Printf("%-44s %10.0f %10.0f %10.0f (wanted: 150 or less)\n", a.name, micro(median(bare)), micro(median(proxied)), cost)
+	x, y := micro(median(bare)), micro(median(proxied))
+	fmt.Printf("%-44s %10.0f %10.0f %10.0f %10.2f (wanted: 150 µs or less)\n", a.name, x, y, cost, y/x)
 	b.met = b.met && cost <= 150
 	return nil
 }

@@ -100,12 +100,15 @@ func (p *proxy) stop() {
 	_ = p.cmd.Wait()
 }
 
-// resident returns the proxy's resident memory, and peak the most so far, in MiB (proc_pid_status(5)).
-func (p *proxy) resident() float64 { return p.status("VmRSS:") }
-func (p *proxy) peak() float64     { return p.status("VmHWM:") }
+// pss returns the memory that the proxy has to itself and its share of the rest, in MiB (proc_pid_smaps(5)).
+func (p *proxy) pss() float64 { return p.field("smaps_rollup", "Pss:") }
 
-func (p *proxy) status(field string) float64 {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+// resident returns the proxy's resident memory, and peak the most so far, in MiB (proc_pid_status(5)).
+func (p *proxy) resident() float64 { return p.field("status", "VmRSS:") }
+func (p *proxy) peak() float64     { return p.field("status", "VmHWM:") }
+
+func (p *proxy) field(file, field string) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", p.cmd.Process.Pid, file))
 	_, rest, _ := strings.Cut(string(text), field)
 	words := strings.Fields(rest)
 	if len(words) == 0 {

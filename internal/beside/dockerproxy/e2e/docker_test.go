@@ -18,7 +18,7 @@ func TestNewerDocker(t *testing.T) {
 	if newer == "" {
 		testkit.Skip(t, "%s is not set to the folder that scripts/lib/debian-docker trixie prints", newerVar)
 	}
-	testDocker(t, startDaemon(t, newer), "Streams", "User", "Restart")
+	testDocker(t, startDaemon(t, newer), "Streams", "User", "Context", "Restart")
 }
 
 func testDocker(t *testing.T, d *daemon, without ...string) {
@@ -33,6 +33,7 @@ func testDocker(t *testing.T, d *daemon, without ...string) {
 		{"Images", testImages},
 		{"SocketInContainer", testSocketInContainer},
 		{"User", testUser},
+		{"Context", testContext},
 		{"Volumes", testVolumes},
 		{"SDK", testSDK},
 		{"Services", testServices},

@@ -24,6 +24,7 @@ type site struct {
 	work, temp string
 	binary     string
 	user       *syscall.Credential // nil: root
+	context    bool                // the jobs find the daemon by HOME's Docker context, and not by DOCKER_HOST
 }
 
 func newSite(t *testing.T, d *daemon) *site {
@@ -60,8 +61,11 @@ func (s *site) start(t *testing.T, proxy bool) *worker {
 	t.Helper()
 	w := &worker{t: t, s: s, proxy: proxy}
 	w.cmd = exec.Command(s.binary, "--temp", s.temp, "--", "/bin/sh", "-s")
-	w.cmd.Env = append(os.Environ(), "DOCKER_HOST=unix://"+s.socket, "DOCKER_BUILDKIT=0", "S="+s.socket, "W="+s.work, "T="+s.temp,
+	w.cmd.Env = append(os.Environ(), "DOCKER_BUILDKIT=0", "S="+s.socket, "W="+s.work, "T="+s.temp,
 		"IMAGE="+image, "D="+s.docker, "RUNNER_TRACKING_ID=github_1", "HOME="+s.work)
+	if !s.context {
+		w.cmd.Env = append(w.cmd.Env, "DOCKER_HOST=unix://"+s.socket)
+	}
 	if !proxy {
 		w.cmd.Env = append(w.cmd.Env, "WORKER_WRAP_DOCKER=off")
 	}

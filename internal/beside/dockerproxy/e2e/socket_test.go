@@ -35,6 +35,23 @@ func testSocketInContainer(t *testing.T, d *daemon) {
 	}
 }
 
+// testContext: a context of the CLI's leads to the proxy as DOCKER_HOST does.
+func testContext(t *testing.T, d *daemon) {
+	s := newSite(t, d)
+	s.context = true
+	create := exec.Command(d.docker, "context", "create", "there", "--docker", "host=unix://"+d.socket)
+	use := exec.Command(d.docker, "context", "use", "there")
+	for _, cmd := range []*exec.Cmd{create, use} {
+		cmd.Env = append(os.Environ(), "HOME="+s.work)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %v\n%s", cmd, err, out)
+		}
+	}
+	w := s.start(t, true)
+	w.must(`echo mine >$T/file`)
+	w.want(`$D run --rm --network none -v $T:/t $IMAGE cat /t/file`, "mine")
+}
+
 // testUser: the runner's user is nobody special, and the shim has a file capability.
 func testUser(t *testing.T, d *daemon) {
 	const user = 61234
