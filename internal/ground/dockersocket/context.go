@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
@@ -13,14 +14,14 @@ const maxContexts = 1000
 // Context returns the name of the context that the docker CLI uses in this environment, "" for the default one, and the
 // daemon's address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
 func Context(env []string) (name, host string) {
-	if lookupEnv(env, "DOCKER_HOST") != "" {
+	if environ.Get(env, "DOCKER_HOST") != "" {
 		return "", ""
 	}
-	dir := lookupEnv(env, "DOCKER_CONFIG")
-	if home := lookupEnv(env, "HOME"); dir == "" && home != "" {
+	dir := environ.Get(env, "DOCKER_CONFIG")
+	if home := environ.Get(env, "HOME"); dir == "" && home != "" {
 		dir = filepath.Join(home, ".docker")
 	}
-	name = lookupEnv(env, "DOCKER_CONTEXT")
+	name = environ.Get(env, "DOCKER_CONTEXT")
 	if name == "" && dir != "" {
 		var config struct {
 			CurrentContext string `json:"currentContext"`

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 )
 
 // Default is where clients look without DOCKER_HOST. The runner names this path, and no other,
@@ -17,7 +19,7 @@ const Default = "/var/run/docker.sock"
 // its user can reach: that of DOCKER_HOST=unix://…, or without one of the CLI's context, else /var/run/docker.sock, else
 // that of a rootless daemon. If there is none, path is empty and why says so in a few words.
 func Find(env []string, uid int) (path, why string) {
-	host := lookupEnv(env, "DOCKER_HOST")
+	host := environ.Get(env, "DOCKER_HOST")
 	if host != "" {
 		path, ok := strings.CutPrefix(host, "unix://")
 		if !ok || !filepath.IsAbs(path) {
@@ -39,7 +41,7 @@ func Find(env []string, uid int) (path, why string) {
 	}
 	// dockerd-rootless.sh puts it there.
 	candidates := []string{"/run/user/" + strconv.Itoa(uid)}
-	if dir := lookupEnv(env, "XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+	if dir := environ.Get(env, "XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
 		candidates = append([]string{dir}, candidates...)
 	}
 	for _, dir := range candidates {
@@ -61,14 +63,4 @@ func usable(path string) error {
 		return unix.ENOTSOCK
 	}
 	return unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS)
-}
-
-// lookupEnv is getenv(3) for a list of strings: the first one counts.
-func lookupEnv(env []string, name string) string {
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -34,7 +35,7 @@ func Become(pid int, argv []string) error {
 	}
 	if len(argv) == 0 {
 		argv = []string{"sh"}
-		if shell, ok := lookup(t.env, "SHELL"); ok && shell != "" {
+		if shell := environ.Get(t.env, "SHELL"); shell != "" {
 			argv[0] = shell
 		}
 	}
@@ -94,7 +95,7 @@ func (t *target) fill(dir string) error {
 	if err != nil {
 		return err
 	}
-	t.env = strings.Split(strings.TrimSuffix(string(env), "\x00"), "\x00")
+	t.env = environ.Parse(env)
 	status, err := os.ReadFile(dir + "/status")
 	if err != nil {
 		return err
@@ -171,8 +172,7 @@ func (t *target) close() {
 
 // find looks a command up with the Worker's PATH.
 func find(name string, env []string) (string, error) {
-	path, _ := lookup(env, "PATH")
-	if err := os.Setenv("PATH", path); err != nil {
+	if err := os.Setenv("PATH", environ.Get(env, "PATH")); err != nil {
 		return "", err
 	}
 	found, err := exec.LookPath(name)
@@ -180,13 +180,4 @@ func find(name string, env []string) (string, error) {
 		return "", fmt.Errorf("in the Worker's view: %w", err)
 	}
 	return found, nil
-}
-
-func lookup(env []string, name string) (string, bool) {
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value, true
-		}
-	}
-	return "", false
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
@@ -14,7 +15,7 @@ import (
 
 // patience returns how long this start may wait, and a warning where that is too long.
 func (s *start) patience() (time.Duration, string) {
-	return s.Settings.Policy.Patience(lookupEnv(s.Env, policy.ChannelTimeoutVar))
+	return s.Settings.Policy.Patience(environ.Get(s.Env, policy.ChannelTimeoutVar))
 }
 
 // look finds out whether there are earlier Workers of the runner. If that cannot be found out there is

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -183,7 +183,7 @@ func (s *start) warnOfSettings() {
 func taking(argv, env []string, start func() *Failure) *Failure {
 	f := attempt(start)
 	if !f.Ran {
-		message.Take(argv, policy.ChannelTimeout(lookupEnv(env, policy.ChannelTimeoutVar)))
+		message.Take(argv, policy.ChannelTimeout(environ.Get(env, policy.ChannelTimeoutVar)))
 	}
 	return f
 }
@@ -200,14 +200,4 @@ func attempt(start func() *Failure) (f *Failure) {
 		}
 	}()
 	return start()
-}
-
-// lookupEnv is getenv(3) for an environment.
-func lookupEnv(env []string, name string) string {
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

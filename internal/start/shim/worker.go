@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
@@ -136,7 +137,7 @@ func startsItself(path string) error {
 
 // startedTwice reports whether this process already ran a start: the real Worker is worker-wrap itself.
 func (s *start) startedTwice() bool {
-	owner, _, ok := perpid.Parse(filepath.Base(lookupEnv(s.Env, perpid.HostTempVar)))
+	owner, _, ok := perpid.Parse(filepath.Base(environ.Get(s.Env, perpid.HostTempVar)))
 	return ok && owner == s.self && s.Worker != nil
 }
 
@@ -147,6 +148,6 @@ func (w *Worker) movedByOther() bool { return filepath.Base(w.Entry) == runner.R
 // worker-wrap as that. In either order of the two that cannot be; with what one of them kept overwritten it would go
 // on for ever.
 func (s *start) inCircle() bool {
-	host := lookupEnv(s.Env, perpid.HostTempVar)
+	host := environ.Get(s.Env, perpid.HostTempVar)
 	return s.Worker.movedByOther() && host != "" && (host == s.Temp || filepath.Dir(host) == s.Store)
 }
