@@ -16,6 +16,13 @@ const (
 	KeptWorkerName = "Runner.Worker.worker-wrap"
 )
 
+// AloneName is, in bin, a link to what is kept as KeptWorkerName. A Worker that is alone is started by it, so that the
+// kernel gives the process the name that it has without worker-wrap (execve(2) takes the last part of the path).
+const AloneName = AloneFolder + "/" + WorkerName
+
+// AloneFolder is where that link is.
+const AloneFolder = ".worker-wrap"
+
 // kept are the names under which an install keeps what it has taken the place of. The first that is there counts.
 var kept = [...]string{KeptWorkerName, RealWorkerName}
 

@@ -50,6 +50,10 @@ type Bin struct {
 	WorkerIsHost, RealIsHost bool
 	Target                   string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
 	Linked                   bool   // by a link, as older versions made it
+	// WorkerScript, RealScript and KeptScript are true for what begins with #!: it is told the path by which it is started.
+	WorkerScript, RealScript, KeptScript bool
+	// Named is what [runner.AloneName] is.
+	Named Named
 	// Left are temporary names that a run which was cut short has left.
 	Left []string
 
@@ -144,6 +148,8 @@ func inspectBin(folder *os.File) (Bin, error) {
 		b.Target = behind
 	}
 	b.WorkerIsReal, b.WorkerIsKept, b.RealIsKept = one(worker, real), one(worker, kept), one(real, kept)
+	b.WorkerScript, b.RealScript, b.KeptScript = isScript(at(worker)), isScript(at(real)), isScript(at(kept))
+	b.Named = namedAt(dir)
 	if st, err := os.Lstat(at(worker)); err == nil {
 		b.changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
 	}

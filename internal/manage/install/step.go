@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
@@ -48,8 +49,12 @@ func wrapSteps(b Bin, place string) ([]Step, error) {
 		return nil, &EmptyError{b.Dir}
 	case kind == Unclear:
 		return nil, &UnclearError{b.Dir}
-	case kind == Behind, kind == Installed && inPlace:
+	case kind == Behind:
 		p.tidy()
+		return p.steps, nil
+	case kind == Installed && inPlace:
+		p.tidy()
+		p.name()
 		return p.steps, nil
 	}
 	p.tidy()
@@ -58,6 +63,7 @@ func wrapSteps(b Bin, place string) ([]Step, error) {
 	p.add("put it in place of "+runner.WorkerName, func(r *os.Root) error {
 		return r.Rename(newEntry, runner.WorkerName)
 	})
+	p.name()
 	return p.steps, nil
 }
 
@@ -103,6 +109,7 @@ func (p *plan) keep(kind Kind) {
 func unwrapSteps(b Bin) ([]Step, error) {
 	p := plan{Bin: b}
 	p.tidy()
+	p.unname()
 	switch kind := b.Kind(); kind {
 	case Installed, Gone, Unlinked:
 		if b.Kept == Own && b.Real != Missing && b.realIsOurs() {
@@ -168,6 +175,7 @@ func unwrapInUseSteps(b Bin) ([]Step, error) {
 	}
 	p := plan{Bin: b}
 	p.tidy()
+	p.unname()
 	from, to := b.keptName(), runner.WorkerName
 	if kind == Behind {
 		to = runner.RealWorkerName
@@ -232,18 +240,12 @@ func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) er
 // lock takes an exclusive flock(2), which ends with f. Whoever may read a folder can lock it, so it is not
 // waited for without limit.
 func lock(f *os.File, patience time.Duration) error {
-	until := time.Now().Add(patience)
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			if errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EOPNOTSUPP) {
-				return nil // a file system without locks
-			}
-			return err
-		}
-		if time.Now().After(until) {
-			return errors.New("another worker-wrap is at work there; try again")
-		}
-		time.Sleep(10 * time.Millisecond)
+	err := flock.Lock(f, unix.LOCK_EX, patience)
+	switch {
+	case errors.Is(err, flock.ErrTaken):
+		return errors.New("another worker-wrap is at work there; try again")
+	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP):
+		return nil // a file system without locks
 	}
+	return err
 }

@@ -109,7 +109,7 @@ func (r *room) names(argv0 str) bool {
 	at = 0
 	ok = ok && r.real.add(&at, argv0, bin) && r.real.text(&at, "/"+runner.RealWorkerName)
 	at = 0
-	return ok && r.link.add(&at, argv0, bin) && r.link.text(&at, "/.worker-wrap") && r.link.text(&at, base)
+	return ok && r.link.add(&at, argv0, bin) && r.link.text(&at, "/"+runner.AloneName)
 }
 
 // find reads what says whether and where the Worker may be alone: settings, .runner, the real Worker. It returns the

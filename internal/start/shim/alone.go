@@ -41,7 +41,7 @@ func (s *start) plain(outcome string) (program, *Failure) {
 	if err != nil {
 		return p, fail(ExitFailed, "this job was not started: %w", err)
 	}
-	if p.path = w.kept; w.real == nil {
+	if p.path = w.named(); w.real == nil {
 		p.path = w.path
 	}
 	w.close()

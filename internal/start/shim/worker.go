@@ -28,6 +28,17 @@ type worker struct {
 
 func (w worker) close() { closeAll(w.bin, w.real, w.entry) }
 
+// named returns the path by which a real Worker that is laid over nothing is started: that of a link with the runner's
+// name for it, if an install has made one, else its own.
+func (w worker) named() string {
+	var st, linked unix.Stat_t
+	path := filepath.Join(filepath.Dir(w.kept), runner.AloneName)
+	if w.real != nil && unix.Fstat(int(w.real.Fd()), &st) == nil && unix.Stat(path, &linked) == nil && sameInode(st, linked) {
+		return path
+	}
+	return w.kept
+}
+
 // bind lays the real Worker over the entry, so that /proc/PID/exe and the name of the process are what they are without
 // worker-wrap. A symbolic link to it is covered itself.
 func (w worker) bind() []mounts.Mount {
