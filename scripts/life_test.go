@@ -21,6 +21,8 @@ import (
 const (
 	place = "/usr/lib/worker-wrap/worker-wrap"
 	user  = "65534"
+	// chosen is the machine's file of settings.
+	chosen = "/etc/worker-wrap/settings"
 )
 
 // format is a kind of package and the tool that installs it.
@@ -117,18 +119,30 @@ func TestLifeOfPackage(t *testing.T) {
 	if out, _ := run("worker-wrap", "doctor", "--runner-root", root); !strings.Contains(out, "the runner is protected") || !strings.Contains(out, "✓ trial") || strings.Contains(out, "✗") {
 		t.Errorf("doctor: %s", out)
 	}
-	runs(t, root)
+	if data, err := os.ReadFile(chosen); err != nil || !strings.Contains(string(data), "\nWORKER_WRAP_ISOLATE=alone\n") {
+		t.Errorf("%s: %q, %v", chosen, data, err)
+	}
+	runsAlone(t, root)
+
+	// As if it came from a version that set nothing: an upgrade tells and sets it.
+	if err := os.Remove(chosen); err != nil {
+		t.Fatal(err)
+	}
 
 	// An upgrade replaces the binary in one step: at no moment is it missing or without its capability.
 	stop, watched := make(chan struct{}), make(chan []string)
 	go func() { watched <- watch(stop) }()
-	must(t, f.upgrade[0], append(f.upgrade[1:], args[2])...)
+	if said := must(t, f.upgrade[0], append(f.upgrade[1:], args[2])...); !strings.Contains(said, "set WORKER_WRAP_ISOLATE=alone in "+chosen) {
+		t.Errorf("the upgrade said %s", said)
+	}
 	close(stop)
 	if bad := <-watched; len(bad) > 0 {
 		t.Errorf("during the upgrade: %q", bad)
 	}
 	isInstalled(t, f, "1.2.4")
 	isolates(t)
+	runsAlone(t, root)
+	must(t, "worker-wrap", "install", "--isolate", "always", "--runner-root", root)
 	runs(t, root)
 
 	// One busy runner of three is why the package stays, and then the idle ones keep their shim.
@@ -136,7 +150,7 @@ func TestLifeOfPackage(t *testing.T) {
 		if files(t, r) != own[r] {
 			t.Errorf("a package that is installed or upgraded has changed %s, which had no shim", r)
 		}
-		must(t, "worker-wrap", "install", "--runner-root", r)
+		must(t, "worker-wrap", "install", "--isolate", "always", "--runner-root", r)
 		runs(t, r)
 	}
 	end := startWorker(t, root)
@@ -302,6 +316,25 @@ func runs(t *testing.T, root string) {
 	}
 	if left, err := os.ReadDir(root + "/_work/_temp"); err != nil || len(left) != 1 {
 		t.Errorf("the job left something in the host's _temp: %v, %v", left, err)
+	}
+}
+
+// runsAlone does the same for a job that is alone, whose _temp is the host's.
+func runsAlone(t *testing.T, root string) {
+	t.Helper()
+	cmd := worker(root)
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != 100 || len(out) > 0 {
+		t.Errorf("the job ended with %d: %s", code, out)
+	}
+	left, err := filepath.Glob(root + "/_work/_temp/[0-9]*")
+	if err != nil || len(left) != 1 {
+		t.Errorf("the job left %q in the host's _temp, %v", left, err)
+	}
+	for _, path := range left {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

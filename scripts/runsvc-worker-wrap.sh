@@ -11,7 +11,8 @@
 # worker-wrap is looked for beside this script, then in /usr/local/lib/worker-wrap and
 # /usr/lib/worker-wrap. The shim is put in place also if a start that is tried first gets no _temp of its own (--force):
 # what becomes of a job then is for WORKER_WRAP_FALLBACK to say, at each start. Where it cannot be put in place the runner is not started (exit code 125),
-# unless its .env, or else the environment, says WORKER_WRAP_FALLBACK=run.
+# unless its settings say WORKER_WRAP_FALLBACK=run: its .env, or else the environment, or else .worker-wrap.env, or else
+# /etc/worker-wrap/settings.
 
 # Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
 worker_wrap_next=$PWD/runsvc.sh
@@ -67,9 +68,12 @@ fi
 # Where stderr is on a full disk, or nobody reads it, only this fails: a subshell, so that SIGPIPE ends no more.
 [ -z "$worker_wrap_said" ] || (printf '%s\n' "$worker_wrap_said" >&2)
 if [ -n "$worker_wrap_failed" ]; then
-	# The last line counts, as for the Listener.
+	# Of .env the last line counts, as for the Listener; of the files that a start reads, the first.
 	worker_wrap_fallback=$(sed -n 's/\r$//; s/^WORKER_WRAP_FALLBACK=//p' .env 2>/dev/null | tail -n 1)
-	if [ "${worker_wrap_fallback:-${WORKER_WRAP_FALLBACK-}}" != run ]; then
+	worker_wrap_fallback=${worker_wrap_fallback:-${WORKER_WRAP_FALLBACK-}}
+	[ -n "$worker_wrap_fallback" ] ||
+		worker_wrap_fallback=$(cat .worker-wrap.env /etc/worker-wrap/settings 2>/dev/null | sed -n 's/[ \t\r]*$//; s/^[ \t]*WORKER_WRAP_FALLBACK=//p' | head -n 1)
+	if [ "$worker_wrap_fallback" != run ]; then
 		echo "runsvc-worker-wrap.sh: $worker_wrap_failed, so the runner is not started; worker-wrap doctor says more, and with WORKER_WRAP_FALLBACK=run in $PWD/.env it starts without" >&2
 		exit 125
 	fi

@@ -31,7 +31,7 @@ for settings in "$share"/units/*; do
 	sed "s,@ROOT@,$root,g; s,@NAME@,$name,g" "$settings" >"/etc/systemd/system/$unit"
 done
 roots=$(for settings in "$share"/units/*; do echo "--runner-root /srv/${settings##*/}"; done)
-"$share/worker-wrap" install --runner-root /srv/plain >/dev/null
+"$share/worker-wrap" install --isolate always --runner-root /srv/plain >/dev/null
 for settings in "$share"/units/*; do # without a path unit, of which each would start a watch
 	root=/srv/${settings##*/}
 	[ -e "$root/bin/Runner.Worker.real" ] || mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"

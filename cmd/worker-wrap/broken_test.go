@@ -26,10 +26,12 @@ r/bin/Runner.Worker -c 'echo its own Worker'
 ls /usr/local/lib/worker-wrap /var/lib/worker-wrap 2>&1 || true
 code ./ww uninstall --runner-root r/data
 `)
-	const would = `would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
+	const would = `would do: $W/r/bin: remove .worker-wrap/Runner.Worker
+would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 would do: $W/r/bin: put it back in its place
 would do: $W/r/bin: remove Runner.Worker.real
 would do: take $W/r off the list of runners that have worker-wrap
+would do: remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
 would do: remove /usr/local/bin/worker-wrap
 would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
@@ -37,6 +39,7 @@ exit 0
 	compareLines(t, out, `run config.sh there, or give the runner its own Worker back: worker-wrap uninstall
 worker-wrap: open $W/r/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
+$W/s/bin: remove .worker-wrap/Runner.Worker
 $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/s/bin: put it back in its place
 $W/s/bin: remove Runner.Worker.real
@@ -44,10 +47,12 @@ take $W/s off the list of runners that have worker-wrap
 exit 0
 the binary is there
 `+would+would+`-- for real
+$W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
 take $W/r off the list of runners that have worker-wrap
+remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
 remove /usr/local/bin/worker-wrap
 remove /usr/local/lib/worker-wrap/worker-wrap
 left: what Workers left in the work folder of $W/r (.worker-wrap, beside _temp): .runner does not tell where that is, and it is not $W/r/_work
@@ -89,16 +94,21 @@ code as nobody worker-wrap status >/opt/out 2>&1
 grep -E '^worker-wrap|^exit|closed' /opt/out
 echo "-- named"
 cd /
-for command in status doctor gc install; do
+for command in status doctor; do
+	code worker-wrap $command --runner-root /opt/closed/runner >/opt/out 2>&1
+	grep -E '^worker-wrap|^exit|closed|protected' /opt/out
+done
+for command in gc install; do
 	code worker-wrap $command --runner-root /opt/closed/runner
 done
-code as nobody worker-wrap status --runner-root /opt/closed/runner
+code as nobody worker-wrap status --runner-root /opt/closed/runner >/opt/out 2>&1
+grep -E '^worker-wrap|^exit|closed' /opt/out
 `)
 	const reason = ".runner: not the JSON that config.sh writes: unexpected end of JSON input; correct it, or configure the runner again (config.sh)"
 	const all = "worker-wrap: /opt/broken/" + reason + "\nexit 1\n"
-	const named = "worker-wrap: /opt/closed/runner/" + reason + "\nexit 125\n"
+	const named = "worker-wrap: /opt/closed/runner/" + reason + "\nexit 1\n"
 	compareLines(t, squeezed(out), squeezed(all+`-- status
-/opt/broken                             NO         ?        root    0        none on record
+/opt/broken                             NO         ?         ?        root    0        none on record
 /opt/broken:
   not protected: /opt/broken/`+reason+` (see worker-wrap doctor)
 exit 0
@@ -113,7 +123,7 @@ Runner /opt/broken (version unknown, user root)
 exit 2
 -- install --all
 `+all+`-- nobody may read it
-/opt/broken                             ?          ?        root    0        none on record
+/opt/broken                             ?          ?         ?        root    0        none on record
 /opt/broken:
   cannot be told: open /opt/broken/.runner: permission denied (see worker-wrap doctor)
 exit 0
@@ -126,13 +136,26 @@ exit 1
 worker-wrap: open /opt/broken/.runner: permission denied: only the runner's user and root can tell; use sudo
 exit 1
 -- a folder that may not be searched
-/opt/closed/runner                      ?          ?        ?       0        none on record
+/opt/closed/runner                      ?          ?         ?        ?       0        none on record
 /opt/closed/runner:
   cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
 exit 0
 -- named
-`+named+named+named+strings.ReplaceAll(named, "exit 125", "exit 1")+`worker-wrap: open /opt/closed/runner/.runner: permission denied: only the runner's user and root can tell; use sudo
-exit 125
+/opt/closed/runner  NO         ?        ?        root  0        none on record
+/opt/closed/runner:
+  not protected: /opt/closed/runner/`+reason+` (see worker-wrap doctor)
+exit 0
+Runner /opt/closed/runner (version unknown, user root)
+  ✗ configuration  /opt/closed/runner/.runner: not the JSON that config.sh writes: unexpected end of JSON
+the runner is not protected; what has to be mended is marked ✗ above
+exit 2
+worker-wrap: left out: /opt/closed/runner/`+reason+`
+nothing to collect: no Worker has left a per-PID folder here
+exit 1
+`+named+`/opt/closed/runner  ?          ?        ?        ?     0        none on record
+/opt/closed/runner:
+  cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
+exit 0
 `))
 }
 

@@ -5,7 +5,7 @@ import "testing"
 // TestDoctorAndWorkersAgree: what doctor says of the work folder is what becomes of a job there.
 func TestDoctorAndWorkersAgree(t *testing.T) {
 	out := onMachine(t, `
-./ww install --runner-root r >/dev/null 2>&1
+./ww install --isolate always --runner-root r >/dev/null 2>&1
 store=r/_work/.worker-wrap
 try() {
 	job=runs && as nobody env WORKER_WRAP_FALLBACK=none r/bin/Runner.Worker -c true 2>/dev/null || job=fails

@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 func installCommand() *cli.Command {
@@ -22,10 +23,12 @@ func installCommand() *cli.Command {
 			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut\n" +
 			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its\n" +
 			"own folders and with its settings, would get no _temp of its own, the runner is left as it is\n" +
-			"(--dry-run tries nothing). The exit status is 1 where something could not be done.",
+			"(--dry-run tries nothing). Where nobody has set WORKER_WRAP_ISOLATE it is set to alone, for the machine, or without\n" +
+			"root and with --bin-only for the runner. The exit status is 1 where something could not be done.",
 		Flags: append(chooseRunners("install"),
 			&cli.BoolFlag{Name: "force", Usage: "also where the start that is tried first fails, as while an image is built", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "bin-only", Usage: "only what is in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
+			&cli.StringFlag{Name: "isolate", Usage: "give a _temp of its own to `WHICH` Workers: always, to each; alone, to those that are not alone (default: alone, unless somebody has chosen)"},
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
 		Action:       installAction,
@@ -54,7 +57,10 @@ func chooseRunners(verb string) []cli.Flag {
 
 // change does an install or uninstall, and reports. bare is for one that needs no .runner.
 func change(c *cli.Context, bare bool, do func(install.Options) install.Result) error {
-	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force")}
+	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force"), Isolate: c.String("isolate")}
+	if _, err := new(policy.Settings).Set("ISOLATE", o.Isolate); err != nil {
+		return refuse(c.Command, "--isolate %s: %v", o.Isolate, err)
+	}
 	chosen, err := chosenRunners(c, bare)
 	if err != nil {
 		return undone(err)

@@ -72,13 +72,14 @@ code ./ww install --runner-root r --runner-root s --runner-root r/
 code worker-wrap install --runner-root r --runner-root s
 getcap /usr/local/lib/worker-wrap/worker-wrap
 echo "-- a job of nobody"
-as nobody r/bin/Runner.Worker -c 'test -d "$WORKER_WRAP_HOST_TEMP" && echo own _temp; grep Cap.ff /proc/self/status'
+as nobody "$PWD/r/bin/Runner.Worker" -c 'cat /proc/$$/comm; test -z "$WORKER_WRAP_HOST_TEMP" && echo alone; grep Cap.ff /proc/self/status'
+until grep -q '"kind":"end"' r/_diag/worker-wrap.jsonl; do sleep 0.05; done
 echo "-- found by the list"
 code worker-wrap uninstall --all --dry-run
 code worker-wrap uninstall --all
 sha256sum -c before --quiet && echo unchanged
 ls -A r/bin r/_diag r/_work s/bin s/_work
-ls /usr/local/lib/worker-wrap /usr/local/bin/worker-wrap /var/lib/worker-wrap 2>&1 || true
+ls /usr/local/lib/worker-wrap /usr/local/bin/worker-wrap /var/lib/worker-wrap /etc/worker-wrap 2>&1 || true
 cd r/_work
 code ../../ww uninstall
 `)
@@ -87,7 +88,9 @@ would do: make the link /usr/local/bin/worker-wrap
 would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 would do: $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 would do: $W/r/bin: put it in place of Runner.Worker
+would do: $W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
 would do: note $W/r in the list of runners that have worker-wrap
+would do: set WORKER_WRAP_ISOLATE=alone in /etc/worker-wrap/settings: from its next start on a Worker that is alone is started as without worker-wrap
 exit 0
 -- for real
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
@@ -95,43 +98,53 @@ make the link /usr/local/bin/worker-wrap
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
+$W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
 $W/s/bin: keep the runner's own Worker as Runner.Worker.real
 $W/s/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/s/bin: put it in place of Runner.Worker
+$W/s/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
 note $W/r in the list of runners that have worker-wrap
 note $W/s in the list of runners that have worker-wrap
+set WORKER_WRAP_ISOLATE=alone in /etc/worker-wrap/settings: from its next start on a Worker that is alone is started as without worker-wrap
 no systemd here: a runner's self-update takes the shim away, unless `+"`worker-wrap watch`"+` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner
 exit 0
 nothing to do
 exit 0
 /usr/local/lib/worker-wrap/worker-wrap cap_sys_admin=p
 -- a job of nobody
-own _temp
+Runner.Worker
+alone
 CapEff:	0000000000000000
 -- found by the list
+would do: $W/r/bin: remove .worker-wrap/Runner.Worker
 would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 would do: $W/r/bin: put it back in its place
 would do: $W/r/bin: remove Runner.Worker.real
-would do: remove $W/r/_work/.worker-wrap
 would do: remove $W/r/_diag/worker-wrap.jsonl
+would do: remove $W/r/_diag/worker-wrap.alone
 would do: take $W/r off the list of runners that have worker-wrap
+would do: $W/s/bin: remove .worker-wrap/Runner.Worker
 would do: $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 would do: $W/s/bin: put it back in its place
 would do: $W/s/bin: remove Runner.Worker.real
 would do: take $W/s off the list of runners that have worker-wrap
+would do: remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
 would do: remove /usr/local/bin/worker-wrap
 would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
+$W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
-remove $W/r/_work/.worker-wrap
 remove $W/r/_diag/worker-wrap.jsonl
+remove $W/r/_diag/worker-wrap.alone
 take $W/r off the list of runners that have worker-wrap
+$W/s/bin: remove .worker-wrap/Runner.Worker
 $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/s/bin: put it back in its place
 $W/s/bin: remove Runner.Worker.real
 take $W/s off the list of runners that have worker-wrap
+remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
 remove /usr/local/bin/worker-wrap
 remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
@@ -152,6 +165,7 @@ Runner.Worker
 ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
 ls: cannot access '/usr/local/bin/worker-wrap': No such file or directory
 ls: cannot access '/var/lib/worker-wrap': No such file or directory
+ls: cannot access '/etc/worker-wrap': No such file or directory
 nothing to do
 exit 0
 `)
@@ -162,8 +176,9 @@ func TestInstallCommandWithoutRoot(t *testing.T) {
 code as nobody ./ww install --runner-root r
 ls r/bin
 echo "-- the binary is there"
-./ww install --runner-root s >/dev/null
+./ww install --isolate always --runner-root s >/dev/null
 code as nobody ./ww install --runner-root r
+code as nobody ./ww install --isolate always --runner-root r
 code as nobody ./ww install --bin-only --runner-root r
 code as nobody ./ww install --runner-root s --bin-only
 mv s/bin/Runner.Worker.real s/bin/Runner.Worker
@@ -186,6 +201,11 @@ no systemd here: a runner's self-update takes the shim away, unless `+"`worker-w
 $W/r/bin: keep the runner's own Worker as Runner.Worker.real
 $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
+$W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
+set WORKER_WRAP_ISOLATE=alone in $W/r/.worker-wrap.env: from its next start on a Worker that is alone is started as without worker-wrap
+needs root: $W/r is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo $W/ww install --runner-root $W/r
+exit 1
+set WORKER_WRAP_ISOLATE=always in $W/r/.worker-wrap.env
 needs root: $W/r is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo $W/ww install --runner-root $W/r
 exit 1
 nothing to do
@@ -196,11 +216,13 @@ needs root: $W/s is not yours to change: sudo $W/ww install --runner-root $W/s
 exit 1
 own _temp
 -- out again
+$W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
 remove $W/r/_work/.worker-wrap
 remove $W/r/_diag/worker-wrap.jsonl
+remove $W/r/.worker-wrap.env, which says WORKER_WRAP_ISOLATE=always
 exit 0
 -- the capability is lost
 needs root: /usr/local/lib/worker-wrap/worker-wrap lacks the file capability cap_sys_admin=p: sudo $W/ww install --runner-root $W/r

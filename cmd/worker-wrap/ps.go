@@ -17,7 +17,7 @@ import (
 func psCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "ps",
-		Usage: "list the wrapped Workers that are alive on this machine",
+		Usage: "list the Workers that worker-wrap has started and that are alive, and how each was started",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print a JSON array", DisableDefaultText: true},
 		},
@@ -52,9 +52,9 @@ func psAction(c *cli.Context) error {
 
 func printWorkers(out io.Writer, list []workers.Worker) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PID\tRUNNER\tSINCE\tNAMESPACE\tSIZE\tPROXY\tSTEP\tPER-PID FOLDER")
+	fmt.Fprintln(w, "PID\tRUNNER\tMODE\tSINCE\tNAMESPACE\tSIZE\tPROXY\tSTEP\tPER-PID FOLDER")
 	for _, r := range list {
-		from, proxy, step, atLeast := r.Runner, "-", r.Step, ""
+		from, proxy, step, size, folder, namespace := r.Runner, "-", r.Step, "-", "-", "?"
 		if from == "" {
 			from = r.Command
 		}
@@ -64,11 +64,17 @@ func printWorkers(out io.Writer, list []workers.Worker) error {
 		if step == "" {
 			step = "-"
 		}
-		if r.Partial {
-			atLeast = ">"
+		if r.Temp != "" {
+			size, folder = doctor.Size(r.Bytes), r.Temp
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\tmnt:[%d]\t%s%s\t%s\t%s\t%s\n", r.PID, visible.Line(from), r.Since.Format(time.DateTime), r.Namespace,
-			atLeast, doctor.Size(r.Bytes), proxy, doctor.Printable(step), visible.Line(r.Temp))
+		if r.Partial {
+			size = ">" + size
+		}
+		if r.Namespace != 0 {
+			namespace = fmt.Sprintf("mnt:[%d]", r.Namespace)
+		}
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.PID, visible.Line(from), r.Mode, r.Since.Format(time.DateTime), namespace,
+			size, proxy, doctor.Printable(step), visible.Line(folder))
 	}
 	return w.Flush()
 }

@@ -25,7 +25,7 @@ func TestInstallIntoRelease(t *testing.T) {
 	out := onMachine(t, release+`
 code setpriv --no-new-privs ./ww install --runner-root j 2>&1 | grep -o 'no_new_privs is set\|exit.*'
 unchanged
-code ./ww install --runner-root j 2>/dev/null
+code ./ww install --isolate always --runner-root j 2>/dev/null
 ls -A j
 code worker-wrap install --runner-root j
 echo "-- looked at"
@@ -53,8 +53,11 @@ make the link /usr/local/bin/worker-wrap
 $W/j/bin: keep the runner's own Worker as Runner.Worker.real
 $W/j/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/j/bin: put it in place of Runner.Worker
+$W/j/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
 note $W/j in the list of runners that have worker-wrap
+set WORKER_WRAP_ISOLATE=always in $W/j/.worker-wrap.env
 exit 0
+.worker-wrap.env
 bin
 run.sh
 nothing to do
@@ -75,7 +78,7 @@ exit 125
 own _temp
 exit 0
 -- out again
-3
+4
 unchanged
 ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
 `)

@@ -72,12 +72,25 @@ func leftOut(c *cli.Context, chosen runners) {
 	}
 }
 
-// theseRunners returns the runners in the given roots, or, where none is given, every runner there is.
+// theseRunners returns the runners in the given roots, or, where none is given, every runner there is, for a subcommand
+// that can say something of a runner whose .runner is no help.
 func theseRunners(roots []string) (runners, error) {
 	if len(roots) == 0 {
 		return everyRunner(false), nil
 	}
-	return rootsOf(roots, false)
+	var broken []*runner.ConfigError
+	var sound []string
+	for _, root := range roots {
+		b := (*runner.ConfigError)(nil)
+		if _, err := runner.FromRelease(resolved(root)); errors.As(err, &b) && !runner.Missing(err) {
+			broken = append(broken, b)
+			continue
+		}
+		sound = append(sound, root)
+	}
+	out, err := rootsOf(sound, false)
+	out.broken = broken
+	return out, err
 }
 
 // chosenRunners returns the runners that the flags of a subcommand choose that changes runners.

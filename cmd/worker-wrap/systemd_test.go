@@ -46,7 +46,7 @@ commit() {
 	echo "# to $1" | as nobody tee r/_work/_update.sh >/dev/null
 }
 
-./ww install --runner-root r >/dev/null
+./ww install --isolate always --runner-root r >/dev/null
 systemctl is-active "$unit.path"
 echo '"Runner.Listener/2.334.0"' >r/bin/Runner.Listener.deps.json
 for version in 2.335.0 2.336.0; do

@@ -140,13 +140,13 @@ echo "-- a setting"
 worker-wrap uninstall --all >/dev/null
 echo WORKER_WRAP_WAIT=forever >/opt/b/.env
 tree /opt/b >before
-code ./ww install --all 2>&1 | grep -v '^/opt/[ac]\|/usr/local\|^note\|^no systemd'
+code ./ww install --all 2>&1 | grep -v '^/opt/[ac]\|/usr/local\|^note\|^set\|^no systemd'
 tree /opt/b >after
 cmp before after && echo unchanged
 `)
 	for _, want := range []string{
-		"/opt/a/bin: put it in place of Runner.Worker\n/opt/c/bin: keep", "worker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 1\nunchanged\nagain\n",
-		"/opt/b/bin: put it in place of Runner.Worker\nnote /opt/b in the list of runners that have worker-wrap\n", "exit 0\n-- a setting\nworker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: /opt/b/.env: WORKER_WRAP_WAIT=\"forever\": ",
+		"/opt/a/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name\n/opt/c/bin: keep", "worker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 1\nunchanged\nagain\n",
+		"/opt/b/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name\nnote /opt/b in the list of runners that have worker-wrap\n", "exit 0\n-- a setting\nworker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: /opt/b/.env: WORKER_WRAP_WAIT=\"forever\": ",
 		" --force --runner-root /opt/b\nexit 1\nunchanged\n",
 	} {
 		if !strings.Contains(out, want) {

@@ -12,7 +12,7 @@ func TestDoctorSeesAWatch(t *testing.T) {
 	out := onMachine(t, `
 ./ww install --runner-root r >/dev/null 2>&1
 root=$PWD/r
-doctor() { "$@" worker-wrap doctor --runner-root $root | grep -A2 ' updates ' | grep -v '✓ [pw]' | sed -E 's/PID [0-9]+/PID N/; s/^ *//' || true; }
+doctor() { "$@" worker-wrap doctor --runner-root $root | grep -A2 ' updates ' | grep -v '✓ [ipw]' | sed -E 's/PID [0-9]+/PID N/; s/^ *//' || true; }
 doctor env
 mkfifo said
 cd r

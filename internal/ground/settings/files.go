@@ -28,19 +28,29 @@ const (
 // error is that of a file that cannot be read, or is longer than [MaxSize].
 func In(root string) (lines []string, err error) {
 	for _, path := range [...]string{filepath.Join(root, RunnerFile), MachineFile} {
-		data, err := untrusted.Head(path, MaxSize+1)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			continue
-		case err != nil:
+		there, err := Lines(path)
+		if err != nil {
 			return nil, err
-		case len(data) > MaxSize:
-			return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("longer than 4096 bytes; remove what is no setting")}
 		}
-		for line := range strings.Lines(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))) {
-			if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-				lines = append(lines, line)
-			}
+		lines = append(lines, there...)
+	}
+	return lines, nil
+}
+
+// Lines returns those of one file.
+func Lines(path string) (lines []string, err error) {
+	data, err := untrusted.Head(path, MaxSize+1)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case len(data) > MaxSize:
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("longer than 4096 bytes; remove what is no setting")}
+	}
+	for line := range strings.Lines(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			lines = append(lines, line)
 		}
 	}
 	return lines, nil

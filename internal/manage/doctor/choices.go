@@ -3,40 +3,51 @@ package doctor
 import (
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // chosen is what a runner's settings change about what has to be there.
 type chosen struct {
+	policy.Settings
 	userns, noDocker, inMemory bool
-	fallback                   policy.Fallback
 }
 
-// choices reads the runner's .env. What makes no sense there is judged by settings.
+// choices reads a runner's settings. What makes no sense there is judged by settings.
 func choices(r *Runner) chosen {
 	var c chosen
-	if s, err := shim.ParseSettings(r.Env); err == nil {
-		c.noDocker = s.NoDocker
-	}
-	var p policy.Settings
-	for _, e := range r.Env {
-		if rest, ok := strings.CutPrefix(e, "WORKER_WRAP_"); ok {
-			name, value, _ := strings.Cut(rest, "=")
-			_, _ = p.Set(name, value)
+	for _, v := range counting(r) {
+		if s, err := shim.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
+			c.noDocker = c.noDocker || s.NoDocker
+		}
+		if name, ok := strings.CutPrefix(v.Name, survey.SettingsPrefix); ok {
+			_, _ = c.Set(name, v.Value)
 		}
 	}
-	c.fallback = p.Fallback
-	c.userns, c.inMemory = p.Userns, p.Backing == policy.Tmpfs
+	c.userns, c.inMemory = c.Userns, c.Backing == policy.Tmpfs
 	return c
+}
+
+// counting are a runner's variables without those that another one of that name comes before.
+func counting(r *Runner) (out []survey.Variable) {
+	for _, v := range r.Variables {
+		if first, _ := r.Setting(v.Name); first == v {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // shared says what becomes of a runner's jobs if no Worker can be isolated.
 func shared(r *Runner) string {
-	switch choices(r).fallback {
-	case policy.FallbackNone:
+	c := choices(r)
+	switch {
+	case c.Fallback == policy.FallbackNone && c.Isolate != policy.Always:
+		return "no job starts but one that is alone"
+	case c.Fallback == policy.FallbackNone:
 		return "no job starts"
-	case policy.FallbackRun:
+	case c.Fallback == policy.FallbackRun:
 		return "jobs share one _temp"
 	}
 	return "a job runs in the shared _temp if it is alone there, and one that comes meanwhile waits, and is refused at the end"

@@ -106,7 +106,7 @@ func TestEachFactIsJudged(t *testing.T) {
 			f.Machine.Container, f.Machine.Self.CapBnd, f.Machine.Self.Seccomp = "podman", 0, 2
 		}, "problem container: without CAP_SYS_ADMIN, and with a seccomp filter", "--cap-add SYS_ADMIN"},
 		{"weak container, user namespaces", func(f *Facts, r *Runner) {
-			f.Machine.Container, f.Machine.Self.CapBnd, r.Listener.CapBnd, r.Env = "podman", 0, 0, []string{"WORKER_WRAP_USERNS=1"}
+			f.Machine.Container, f.Machine.Self.CapBnd, r.Listener.CapBnd, r.Variables = "podman", 0, 0, survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1")
 		}, "ok container: without CAP_SYS_ADMIN, which no runner here needs", ""},
 		{"no capability to be had", func(f *Facts, r *Runner) {
 			f.Machine.Self.CapBnd, r.Listener.CapBnd = 0, 0
@@ -219,25 +219,34 @@ func TestEachFactIsJudged(t *testing.T) {
 			f.Machine.MaxUserNS, r.Shim.SysAdmin = 0, false
 		}, "problem privilege: user.max_user_namespaces", "setcap"},
 		{"userns", func(_ *Facts, r *Runner) {
-			r.Env, r.Shim.SysAdmin, r.Listener.NoNewPrivs = []string{"WORKER_WRAP_USERNS=1"}, false, true
+			r.Variables, r.Shim.SysAdmin, r.Listener.NoNewPrivs = survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1"), false, true
 		}, "ok privilege: none needed", ""},
 		{"userns and AppArmor", func(f *Facts, r *Runner) {
-			r.Env, f.Machine.AppArmorUserNS = []string{"WORKER_WRAP_USERNS=1"}, 1
+			r.Variables, f.Machine.AppArmorUserNS = survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1"), 1
 		}, "problem privilege: AppArmor lets only", "worker-wrap install --runner-root /r"},
 		{"userns and no namespaces", func(f *Facts, r *Runner) {
-			r.Env, f.Machine.MaxUserNS = []string{"WORKER_WRAP_USERNS=1"}, 0
+			r.Variables, f.Machine.MaxUserNS = survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1"), 0
 		}, "problem privilege: allows no user namespaces", "sysctl"},
 		{"userns for root only", func(f *Facts, r *Runner) {
-			r.Env, f.Machine.UserNSClone = []string{"WORKER_WRAP_USERNS=1"}, 0
+			r.Variables, f.Machine.UserNSClone = survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1"), 0
 		}, "problem privilege: only root may make", "sysctl"},
 		{"set-user-ID", func(_ *Facts, r *Runner) { r.Shim.SetID = true }, "problem binary: set-user-ID", "chmod ug-s"},
 		{"closed binary", func(_ *Facts, r *Runner) { r.Shim.Mode = 0o700 }, "problem binary: /opt/ww has mode 0700", "sudo worker-wrap install"},
 		{"others' binary", func(_ *Facts, r *Runner) { r.Shim.WritableBy = "/opt" }, "warning binary: /opt can be changed", "install"},
 
-		{"settings", func(_ *Facts, r *Runner) { r.Env = []string{"LANG=C", "WORKER_WRAP_LOG=loud"} }, "problem settings: WORKER_WRAP_LOG", ""},
-		{"setting as in a shell", func(_ *Facts, r *Runner) { r.Env = []string{"export WORKER_WRAP_WAIT=10m"} }, "warning settings: \"export WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
-		{"indented setting", func(_ *Facts, r *Runner) { r.Env = []string{" WORKER_WRAP_WAIT=10m"} }, "warning settings: \" WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
-		{"setting's name", func(_ *Facts, r *Runner) { r.Env = []string{"WORKER_WRAP_WIAT=20s"} }, "warning settings: \"WORKER_WRAP_WIAT\" is not a setting", "restart"},
+		{"settings", func(_ *Facts, r *Runner) { r.Variables = survey.Assigned("/r/.env", "LANG=C", "WORKER_WRAP_LOG=loud") }, "problem settings: /r/.env: WORKER_WRAP_LOG", "restart the runner"},
+		{"settings of a file that each start reads", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/etc/worker-wrap/settings", "WORKER_WRAP_WAIT=ever")
+		}, "problem settings: /etc/worker-wrap/settings: WORKER_WRAP_WAIT", "the next start reads it"},
+		{"a file of settings that cannot be read", func(_ *Facts, r *Runner) { r.SettingsErr = os.ErrPermission }, "problem settings: permission denied", "correct or remove it"},
+		{"nobody has chosen", func(_ *Facts, _ *Runner) {}, "ok isolation: each Worker gets a _temp of its own (nobody has set WORKER_WRAP_ISOLATE)", ""},
+		{"alone", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/etc/worker-wrap/settings", "WORKER_WRAP_ISOLATE=alone")
+		}, "ok isolation: a Worker that is alone in the plain _temp is started as without worker-wrap, and one that comes while it lives gets a _temp of its own, by a mount (WORKER_WRAP_ISOLATE=alone in /etc/worker-wrap/settings)", ""},
+		{"a hook that removes _temp", func(_ *Facts, r *Runner) { r.Hooks = []string{"/h.sh"} }, "warning hook: /h.sh removes _temp", "empty it"},
+		{"setting as in a shell", func(_ *Facts, r *Runner) { r.Variables = survey.Assigned("/r/.env", "export WORKER_WRAP_WAIT=10m") }, "warning settings: \"export WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
+		{"indented setting", func(_ *Facts, r *Runner) { r.Variables = survey.Assigned("/r/.env", " WORKER_WRAP_WAIT=10m") }, "warning settings: \" WORKER_WRAP_WAIT\" is not a setting", "WORKER_WRAP_WAIT=10m"},
+		{"setting's name", func(_ *Facts, r *Runner) { r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_WIAT=20s") }, "warning settings: \"WORKER_WRAP_WIAT\" is not a setting", "restart"},
 		{"read-only", func(_ *Facts, r *Runner) { r.Work.ReadOnly = true }, "problem work folder: read-only", "remount,rw"},
 		{"others' _temp", func(_ *Facts, r *Runner) { r.Temp.UID = 0 }, "problem work folder: /r/_work/_temp belongs to uid 0", "sudo chown ci /r/_work/_temp"},
 		{"others' store", func(_ *Facts, r *Runner) { r.Leftovers.Store = aStore(7, 0o711) }, "problem work folder: .worker-wrap belongs to uid 7", "sudo chown ci"},
@@ -275,13 +284,13 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
 
 		{"ran plain", func(_ *Facts, r *Runner) {
-			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Fallback, Outcome: "plain", Error: "no privilege"}
+			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "plain", Error: "no privilege"}, Unisolated: true}
 		}, "problem last start: without a _temp of its own: no privilege", "mend"},
 		{"refused", func(_ *Facts, r *Runner) {
-			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: events.Refused, Error: "no privilege"}
+			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: events.Refused, Error: "no privilege"}}
 		}, "warning last start: was not started: no privilege", "mend"},
 		{"ran", func(_ *Facts, r *Runner) {
-			r.Last = &events.Event{Time: time.Unix(1e9, 0), Kind: events.Start, Outcome: "private"}
+			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "private"}}
 		}, "ok last start: private", ""},
 
 		{"no Docker", func(_ *Facts, _ *Runner) {}, "ok docker: no Docker socket", ""},
@@ -291,11 +300,11 @@ func TestEachFactIsJudged(t *testing.T) {
 		}, "problem docker: the Docker socket /run/b us belongs to uid 0", "echo '/run/b us' | sudo tee -a /etc/worker-wrap/docker-sockets"},
 		{"Docker that may not be covered, in a user namespace", func(_ *Facts, r *Runner) {
 			r.Docker = survey.Docker{Socket: "/run/bus", Refused: "/run/bus belongs to uid 0"}
-			r.Env = []string{"WORKER_WRAP_USERNS=1"}
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_USERNS=1")
 		}, "ok docker: /run/bus", ""},
 		{"Docker that may not be covered, and is left alone", func(_ *Facts, r *Runner) {
 			r.Docker = survey.Docker{Socket: "/run/bus", Refused: "/run/bus belongs to uid 0"}
-			r.Env = []string{"WORKER_WRAP_DOCKER=off"}
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_DOCKER=off")
 		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
 		{"Docker out of reach", func(_ *Facts, r *Runner) {
 			r.Docker = survey.Docker{Host: "unix:///s", Missing: "the socket of DOCKER_HOST=unix:///s: permission denied"}
@@ -306,10 +315,10 @@ func TestEachFactIsJudged(t *testing.T) {
 		}, "warning docker: counts for nothing", "sudo chown root:root"},
 		{"Docker context", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Context: "far"} }, `warning docker: the docker of ci uses the context "far"`, "DOCKER_HOST"},
 		{"Docker left alone", func(_ *Facts, r *Runner) {
-			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_DOCKER=off"}
+			r.Docker.Socket, r.Variables = "/var/run/docker.sock", survey.Assigned("/r/.env", "WORKER_WRAP_DOCKER=off")
 		}, "warning docker: WORKER_WRAP_DOCKER=off", ".env"},
 		{"Docker and memory", func(_ *Facts, r *Runner) {
-			r.Docker.Socket, r.Env = "/var/run/docker.sock", []string{"WORKER_WRAP_BACKING=tmpfs:1g"}
+			r.Docker.Socket, r.Variables = "/var/run/docker.sock", survey.Assigned("/r/.env", "WORKER_WRAP_BACKING=tmpfs:1g")
 		}, "warning docker: WORKER_WRAP_BACKING=tmpfs", ".env"},
 		{"Docker elsewhere", func(_ *Facts, r *Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
 		{"Docker over ssh", func(_ *Facts, r *Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},

@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
@@ -25,7 +26,7 @@ func docker(r *Runner) []Result {
 		out = append(out, Result{
 			Check: "docker", Level: Warn, What: fmt.Sprintf("the docker of %s uses the context %q", r.User, d.Context),
 			Why:  "worker-wrap follows a context to a unix socket of this machine only, and this one leads to none that " + r.User + " can use: container steps see the host's _temp, if that daemon sees any of this machine",
-			Mend: "name the socket of a daemon of this machine by DOCKER_HOST in " + envFile(r) + ", or as that user: docker context use default",
+			Mend: "name the socket of a daemon of this machine by DOCKER_HOST in " + whence(r, "DOCKER_HOST") + ", or as that user: docker context use default",
 		})
 	}
 	return out
@@ -35,12 +36,16 @@ func docker(r *Runner) []Result {
 func daemon(r *Runner) Result {
 	d := r.Docker
 	res := Result{Check: "docker", Level: Warn}
+	lone := ""
+	if choices(r).Isolate != policy.Always {
+		lone = "; a job that is alone is as without worker-wrap"
+	}
 	scheme, _, remote := strings.Cut(d.Host, "://")
 	switch {
 	case remote && scheme != "unix" && scheme != "fd":
 		res.What = "DOCKER_HOST is " + d.Host
 		res.Why = "that daemon looks up -v paths on its own machine, where _temp and the per-PID folders are other ones or missing"
-		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + envFile(r)
+		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
 	case d.Unknown != "":
 		res.What = "whether jobs reach a Docker daemon cannot be told: " + d.Unknown
 		res.Why = "container steps may see the host's _temp"
@@ -48,22 +53,22 @@ func daemon(r *Runner) Result {
 	case d.Socket == "" && d.Host != "":
 		res.What = d.Missing
 		res.Why = "jobs that use Docker fail"
-		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + envFile(r)
+		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
 	case d.Socket == "":
 		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
 	case choices(r).noDocker:
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
-		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost"
-		res.Mend = "take the line out of " + envFile(r) + " and restart the runner, unless no job uses Docker"
+		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost" + lone
+		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_DOCKER") + " and restart the runner, unless no job uses Docker"
 	case d.Refused != "" && (r.UID == 0 || !choices(r).userns): // in a user namespace any socket can be covered
 		res.Level = Fail
 		res.What = "the Docker socket " + d.Refused
-		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job"
+		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone
 		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
 	case choices(r).inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
-		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail"
-		res.Mend = "take the line out of " + envFile(r) + " and restart the runner, unless no job uses containers"
+		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone
+		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_BACKING") + " and restart the runner, unless no job uses containers"
 	case d.Snap && strings.HasPrefix(r.Work.Path, "/home/"):
 		return Result{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}
 	case d.Snap:
@@ -78,8 +83,17 @@ func daemon(r *Runner) Result {
 	return res
 }
 
-// envFile is the file with the runner's settings, as one word of a command.
-func envFile(r *Runner) string { return visible.Word(filepath.Join(r.Layout.Root, ".env")) }
+// whence says where a variable is set: its file, as one word of a command. One that is to be set belongs into .env.
+func whence(r *Runner, name string) string {
+	v, ok := r.Setting(name)
+	switch {
+	case !ok:
+		return visible.Word(filepath.Join(r.Layout.Root, ".env"))
+	case filepath.IsAbs(v.From):
+		return visible.Word(v.From)
+	}
+	return v.From + ", which the unit or whatever starts it gives it"
+}
 
 // podman judges what rootless Podman's commands will see: they join the namespaces of the user's pause
 // process, whatever namespace they are run in.

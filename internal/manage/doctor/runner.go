@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // waits is the first version whose Listener waits for a cancelled Worker's end before it starts the next
@@ -33,6 +30,8 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	out = append(out, updates(r, m)...)
 	out = append(out, privilege(r, m)...)
 	out = append(out, settings(r)...)
+	out = append(out, isolation(r)...)
+	out = append(out, hooks(r)...)
 	out = append(out, workFolder(r)...)
 	out = append(out, leftovers(r)...)
 	out = append(out, lastStart(r)...)
@@ -61,32 +60,6 @@ func version(r *Runner, wrapped bool) Result {
 		res.Mend = "install worker-wrap, and let the runner update itself"
 	}
 	return res
-}
-
-func settings(r *Runner) []Result {
-	s, err := shim.ParseSettings(r.Env)
-	if err != nil {
-		return []Result{{
-			Check: "settings", Level: Fail, What: fmt.Sprintf("%s/.env: %v", r.Layout.Root, err),
-			Why: "no job starts with it", Mend: "correct the line, then restart the runner, which reads the file only when it starts",
-		}}
-	}
-	for _, e := range r.Env {
-		name, _, _ := strings.Cut(e, "=")
-		if i := strings.Index(name, "WORKER_WRAP_"); i > 0 {
-			return []Result{{
-				Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q is not a setting: the runner takes all before the = for the name", r.Layout.Root, name),
-				Why: "what it is to change stays as it is", Mend: "write the line as " + e[i:] + ", then restart the runner, which reads the file only when it starts",
-			}}
-		}
-	}
-	if s.Unknown != "" {
-		return []Result{{
-			Check: "settings", Level: Warn, What: fmt.Sprintf("%s/.env: %q %s", r.Layout.Root, s.Unknown, shim.UnknownSetting),
-			Why: "what it is to change stays as it is", Mend: "change the line, then restart the runner, which reads the file only when it starts",
-		}}
-	}
-	return nil
 }
 
 func workFolder(r *Runner) []Result {
@@ -195,7 +168,7 @@ func lastStart(r *Runner) []Result {
 	}
 	when := e.Time.Local().Format("2006-01-02 15:04:05")
 	switch {
-	case e.Kind == events.Fallback:
+	case e.Unisolated:
 		return []Result{{
 			Check: "last start", Level: Fail, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
 			Why: "as long as that is so, " + shared(r), Mend: "mend what is named here; the next job's start shows whether that was all",
@@ -206,5 +179,5 @@ func lastStart(r *Runner) []Result {
 			Why: "unless that has been mended since, the next one is not started either", Mend: "mend what is named here and marked above",
 		}}
 	}
-	return []Result{{Check: "last start", Level: OK, What: when + ", " + e.Outcome}}
+	return []Result{{Check: "last start", Level: OK, What: when + ", " + e.Outcome + e.After()}}
 }

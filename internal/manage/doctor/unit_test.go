@@ -109,7 +109,7 @@ func TestObstacles(t *testing.T) {
 func TestObstaclesForOthers(t *testing.T) {
 	lines := []string{"NoNewPrivileges=yes", "CapabilityBoundingSet=CAP_KILL", "RestrictNamespaces=yes", "SystemCallFilter=~@privileged"}
 	root, userns := runnerWith(lines...), runnerWith(lines...)
-	root.UID, userns.Env = 0, []string{"WORKER_WRAP_USERNS=1"}
+	root.UID, userns.Variables = 0, survey.Assigned("", "WORKER_WRAP_USERNS=1")
 	for _, test := range []struct {
 		r    *Runner
 		want []string

@@ -15,6 +15,11 @@ func makeEntry(r *os.Root, name, place string) error {
 	if !ok {
 		return r.Symlink(place, name)
 	}
+	return makeFile(r, name, text, 0o755)
+}
+
+// makeFile makes a file in a folder, whose owner it then has.
+func makeFile(r *os.Root, name, text string, mode os.FileMode) error {
 	dir, err := r.Stat(".")
 	if err != nil {
 		return err
@@ -33,7 +38,7 @@ func makeEntry(r *os.Root, name, place string) error {
 		err = f.Chown(uid, gid)
 	}
 	if err == nil {
-		err = f.Chmod(0o755)
+		err = f.Chmod(mode)
 	}
 	return errors.Join(err, f.Sync(), f.Close())
 }

@@ -39,7 +39,7 @@ func Install(o Options) Result {
 			r.fail(err)
 		}
 	}
-	var kept []runner.Layout
+	var kept, whole []runner.Layout
 	for _, l := range layouts {
 		switch err := r.keep(l, place, good); {
 		case errors.Is(err, errNotAllowed):
@@ -50,10 +50,11 @@ func Install(o Options) Result {
 				kept = append(kept, l) // it needs the binary, and an uninstall is to find it
 			}
 		case good:
-			kept = append(kept, l)
+			kept, whole = append(kept, l), append(whole, l)
 		}
 	}
 	r.settle(kept)
+	r.choose(whole)
 	return r.Result
 }
 

@@ -22,6 +22,9 @@ type Options struct {
 	BinOnly bool
 	// Force takes the shim out though wrapped Workers live, and puts it in though a start would be refused.
 	Force bool
+	// Isolate is which Workers an install has isolated, a value of WORKER_WRAP_ISOLATE; "" is [Alone] unless somebody has
+	// chosen already.
+	Isolate string
 	// Say is given what is done, one line at a time; in a dry run what would be done.
 	Say func(line string)
 }

@@ -1,10 +1,14 @@
 package install
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // look finds out, and changes nothing, whether the shim can be taken out of each of several runners, and says of those
@@ -44,10 +48,14 @@ type wrapping struct {
 	runner.Layout
 	has    bool
 	target string // where its links lead
+	chosen string // what an install has set in its own file, "" if nothing
 }
 
 func wrappingOf(l runner.Layout) wrapping {
 	w := wrapping{Layout: l}
+	if data, err := untrusted.Head(filepath.Join(l.Root, settings.RunnerFile), settings.MaxSize); err == nil {
+		_, w.chosen = withoutSetting(string(data))
+	}
 	s, _ := Inspect(l)
 	for _, b := range s.Bins {
 		if b.Worker == Shim && !w.has {
@@ -74,6 +82,9 @@ func (r *run) putBack(all []wrapping) {
 			continue
 		}
 		back = append(back, w.Layout)
+		if w.chosen != "" {
+			r.chooseFor(w.Layout, w.chosen, survey.Variable{})
+		}
 	}
 	r.settle(back)
 }

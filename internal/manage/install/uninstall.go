@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
@@ -42,6 +43,7 @@ func Uninstall(o Options) Result {
 	if r.root && !o.BinOnly {
 		r.forgetGone()
 		if complete {
+			r.unchooseAll()
 			r.removeBinary()
 		}
 	}
@@ -92,6 +94,7 @@ func (r *run) remove(l runner.Layout) bool {
 	}
 	r.removeStore(l)
 	r.removeRecord(l)
+	r.tasks(unchoose(filepath.Join(l.Root, settings.RunnerFile), func(change func(string) string) error { return r.editOwn(l, change) }))
 	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps {
 		r.left("what Workers left in the work folder of %s (%s, beside _temp): .runner does not tell where that is, and it is not %s", l.Root, perpid.StoreName, l.Work)
 	}

@@ -2,9 +2,9 @@ package status
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
@@ -21,23 +21,28 @@ type Runner struct {
 	Version   string `json:"version"`
 	User      string `json:"user"`
 	Listener  int    `json:"listener,omitempty"` // PID, left out where none runs
-	// Workers are alive and wrapped, Bare are the PIDs of those that are alive and not.
-	Workers []workers.Worker `json:"workers"`
-	Bare    []int            `json:"unwrappedWorkers,omitempty"`
-	Last    *Start           `json:"lastStart,omitempty"`
+	// Isolate is which Workers are isolated, WORKER_WRAP_ISOLATE, and IsolateFrom is where that is set, "" if nowhere.
+	Isolate     string           `json:"isolate"`
+	IsolateFrom string           `json:"isolateFrom,omitempty"`
+	Workers     []workers.Worker `json:"workers"` // those that are alive
+	Last        *Start           `json:"lastStart,omitempty"`
+	// Harmless counts the starts since then that got a _temp of their own while another Worker lived.
+	Harmless int       `json:"harmlessOverlaps"`
+	Since    time.Time `json:"recordedSince,omitzero"`
 }
 
 // Start is how the last start on record went.
 type Start struct {
 	Time    time.Time `json:"time"`
 	Outcome string    `json:"outcome"`
+	Waited  float64   `json:"waitedSeconds,omitempty"`
 	Error   string    `json:"error,omitempty"`
 }
 
 // Gather looks at the runners with these layouts, and those that have none. hidden is how many processes could not be looked into
 // for lack of rights.
 func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) (out []Runner, hidden int, err error) {
-	alive, hidden, err := workers.List()
+	alive, hidden, err := workers.All()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -64,25 +69,21 @@ func one(r *survey.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	if r.Listener != nil {
 		s.Listener = r.Listener.PID
 	}
-	wrapped := map[int]bool{}
+	s.Isolate, s.IsolateFrom = r.Isolate()
+	record := survey.AllStarts(r.Layout.Diag())
+	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {
-		wrapped[w.PID] = true
 		// By its folder, which is the runner's also where a command was started by hand.
-		if filepath.Dir(w.Temp) == perpid.Path(r.Layout.Temp) {
+		if slices.Contains(r.Workers, w.PID) || w.Temp != "" && filepath.Dir(w.Temp) == perpid.Path(r.Layout.Temp) {
 			s.Workers = append(s.Workers, w)
-		}
-	}
-	for _, pid := range r.Workers {
-		if !wrapped[pid] {
-			s.Bare = append(s.Bare, pid)
 		}
 	}
 	return s
 }
 
-func start(e *events.Event) *Start {
+func start(e *survey.Start) *Start {
 	if e == nil {
 		return nil
 	}
-	return &Start{e.Time, e.Outcome, e.Error}
+	return &Start{e.Time, e.Outcome, e.Waited.Seconds(), e.Error}
 }

@@ -3,17 +3,20 @@ package status
 import (
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
 // Print writes a line for each runner, and below it one for each living Worker.
 func Print(out io.Writer, runners []Runner, now time.Time) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUNNER\tPROTECTED\tVERSION\tUSER\tWORKERS\tLAST START")
+	fmt.Fprintln(w, "RUNNER\tPROTECTED\tISOLATE\tVERSION\tUSER\tWORKERS\tLAST START")
 	for _, r := range runners {
 		protected, version := "yes", r.Version
 		if !r.Protected {
@@ -25,7 +28,7 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 		if version == "" {
 			version = "?"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", doctor.Printable(r.Root), protected, version, doctor.Printable(r.User), len(r.Workers)+len(r.Bare), last(r.Last, now))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", doctor.Printable(r.Root), protected, isolate(&r), version, doctor.Printable(r.User), len(r.Workers), last(r.Last, now))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -47,19 +50,11 @@ func details(out io.Writer, r Runner, now time.Time) error {
 	case !r.Protected:
 		fmt.Fprintf(&b, "  not protected: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
 	}
-	for _, worker := range r.Workers {
-		atLeast := ""
-		if worker.Partial {
-			atLeast = "more than "
-		}
-		step := ""
-		if worker.Step != "" {
-			step = ", at step " + doctor.Printable(worker.Step)
-		}
-		fmt.Fprintf(&b, "  Worker %d since %s, %s%s in %s%s\n", worker.PID, moment(worker.Since, now), atLeast, doctor.Size(worker.Bytes), doctor.Printable(worker.Temp), step)
+	for i := range r.Workers {
+		fmt.Fprintf(&b, "  Worker %d since %s, %s\n", r.Workers[i].PID, moment(r.Workers[i].Since, now), what(&r.Workers[i]))
 	}
-	for _, pid := range r.Bare {
-		fmt.Fprintf(&b, "  Worker %d has no _temp of its own\n", pid)
+	if r.Harmless > 0 {
+		fmt.Fprintf(&b, "  %d overlaps with another Worker made harmless since %s\n", r.Harmless, moment(r.Since, now))
 	}
 	if b.Len() == 0 {
 		return nil
@@ -68,11 +63,75 @@ func details(out io.Writer, r Runner, now time.Time) error {
 	return err
 }
 
+// what says in which _temp a Worker is, and what it does.
+func what(w *workers.Worker) string {
+	var text string
+	switch w.Mode {
+	case workers.Private:
+		atLeast := ""
+		if w.Partial {
+			atLeast = "more than "
+		}
+		text = "private" + beside(w) + ", " + atLeast + doctor.Size(w.Bytes) + " in " + w.Temp
+	case workers.Alone:
+		text = "alone in the plain _temp"
+	case workers.Plain:
+		text = "in the plain _temp, since it could not be isolated (" + w.Why + ")"
+		if len(w.Beside) > 0 {
+			text = "in the plain _temp, though not alone" + beside(w) + ", since it could not be isolated (" + w.Why + ")"
+		}
+	case workers.Unknown:
+		text = "in which _temp cannot be told by " + who()
+	default:
+		text = "in the plain _temp: it was started without worker-wrap"
+	}
+	if w.Waited > 0 {
+		text += fmt.Sprintf(", after a wait of %.1f s", w.Waited)
+	}
+	if w.Step != "" {
+		text += ", at step " + w.Step
+	}
+	return doctor.Printable(text)
+}
+
+// beside names the Workers that lived when one started.
+func beside(w *workers.Worker) string {
+	var out []string
+	for _, pid := range w.Beside {
+		out = append(out, strconv.Itoa(pid))
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return ", beside Worker " + strings.Join(out, " and ")
+}
+
+func who() string {
+	if os.Geteuid() == 0 {
+		return "this root"
+	}
+	return "this user; sudo shows it"
+}
+
+// isolate says which Workers are isolated, and where that was chosen.
+func isolate(r *Runner) string {
+	switch {
+	case r.Isolate == "":
+		return "?"
+	case r.IsolateFrom == "":
+		return r.Isolate + " (default)"
+	}
+	return doctor.Printable(r.Isolate + " (" + r.IsolateFrom + ")")
+}
+
 func last(s *Start, now time.Time) string {
 	if s == nil {
 		return "none on record"
 	}
 	text := moment(s.Time, now) + " " + s.Outcome
+	if s.Waited > 0 {
+		text += fmt.Sprintf(" after %.1f s", s.Waited)
+	}
 	if s.Error != "" {
 		text += ": " + s.Error
 	}

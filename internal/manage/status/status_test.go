@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -56,10 +57,10 @@ func newRunner(t *testing.T) runner.Layout {
 
 // startWorker starts a Worker by this name, waits until it is the program that it is to be, and returns
 // its PID.
-func startWorker(t *testing.T, layout runner.Layout, name string) int {
+func startWorker(t *testing.T, layout runner.Layout, name string, env ...string) int {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(layout.Bin(), name), "-", "/dev/null")
-	cmd.Stderr = os.Stderr
+	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -110,16 +111,19 @@ func TestGather(t *testing.T) {
 		}
 	}
 	r := got[0]
-	if !r.Protected || r.Why != "" || r.Version != "2.336.0" || r.User != "root" || r.Listener != 0 || !slices.Equal(r.Bare, []int{bare}) {
+	if !r.Protected || r.Why != "" || r.Version != "2.336.0" || r.User != "root" || r.Listener != 0 || r.Isolate != "always" || r.IsolateFrom != "" {
 		t.Errorf("%+v", r)
 	}
-	if len(r.Workers) != 1 || r.Workers[0].PID != wrapped || filepath.Dir(r.Workers[0].Temp) != filepath.Join(layout.Work, ".worker-wrap") || time.Since(r.Workers[0].Since) > time.Minute {
+	if len(r.Workers) != 2 || r.Workers[1].PID != bare || r.Workers[1].Mode != workers.Unwrapped {
+		t.Fatalf("%+v", r.Workers)
+	}
+	if r.Workers[0].PID != wrapped || r.Workers[0].Mode != workers.Private || filepath.Dir(r.Workers[0].Temp) != filepath.Join(layout.Work, ".worker-wrap") || time.Since(r.Workers[0].Since) > time.Minute {
 		t.Errorf("%+v", r.Workers)
 	}
 	if r.Last == nil || r.Last.Outcome != "private" {
 		t.Errorf("last start: %+v", r.Last)
 	}
-	if o := got[1]; o.Protected || !strings.Contains(o.Why, "is the runner's own") || len(o.Workers) > 0 || len(o.Bare) > 0 || o.Last != nil {
+	if o := got[1]; o.Protected || !strings.Contains(o.Why, "is the runner's own") || len(o.Workers) > 0 || o.Last != nil {
 		t.Errorf("%+v", o)
 	}
 	data, err := json.Marshal(got[1])
@@ -128,30 +132,78 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// TestModes: of each living Worker is said in which _temp it is, and beside whom it came.
+func TestModes(t *testing.T) {
+	testkit.RequireRoot(t)
+	layout := newRunner(t)
+	const alone = "WORKER_WRAP_ISOLATE=alone"
+	lone := startWorker(t, layout, runner.WorkerName, alone)
+	private := startWorker(t, layout, runner.WorkerName, alone)
+	run := startWorker(t, layout, runner.RealWorkerName)
+	o, err := perpid.Owner{}.Peer(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []events.Event{{Kind: events.Fallback, Error: "no privilege"}, {Kind: events.Start, Outcome: events.Plain, Alive: []int{lone}}} {
+		e.PID, e.Job = run, events.Process{PID: run, Start: o.Start}
+		if err := events.Append(layout.Diag(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, _, err := Gather([]runner.Layout{layout}, nil, true)
+	if err != nil || len(got) != 1 || len(got[0].Workers) != 3 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	w := got[0].Workers
+	if w[0].PID != lone || w[0].Mode != workers.Alone || w[0].Temp != "" {
+		t.Errorf("alone: %+v", w[0])
+	}
+	if w[1].PID != private || w[1].Mode != workers.Private || !slices.Equal(w[1].Beside, []int{lone}) || w[1].Temp == "" {
+		t.Errorf("private: %+v", w[1])
+	}
+	if w[2].PID != run || w[2].Mode != workers.Plain || w[2].Why != "no privilege" || !slices.Equal(w[2].Beside, []int{lone}) {
+		t.Errorf("not isolated: %+v", w[2])
+	}
+	if got[0].Harmless != 1 || got[0].Since.IsZero() {
+		t.Errorf("%d harmless overlaps since %v", got[0].Harmless, got[0].Since)
+	}
+}
+
 func TestPrint(t *testing.T) {
 	now := time.Date(2026, 4, 20, 12, 0, 0, 0, time.Local)
+	at := now.AddDate(0, 0, -1)
 	runners := []Runner{
 		{
-			Root: "/home/ci/runner", Protected: true, Version: "2.336.0", User: "ci",
-			Last:    &Start{Time: now.Add(-time.Minute), Outcome: "private"},
-			Workers: []workers.Worker{{PID: 42, Since: now.AddDate(0, 0, -1), Bytes: 3 << 20, Partial: true, Temp: "/w/.worker-wrap/42", Step: "make\x1b[2J"}},
-			Bare:    []int{43},
+			Root: "/home/ci/runner", Protected: true, Version: "2.336.0", User: "ci", Isolate: "alone", IsolateFrom: "/etc/worker-wrap/settings",
+			Last: &Start{Time: now.Add(-time.Minute), Outcome: "private", Waited: 1.5},
+			Workers: []workers.Worker{
+				{PID: 42, Since: at, Mode: workers.Private, Beside: []int{43, 7}, Bytes: 3 << 20, Partial: true, Temp: "/w/.worker-wrap/42", Step: "make\x1b[2J"},
+				{PID: 43, Since: at, Mode: workers.Alone, Waited: 2},
+				{PID: 44, Since: at, Mode: workers.Plain, Beside: []int{43}, Why: "no privilege"},
+				{PID: 45, Since: at, Mode: workers.Plain, Why: "no privilege"},
+				{PID: 46, Since: at, Mode: workers.Unwrapped},
+			},
+			Harmless: 3, Since: at,
 		},
-		{Root: "/r2", Why: "Runner.Worker is the runner's own", User: "root", Last: &Start{Time: now, Outcome: "plain", Error: "no privilege"}},
+		{Root: "/r2", Why: "Runner.Worker is the runner's own", User: "root", Isolate: "always", Last: &Start{Time: now, Outcome: "plain", Error: "no privilege"}},
 		{Root: "/r3", Protected: true, Version: "2.336.0", User: "ci"},
 	}
 	var b strings.Builder
 	if err := Print(&b, runners, now); err != nil {
 		t.Fatal(err)
 	}
-	want := `RUNNER           PROTECTED  VERSION  USER  WORKERS  LAST START
-/home/ci/runner  yes        2.336.0  ci    2        11:59:00 private
-/r2              NO         ?        root  0        12:00:00 plain: no privilege
-/r3              yes        2.336.0  ci    0        none on record
+	want := `RUNNER           PROTECTED  ISOLATE                            VERSION  USER  WORKERS  LAST START
+/home/ci/runner  yes        alone (/etc/worker-wrap/settings)  2.336.0  ci    5        11:59:00 private after 1.5 s
+/r2              NO         always (default)                   ?        root  0        12:00:00 plain: no privilege
+/r3              yes        ?                                  2.336.0  ci    0        none on record
 
 /home/ci/runner:
-  Worker 42 since 2026-04-19 12:00:00, more than 3.0 MiB in /w/.worker-wrap/42, at step make` + "\uFFFD" + `[2J
-  Worker 43 has no _temp of its own
+  Worker 42 since 2026-04-19 12:00:00, private, beside Worker 43 and 7, more than 3.0 MiB in /w/.worker-wrap/42, at step make` + "\uFFFD" + `[2J
+  Worker 43 since 2026-04-19 12:00:00, alone in the plain _temp, after a wait of 2.0 s
+  Worker 44 since 2026-04-19 12:00:00, in the plain _temp, though not alone, beside Worker 43, since it could not be isolated (no privilege)
+  Worker 45 since 2026-04-19 12:00:00, in the plain _temp, since it could not be isolated (no privilege)
+  Worker 46 since 2026-04-19 12:00:00, in the plain _temp: it was started without worker-wrap
+  3 overlaps with another Worker made harmless since 2026-04-19 12:00:00
 
 /r2:
   not protected: Runner.Worker is the runner's own (see worker-wrap doctor)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 )
 
 // Docker is how a runner's jobs reach a Docker daemon.
@@ -27,9 +28,8 @@ var ofDocker = [...]string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XD
 
 // docker looks for the daemon as a start would, with the rights of the runner's user.
 func (s System) docker(r *Runner) Docker {
-	env, as := r.Env, dockersocket.User{UID: r.UID}
+	env, as := r.Env(), dockersocket.User{UID: r.UID}
 	if r.Listener != nil {
-		env = append(env[:len(env):len(env)], r.Listener.Docker...)
 		as.GID, as.Groups = r.Listener.GID, r.Listener.Groups
 	} else {
 		as.GID = r.UID
@@ -40,7 +40,7 @@ func (s System) docker(r *Runner) Docker {
 	if home, ok := userHome(r.UID); ok {
 		env = append(env[:len(env):len(env)], "HOME="+home)
 	}
-	d := Docker{Host: variable(env, "DOCKER_HOST")}
+	d := Docker{Host: environ.Get(env, "DOCKER_HOST")}
 	found, err := dockersocket.Look(env, as)
 	d.Socket, d.Missing, d.Refused = found.Path, found.Missing, found.Refused
 	if err != nil {

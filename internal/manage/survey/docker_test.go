@@ -43,17 +43,15 @@ func TestDocker(t *testing.T) {
 		{"not of the group", []string{host(others)}, nil, "", "permission denied", ""},
 		{"the Listener is of the group", []string{host(others)}, in, others, "", "neither at a usual place"},
 		{"the Listener is older than the group", []string{host(others)}, &Process{UID: uid, GID: uid}, "", "permission denied", ""},
-		{"the Listener's variable", nil, &Process{UID: uid, GID: uid, Docker: []string{host(own)}}, own, "", ""},
-		{".env's variable first", []string{host(own)}, &Process{UID: uid, GID: uid, Docker: []string{host(others)}}, own, "", ""},
 		{"no socket", []string{host(dir)}, nil, "", "non-socket", ""},
 	} {
-		d := System{dir}.docker(&Runner{UID: uid, Env: c.env, Listener: c.listener})
+		d := System{dir}.docker(&Runner{UID: uid, Variables: Assigned("", c.env...), Listener: c.listener})
 		if d.Socket != c.socket || !strings.Contains(d.Missing, c.missing) || (d.Missing == "") != (c.missing == "") ||
 			!strings.Contains(d.Refused, c.refused) || (d.Refused == "") != (c.refused == "") || d.Unknown != "" || d.Context != "" {
 			t.Errorf("%s: %+v", c.name, d)
 		}
 	}
-	if d := (System{dir}).docker(&Runner{UID: -1, Env: []string{host(own)}}); d.Unknown == "" {
+	if d := (System{dir}).docker(&Runner{UID: -1, Variables: Assigned("", host(own))}); d.Unknown == "" {
 		t.Errorf("of an unknown user: %+v", d)
 	}
 }

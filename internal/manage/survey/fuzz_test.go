@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 )
 
 // FuzzParseVersion: what is taken for a version is written the one way that the runner writes it.
@@ -30,26 +32,26 @@ func FuzzEnv(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		got := env(text)
+		got := assignments(text)
 		var names []string
 		for _, e := range got {
 			name, value, ok := strings.Cut(e, "=")
-			if !ok || name == "" || value == "" || strings.Contains(e, "\n") || slices.Contains(names, name) {
+			if !ok || name == "" || strings.Contains(e, "\n") || slices.Contains(names, name) {
 				t.Fatalf("%q gives %q", text, got)
 			}
 			names = append(names, name)
-			if variable(got, name) != value {
-				t.Fatalf("%q: %s is %q", text, name, variable(got, name))
+			if environ.Get(got, name) != value {
+				t.Fatalf("%q: %s is %q", text, name, environ.Get(got, name))
 			}
 		}
 		joined := strings.Join(got, "\n")
 		if strings.HasPrefix(joined, "\xef\xbb\xbf") { // a second mark, which is part of the name
 			return
 		}
-		if again := env(joined); !slices.Equal(again, got) {
+		if again := assignments(joined); !slices.Equal(again, got) {
 			t.Fatalf("%q gives %q, and that %q", text, got, again)
 		}
-		if with := env(text + "\nA=last\n"); variable(with, "A") != "last" {
+		if with := assignments(text + "\nA=last\n"); environ.Get(with, "A") != "last" {
 			t.Fatalf("%q and A=last gives %q", text, with)
 		}
 	})

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -28,7 +29,7 @@ type Process struct {
 	CapPrm, CapEff, CapBnd, CapAmb uint64
 	AppArmor                       string   // profile and mode, "" where there is none
 	MountNS, UserNS                uint64   // inode numbers, 0 where they cannot be read
-	Docker                         []string // what its environment says of Docker, nothing if that cannot be read
+	Env                            []string // what its environment says of Docker and to worker-wrap, nothing if that cannot be read
 }
 
 // SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
@@ -50,9 +51,9 @@ func (s System) Process(pid int) (Process, error) {
 	}
 	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
 	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
-	for entry := range strings.SplitSeq(s.read(dir+"/environ"), "\x00") {
-		if name, _, ok := strings.Cut(entry, "="); ok && slices.Contains(ofDocker[:], name) {
-			p.Docker = append(p.Docker, entry)
+	for _, entry := range environ.Parse([]byte(s.read(dir + "/environ"))) {
+		if name, _, ok := strings.Cut(entry, "="); ok && (slices.Contains(ofDocker[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)) {
+			p.Env = append(p.Env, entry)
 		}
 	}
 	return p, nil

@@ -3,12 +3,8 @@ package survey
 import (
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 )
 
 // Runner is one runner and what its jobs would find.
@@ -25,12 +21,14 @@ type Runner struct {
 	NoUpdates            bool     // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
-	Closed               string   // where the runner's user is to make per-PID folders, or their store, and may not
-	Env                  []string // what <root>/.env sets
+	Closed               string // where the runner's user is to make per-PID folders, or their store, and may not
+	Variables            []Variable
+	Hooks                []string // scripts of the runner's user that seem to remove _temp itself
+	SettingsErr          error    // why a file of settings cannot be read, so that no Worker starts
 	Docker               Docker
-	Pauses               []PauseView   // of the runner's user
-	Last                 *events.Event // the last start on record, see LastStart
-	Empty                []string      // files without which no job starts, and which have 0 bytes
+	Pauses               []PauseView // of the runner's user
+	Last                 *Start      // the last start on record
+	Empty                []string    // files without which no job starts, and which have 0 bytes
 }
 
 // PauseView is a pause process and which _temp it sees.
@@ -50,10 +48,8 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit), noUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
-	r.Env = env(System{}.read(filepath.Join(layout.Root, ".env")))
-	if lines, err := settings.In(layout.Root); err == nil { // a start says what is wrong with them
-		r.Env = append(r.Env, lines...)
-	}
+	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
+	r.Hooks = hooks(r.Variables)
 	r.User, r.UID = owner(&r)
 	store := r.Leftovers.Store
 	if !store.Exists {
@@ -111,31 +107,4 @@ func owner(r *Runner) (name string, uid int) {
 	}
 	uid = FolderAt(r.Layout.Root).UID
 	return UserName(uid), uid
-}
-
-// env reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line
-// that has something before a '=' sets a variable, the last one counts, and one without a value takes the
-// variable away. Each name is in the answer once.
-func env(text string) []string {
-	var out []string
-	for line := range strings.Lines(strings.TrimPrefix(text, "\xef\xbb\xbf")) {
-		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
-		if !ok || name == "" {
-			continue
-		}
-		out = slices.DeleteFunc(out, func(e string) bool { return strings.HasPrefix(e, name+"=") })
-		if value != "" {
-			out = append(out, name+"="+value)
-		}
-	}
-	return out
-}
-
-func variable(env []string, name string) string {
-	for _, e := range env {
-		if value, ok := strings.CutPrefix(e, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

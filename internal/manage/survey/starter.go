@@ -1,7 +1,6 @@
 package survey
 
 import (
-	"path/filepath"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -14,21 +13,27 @@ type Starter struct {
 	UID  int // -1 if this machine knows no such user
 	// ByOwner is true if nothing else tells the user than who owns the runner's folder, which its path led to just then.
 	ByOwner bool
-	Env     []string // what <root>/.env sets, and the Listener's DOCKER_HOST
+	Env     []string // see [Runner]
+	EnvErr  error    // why a file of settings cannot be read, so that no Worker starts
+}
+
+// inside returns a path by the looked-at machine's names.
+func (s System) inside(path string) string {
+	return strings.TrimPrefix(path, strings.TrimSuffix(s.path("/"), "/"))
 }
 
 // Starter gathers that of one runner: the user of the unit that starts it, else of its Listener, else the owner of its
 // folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the
 // runner's user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
-	w := Starter{UID: FolderAt(l.Root).UID, ByOwner: true, Env: env(System{}.read(filepath.Join(l.Root, ".env")))}
-	inside := strings.TrimPrefix(l.Root, strings.TrimSuffix(s.path("/"), "/")) // by the looked-at machine's paths
+	w := Starter{UID: FolderAt(l.Root).UID, ByOwner: true}
+	inside := s.inside(l.Root)
+	var listener *Process
 	if p, ok := s.Listener(inside); ok {
-		w.UID, w.ByOwner = p.UID, false
-		if host := variable(p.Docker, "DOCKER_HOST"); host != "" && variable(w.Env, "DOCKER_HOST") == "" {
-			w.Env = append(w.Env, "DOCKER_HOST="+host)
-		}
+		w.UID, w.ByOwner, listener = p.UID, false, &p
 	}
+	variables, err := s.variables(l, listener)
+	w.Env, w.EnvErr = asEnv(variables), err
 	w.User = UserName(w.UID)
 	name, unitUser := discover.Service(s.Root, l.Root)
 	if u := s.Unit(inside); u.Name == name && u.User != "" { // with its drop-ins

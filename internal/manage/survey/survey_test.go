@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,9 +14,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -155,7 +158,7 @@ func TestProcessAndListener(t *testing.T) {
 		"proc/self/ns/mnt/dummy": "",
 	})}
 	p, ok := s.Listener("/r")
-	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&SysAdmin != 0 || !slices.Equal(p.Docker, []string{"DOCKER_HOST=tcp://x:1", "XDG_RUNTIME_DIR=/z"}) || p.AppArmor != "runner (enforce)" {
+	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&SysAdmin != 0 || !slices.Equal(p.Env, []string{"DOCKER_HOST=tcp://x:1", "XDG_RUNTIME_DIR=/z"}) || p.AppArmor != "runner (enforce)" {
 		t.Errorf("found %v: %+v", ok, p)
 	}
 	if p, ok := s.Listener("/nothing"); ok {
@@ -352,10 +355,50 @@ func TestSystemdVersion(t *testing.T) {
 	}
 }
 
-func TestEnv(t *testing.T) {
-	got := env("\xef\xbb\xbfA=1\r\n\n=x\nnothing\nB=a=b\nA=2\nD=1\nD=\n")
-	if !slices.Equal(got, []string{"B=a=b", "A=2"}) || variable(got, "A") != "2" || variable(got, "C") != "" {
+func TestAssignments(t *testing.T) {
+	got := assignments("\xef\xbb\xbfA=1\r\n\n=x\nnothing\nB=a=b\nA=2\nD=1\nD=\n")
+	if !slices.Equal(got, []string{"B=a=b", "A=2", "D="}) || environ.Get(got, "A") != "2" || environ.Get(got, "C") != "" {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestVariables: .env comes before what the Listener was given, and takes away from it; the files that each start reads
+// come last, the runner's own first.
+func TestVariables(t *testing.T) {
+	s := System{tree(t, map[string]string{
+		"r/.env":                "A=env\nGONE=\nWORKER_WRAP_WAIT=\n",
+		"r/.worker-wrap.env":    "# one\nWORKER_WRAP_ISOLATE=alone\n",
+		settings.MachineFile:    "WORKER_WRAP_ISOLATE=always\nWORKER_WRAP_WAIT=1s\n",
+		"proc/7/cmdline":        "/r/bin/Runner.Listener\x00",
+		"proc/7/status":         "Name:\tRunner.Listener\n",
+		"proc/7/environ":        "WORKER_WRAP_USERNS=1\x00WORKER_WRAP_WAIT=2s\x00DOCKER_HOST=x\x00A=other\x00",
+		"r/bin/Runner.Listener": "",
+	})}
+	l := runner.Layout{Root: s.path("/r")}
+	p, ok := s.Listener("/r")
+	if !ok {
+		t.Fatal("no Listener")
+	}
+	all, err := s.variables(l, &p)
+	want := []string{"A=env", "WORKER_WRAP_USERNS=1", "DOCKER_HOST=x", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_ISOLATE=always", "WORKER_WRAP_WAIT=1s"}
+	if got := asEnv(all); err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	for name, want := range map[string]Variable{
+		"ISOLATE": {"WORKER_WRAP_ISOLATE", "alone", l.Root + "/.worker-wrap.env"},
+		"USERNS":  {"WORKER_WRAP_USERNS", "1", "the environment of the Listener (PID 7)"},
+		"WAIT":    {"WORKER_WRAP_WAIT", "1s", s.path(settings.MachineFile)},
+		"LOG":     {},
+	} {
+		if got, ok, err := s.Chosen(l, name); got != want || ok != (want.Name != "") || err != nil {
+			t.Errorf("%s: %+v, %v, want %+v", name, got, err, want)
+		}
+	}
+	if err := errors.Join(os.Remove(l.Root+"/.worker-wrap.env"), os.Mkdir(l.Root+"/.worker-wrap.env", 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Chosen(l, "ISOLATE"); err == nil {
+		t.Error("a file of settings that cannot be read is no error")
 	}
 }
 
@@ -405,14 +448,14 @@ func TestRunner(t *testing.T) {
 	if r.Docker.Host != "unix:///none/docker.sock" || r.Docker.Socket != "" || !strings.Contains(r.Docker.Missing, "no such file") {
 		t.Errorf("docker: %+v", r.Docker)
 	}
-	if r.Last == nil || r.Last.PID != 6 || r.Last.Kind != events.Fallback || r.Last.Error != "no privilege" {
+	if r.Last == nil || r.Last.PID != 6 || !r.Last.Unisolated || r.Last.Error != "no privilege" {
 		t.Errorf("last start: %+v", r.Last)
 	}
 	for _, outcome := range []string{events.Private, events.Plain} { // plain without a fallback: as WORKER_WRAP_ISOLATE=overlap has it
 		if err := events.Append(layout.Diag(), events.Event{Kind: events.Start, PID: 8, Outcome: outcome}); err != nil {
 			t.Fatal(err)
 		}
-		if e := LastStart(layout.Diag()); e == nil || e.Kind != events.Start || e.Outcome != outcome || e.Error != "" {
+		if e := LastStart(layout.Diag()); e == nil || e.Unisolated || e.Outcome != outcome || e.Error != "" {
 			t.Errorf("last start: %+v", e)
 		}
 	}

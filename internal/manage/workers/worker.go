@@ -7,24 +7,29 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Worker is one living wrapped process.
+// Worker is one living Worker, or another wrapped process.
 type Worker struct {
 	PID       int       `json:"pid"`
-	Command   string    `json:"command"`        // argv[0]
-	Runner    string    `json:"runner"`         // the runner's root, "" where it was started by hand
+	Command   string    `json:"command"` // argv[0]
+	Runner    string    `json:"runner"`  // the runner's root, "" where it was started by hand
+	Mode      Mode      `json:"mode"`
+	Beside    []int     `json:"beside,omitempty"` // PIDs of the Workers that lived when it got a _temp of its own
+	Waited    float64   `json:"waitedSeconds,omitempty"`
+	Why       string    `json:"why,omitempty"`  // it has none of its own
 	Since     time.Time `json:"since"`          // when the process started
 	Namespace uint64    `json:"mountNamespace"` // inode number
-	Temp      string    `json:"perPIDFolder"`   // as the host sees it
+	Temp      string    `json:"perPIDFolder"`   // as the host sees it; "" if it has none
 	Files     int64     `json:"files"`
 	Bytes     int64     `json:"bytes"`   // on disk
 	Partial   bool      `json:"partial"` // Files and Bytes are lower bounds
@@ -36,11 +41,18 @@ type Worker struct {
 // measured bounds how many entries of a per-PID folder are looked at for its size.
 const measured = 200_000
 
-// List returns the wrapped Workers that are alive, the one that started last at the end. hidden is how
-// many processes could not be looked into for lack of rights.
-func List() (list []Worker, hidden int, err error) { return listIn("/proc") }
+// List returns the Workers that worker-wrap has started and that are alive, the one that started last at the end.
+// hidden is how many processes could not be looked into for lack of rights.
+func List() (list []Worker, hidden int, err error) {
+	all, hidden, err := All()
+	return slices.DeleteFunc(all, func(w Worker) bool { return !w.Mode.wrapped() }), hidden, err
+}
+
+// All returns those too that were started without it, or of which that cannot be told.
+func All() (list []Worker, hidden int, err error) { return listIn("/proc") }
 
 func listIn(proc string) (list []Worker, hidden int, err error) {
+	l := looker{proc: proc, starts: map[string]*survey.Starts{}}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return nil, 0, err
@@ -50,11 +62,11 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 		if err != nil {
 			continue
 		}
-		w, err := find(proc, pid)
+		w, err := l.find(pid)
 		switch {
-		case errors.Is(err, fs.ErrPermission):
+		case errors.Is(err, fs.ErrPermission) && w.Mode == "":
 			hidden++
-		case err == nil && w.PID != 0:
+		case w.PID != 0:
 			list = append(list, w)
 		}
 	}
@@ -69,50 +81,72 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 
 // Find returns the wrapped Worker with the given PID.
 func Find(pid int) (Worker, error) {
-	w, err := find("/proc", pid)
+	l := looker{proc: "/proc", starts: map[string]*survey.Starts{}}
+	w, err := l.find(pid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return w, errors.New("there is no such process")
 	case err != nil:
 		return w, err
-	case w.PID == 0:
+	case !w.Mode.wrapped():
 		return w, errors.New("it is not a wrapped Worker; worker-wrap ps lists those")
 	}
 	return w, nil
 }
 
+// looker looks at processes, and reads each runner's event log once.
+type looker struct {
+	proc   string
+	starts map[string]*survey.Starts // by root
+}
+
 // find looks at one process. The Worker's PID is 0 where it is none.
-func find(proc string, pid int) (Worker, error) {
-	dir := filepath.Join(proc, strconv.Itoa(pid))
+func (l *looker) find(pid int) (Worker, error) {
+	dir := filepath.Join(l.proc, strconv.Itoa(pid))
 	env, err := os.ReadFile(filepath.Join(dir, "environ"))
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return Worker{}, err
 	}
-	host := lookup(env, perpid.HostTempVar)
+	cmdline, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
+	w := Worker{PID: pid, Command: runner.Started(cmdline)}
+	host := environ.Get(environ.Parse(env), perpid.HostTempVar)
 	owner, _, ok := perpid.Parse(filepath.Base(host))
-	if !ok || !owner.Is(proc, pid) {
-		return Worker{}, nil
-	}
-	w := Worker{PID: pid, Temp: host}
-	if w.Since, err = started(owner.Start); err != nil {
-		return Worker{}, err
-	}
-	if cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline")); err == nil {
-		w.Command = runner.Started(cmdline)
+	if !ok || !owner.Is(l.proc, pid) {
+		if !runner.IsWorker(w.Command) || starting(dir) {
+			return Worker{}, err
+		}
+		peer, perr := perpid.Owner{}.Peer(pid)
+		if perr != nil {
+			return Worker{}, err
+		}
+		owner = peer
+	} else {
+		w.Temp, w.Mode = host, Private
 	}
 	if runner.IsWorker(w.Command) {
 		if layout, err := runner.FromWorkerPath(w.Command); err == nil {
 			w.Runner = layout.Root
 		}
 	}
+	l.judge(&w, owner, err != nil)
+	if w.Mode == "" {
+		return Worker{}, err
+	}
+	since, serr := started(owner.Start)
+	if serr != nil {
+		return Worker{}, serr
+	}
+	w.Since = since
 	var st unix.Stat_t
 	if unix.Stat(dir, &st) == nil {
 		w.UID = int(st.Uid)
 	}
 	w.Namespace, _ = nsenter.Inode(filepath.Join(dir, "ns", "mnt"))
-	u := perpid.Measure(host, measured)
-	w.Files, w.Bytes, w.Partial = u.Files, u.Bytes, u.Partial
-	w.Proxy = hasProxy(host)
+	if w.Temp != "" {
+		u := perpid.Measure(w.Temp, measured)
+		w.Files, w.Bytes, w.Partial = u.Files, u.Bytes, u.Partial
+		w.Proxy = hasProxy(w.Temp)
+	}
 	w.Step = step(dir)
 	return w, nil
 }
@@ -121,16 +155,6 @@ func find(proc string, pid int) (Worker, error) {
 func hasProxy(host string) bool {
 	match, _ := filepath.Glob(host + ".docker*")
 	return len(match) > 0
-}
-
-// lookup returns a variable from an environment of NUL-terminated strings.
-func lookup(env []byte, name string) string {
-	for s := range strings.SplitSeq(string(env), "\x00") {
-		if value, ok := strings.CutPrefix(s, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
 
 // started converts field 22 of /proc/PID/stat, in clock ticks after boot, which Linux counts at 100 a

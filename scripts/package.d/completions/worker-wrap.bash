@@ -5,7 +5,7 @@ _worker_wrap() {
 	local -A flags=(
 		[none]='--runner-root --temp --userns --version --help'
 		[run]='--runner-root --temp --userns'
-		[install]='--runner-root --all --dry-run --force --bin-only --prefix'
+		[install]='--runner-root --all --dry-run --force --bin-only --isolate --prefix'
 		[uninstall]='--runner-root --all --dry-run --force --prefix'
 		[demo]=''
 		[doctor]='--runner-root --json'
@@ -42,6 +42,7 @@ _worker_wrap() {
 	--html | --older-than | --until-quiet | --while-pid)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
+	--isolate) mapfile -t COMPREPLY < <(compgen -W 'alone always' -- "$cur") ;;
 	*)
 		words=${flags[${sub:-none}]-}
 		[[ $sub ]] || words+=" run install uninstall demo doctor status ps enter gc audit watch"

@@ -28,7 +28,8 @@ __worker_wrap_of -r temp 'lay the fresh folder over DIR' run
 __worker_wrap_of userns 'isolate in a user namespace' run
 __worker_wrap_of all 'every runner of this machine' install uninstall watch
 __worker_wrap_of dry-run 'only list what would be done' install uninstall gc
-__worker_wrap_of bin-only 'only the links in bin' install
+__worker_wrap_of bin-only 'only what is in bin' install
+__worker_wrap_of -x isolate 'which Workers get a _temp of their own: alone or always' install
 __worker_wrap_of -r prefix 'the binary is in DIR/lib/worker-wrap' install uninstall watch
 __worker_wrap_of force 'whatever is found first' install uninstall
 __worker_wrap_of json 'print JSON' doctor status ps gc audit

@@ -19,7 +19,7 @@ _worker-wrap() {
 		(( CURRENT -= 1 ))
 		case $sub in
 		run) _arguments $root $temp $userns ;;
-		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only the links in bin]' $prefix ;;
+		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
 		doctor | status) _arguments $root $json ;;
 		ps) _arguments $json ;;

@@ -1,0 +1,143 @@
+package install
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestSettingText: what an install adds to a file, and takes out again, leaves what a person wrote as it was.
+func TestSettingText(t *testing.T) {
+	for _, text := range []string{"", "A=1\n", "A=1", "# a\n\nWORKER_WRAP_WAIT=1s\n", assignment("always") + "\n", mark("alone") + "\n", mark("alone") + "\n" + assignment("always") + "\n"} {
+		with := withSetting(text, "alone")
+		whole := text
+		if text != "" {
+			whole = strings.TrimSuffix(text, "\n") + "\n"
+		}
+		if with != whole+mark("alone")+"\n"+assignment("alone")+"\n" {
+			t.Errorf("%q becomes %q", text, with)
+		}
+		if again := withSetting(with, "always"); again != strings.ReplaceAll(with[len(whole):], "alone", "always") && again != whole+strings.ReplaceAll(with[len(whole):], "alone", "always") {
+			t.Errorf("%q becomes %q", with, again)
+		}
+		if rest, value := withoutSetting(with); rest != whole || value != "alone" {
+			t.Errorf("%q without: %q, %q", with, rest, value)
+		}
+		if rest, value := withoutSetting(text); rest != text || value != "" {
+			t.Errorf("%q without: %q, %q", text, rest, value)
+		}
+	}
+}
+
+// TestInstallChooses: what an install and then an uninstall make of files with settings.
+func TestInstallChooses(t *testing.T) {
+	testkit.RequireRoot(t)
+	const machine, env, mine = "/etc/worker-wrap/settings", "/home/ci/r/.env", "/home/ci/r/" + settings.RunnerFile
+	ours := func(value string) string { return mark(value) + "\n" + assignment(value) + "\n" }
+	for name, c := range map[string]struct {
+		before  map[string]string
+		isolate string
+		binOnly bool
+		want    map[string]string // what is new or other
+		failed  string
+	}{
+		"nobody has":             {want: map[string]string{machine: ours("alone")}},
+		"beside another setting": {before: map[string]string{machine: "WORKER_WRAP_WAIT=5s"}, want: map[string]string{machine: "WORKER_WRAP_WAIT=5s\n" + ours("alone")}},
+		"the machine's":          {before: map[string]string{machine: assignment("always") + "\n"}},
+		"the runner's":           {before: map[string]string{mine: assignment("always") + "\n"}},
+		".env":                   {before: map[string]string{env: assignment("overlap") + "\n"}},
+		"for one runner":         {binOnly: true, want: map[string]string{mine: ours("alone")}},
+		"always":                 {isolate: "always", want: map[string]string{mine: ours("always")}},
+		"always, which is so":    {isolate: "always", before: map[string]string{env: assignment("always") + "\n"}},
+		"always, over the machine's": {
+			isolate: "always", before: map[string]string{machine: assignment("alone") + "\n"}, want: map[string]string{mine: ours("always")},
+		},
+		"always, and .env says else": {isolate: "always", before: map[string]string{env: assignment("alone") + "\n"}, failed: env + " says WORKER_WRAP_ISOLATE=alone, and comes first"},
+		"always, and a person's":     {isolate: "always", before: map[string]string{mine: assignment("alone") + "\n"}, failed: mine + " says"},
+		"always, beside another":     {isolate: "always", before: map[string]string{mine: "# mine\n"}, want: map[string]string{mine: "# mine\n" + ours("always")}},
+		"too long":                   {before: map[string]string{machine: strings.Repeat("#\n", settings.MaxSize/2-20)}, failed: "longer than a start reads"},
+		"unreadable":                 {before: map[string]string{machine: strings.Repeat("#\n", settings.MaxSize)}, failed: "its settings cannot be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := aMachine(t)
+			l := aRunner(t, m, "r", "", ownWorker)
+			for path, data := range c.before {
+				text(t, filepath.Join(m.Root, path), data)
+			}
+			own(t, l.Root)
+			was := tree(t, m.Root)
+			o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: c.isolate}
+			output(&o)
+			if c.binOnly {
+				good(t, "install of another", Install(Options{Machine: m, Layouts: []runner.Layout{aRunner(t, m, "other", "", ownWorker)}, Isolate: "always", Say: func(string) {}}))
+				o.BinOnly = true
+			}
+			r := Install(o)
+			if c.failed != "" {
+				if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), c.failed) {
+					t.Errorf("%v", r.Failed)
+				}
+			} else {
+				good(t, "install", r)
+			}
+			for _, path := range []string{machine, env, mine} {
+				want, ok := c.want[path]
+				if !ok {
+					want = c.before[path]
+				}
+				data, err := os.ReadFile(filepath.Join(m.Root, path))
+				if err != nil && !errors.Is(err, os.ErrNotExist) || string(data) != want {
+					t.Errorf("%s is %q (%v), want %q", path, data, err, want)
+				}
+			}
+			if c.binOnly || c.failed != "" {
+				return
+			}
+			if again := Install(o); again.Steps != 0 || len(again.Failed) > 0 {
+				t.Errorf("a second install: %+v", again)
+			}
+			o.Isolate = ""
+			good(t, "uninstall", Uninstall(o))
+			now := tree(t, m.Root)
+			for path := range c.want {
+				if data, ok := c.before[path]; ok {
+					if is, _ := os.ReadFile(filepath.Join(m.Root, path)); string(is) != strings.TrimSuffix(data, "\n")+"\n" {
+						t.Errorf("%s is %q afterwards", path, is)
+					}
+					delete(was, path)
+					delete(now, path)
+				}
+			}
+			same(t, "afterwards", now, was)
+		})
+	}
+}
+
+// TestOwnSettingIsNoLink: root copies nothing that a runner's user leads it to.
+func TestOwnSettingIsNoLink(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	secret := filepath.Join(m.Root, "secret")
+	if err := os.WriteFile(secret, []byte("# secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, lead := range map[string]func(from, to string) error{"link": os.Symlink, "hard link": os.Link} {
+		l := aRunner(t, m, name, "", ownWorker)
+		if err := lead(secret, filepath.Join(l.Root, settings.RunnerFile)); err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: "always"}
+		output(&o)
+		before := tree(t, filepath.Join(l.Root, settings.RunnerFile))
+		if r := Install(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "change it by hand") {
+			t.Errorf("%s: %v", name, r.Failed)
+		}
+		same(t, name, tree(t, filepath.Join(l.Root, settings.RunnerFile)), before)
+	}
+}

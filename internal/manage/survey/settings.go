@@ -1,0 +1,117 @@
+package survey
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+)
+
+// SettingsPrefix begins the name of each of worker-wrap's settings.
+const SettingsPrefix = "WORKER_WRAP_"
+
+// Variable is one that a runner's Workers are started with, or a setting that their starts read from a file.
+type Variable struct {
+	Name, Value string
+	From        string // a file's path, or whose environment it is
+}
+
+// variables gathers those of one runner; of several for a name the first counts. The Listener lays .env over the
+// environment that it was given; whatever it hands on comes before the files that each start reads.
+func (s System) variables(l runner.Layout, listener *Process) (out []Variable, err error) {
+	add := func(from string, lines ...string) { out = append(out, Assigned(from, lines...)...) }
+	own := filepath.Join(l.Root, ".env")
+	add(own, assignments(System{}.read(own))...)
+	if listener != nil {
+		var names []string
+		for _, v := range out {
+			names = append(names, v.Name)
+		}
+		add(fmt.Sprintf("the environment of the Listener (PID %d)", listener.PID), slices.DeleteFunc(slices.Clone(listener.Env), func(e string) bool {
+			name, _, _ := strings.Cut(e, "=")
+			return slices.Contains(names, name)
+		})...)
+	}
+	out = slices.DeleteFunc(out, func(v Variable) bool { return v.From == own && v.Value == "" })
+	for _, path := range []string{filepath.Join(l.Root, settings.RunnerFile), s.path(settings.MachineFile)} {
+		lines, err := settings.Lines(path)
+		if err != nil {
+			return out, err
+		}
+		add(path, lines...)
+	}
+	return out, nil
+}
+
+// Assigned takes lines NAME=VALUE apart.
+func Assigned(from string, lines ...string) (out []Variable) {
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			out = append(out, Variable{name, value, from})
+		}
+	}
+	return out
+}
+
+// Env is what decides on a runner's Workers, as an environment: of several strings for a name the first counts.
+func (r *Runner) Env() []string { return asEnv(r.Variables) }
+
+// asEnv writes variables as an environment.
+func asEnv(all []Variable) (out []string) {
+	for _, v := range all {
+		out = append(out, v.Name+"="+v.Value)
+	}
+	return out
+}
+
+// Setting returns the variable of that name that counts.
+func (r *Runner) Setting(name string) (Variable, bool) { return first(r.Variables, name) }
+
+// Isolate returns which of a runner's Workers are isolated, a value of WORKER_WRAP_ISOLATE, and where that is set, "" if
+// nowhere.
+func (r *Runner) Isolate() (value, from string) {
+	v, _ := r.Setting(SettingsPrefix + "ISOLATE")
+	if v.Value == "" {
+		return "always", v.From
+	}
+	return v.Value, v.From
+}
+
+// Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error is that
+// of a file that cannot be read.
+func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {
+	var listener *Process
+	if p, ok := s.Listener(s.inside(l.Root)); ok {
+		listener = &p
+	}
+	all, err := s.variables(l, listener)
+	v, ok := first(all, SettingsPrefix+name)
+	return v, ok, err
+}
+
+func first(all []Variable, name string) (Variable, bool) {
+	i := slices.IndexFunc(all, func(v Variable) bool { return v.Name == name })
+	if i < 0 {
+		return Variable{}, false
+	}
+	return all[i], true
+}
+
+// assignments reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line
+// that has something before a '=' sets a variable, the last one counts, and one without a value takes the
+// variable away, also from what the Listener was given. Each name is in the answer once.
+func assignments(text string) []string {
+	var out []string
+	for line := range strings.Lines(strings.TrimPrefix(text, "\xef\xbb\xbf")) {
+		name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), "=")
+		if !ok || name == "" {
+			continue
+		}
+		out = slices.DeleteFunc(out, func(e string) bool { return strings.HasPrefix(e, name+"=") })
+		out = append(out, name+"="+value)
+	}
+	return out
+}
