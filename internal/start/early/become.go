@@ -24,7 +24,7 @@ func (r *room) end() {
 		r.uncover()
 	}
 	call(unix.SYS_DUP3, keptWork, EndWork, 0, 0, 0, 0)
-	call(unix.SYS_CLOSE_RANGE, EndWork+1, uintptr(^uint32(0)), 0, 0, 0, 0)
+	closeFrom(EndWork + 1)
 	at := 0
 	if r.root[0] != 0 && !(r.diag.add(&at, &r.root[0], length(&r.root[0])) && r.diag.text(&at, "/_diag")) {
 		return

@@ -62,12 +62,21 @@ func start(t *testing.T, root string, env ...string) *started { return startAs(t
 
 func startAs(t *testing.T, uid int, root string, env ...string) *started {
 	t.Helper()
-	s := &started{cmd: exec.Command(root + "/bin/Runner.Worker")}
+	cmd := exec.Command(root + "/bin/Runner.Worker")
 	if uid != 0 {
-		testkit.AsUser(s.cmd, uid)
+		testkit.AsUser(cmd, uid)
 	}
+	return startBy(t, cmd, env...)
+}
+
+// startBy starts the Worker by a command. One that does not come to be has no namespace.
+func startBy(t *testing.T, cmd *exec.Cmd, env ...string) *started {
+	t.Helper()
+	s := &started{cmd: cmd}
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
-	s.cmd.Stderr = os.Stderr
+	if s.cmd.Stderr == nil {
+		s.cmd.Stderr = os.Stderr
+	}
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)

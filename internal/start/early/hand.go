@@ -28,7 +28,7 @@ func Hold(w Worker, locked []*os.File) error {
 	for _, f := range locked {
 		fds = append(fds, int(f.Fd()))
 	}
-	err := leave(holds, w, fds)
+	err := hand(holds, w, fds)
 	runtime.KeepAlive(locked)
 	return err
 }
@@ -59,13 +59,13 @@ func Guard(w Worker, private *os.File) error {
 	if at = 0; !r.own.text(&at, private.Name()) {
 		return &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
 	}
-	err = leave(guards, w, []int{dir, int(private.Fd())})
+	err = hand(guards, w, []int{dir, int(private.Fd())})
 	runtime.KeepAlive(private)
 	return err
 }
 
-// leave makes a keeper that has the descriptors in fds: the work folder, and one to four more.
-func leave(does task, w Worker, fds []int) error {
+// hand makes a keeper that has the descriptors in fds: the work folder, and one to four more.
+func hand(does task, w Worker, fds []int) error {
 	pid, err := unix.PidfdOpen(os.Getpid(), 0) // of itself, so that there is no doubt about whose end is waited for
 	if err != nil {
 		return os.NewSyscallError("pidfd_open", err)

@@ -27,13 +27,22 @@ func (r *room) take(work, root uintptr) (ok bool) {
 		return false
 	}
 	ok = flock(work, exclusive) && flock(root, exclusive) && (!there || flock(temp, exclusive)) &&
-		r.me() && r.record(work, root) && flock(work, shared) && flock(root, shared)
+		r.me() && r.record(work, root)
+	if ok {
+		if ok = flock(work, shared) && flock(root, shared) && r.leave(work, root); !ok {
+			r.unrecord(root)
+		}
+	}
 	if there {
 		closeFD(temp)
 	}
-	if !ok {
-		return false
-	}
+	return ok
+}
+
+// leave leaves the locks to a keeper.
+//
+//go:norace
+func (r *room) leave(work, root uintptr) (ok bool) {
 	r.workFD, r.rootFD = work, root
 	call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&r.begun)), 0, 0, 0, 0)
 	// Before the keeper is there: the PID of a Worker that has ended by then could be another's.
@@ -168,7 +177,20 @@ func (r *room) ownFiles() {
 		call(unix.SYS_DUP3, fd, none, unix.O_CLOEXEC, 0, 0, 0)
 		none++
 	}
-	call(unix.SYS_CLOSE_RANGE, none, uintptr(^uint32(0)), 0, 0, 0, 0)
+	closeFrom(none)
+}
+
+// closeFrom closes every descriptor from one on.
+//
+//go:norace
+func closeFrom(fd uintptr) {
+	if _, ok := call(unix.SYS_CLOSE_RANGE, fd, uintptr(^uint32(0)), 0, 0, 0, 0); ok {
+		return
+	}
+	const most = 1024 // before Linux 5.9; RLIMIT_NOFILE is that, mostly
+	for ; fd < most; fd++ {
+		closeFD(fd)
+	}
 }
 
 // hideWords makes the keeper's command line its own, and its environment nothing: who looks for Workers by their

@@ -131,6 +131,16 @@ func (r *room) record(work, root uintptr) (ok bool) {
 	return ok
 }
 
+// unrecord empties the record that this process has written: it goes the longer way.
+//
+//go:norace
+func (r *room) unrecord(root uintptr) {
+	fd, ok := call(unix.SYS_OPENAT, root, ptr(unsafe.StringData(recordFile)), openFlags|unix.O_WRONLY|unix.O_TRUNC|unix.O_NOFOLLOW, 0, 0, 0)
+	if ok {
+		closeFD(fd)
+	}
+}
+
 // claimed reports whether a Worker that came the longer way, of this version or an older one, is in the plain _temp by
 // what package perpid has noted: it may have no keeper.
 //

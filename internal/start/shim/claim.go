@@ -101,10 +101,8 @@ func (c *claiming) lock() (*alone.Locks, error) {
 		if err := c.nobodyElse(c.facts.Failed); err != nil {
 			return nil, err
 		}
-		if c.Runner != nil {
-			if o, ok := early.Recorded(c.diag(), c.self); ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
-				return nil, fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
-			}
+		if err := c.recorded(); err != nil {
+			return nil, err
 		}
 		err = c.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
 		if errors.Is(err, perpid.ErrClaimed) {
@@ -146,9 +144,24 @@ func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 func (c *claiming) decide() error {
 	c.decided = true
 	if c.failed = c.nobodyElse(c.facts.Failed); c.failed == nil {
+		c.failed = c.recorded()
+	}
+	if c.failed == nil {
 		c.failed = c.locks.Share()
 	}
 	return c.failed
+}
+
+// recorded fails if a Worker lives that was started before Go's runtime: its keeper, and with it its locks, may be gone.
+func (c *claiming) recorded() error {
+	if c.Runner == nil {
+		return nil
+	}
+	o, ok := early.Recorded(c.diag(), c.self)
+	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
+		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
+	}
+	return nil
 }
 
 // keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives. Without

@@ -1,0 +1,156 @@
+package early_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// many returns few, or the full number where the load tests are to be run in full.
+func many(few, full int) int {
+	if os.Getenv("WORKER_WRAP_TEST_FULL_LOAD") != "" {
+		return full
+	}
+	return few
+}
+
+// TestRounds: whoever is in the plain _temp removes and makes it anew time after time, and both work in theirs: the
+// private Worker sees its own after each round, nothing of it is ever lost, and nothing of the other's ever there for
+// long. The log has how long the gap was.
+func TestRounds(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	temp := root + "/_work/_temp"
+	start(t, root, alone)
+	second := start(t, root, alone)
+	own := sees(t, second, root)
+	folder := root + "/_work/.worker-wrap/" + folders(t, root)[0]
+	theirs := fmt.Sprintf("/proc/%d/root%s/", second.cmd.Process.Pid, temp)
+	put(t, theirs+"kept", "mine", 0o600)
+	var stop atomic.Bool
+	wrote := make(chan int)
+	go func() { // the private Worker's job
+		n := 0
+		for ; !stop.Load(); n++ {
+			_ = os.WriteFile(theirs+"busy", []byte(fmt.Sprint(n)), 0o600)
+		}
+		wrote <- n
+	}()
+	var gaps []time.Duration
+	for range many(20, 1000) {
+		if out, err := exec.Command("rm", "-rf", temp).CombinedOutput(); err != nil && !strings.Contains(string(out), "not empty") {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if err := os.Mkdir(temp, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		_ = os.WriteFile(temp+"/plain", nil, 0o600)
+		within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+		gaps = append(gaps, time.Since(begun))
+		if text, err := os.ReadFile(theirs + "kept"); err != nil || string(text) != "mine" {
+			t.Fatalf("what it kept is %q, %v", text, err)
+		}
+	}
+	stop.Store(true)
+	n := <-wrote
+	slices.Sort(gaps)
+	t.Logf("%d rounds, %d writes: the gap was %v at least, %v in the middle, %v at most", len(gaps), n, gaps[0], gaps[len(gaps)/2], gaps[len(gaps)-1])
+	if _, err := os.Stat(folder + "/kept"); err != nil {
+		t.Error(err)
+	}
+	second.end()
+	if e := endOf(t, root, second.cmd.Process.Pid); e.Outcome != events.Ended {
+		t.Errorf("its end is %+v", e)
+	}
+}
+
+// TestInARow: of lone Workers that start right after one another, while others load the machine, each is alone.
+func TestInARow(t *testing.T) {
+	testkit.RequireRoot(t)
+	root := root(t)
+	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\nexec readlink /proc/self/ns/mnt\n", 0o755)
+	ns, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var load []*exec.Cmd
+	for range 4 {
+		c := exec.Command("/bin/sh", "-c", "while :; do :; done")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		load = append(load, c)
+	}
+	defer func() {
+		for _, c := range load {
+			_ = c.Process.Kill()
+			_ = c.Wait()
+		}
+	}()
+	for i := range many(50, 10_000) {
+		c := exec.Command(root + "/bin/Runner.Worker")
+		c.Env = []string{alone, "PATH=/usr/bin:/bin"}
+		if out, err := c.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != ns {
+			t.Fatalf("start %d: %s, %v; want %s", i, out, err, ns)
+		}
+	}
+}
+
+// TestKeeperUnderAttack: another user, and the private job's own processes, can neither look into its keeper nor trace
+// it; a flood of events in the work folder holds nothing up, and does not make it grow.
+func TestKeeperUnderAttack(t *testing.T) {
+	testkit.RequireRoot(t)
+	const uid, other = 61234, 61235
+	root := rootOf(t, uid)
+	startAs(t, uid, root, alone)
+	second := startAs(t, uid, root, alone)
+	own, temp := sees(t, second, root), root+"/_work/_temp"
+	keeper := keeperOf(t, second.cmd.Process.Pid)
+	strace := testkit.RequireTool(t, "strace", "strace")
+	for _, who := range []int{uid, other} {
+		for _, args := range [][]string{
+			{strace, "-o", "/dev/null", "-p", fmt.Sprint(keeper)},
+			{"/bin/cat", fmt.Sprintf("/proc/%d/mem", keeper)},
+			{"/bin/ls", fmt.Sprintf("/proc/%d/fd/", keeper)},
+			{"/bin/ls", fmt.Sprintf("/proc/%d/root/", keeper)},
+			{"/bin/cat", fmt.Sprintf("/proc/%d/environ", keeper)},
+		} {
+			if out, err := testkit.AsUser(exec.Command(args[0], args[1:]...), who).CombinedOutput(); err == nil {
+				t.Errorf("user %d can do %q: %s", who, args, out)
+			}
+		}
+	}
+	for i := range many(3000, 100_000) {
+		name := fmt.Sprintf("%s/_work/%d", root, i%100)
+		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Rename(name, name+"b"), os.Remove(name+"b")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755), os.Chown(temp, uid, uid)); err != nil {
+		t.Fatal(err)
+	}
+	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	// A job may send signals to it; all but SIGKILL it blocks.
+	for _, signal := range []string{"TERM", "HUP", "INT", "ALRM", "USR1"} {
+		_ = testkit.AsUser(exec.Command("/bin/kill", "-"+signal, fmt.Sprint(keeper)), uid).Run()
+	}
+	if err := unix.Kill(keeper, 0); err != nil {
+		t.Errorf("a signal ended the keeper: %v", err)
+	}
+	second.end()
+	if e := endOf(t, root, second.cmd.Process.Pid); e.Outcome != events.Ended {
+		t.Errorf("its end is %+v", e)
+	}
+}
