@@ -173,21 +173,36 @@ func testServices(t *testing.T, d *daemon) {
 	}
 }
 
-// testTestcontainers uses Testcontainers for Go. Its reaper is off: the image of that is not to be had
-// here.
+// testcontainersVar has a _temp for [TestTestcontainersClient].
+const testcontainersVar = "WORKER_WRAP_TEST_TESTCONTAINERS"
+
+// testTestcontainers uses Testcontainers for Go, in a process of its own, as it looks for the daemon once. Its reaper is
+// off: the image of that is not to be had here.
 func testTestcontainers(t *testing.T, d *daemon) {
 	s := newSite(t, d)
 	w := s.start(t, true)
 	w.must(`echo from-temp >$T/file`)
-	t.Setenv("DOCKER_HOST", "unix://"+w.proxySocket())
-	t.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+	client := exec.Command("/proc/self/exe", "-test.run=^TestTestcontainersClient$")
+	client.Env = append(os.Environ(), "DOCKER_HOST=unix://"+w.proxySocket(), "TESTCONTAINERS_RYUK_DISABLED=true", testcontainersVar+"="+s.temp)
+	if out, err := client.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	w.want(`cat $T/copied`, "copied")
+}
+
+// TestTestcontainersClient is the process that [testTestcontainers] starts.
+func TestTestcontainersClient(t *testing.T) {
+	temp := os.Getenv(testcontainersVar)
+	if temp == "" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	c, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		Started: true,
 		ContainerRequest: testcontainers.ContainerRequest{
 			Image: image, Cmd: []string{"sh", "-c", "cat /t/file; echo ready; sleep 100"}, WaitingFor: wait.ForLog("ready"),
-			HostConfigModifier: func(h *mobycontainer.HostConfig) { h.Binds = []string{s.temp + ":/t"}; h.NetworkMode = "none" },
+			HostConfigModifier: func(h *mobycontainer.HostConfig) { h.Binds = []string{temp + ":/t"}; h.NetworkMode = "none" },
 		},
 	})
 	if err != nil {
@@ -208,7 +223,6 @@ func testTestcontainers(t *testing.T, d *daemon) {
 	if err := c.CopyToContainer(ctx, []byte("copied"), "/t/copied", 0o644); err != nil {
 		t.Fatal(err)
 	}
-	w.want(`cat $T/copied`, "copied")
 }
 
 // composeVar names a Compose that was built before, as scripts/test does.
