@@ -21,15 +21,29 @@ func demoCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "demo",
 		Usage:     "replay actions/runner#4357, without worker-wrap and with it",
-		UsageText: "worker-wrap demo",
-		Flags:     []cli.Flag{&cli.BoolFlag{Name: insideFlag, Hidden: true}},
-		Action:    demoAction,
+		UsageText: "worker-wrap demo [--runner VERSION]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "runner", Usage: "play a runner of `VERSION`; since 2.336 it holds the next job, which the demo shows then"},
+			&cli.BoolFlag{Name: insideFlag, Hidden: true},
+		},
+		Action: demoAction,
 
 		OnUsageError: usageError,
 	}
 }
 
 func demoAction(c *cli.Context) error {
+	run, inside := demo.Run, []string{"demo", "--" + insideFlag}
+	if version := c.String("runner"); c.IsSet("runner") {
+		var minor int
+		if n, err := fmt.Sscanf(version, "2.%d", &minor); n != 1 || err != nil {
+			return refuse(c.Command, "--runner %s: is no version of a runner; give one as 2.335 or 2.336.0", version)
+		}
+		if minor >= 336 {
+			run = demo.RunHeld
+		}
+		inside = append(inside, "--runner="+version)
+	}
 	program, err := os.Executable()
 	if err != nil {
 		return err
@@ -43,13 +57,13 @@ func demoAction(c *cli.Context) error {
 		if _, err := fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace of its own, to be allowed to mount.\n", os.Getuid()); err != nil {
 			return err
 		}
-		return demoResult(demo.InUserNamespace(ctx, program, "demo", "--"+insideFlag))
+		return demoResult(demo.InUserNamespace(ctx, program, inside...))
 	}
 	o := demo.Options{Out: c.App.Writer, Program: program, Width: columns()}
 	if o.Width > 0 {
 		o.Terminal = c.App.Writer
 	}
-	return demoResult(demo.Run(ctx, o))
+	return demoResult(run(ctx, o))
 }
 
 // demoResult gives an error its exit code: 1 where a half of the demo went otherwise than it should, 130

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 )
 
 // DefaultScale is how long a second of the issue lasts in the demo, in seconds.
@@ -33,6 +35,16 @@ type Options struct {
 	Dir string
 	// Scale is [DefaultScale] where zero.
 	Scale float64
+
+	listener func(*standin.Listener) // changes the runner that is played
+}
+
+// padding makes Job B's message longer than a pipe holds, unless its Worker is to wait before it reads that.
+func (o Options) padding() int {
+	if o.listener != nil {
+		return 0
+	}
+	return 100_000
 }
 
 // Unmet is the error of a demo in which something went otherwise than it should.

@@ -78,6 +78,9 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 			once.Do(func() { close(running) })
 		}
 	}}
+	if o.listener != nil {
+		o.listener(l)
+	}
 	defer l.Close()
 
 	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: teardownA, Padding: 100_000, Steps: []standin.Step{
@@ -99,7 +102,7 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	}
 	endedA := filepath.Join(h.root.Dir, "job-a-has-ended")
 	seconds := strconv.FormatFloat(o.scaled(stepB).Seconds(), 'f', 3, 64)
-	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: 100_000, Steps: []standin.Step{
+	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: o.padding(), Steps: []standin.Step{
 		// However slow the machine is, Job A's end comes within this step.
 		{Name: "Run " + action, Uses: action, Script: "sleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
 	}})

@@ -7,7 +7,7 @@ _worker_wrap() {
 		[run]='--runner-root --temp --userns'
 		[install]='--runner-root --all --dry-run --force --bin-only --isolate --prefix'
 		[uninstall]='--runner-root --all --dry-run --force --prefix'
-		[demo]=''
+		[demo]='--runner'
 		[doctor]='--runner-root --json'
 		[status]='--runner-root --json'
 		[ps]='--json'
@@ -39,7 +39,7 @@ _worker_wrap() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
-	--html | --older-than | --until-quiet | --while-pid)
+	--html | --older-than | --runner | --until-quiet | --while-pid)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	--isolate) mapfile -t COMPREPLY < <(compgen -W 'alone always' -- "$cur") ;;

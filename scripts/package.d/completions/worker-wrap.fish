@@ -26,6 +26,7 @@ complete -c worker-wrap -n __fish_use_subcommand -l userns -d 'isolate in a user
 __worker_wrap_of -r runner-root 'the runner in DIR' run install uninstall doctor status gc watch
 __worker_wrap_of -r temp 'lay the fresh folder over DIR' run
 __worker_wrap_of userns 'isolate in a user namespace' run
+__worker_wrap_of -x runner 'play a runner of VERSION' demo
 __worker_wrap_of all 'every runner of this machine' install uninstall watch
 __worker_wrap_of dry-run 'only list what would be done' install uninstall gc
 __worker_wrap_of bin-only 'only what is in bin' install

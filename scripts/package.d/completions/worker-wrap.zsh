@@ -22,6 +22,7 @@ _worker-wrap() {
 		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
 		doctor | status) _arguments $root $json ;;
+		demo) _arguments '--runner[play a runner of VERSION]:VERSION' ;;
 		ps) _arguments $json ;;
 		enter) _message 'PID or latest' ;;
 		gc) _arguments $root $dry $json '--older-than[leave alone what changed within DURATION]:DURATION' ;;

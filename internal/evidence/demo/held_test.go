@@ -1,0 +1,31 @@
+package demo_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/demo"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// TestRunHeld: the runner since 2.336 holds Job B until Job A has ended.
+func TestRunHeld(t *testing.T) {
+	t.Parallel()
+	dir := testkit.Dir(t)
+	var out bytes.Buffer
+	err := demo.RunHeld(t.Context(), demo.Options{Out: &out, Program: self(t), Dir: dir})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Errorf("the demo left %v", left)
+	}
+	said := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{"The runner held Job B for ", "neither shown as running nor renewed", "10 times as fast"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
