@@ -110,18 +110,28 @@ func (s *start) private(get func(places) (folder, error)) (program, error) {
 	if err := s.mayMount(); err != nil {
 		return program{}, err
 	}
-	host, err := s.openHost()
+	var host hostPlaces
+	var made folder
+	err := s.patiently(func() (err error) {
+		if host, err = s.openHost(); err != nil {
+			return err
+		}
+		if made, err = get(host.places); err != nil {
+			host.close()
+		}
+		return err
+	})
 	if err != nil {
 		return program{}, err
 	}
 	defer host.close()
-	made, err := get(host.places)
-	if err != nil {
-		return program{}, err
-	}
 	defer made.dir.Close()
 	s.journal.stage("folder")
-	beside, err := s.launch(host, made)
+	var beside proxy
+	err = s.patiently(func() (err error) {
+		beside, err = s.launch(host, made)
+		return err
+	})
 	if err != nil {
 		made.discard()
 		return program{}, err

@@ -77,25 +77,32 @@ const (
 	searchPatience = 3 * time.Second
 )
 
+// patiently does once more what has failed because something has vanished: an install, uninstall or update replaces the
+// entry of bin just then, or removes the store. Nothing of it was seen outside. Not at once: rename(2) first takes every
+// job's mount off the entry that it replaces, for milliseconds in which that is still found, and can no longer be mounted
+// on (vfs_rename in fs/namei.c).
+func (s *start) patiently(do func() error) error {
+	begun := time.Now()
+	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
+		err := do()
+		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
+			return err
+		}
+		s.journal.debugf("trying once more: %v", err)
+		time.Sleep(pause)
+	}
+}
+
 // enter makes the mount namespace and covers _temp in it.
 func (s *start) enter(host hostPlaces, made folder, beside proxy) (p program, err error) {
 	if err := s.unshare(); err != nil {
 		return program{}, err
 	}
 	s.journal.stage("namespace")
-	begun := time.Now()
-	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
-		// What was found can be gone before it is mounted: an install, uninstall or update replaces the entry
-		// of bin just then, or removes the store. Then everything is looked up again; nothing of it was seen
-		// outside. Not at once: rename(2) first takes every job's mount off the entry that it replaces, for
-		// milliseconds in which that is still found, and can no longer be mounted on (vfs_rename in fs/namei.c).
+	err = s.patiently(func() (err error) {
 		p, err = s.tryCover(host, made, beside)
-		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
-			break
-		}
-		s.journal.debugf("trying once more: %v", err)
-		time.Sleep(pause)
-	}
+		return err
+	})
 	if err == nil {
 		s.journal.stage("mounts")
 	}
