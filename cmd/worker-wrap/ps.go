@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -44,10 +45,19 @@ func psAction(c *cli.Context) error {
 	} else if err := printWorkers(c.App.Writer, list); err != nil {
 		return err
 	}
-	if hidden > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%d processes of other users could not be looked into; sudo shows theirs too\n", hidden)
-	}
+	sayHidden(c.App.ErrWriter, hidden)
 	return nil
+}
+
+// sayHidden says that processes could not be looked into, and who can.
+func sayHidden(out io.Writer, hidden int) {
+	switch {
+	case hidden == 0:
+	case os.Geteuid() == 0:
+		fmt.Fprintf(out, "%d processes could not be looked into; that takes CAP_SYS_PTRACE, which this container may lack: run it with --cap-add SYS_PTRACE, or look from the host\n", hidden)
+	default:
+		fmt.Fprintf(out, "%d processes of other users could not be looked into; sudo shows theirs too\n", hidden)
+	}
 }
 
 func printWorkers(out io.Writer, list []workers.Worker) error {

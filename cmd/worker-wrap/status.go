@@ -40,8 +40,6 @@ func statusAction(c *cli.Context) error {
 	} else if err := status.Print(c.App.Writer, runners, time.Now()); err != nil {
 		return err
 	}
-	if hidden > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "%d processes of other users could not be looked into; sudo shows theirs too\n", hidden)
-	}
+	sayHidden(c.App.ErrWriter, hidden)
 	return nil
 }

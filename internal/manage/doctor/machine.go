@@ -120,7 +120,7 @@ func container(m survey.Machine, needed bool) []Result {
 		return []Result{r}
 	case m.Container != "":
 		r.What = "this is a container (" + m.Container + ") without CAP_SYS_ADMIN"
-		r.Mend = "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined"
+		r.Mend = capable(m.Container)
 	default:
 		r.Check, r.What = "bounding set", "this doctor runs without CAP_SYS_ADMIN in its bounding set"
 		r.Mend = "run the container, if this is one, with --cap-add SYS_ADMIN; else start runner and doctor with it (CapabilityBoundingSet=)"
@@ -133,6 +133,19 @@ func container(m survey.Machine, needed bool) []Result {
 	}
 	r.Level, r.Why = Fail, "nothing here can mount, whatever the file capabilities and the user"
 	return []Result{r}
+}
+
+// capable says how a container of that manager gets CAP_SYS_ADMIN.
+func capable(manager string) string {
+	switch manager {
+	case "lxc", "lxc-libvirt":
+		return "take sys_admin out of lxc.cap.drop, or name it in lxc.cap.keep, in its configuration; where AppArmor is on also lxc.apparmor.allow_nesting = 1 (LXD, Incus, Proxmox: nesting)"
+	case "systemd-nspawn":
+		return "start it with systemd-nspawn --capability=CAP_SYS_ADMIN, or Capability=CAP_SYS_ADMIN in its .nspawn file"
+	case "kubernetes":
+		return `give its container securityContext: {capabilities: {add: ["SYS_ADMIN"]}}, and where AppArmor is on appArmorProfile: {type: Unconfined}`
+	}
+	return "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined"
 }
 
 func build(captured bool) []Result {

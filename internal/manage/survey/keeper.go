@@ -16,20 +16,35 @@ const wrapperScript = "runsvc-worker-wrap.sh"
 
 // keeper says what puts the shim into a runner's new version when it updates itself: the path unit that
 // an install enables, the script around runsvc.sh, or a watch that somebody has started.
-func (s System) keeper(layout runner.Layout, u Unit, p PathUnit) string {
+func (s System) keeper(layout runner.Layout, u Unit, p PathUnit, runs bool) string {
 	if p.Wanted() && p.Trouble() == "" {
 		return "the path unit " + p.Name
 	}
-	if strings.Contains(s.read(u.Path), wrapperScript) {
+	watch, hidden := s.watch(layout.Root)
+	switch script := strings.Contains(s.read(u.Path), wrapperScript); {
+	case script && (!runs || watch != 0 || hidden): // it starts a watch whenever it starts the runner
 		return wrapperScript + " in the unit " + u.Name
-	}
-	for _, pid := range s.pids() {
-		argv := strings.Split(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
-		if len(argv) > 1 && strings.HasPrefix(filepath.Base(argv[0]), "worker-wrap") && argv[1] == "watch" && s.watches(pid, argv[2:], layout.Root) {
-			return "worker-wrap watch (PID " + strconv.Itoa(pid) + ")"
-		}
+	case watch != 0:
+		return "worker-wrap watch (PID " + strconv.Itoa(watch) + ")"
 	}
 	return ""
+}
+
+// watch finds the watch that has a runner in its care, 0 if there is none. hidden is true if one may have that cannot be
+// looked into.
+func (s System) watch(root string) (pid int, hidden bool) {
+	for _, pid := range s.pids() {
+		argv := strings.Split(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+		if len(argv) < 2 || !strings.HasPrefix(filepath.Base(argv[0]), "worker-wrap") || argv[1] != "watch" {
+			continue
+		}
+		if s.watches(pid, argv[2:], root) {
+			return pid, false
+		}
+		_, err := os.Readlink(s.path("proc/" + strconv.Itoa(pid) + "/cwd"))
+		hidden = hidden || err != nil
+	}
+	return 0, hidden
 }
 
 // watches reports whether a watch with these options has the runner in root in its care: one that --runner-root names,

@@ -45,7 +45,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	}
 	r.Workers = s.Workers(layout.Root)
 	r.Version, r.VersionFrom = VersionOf(layout.Root)
-	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit), noUpdates(layout.Root)
+	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), noUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)

@@ -279,6 +279,10 @@ func TestKeeper(t *testing.T) {
 		{"hidden mask", map[string]string{wants + `worker-wrap@srv-my\x2drunner.path`: "", "etc/systemd/system/worker-wrap@.path": "[Path]\n", "run/systemd/system/worker-wrap@.path": ""}, `the path unit worker-wrap@srv-my\x2drunner.path`},
 		{"another's path unit", map[string]string{wants + "worker-wrap@srv-runner.path": ""}, ""},
 		{"script", map[string]string{unit: "[Service]\nExecStart=/usr/lib/worker-wrap/runsvc-worker-wrap.sh\n"}, "runsvc-worker-wrap.sh in the unit u"},
+		{"script whose watch has ended, of one that runs", map[string]string{unit: "[Service]\nExecStart=/usr/lib/worker-wrap/runsvc-worker-wrap.sh\n"}, ""},
+		{"script with its watch, of one that runs", map[string]string{
+			unit: "[Service]\nExecStart=/usr/lib/worker-wrap/runsvc-worker-wrap.sh\n", "proc/7/cmdline": "worker-wrap\x00watch\x00--runner-root\x00/srv/my-runner\x00",
+		}, "runsvc-worker-wrap.sh in the unit u"},
 		{"watch", map[string]string{"proc/7/cmdline": "/usr/bin/worker-wrap\x00watch\x00--runner-root\x00/srv/my-runner/\x00"}, "worker-wrap watch (PID 7)"},
 		{"watch, other form", map[string]string{"proc/7/cmdline": "worker-wrap\x00watch\x00--runner-root=/srv/my-runner\x00"}, "worker-wrap watch (PID 7)"},
 		{"another's watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00watch\x00--runner-root\x00/srv/x\x00"}, ""},
@@ -286,7 +290,7 @@ func TestKeeper(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := System{tree(t, test.files)}
-			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root))
+			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root), strings.HasSuffix(test.name, "that runs"))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
@@ -314,7 +318,7 @@ func TestKeeper(t *testing.T) {
 		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.keeper(runner.Layout{Root: root}, Unit{}, PathUnit{}); (got == "worker-wrap watch (PID 7)") != test.want {
+		if got := s.keeper(runner.Layout{Root: root}, Unit{}, PathUnit{}, true); (got == "worker-wrap watch (PID 7)") != test.want {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}
