@@ -117,8 +117,8 @@ func TestLaidAgainForAUser(t *testing.T) {
 func TestLaidElsewhere(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, how := range []struct{ name, script string }{
-		{"a link", `mkdir "$1/elsewhere"; rm -rf "$0"; ln -s ../elsewhere "$0"`},
-		{"a link and a folder again", `mkdir "$1/elsewhere"; rm -rf "$0"; ln -s ../elsewhere "$0"; rm "$0"; mkdir -p "$0"`},
+		{"a link", `mkdir "$1/elsewhere"; until rm -rf "$0" && ln -sT ../elsewhere "$0"; do :; done`},
+		{"a link and a folder again", `mkdir "$1/elsewhere"; until rm -rf "$0" && ln -sT ../elsewhere "$0"; do :; done; rm "$0"; mkdir -p "$0"`},
 		{"all of it, made anew", `rm -rf "$1/_work"; mkdir -p "$0"`},
 		{"all of it, renamed away", `mv "$1/_work" "$1/_old"; mkdir -p "$0"`},
 		{"all of it, for good", `rm -rf "$1/_work"`},
@@ -174,13 +174,13 @@ func TestLaidOverNothingElse(t *testing.T) {
 		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", keeper, keeper))
 		return string(children)
 	}
-	as(`rm -rf "$0"; ln -s ../roots "$0"`)
+	as(`until rm -rf "$0" && ln -sT ../roots "$0"; do :; done`) // it may have been made anew in between
 	within(t, "a relay is started", func() bool { return relays() != "" })
 	within(t, "it has ended", func() bool { return relays() == "" })
 	if now := sees(t, second, root); now.Ino == own.Ino {
 		t.Error("a folder of root's is covered, as its user's link leads there")
 	}
-	as(`rm "$0"; mkdir "$0"`)
+	as(`rm "$0"; mkdir -p "$0"`)
 	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 }
 
