@@ -22,7 +22,7 @@ const nobody = 65534
 func aMachine(t *testing.T) Machine {
 	t.Helper()
 	root := testkit.Dir(t)
-	for _, dir := range []string{"usr/local/bin", "usr/local/lib", "run/systemd/system", "etc/systemd/system/paths.target.wants", "var/lib", "proc"} {
+	for _, dir := range []string{"usr/local/bin", "usr/local/lib", "run/systemd/system", "etc/systemd/system", "var/lib", "proc"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -189,7 +189,11 @@ func (m Machine) unitRemovals(root string) []task {
 		tasks = append(tasks, task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
 	}
 	if err == nil {
-		tasks = append(tasks, task{"disable " + name, func() error { return os.Remove(link) }})
+		tasks = append(tasks, task{"disable " + name, func() error {
+			err := os.Remove(link)
+			_ = os.Remove(filepath.Dir(link)) // unless another unit is enabled there
+			return err
+		}})
 	}
 	if _, err := os.Lstat(drop); err == nil {
 		tasks = append(tasks, task{"remove " + drop, func() error {

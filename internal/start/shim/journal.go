@@ -3,11 +3,13 @@ package shim
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
@@ -94,8 +96,12 @@ func (j *journal) started(path string, p program) {
 	j.write(e)
 }
 
-// refused tells of a start that came to nothing.
+// refused tells of a start that came to nothing. The job's page has the reason too, but an administrator looks into the
+// machine's journal.
 func (j *journal) refused(why string) {
+	if j.diag != "" && why != "" {
+		journald.Error("a job of the runner in " + filepath.Dir(j.diag) + " was not started: " + why)
+	}
 	j.write(events.Event{Kind: events.Start, Outcome: events.Refused, Stages: j.stages, Alive: j.alive, Error: why})
 }
 
