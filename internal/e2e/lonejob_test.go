@@ -62,7 +62,7 @@ var deeds = []struct {
 		$d run --rm --network none -v "$RUNNER_TEMP:/t" -v "$SOCKET:/var/run/docker.sock" ` + testkit.DockerImage + ` sh -c 'cat /t/file; echo y >/t/made; ls -l /var/run/docker.sock | wc -l'; echo $?
 		$d run --rm --network none -v /:/host ` + testkit.DockerImage + ` cat "/host$RUNNER_TEMP/made"; echo $?
 		$d run -d --restart always --name stays --network none -v "$RUNNER_TEMP:/t" -v "$SOCKET:/var/run/docker.sock" ` + testkit.DockerImage + ` sleep 1000 | wc -c
-		$d inspect -f '{{json .HostConfig.Binds}}{{json .HostConfig.RestartPolicy}}{{range .Mounts}}{{.Source}} {{.Destination}}{{end}}' stays
+		$d inspect -f '{{json .HostConfig.RestartPolicy}}{{range .Mounts}}{{"\n"}}{{.Source}} {{.Destination}} {{.Mode}}{{end}}' stays | sort # dockerd has them in any order
 		$d exec stays ls /t | sort; $d rm -f stays; $d context ls | wc -l`},
 }
 

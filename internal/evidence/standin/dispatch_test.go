@@ -12,13 +12,14 @@ import (
 
 // TestDispatch: up to 2.335 the second Worker runs beside the cancelled first, from 2.336 after it.
 func TestDispatch(t *testing.T) {
+	const teardown = 30 * time.Second // 3 s here, in which B has to come to its step, and then as long again
 	for _, waits := range []bool{false, true} {
 		name := map[bool]string{false: "2.335", true: "2.336"}[waits]
 		t.Run(name, func(t *testing.T) {
 			root := newRoot(t, standin.RootOptions{})
 			l := newListener(t, root)
-			l.Waits = waits
-			a, err := l.Dispatch(standin.Job{Name: "A", Teardown: 30 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
+			l.Waits, l.Scale = waits, 0.1
+			a, err := l.Dispatch(standin.Job{Name: "A", Teardown: teardown, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -27,7 +28,7 @@ func TestDispatch(t *testing.T) {
 				made, err := filepath.Glob(filepath.Join(root.Temp, "_runner_file_commands", "step_summary_*"))
 				return err == nil && len(made) == 1
 			})
-			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{Name: "long", Output: "a=b", Sleep: 60 * time.Second}}})
+			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{Name: "long", Output: "a=b", Sleep: 2 * teardown}}})
 			if err != nil {
 				t.Fatal(err)
 			}

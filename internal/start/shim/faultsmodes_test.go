@@ -3,7 +3,6 @@ package shim_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -98,6 +97,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 			var wg sync.WaitGroup
 			var mu sync.Mutex
 			outcomes := map[string]int{}
+			var unmet []modeFault
 			spots := []*spot{first}
 			for range runtime.NumCPU() {
 				g := prepare()
@@ -105,14 +105,14 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 				wg.Go(func() {
 					for f := range queue {
 						got, err := m.inject(t, strace, g, f.fault)
-						for n := 0; got == missed && f.luck && n < 4; n++ {
+						for n := 0; got == missed && n < 4; n++ {
 							got, err = m.inject(t, strace, g, f.fault)
-						}
-						if got == missed && !f.luck {
-							err = errors.New("it does not happen")
 						}
 						mu.Lock()
 						outcomes[got]++
+						if got == missed && !f.luck {
+							unmet = append(unmet, f)
+						}
 						mu.Unlock()
 						if err != nil {
 							t.Errorf("%v: %v", f, err)
@@ -132,8 +132,12 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 				}
 			}
 			t.Logf("%d faults, %d of which luck decides: %v", len(faults), lucky, outcomes)
-			if outcomes[missed] > lucky*2/3 {
-				t.Errorf("%d of %d faults came to nothing", outcomes[missed], lucky)
+			if n := outcomes[missed] - len(unmet); n > lucky*2/3 {
+				t.Errorf("%d of %d faults came to nothing", n, lucky)
+			}
+			// A start on another runner than the one that was traced may make a call or two less of a name.
+			if len(unmet) > (len(faults)-lucky)/20 {
+				t.Errorf("these do not happen: %v", unmet)
 			}
 			for _, g := range spots {
 				m.tidy(t, g)
