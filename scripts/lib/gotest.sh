@@ -66,7 +66,7 @@ apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
 # What the race detector would not look at, or makes read less, runs without it, where that is in use.
-plain='/(scripts(/.*)?|internal/evidence/audit/logs)$'
+plain='/(scripts(/.*)?|internal/e2e|internal/evidence/audit/logs)$'
 
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. The tests of
 # internal/start/shim start programs, and the detector would look at the tests alone: race_starts has those for it.
@@ -82,7 +82,7 @@ test_unit() {
 	if wants race; then
 		export CGO_ENABLED=1
 		flags+=(-race)
-		others="$others|/scripts(/|\$)"
+		others="$others|/internal/e2e\$|/scripts(/|\$)"
 		race_starts >"$scratch/race-starts.log" 2>&1 &
 		jobs+=("$!")
 	fi
