@@ -83,7 +83,9 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	}
 	defer l.Close()
 
-	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: teardownA, Padding: 100_000, Steps: []standin.Step{
+	// However slow the machine is, Job B's step has begun when Job A empties _temp.
+	runsB := filepath.Join(h.root.Dir, "job-b-runs")
+	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: teardownA, TeardownUntil: runsB, Padding: 100_000, Steps: []standin.Step{
 		{Name: "Run tests", Run: "trap '' INT TERM\nsleep 600\n"},
 	}})
 	if err != nil {
@@ -104,7 +106,7 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	seconds := strconv.FormatFloat(o.scaled(stepB).Seconds(), 'f', 3, 64)
 	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: o.padding(), Steps: []standin.Step{
 		// However slow the machine is, Job A's end comes within this step.
-		{Name: "Run " + action, Uses: action, Script: "sleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
+		{Name: "Run " + action, Uses: action, Script: ": >'" + runsB + "'\nsleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
 	}})
 	if err != nil {
 		return nil, err

@@ -43,6 +43,8 @@ type Job struct {
 	// Teardown is how long the Worker goes on after the last step, uploading logs and the like, until it
 	// empties _temp at the job's end.
 	Teardown time.Duration
+	// TeardownUntil names a file. The teardown goes on until it is there, for Teardown again and again up to four times.
+	TeardownUntil string
 	// Padding makes the job's message longer by that many bytes of JSON, as contexts and variables do
 	// for real jobs. In UTF-16 they are twice as many on the pipe, which holds 64 KiB.
 	Padding int
@@ -90,14 +92,15 @@ type message struct {
 	Steps          []Step            `json:"steps"`
 	Variables      map[string]string `json:"variables"`
 	StandIn        struct {
-		Teardown time.Duration `json:"teardown"`
+		Teardown      time.Duration `json:"teardown"`
+		TeardownUntil string        `json:"teardownUntil"`
 	} `json:"standIn"`
 }
 
 func (j Job) encode() (string, error) {
 	m := message{MessageType: "RunnerJobRequest", JobID: j.ID, JobDisplayName: j.Name, Steps: j.Steps}
 	m.Plan.PlanID = j.plan
-	m.StandIn.Teardown = j.Teardown
+	m.StandIn.Teardown, m.StandIn.TeardownUntil = j.Teardown, j.TeardownUntil
 	if j.Padding > 0 {
 		m.Variables = map[string]string{"padding": strings.Repeat("x", j.Padding)}
 	}

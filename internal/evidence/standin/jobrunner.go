@@ -46,7 +46,15 @@ func (w *worker) run(ctx context.Context) TaskResult {
 // complete ends the job: the uploads, which the Teardown stands for, still use _temp, and so it is
 // emptied after them. Cancelling does not shorten this.
 func (w *worker) complete(result TaskResult) TaskResult {
-	time.Sleep(w.scaled(w.job.StandIn.Teardown))
+	teardown := w.scaled(w.job.StandIn.Teardown)
+	time.Sleep(teardown)
+	if until := w.job.StandIn.TeardownUntil; until != "" {
+		for end := time.Now().Add(3 * teardown); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Lstat(until); err == nil {
+				break
+			}
+		}
+	}
 	w.cleanupTemp()
 	w.info("JobRunner", "Raising job completed against run service")
 	return result
