@@ -57,8 +57,38 @@ func (u *Unmet) Error() string {
 // Run replays the issue without and with the shim. The process must have the right to mount (see
 // [CanMount]). The error is an [*Unmet] if a half went otherwise than it should, or wraps the context's.
 // Nothing is left behind, neither processes nor files.
-func Run(ctx context.Context, o Options) (err error) {
+func Run(ctx context.Context, o Options) error {
 	o = o.defaults()
+	what := fmt.Sprintf("It replays issue actions/runner#4357: Job A runs, Job B arrives, A is cancelled, "+
+		"and A's cleanup comes while B runs. A stand-in plays the runner, %g times as fast as in the issue; "+
+		"the times are real, in seconds since Job A's start. With worker-wrap Job A is left alone in the plain _temp, "+
+		"since nobody else is there, and Job B gets a _temp of its own.", 1/o.Scale)
+	return o.show(what, 2*o.scaled(aloneA+stepB+teardownB), func(dir string, hide func()) (err error) {
+		began := time.Now()
+		var halves [2]*half
+		for i, shim := range []string{"", o.Shim} {
+			if halves[i], err = replay(ctx, o, filepath.Join(dir, fmt.Sprint("runner", i+1)), shim); err != nil {
+				return err
+			}
+		}
+		hide()
+		fmt.Fprint(o.Out, table(o.Width, halves[0].title, halves[1].title, halves[0].timeline(), halves[1].timeline()))
+		var failures []string
+		for _, h := range halves {
+			failures = append(failures, h.unmet()...)
+		}
+		fmt.Fprint(o.Out, "\n", wrap(fmt.Sprintf("Without: %s. With: %s. Both halves took %.1f seconds.",
+			halves[0].outcome(), halves[1].outcome(), time.Since(began).Seconds()), o.Width, ""))
+		if failures != nil {
+			return &Unmet{failures}
+		}
+		return nil
+	})
+}
+
+// show says what is to be seen and how long that takes, and calls play with a folder that is removed afterwards, and
+// with what hides the time passing.
+func (o Options) show(what string, takes time.Duration, play func(dir string, hide func()) error) (err error) {
 	dir, err := scratch(o.Dir)
 	if err != nil {
 		return err
@@ -68,35 +98,13 @@ func Run(ctx context.Context, o Options) (err error) {
 			err = errors.Join(err, fmt.Errorf("cannot tidy up: %w", rerr))
 		}
 	}()
-	takes := 2 * o.scaled(aloneA+stepB+teardownB)
-	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("This takes some %s. It replays issue actions/runner#4357: Job A runs, Job B arrives, A is cancelled, "+
-		"and A's cleanup comes while B runs. A stand-in plays the runner, %g times as fast as in the issue; "+
-		"the times are real, in seconds since Job A's start. With worker-wrap Job A is left alone in the plain _temp, "+
-		"since nobody else is there, and Job B gets a _temp of its own.", seconds(takes), 1/o.Scale), o.Width, ""), "\n")
+	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("This takes some %s. %s", seconds(takes), what), o.Width, ""), "\n")
 	if err != nil {
 		return err
 	}
 	hide := sync.OnceFunc(showTime(o.Terminal, takes))
 	defer hide()
-	began := time.Now()
-	var halves [2]*half
-	for i, shim := range []string{"", o.Shim} {
-		if halves[i], err = replay(ctx, o, filepath.Join(dir, fmt.Sprint("runner", i+1)), shim); err != nil {
-			return err
-		}
-	}
-	hide()
-	fmt.Fprint(o.Out, table(o.Width, halves[0].title, halves[1].title, halves[0].timeline(), halves[1].timeline()))
-	var failures []string
-	for _, h := range halves {
-		failures = append(failures, h.unmet()...)
-	}
-	fmt.Fprint(o.Out, "\n", wrap(fmt.Sprintf("Without: %s. With: %s. Both halves took %.1f seconds.",
-		halves[0].outcome(), halves[1].outcome(), time.Since(began).Seconds()), o.Width, ""))
-	if failures != nil {
-		return &Unmet{failures}
-	}
-	return nil
+	return play(dir, hide)
 }
 
 func (o Options) defaults() Options {

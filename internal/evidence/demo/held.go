@@ -2,11 +2,9 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
@@ -17,42 +15,29 @@ const killA = 10 * time.Second
 
 // RunHeld shows what the runner does since 2.336.0: it waits for a Worker that it cancels, without limit, and the next job
 // is neither shown as running nor renewed. Its requirements and errors are those of [Run].
-func RunHeld(ctx context.Context, o Options) (err error) {
+func RunHeld(ctx context.Context, o Options) error {
 	o = o.defaults()
-	dir, err := scratch(o.Dir)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if rerr := remove(dir); rerr != nil {
-			err = errors.Join(err, fmt.Errorf("cannot tidy up: %w", rerr))
-		}
-	}()
-	takes := o.scaled(aloneA + killA + teardownA + stepB + teardownB)
-	_, err = fmt.Fprint(o.Out, wrap(fmt.Sprintf("This takes some %s. Job A runs, Job B arrives, A is cancelled. Since 2.336.0 the runner waits "+
-		"for A's Worker before it starts B's, and has no limit. A stand-in plays it, %g times as fast as the real one; the times are real, "+
-		"in seconds since Job A's start.", seconds(takes), 1/o.Scale), o.Width, ""), "\n")
-	if err != nil {
-		return err
-	}
-	hide := sync.OnceFunc(showTime(o.Terminal, takes))
-	defer hide()
 	o.listener = func(l *standin.Listener) { l.Waits = true }
-	h, err := replay(ctx, o, filepath.Join(dir, "runner"), "")
-	if err != nil {
-		return err
-	}
-	hide()
-	for _, e := range h.timeline() {
-		fmt.Fprintln(o.Out, strings.Join(cell(&e, o.Width), "\n"))
-	}
-	fmt.Fprint(o.Out, "\n", wrap(fmt.Sprintf("The runner held Job B for %.1f seconds, until Job A's Worker had ended. Meanwhile Job B was neither shown as running nor "+
-		"renewed. With an older runner WORKER_WRAP_WAIT has worker-wrap wait instead, in a Worker that was started, and never longer than it says.",
-		h.waited().Seconds()), o.Width, ""))
-	if failures := h.unmetHeld(); failures != nil {
-		return &Unmet{failures}
-	}
-	return nil
+	what := fmt.Sprintf("Job A runs, Job B arrives, A is cancelled. Since 2.336.0 the runner waits "+
+		"for A's Worker before it starts B's, and has no limit. A stand-in plays it, %g times as fast as the real one; the times are real, "+
+		"in seconds since Job A's start.", 1/o.Scale)
+	return o.show(what, o.scaled(aloneA+killA+teardownA+stepB+teardownB), func(dir string, hide func()) error {
+		h, err := replay(ctx, o, filepath.Join(dir, "runner"), "")
+		if err != nil {
+			return err
+		}
+		hide()
+		for _, e := range h.timeline() {
+			fmt.Fprintln(o.Out, strings.Join(cell(&e, o.Width), "\n"))
+		}
+		fmt.Fprint(o.Out, "\n", wrap(fmt.Sprintf("The runner held Job B for %.1f seconds, until Job A's Worker had ended. Meanwhile Job B was neither shown as running nor "+
+			"renewed. With an older runner WORKER_WRAP_WAIT has worker-wrap wait instead, in a Worker that was started, and never longer than it says.",
+			h.waited().Seconds()), o.Width, ""))
+		if failures := h.unmetHeld(); failures != nil {
+			return &Unmet{failures}
+		}
+		return nil
+	})
 }
 
 // waited is how long Job B was in the runner's hand before it had its _temp.
