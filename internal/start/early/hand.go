@@ -5,7 +5,6 @@ import (
 	"os"
 	"runtime"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -91,12 +90,17 @@ func hand(does task, w Worker, fds []int) error {
 		return &os.PathError{Op: "keep", Path: w.Work.Name(), Err: unix.ENAMETOOLONG}
 	}
 	// A handler of Go's must not run in a process that has this one's memory.
-	all, old := ^uint64(0), uint64(0)
+	var all, old unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i]--
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
+		return os.NewSyscallError("rt_sigprocmask", err)
+	}
 	ok := fork()
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if !ok {
 		return os.NewSyscallError("clone", unix.EAGAIN)
 	}

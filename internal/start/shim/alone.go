@@ -3,7 +3,6 @@ package shim
 import (
 	"errors"
 	"runtime"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -54,9 +53,7 @@ func (s *start) plain(outcome string) (program, *Failure) {
 // A Worker that is alone loses nothing by that. So nothing is said on stderr, which the Listener shows as the cause if
 // the Worker then crashes.
 func (s *start) unisolated(why error) (f *Failure) {
-	// The order to be killed with the parent is the thread's own (prctl(2)).
-	var order int32
-	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&order)), 0, 0, 0)
+	order := nsenter.DeathSignal()
 	_ = nsenter.Outside(func() error {
 		runtime.LockOSThread()
 		if order > 0 {
