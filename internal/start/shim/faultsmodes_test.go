@@ -86,9 +86,10 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 				}
 				return g
 			}
-			first := prepare()
+			// A start that has to look again, as mounts came meanwhile, makes more calls than most.
+			first, second := prepare(), prepare()
 			tr := m.trace(t, strace, first)
-			faults := m.faults(t, tr, usual, way)
+			faults := m.faults(t, tr, m.trace(t, strace, second), usual, way)
 			usual = append(usual, tr.names()...)
 			if len(faults) < 8 {
 				t.Fatalf("only %d faults to inject: the trace cannot have been understood", len(faults))
@@ -98,10 +99,11 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 			var mu sync.Mutex
 			outcomes := map[string]int{}
 			var unmet []modeFault
-			spots := []*spot{first}
-			for range runtime.NumCPU() {
-				g := prepare()
-				spots = append(spots, g)
+			spots := []*spot{first, second}
+			for len(spots) < runtime.NumCPU() {
+				spots = append(spots, prepare())
+			}
+			for _, g := range spots {
 				wg.Go(func() {
 					for f := range queue {
 						got, err := m.inject(t, strace, g, f.fault)
@@ -135,8 +137,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 			if n := outcomes[missed] - len(unmet); n > lucky*2/3 {
 				t.Errorf("%d of %d faults came to nothing", n, lucky)
 			}
-			// A start on another runner than the one that was traced may make a call or two less of a name.
-			if len(unmet) > (len(faults)-lucky)/20 {
+			if len(unmet) > 0 {
 				t.Errorf("these do not happen: %v", unmet)
 			}
 			for _, g := range spots {
@@ -239,12 +240,12 @@ type modeFault struct {
 	fault
 	// luck is true where not every start comes to this call: it can be one of those made for the list of the machine's
 	// processes or for each of them, or of a thread other than the main one, to which Go gives what comes, or the
-	// trace has one of its name twice, as a signal came.
+	// trace has one of its name twice, as a signal came, or another start did without.
 	luck bool
 }
 
-// faults chooses what is made to fail.
-func (m mode) faults(t *testing.T, tr trace, usual []string, way int) (out []modeFault) {
+// faults chooses what is made to fail of the calls of a start, by those of another one of the same kind.
+func (m mode) faults(t *testing.T, tr, another trace, usual []string, way int) (out []modeFault) {
 	t.Helper()
 	calls := slices.Clone(tr.calls[tr.main])
 	mains := len(calls)
@@ -263,7 +264,7 @@ func (m mode) faults(t *testing.T, tr trace, usual []string, way int) (out []mod
 			t.Errorf("a start makes the call %s, for which this test names no errors", c.name)
 		}
 		for _, errno := range thinned(c, list, usual, way) {
-			f := modeFault{fault{c, errno, false}, i >= mains || m.looks() && c.nth > 2 || tr.restarted[c.name]}
+			f := modeFault{fault{c, errno, false}, i >= mains || m.looks() && c.nth > 2 || tr.restarted[c.name] || c.nth > another.count[another.main][c.name]}
 			if !slices.Contains(out, f) {
 				out = append(out, f)
 			}
