@@ -60,50 +60,62 @@ own_mounts=()
 # unit where that part is not run.
 load_tests='^(TestOverlap|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
-# Half of the time is internal/start/shim's, whose tests often wait: three processes share them, but for one that counts a
-# user's processes, and begin with the first of the other packages.
+# Half of the time is that of tests which start the program, and often wait: three processes share them, but for one that
+# counts a user's processes, and begin with the first of the other packages.
+starts=./internal/e2e/starts
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
 # What the race detector would not look at, or makes read less, runs without it, where that is in use.
 plain='/(scripts(/.*)?|internal/e2e|internal/evidence/audit/logs)$'
 
-# test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. The tests of
-# internal/start/shim start programs, and the detector would look at the tests alone: race_starts has those for it.
+# packages PATTERN says which packages have a path like that; -v in front, which have not.
+packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }
+
+# test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. Tests that
+# start programs do without, as the detector would look at the tests alone: race_starts has those for it.
 test_unit() {
-	local skip="$apart|$alone" code=0 job jobs=() half flags=("${own_mounts[@]}") packages others='/internal/start/shim$'
+	local skip="$apart|$alone" code=0 job jobs=() logs=() half flags=("${own_mounts[@]}") list
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
-	gotest apart "${own_mounts[@]}" -run "$apart" ./internal/start/shim >"$scratch/apart.log" 2>&1 &
-	jobs+=("$!")
-	for half in A-J K-Z; do
-		gotest "shim-$half" "${own_mounts[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" ./internal/start/shim >"$scratch/shim-$half.log" 2>&1 &
+	beside() { # NAME COMMAND…
+		"${@:2}" >"$scratch/$1.log" 2>&1 &
 		jobs+=("$!")
+		logs+=("$scratch/$1.log")
+	}
+	beside apart test_apart
+	for half in A-J K-Z; do
+		beside "starts-$half" gotest "starts-$half" "${own_mounts[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" "$starts"
 	done
 	if wants race; then
-		export CGO_ENABLED=1
+		beside race-starts race_starts
 		flags+=(-race)
-		others="$others|/internal/e2e\$|/scripts(/|\$)"
-		race_starts >"$scratch/race-starts.log" 2>&1 &
-		jobs+=("$!")
-	fi
-	mapfile -t packages < <(go list ./... | grep -vE "$others")
-	gotest unit "${flags[@]}" "${packages[@]}" || code=$?
-	if wants race; then
-		export CGO_ENABLED=0
-		mapfile -t packages < <(go list ./... | grep -E "$plain")
-		gotest plain "${own_mounts[@]}" "${packages[@]}" || code=$?
+		mapfile -t list < <(packages -v "$plain")
+		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
+	else
+		mapfile -t list < <(packages .)
+		gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	fi
 	for job in "${jobs[@]}"; do wait "$job" || code=$?; done
-	cat "$scratch/"{apart,shim-*}.log
-	if wants race; then cat "$scratch/race-starts.log"; fi
-	gotest alone "${own_mounts[@]}" -run "$alone" ./internal/start/shim || code=$?
+	cat "${logs[@]}"
+	gotest alone "${own_mounts[@]}" -run "$alone" "$starts" || code=$?
 	return "$code"
 }
 
-# The tests of internal/start/shim start the program. Most would say nothing of races again: those that can run with one
-# built with the race detector do, which needs more threads and memory, knows no bare fork (WORKER_WRAP_USERNS,
-# Docker's proxy), and speaks on stderr when the kernel refuses it something.
-raced_starts='^(TestPlan.*|TestParse.*|TestHint.*|TestFailureIsOneLine|TestFallback.*|TestKilledWhileStarting
+# test_apart runs a third of the tests that start the program, and then what does without the race detector.
+test_apart() {
+	local list code=0
+	gotest apart "${own_mounts[@]}" -run "$apart" "$starts" || code=$?
+	if wants race; then
+		mapfile -t list < <(packages "$plain")
+		gotest plain "${own_mounts[@]}" "${list[@]}" || code=$?
+	fi
+	return "$code"
+}
+
+# Most tests that start the program would say nothing of races again: those that can run with one built with the race
+# detector do, which needs more threads and memory, knows no bare fork (WORKER_WRAP_USERNS, Docker's proxy), and speaks
+# on stderr when the kernel refuses it something.
+raced_starts='^(TestFallback.*|TestKilledWhileStarting
 	|TestOverlap(Alone|BesideAnother|AtOnce)|TestWait(For|Is|Not|Warns|Ends|Ignores).*|TestSweepWithout.*
 	|TestStartIsRecorded|TestStartsWhileReplaced|TestTwiceInOneProcess|TestWorkerPutBack)$'
 
@@ -111,20 +123,20 @@ race_starts() {
 	binary=$scratch/worker-wrap-race
 	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap
 	chmod 755 "$binary"
-	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" ./internal/start/shim
+	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" "$starts"
 }
 
 # test_race is for who does not run unit too, which then does all of this.
 test_race() {
-	local packages code=0
-	mapfile -t packages < <(go list ./... | grep -vE '/internal/start/shim$|/scripts(/|$)')
-	CGO_ENABLED=1 gotest race -race "${own_mounts[@]}" "${packages[@]}" || code=$?
+	local list code=0
+	mapfile -t list < <(packages -v "$plain")
+	CGO_ENABLED=1 gotest race -race "${own_mounts[@]}" "${list[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
 }
 
 test_load() {
-	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" ./internal/start/shim ./internal/evidence/demo
+	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" "$starts" ./internal/evidence/demo
 }
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.

@@ -54,7 +54,7 @@ check_vet() {
 		mapfile -t packages < <(of_arch "$arch")
 		GOARCH=$arch go vet "${packages[@]:?}"
 	done
-	go vet -tags guest ./internal/start/shim
+	go vet -tags guest ./internal/e2e/starts
 }
 
 check_staticcheck() {
@@ -62,7 +62,7 @@ check_staticcheck() {
 	for dir in $(modules); do (cd "$dir" && staticcheck ./...); done
 	mapfile -t packages < <(of_arch arm64)
 	GOARCH=arm64 staticcheck "${packages[@]:?}"
-	staticcheck -tags guest ./internal/start/shim
+	staticcheck -tags guest ./internal/e2e/starts
 }
 
 check_shell() {

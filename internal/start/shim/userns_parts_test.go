@@ -22,8 +22,8 @@ const letter = "supervise-lets-go"
 // One with this name catches a SIGTERM, says so, and releases it.
 const releaser = "supervise-releases"
 
-// PartsMain is the test binary under one of these names.
-func PartsMain() {
+// partsMain is the test binary under one of these names.
+func partsMain() {
 	if os.Args[0] == letter {
 		report, err := os.OpenFile(os.Args[1], os.O_WRONLY, 0)
 		if err == nil {

@@ -1,0 +1,94 @@
+package starts_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// notEntered is the call that would go down into what is a link by now.
+var notEntered = regexp.MustCompile(`openat2\(\d+, "d", .*O_DIRECTORY.* = -1 ENOTDIR`)
+
+// TestAttackOnGC exchanges a folder for a link to one of root's just between the look of root's gc that finds it is
+// one and the call that goes down into it.
+func TestAttackOnGC(t *testing.T) {
+	testkit.RequireRoot(t)
+	strace := testkit.RequireTool(t, "strace", "strace")
+	base := testkit.Dir(t)
+	shim := capable(t)
+	s := ordinaryIn(t, base, shim)
+	owner, err := perpid.Self()
+	do(t, err)
+	owner.PID, owner.Start = 1<<22+1, 1 // over the kernel's PID_MAX_LIMIT
+	victim := filepath.Join(base, "victim")
+	do(t, os.MkdirAll(victim+"/folder", 0o755), os.WriteFile(victim+"/file", nil, 0o644))
+	sameVictim := func(t *testing.T) {
+		t.Helper()
+		if names := entries(t, victim); !slices.Equal(names, []string{"file", "folder"}) {
+			t.Fatalf("of root's folder %q are left", names)
+		}
+	}
+	const leads = "../../../../victim"
+	// A sweep that was cut off has left it under this name, so that strace can be told it.
+	dead := filepath.Join(s.store, "dead."+owner.String())
+	link, log := filepath.Join(s.root, "link"), filepath.Join(base, "trace")
+	do(t, os.MkdirAll(dead+"/d/below", 0o755), os.WriteFile(dead+"/d/file", nil, 0o644), os.Symlink(leads, link))
+	testkit.Give(t, s.store, user)
+	if there, err := filepath.EvalSymlinks(dead + "/" + leads); err != nil || there != victim {
+		t.Fatalf("the link would lead to %q (%v)", there, err)
+	}
+	// Held up are only calls that have to do with what is in that folder.
+	gc := exec.Command(strace, "-f", "-qq", "-o", log, "-P", dead, "-e", "trace=unlinkat,openat2", "-e", "inject=unlinkat:delay_exit=1500000",
+		"--", shim, "gc", "--runner-root", s.root)
+	var said printed
+	gc.Stdout, gc.Stderr = &said, &said
+	do(t, gc.Start())
+	begin := time.Now()
+	for !removing(gc.Process.Pid) && time.Since(begin) < 20*time.Second {
+		time.Sleep(time.Millisecond)
+	}
+	do(t, unix.Renameat2(unix.AT_FDCWD, dead+"/d", unix.AT_FDCWD, link, unix.RENAME_EXCHANGE))
+	_ = gc.Wait()
+	trace, err := os.ReadFile(log)
+	do(t, err)
+	if !notEntered.Match(trace) {
+		t.Errorf("gc did not meet the link, or went on: %s\n%s", &said, trace)
+	}
+	sameVictim(t)
+	// The next one deletes the link itself, and nothing behind it.
+	if out, err := exec.Command(shim, "gc", "--runner-root", s.root).CombinedOutput(); err != nil || len(entries(t, s.store)) != 0 {
+		t.Errorf("left are %q: %v, %s", entries(t, s.store), err, out)
+	}
+	sameVictim(t)
+}
+
+// removing reports whether a thread of the child of strace is held up in unlinkat(…, AT_REMOVEDIR).
+func removing(pid int) bool {
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%s/task/*/syscall", strings.TrimSpace(string(children))))
+	for _, path := range calls {
+		held := func() bool {
+			call, err := os.ReadFile(path)
+			f := strings.Fields(string(call))
+			return err == nil && len(f) > 3 && f[0] == itoa(unix.SYS_UNLINKAT) && f[3] == fmt.Sprintf("%#x", unix.AT_REMOVEDIR)
+		}
+		for n := 0; held(); n++ {
+			if n == 10 {
+				return true
+			}
+			time.Sleep(10 * time.Millisecond) // longer than a stop of ptrace's lasts
+		}
+	}
+	return false
+}

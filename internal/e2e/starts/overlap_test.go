@@ -1,0 +1,94 @@
+package starts_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+)
+
+const sigterm = unix.SIGTERM
+
+// TestOverlapAlone: a Worker that is alone is in the host's namespace and the real _temp.
+func TestOverlapAlone(t *testing.T) {
+	s := ordinary(t, capable(t))
+	for range 3 { // each time the one before is dead
+		code, out, stderr := s.run(t, whereAmI+"; echo $0; grep CapEff /proc/self/status", "ISOLATE=overlap")
+		want := s.temp + "\n" + hostNamespace(t) + "\n" + s.worker + "\nCapEff:\t0000000000000000\n"
+		if code != 0 || stderr != "" || !strings.HasPrefix(out, s.temp+"\n"+hostNamespace(t)+"\n") || !strings.HasSuffix(out, "CapEff:\t0000000000000000\n") {
+			t.Errorf("exit code %d, %q, %q, want %q", code, out, stderr, want)
+		}
+	}
+	if e := s.last(t, events.Start); e.Outcome != events.Plain || e.Error != "" {
+		t.Errorf("the event log has %+v", e)
+	}
+}
+
+// TestOverlapBesideAnother: one that finds another alive, wrapped or not, has its own.
+func TestOverlapBesideAnother(t *testing.T) {
+	s := ordinary(t, capable(t))
+	isolated := func(what string) {
+		t.Helper()
+		code, out, stderr := s.run(t, whereAmI, "ISOLATE=overlap")
+		if code != 0 || stderr != "" || !strings.HasPrefix(out, s.store+"/") {
+			t.Errorf("beside %s: exit code %d, %q, %q", what, code, out, stderr)
+		}
+	}
+	other := s.unwrapped(t)
+	isolated("an unwrapped one")
+	other.end(t)
+	other = launch(t, command(nil, s.worker), s.worker, "-c", "echo up; read end")
+	isolated("an isolated one")
+	other.end(t)
+	other = launch(t, command([]string{"ISOLATE=overlap"}, s.worker), s.worker, "-c", `[ "$WORKER_WRAP_HOST_TEMP" = "`+s.temp+`" ] && echo up; read end`)
+	isolated("one that has the real _temp")
+	// Also where /proc does not show it for a Worker, its claim does.
+	store, err := os.ReadFile(filepath.Join(s.store, "real"))
+	if err != nil || !strings.HasPrefix(string(store), itoa(other.pid())+"-") {
+		t.Errorf("the claim is %q, %v, want that of process %d", store, err, other.pid())
+	}
+	if err := other.Process.Kill(); err != nil { // a crash
+		t.Fatal(err)
+	}
+	other.end(t)
+	if _, out, stderr := s.run(t, whereAmI, "ISOLATE=overlap"); !strings.HasPrefix(out, s.temp+"\n") {
+		t.Errorf("after the crash: %q, %q", out, stderr)
+	}
+}
+
+// TestOverlapAtOnce: of many that start together, time and again, never do two have the real _temp.
+func TestOverlapAtOnce(t *testing.T) {
+	s := ordinary(t, capable(t))
+	lock := filepath.Join(s.root, "lock")
+	script := `if [ "$WORKER_WRAP_HOST_TEMP" = "` + s.temp + `" ]; then mkdir ` + lock + ` || echo two; sleep 0.05; rmdir ` + lock + `; echo real; else sleep 0.02; fi`
+	count := map[string]int{}
+	for range 12 {
+		var all []*start
+		for range 10 {
+			c := command([]string{"ISOLATE=overlap", "LOG=debug"}, s.worker, "-c", script)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		for _, c := range all {
+			if code := c.end(t); code != 0 {
+				t.Errorf("exit code %d: %s", code, &c.err)
+			}
+			count[strings.TrimSpace(c.out.String())]++
+		}
+	}
+	t.Logf("outcomes: %v", count)
+	for outcome := range count {
+		if outcome != "" && outcome != "real" {
+			t.Errorf("%d Workers say %q", count[outcome], outcome)
+		}
+	}
+	if count["real"] == 0 || count[""] == 0 {
+		t.Errorf("of 120 Workers %d had the real _temp and %d their own", count["real"], count[""])
+	}
+}
