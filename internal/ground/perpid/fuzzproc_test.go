@@ -3,39 +3,9 @@ package perpid
 import (
 	"fmt"
 	"math"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
-
-// FuzzInnermostPID: whatever a process calls itself, its PID in its own namespace is found; and of what is no such
-// line no process has the number that is given.
-func FuzzInnermostPID(f *testing.F) {
-	f.Add("cat", 4711, 17, 3, "NSpid:\t1\n")
-	f.Add("\nNSpid:\t1\n", 1, 1, 1, "\nNSpid:\n1\n")
-	f.Add(`\nNSpid: 1`, 1<<22, 2, 1, "\nNSpid:\t1\tx\n")
-	f.Add("", 1, 1, 0, "\nNSpid:\t99999999999999999999\n")
-	f.Add("", 1, 1, 0, "\nNSpid:\t4 -7\nNSpid:\t5\n")
-	f.Fuzz(func(t *testing.T, name string, outer, inner, levels int, text string) {
-		if levels = levels & 31; outer > 0 && inner > 0 && outer <= math.MaxInt32 && inner <= math.MaxInt32 {
-			name = strings.NewReplacer("\n", `\n`, `\`, `\\`).Replace(name[:min(len(name), 15)])
-			pids := strings.Repeat(fmt.Sprintf("\t%d", outer), levels) + fmt.Sprintf("\t%d", inner)
-			status := fmt.Sprintf("Name:\t%s\nUmask:\t0022\nNStgid:%s\nNSpid:%s\nNSpgid:\t8\nNSsid:\t9\n", name, pids, pids)
-			if got := innermostPID(status); got != inner {
-				t.Fatalf("%q gives %d", status, got)
-			}
-		}
-		got := innermostPID(text)
-		_, rest, _ := strings.Cut(text, "\nNSpid:")
-		line, _, _ := strings.Cut(rest, "\n")
-		if got < 0 || got != 0 && (got != int(int32(got)) || !slices.ContainsFunc(strings.Fields(line), func(word string) bool {
-			return strings.TrimLeft(strings.TrimPrefix(word, "+"), "0") == strconv.Itoa(got)
-		})) {
-			t.Fatalf("%q gives %d", text, got)
-		}
-	})
-}
 
 // FuzzParseClaim: a claim names who wrote it, half of one names nobody, and what names somebody is what they would
 // have written.

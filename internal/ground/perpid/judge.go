@@ -4,10 +4,11 @@ import (
 	"errors"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
 
 // Verdict is what can be said of an owner.
@@ -120,11 +121,11 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 		if err != nil || s.start != o.Start {
 			continue // also a process that ended meanwhile
 		}
-		status, err := os.ReadFile(j.proc + "/" + name + "/status")
+		status, err := procfs.Read(j.proc + "/" + name)
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue
 		}
-		if err != nil || innermostPID(string(status)) == o.PID && !s.ended() && o.perhapsIn(j.proc, pid) {
+		if err != nil || status.Inner() == o.PID && !s.ended() && o.perhapsIn(j.proc, pid) {
 			return Living
 		}
 	}
@@ -138,23 +139,4 @@ func readNames(dir string) ([]string, error) {
 	}
 	defer d.Close()
 	return d.Readdirnames(-1)
-}
-
-// innermostPID returns the process's PID in its own PID namespace, the last number of NSpid in
-// /proc/PID/status (Linux 4.1, proc_pid_status(5)), or 0.
-func innermostPID(status string) int {
-	_, rest, ok := strings.Cut(status, "\nNSpid:")
-	if !ok {
-		return 0
-	}
-	line, _, _ := strings.Cut(rest, "\n")
-	f := strings.Fields(line)
-	if len(f) == 0 {
-		return 0
-	}
-	pid, err := strconv.ParseUint(f[len(f)-1], 10, 31)
-	if err != nil {
-		return 0
-	}
-	return int(pid)
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -84,8 +85,8 @@ func (o Owner) Is(proc string, pid int) bool {
 	if err != nil || s.start != o.Start {
 		return false
 	}
-	status, err := os.ReadFile(proc + "/" + strconv.Itoa(pid) + "/status")
-	return err == nil && innermostPID(string(status)) == o.PID && o.perhapsIn(proc, pid)
+	status, err := procfs.Read(proc + "/" + strconv.Itoa(pid))
+	return err == nil && status.Inner() == o.PID && o.perhapsIn(proc, pid)
 }
 
 // perhapsIn reports whether a process is in the PID namespace of o. Two containers that start within one clock

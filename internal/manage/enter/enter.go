@@ -9,12 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -96,11 +96,11 @@ func (t *target) fill(dir string) error {
 		return err
 	}
 	t.env = environ.Parse(env)
-	status, err := os.ReadFile(dir + "/status")
+	status, err := procfs.Read(dir)
 	if err != nil {
 		return err
 	}
-	if err := t.credentials(string(status)); err != nil {
+	if err := t.credentials(status); err != nil {
 		return fmt.Errorf("%s/status: %w", dir, err)
 	}
 	theirs, err := nsenter.Inode(dir + "/ns/user")
@@ -113,11 +113,11 @@ func (t *target) fill(dir string) error {
 }
 
 // credentials reads the file system ids, groups and umask from /proc/PID/status (proc_pid_status(5)).
-func (t *target) credentials(status string) error {
+func (t *target) credentials(status procfs.Status) error {
 	const fsID = 3 // real, effective, saved set, file system
-	uids, err := fields(status, "Uid")
-	gids, gerr := fields(status, "Gid")
-	groups, serr := fields(status, "Groups")
+	uids, err := ids(status, "Uid")
+	gids, gerr := ids(status, "Gid")
+	groups, serr := ids(status, "Groups")
 	if err := errors.Join(err, gerr, serr); err != nil {
 		return err
 	}
@@ -126,24 +126,20 @@ func (t *target) credentials(status string) error {
 	}
 	t.uid, t.gid, t.groups = uids[fsID], gids[fsID], groups
 	t.umask = 0o022
-	_, rest, ok := strings.Cut(status, "\nUmask:")
-	line, _, _ := strings.Cut(rest, "\n")
-	if n, err := strconv.ParseUint(strings.TrimSpace(line), 8, 9); ok && err == nil {
+	if n, err := strconv.ParseUint(status.Word("Umask"), 8, 9); err == nil {
 		t.umask = int(n)
 	}
 	return nil
 }
 
-// fields returns the ids in a line. On 32 bits an int has the upper half of them as negative numbers, which setuid(2)
-// takes for what they were.
-func fields(status, name string) ([]int, error) {
-	_, rest, _ := strings.Cut(status, "\n"+name+":")
-	line, _, _ := strings.Cut(rest, "\n")
+// ids returns those of a field. On 32 bits an int has the upper half of them as negative numbers, which setuid(2) takes
+// for what they were.
+func ids(status procfs.Status, field string) ([]int, error) {
 	var out []int
-	for _, f := range strings.Fields(line) {
-		n, err := strconv.ParseUint(f, 10, 32)
+	for _, word := range status.Words(field) {
+		n, err := strconv.ParseUint(word, 10, 32)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", field, err)
 		}
 		out = append(out, int(n))
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
 
 // FuzzCredentials: what root's enter makes itself is the target's file system user and groups, all of them or an
@@ -28,16 +30,16 @@ func FuzzCredentials(f *testing.F) {
 		var got target
 		// proc_pid_status(5): real, effective, saved set and file system ids.
 		status := fmt.Sprintf("Name:\t%s\nUmask:\t%04o\nState:\tS\nUid:\t1\t2\t3\t%d\nGid:\t4\t5\t6\t%d\nFDSize:\t64\nGroups:\t%s\nNStgid:\t9\n", name, umask, uid, gid, &list)
-		if err := got.credentials(status); err != nil || got.uid != int(uid) || got.gid != int(gid) || got.umask != int(umask) || !slices.Equal(got.groups, want) {
+		if err := got.credentials(procfs.Status(status)); err != nil || got.uid != int(uid) || got.gid != int(gid) || got.umask != int(umask) || !slices.Equal(got.groups, want) {
 			t.Fatalf("%q gives %+v (%v)", status, got, err)
 		}
 		// Of anything else, numbers are at their places.
 		got = target{}
-		if got.credentials(text) != nil {
+		if got.credentials(procfs.Status(text)) != nil {
 			return
 		}
 		for field, n := range map[string]int{"Uid": got.uid, "Gid": got.gid} {
-			_, rest, _ := strings.Cut(text, "\n"+field+":")
+			_, rest, _ := strings.Cut("\n"+text, "\n"+field+":")
 			line, _, _ := strings.Cut(rest, "\n")
 			if words := strings.Fields(line); len(words) < 4 || strings.TrimLeft(strings.TrimPrefix(words[3], "+"), "0") != strings.TrimLeft(fmt.Sprint(n), "0") || n < 0 {
 				t.Fatalf("%q gives %s %d", text, field, n)

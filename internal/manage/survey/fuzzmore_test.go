@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -60,7 +61,7 @@ func FuzzParseStatus(f *testing.F) {
 	f.Add(`a\nCapEff: f`, uint32(1<<31-1), true, 1, uint64(1<<64-1), uint64(1), "\x00Uid:\t \n")
 	f.Fuzz(func(t *testing.T, name string, uid uint32, nnp bool, seccomp int, eff, bnd uint64, text string) {
 		var any Process
-		any.parseStatus(text)
+		any.parseStatus(procfs.Status(text))
 		if strings.ContainsAny(any.Name, "\n") || any.UID != 0 && !strings.Contains(text, "Uid:") || any.CapEff != 0 && !strings.Contains(text, "CapEff:") {
 			t.Fatalf("%q gives %+v", text, any)
 		}
@@ -70,7 +71,7 @@ func FuzzParseStatus(f *testing.F) {
 		status := fmt.Sprintf("Name:\t%s\nUmask:\t0022\nUid:\t%d\t1\t2\t3\nGid:\t7\t7\t7\t7\nGroups:\t8 9 \nCapInh:\t0000000000000001\nCapPrm:\t0000000000000002\n"+
 			"CapEff:\t%016x\nCapBnd:\t%016x\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t3\n", name, uid, eff, bnd, eff&bnd, n, seccomp)
 		var got Process
-		got.parseStatus(status)
+		got.parseStatus(procfs.Status(status))
 		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), GID: 7, Groups: []int{8, 9}, NoNewPrivs: nnp, Seccomp: seccomp, CapPrm: 2, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); !reflect.DeepEqual(got, want) {
 			t.Fatalf("%q gives %+v, want %+v", status, got, want)
 		}
@@ -177,7 +178,7 @@ func TestGrantsAsTheKernelDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var p Process
-		p.parseStatus(string(out))
+		p.parseStatus(procfs.Status(out))
 		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != test.grants || b.AllOrNothing != test.all ||
 			p.CapPrm&SysAdmin != 0 != test.grants || p.CapEff&SysAdmin != 0 != (test.grants && test.all) {
 			t.Errorf("%x: %+v, and a process has %x, of which %x effective", test.data, b, p.CapPrm, p.CapEff)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -43,7 +44,7 @@ func (s System) Process(pid int) (Process, error) {
 		return Process{}, fmt.Errorf("no process %d can be seen", pid)
 	}
 	p := Process{PID: pid}
-	p.parseStatus(status)
+	p.parseStatus(procfs.Status(status))
 	p.Command = runner.Started([]byte(s.read(dir + "/cmdline")))
 	// SELinux labels have no mode in parentheses; an unconfined process has the word alone.
 	if profile := strings.TrimRight(strings.TrimSpace(s.read(dir+"/attr/current")), "\x00"); strings.Contains(profile, "(") {
@@ -59,38 +60,18 @@ func (s System) Process(pid int) (Process, error) {
 	return p, nil
 }
 
-// parseStatus takes what is in /proc/PID/status (proc_pid_status(5)).
-func (p *Process) parseStatus(status string) {
-	for line := range strings.Lines(status) {
-		key, value, _ := strings.Cut(line, ":")
-		value = strings.TrimSpace(value)
-		switch key {
-		case "Name":
-			p.Name = value
-		case "Uid":
-			p.UID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
-		case "Gid":
-			p.GID, _ = strconv.Atoi(strings.Fields(value + " 0")[0])
-		case "Groups":
-			for _, field := range strings.Fields(value) {
-				if gid, err := strconv.Atoi(field); err == nil {
-					p.Groups = append(p.Groups, gid)
-				}
-			}
-		case "NoNewPrivs":
-			p.NoNewPrivs = value == "1"
-		case "Seccomp":
-			p.Seccomp, _ = strconv.Atoi(value)
-		case "CapPrm":
-			p.CapPrm, _ = strconv.ParseUint(value, 16, 64)
-		case "CapEff":
-			p.CapEff, _ = strconv.ParseUint(value, 16, 64)
-		case "CapBnd":
-			p.CapBnd, _ = strconv.ParseUint(value, 16, 64)
-		case "CapAmb":
-			p.CapAmb, _ = strconv.ParseUint(value, 16, 64)
+// parseStatus takes what a process's status has of it.
+func (p *Process) parseStatus(status procfs.Status) {
+	id := func(field string) int { n, _ := strconv.Atoi(status.Word(field)); return n }
+	p.Name, p.UID, p.GID = status.Line("Name"), id("Uid"), id("Gid")
+	for _, word := range status.Words("Groups") {
+		if gid, err := strconv.Atoi(word); err == nil {
+			p.Groups = append(p.Groups, gid)
 		}
 	}
+	p.NoNewPrivs, p.Seccomp = status.Word("NoNewPrivs") == "1", id("Seccomp")
+	mask := func(field string) uint64 { return status.Number(field, 16) }
+	p.CapPrm, p.CapEff, p.CapBnd, p.CapAmb = mask("CapPrm"), mask("CapEff"), mask("CapBnd"), mask("CapAmb")
 }
 
 // pids lists the processes that can be seen.

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
@@ -169,7 +169,8 @@ func ours(process string) (bool, error) {
 	if own == "0" {
 		return true, nil
 	}
-	uid, err := status(process, "Uid")
+	status, err := procfs.Read(process)
+	uid := status.Word("Uid")
 	return uid == own || uid == "0", err
 }
 
@@ -179,8 +180,8 @@ func starting(process string) bool {
 	var it, self unix.Stat_t
 	err := unix.Stat(process+"/exe", &it)
 	if err == unix.EACCES {
-		uid, _ := status(process, "Uid")
-		return uid == strconv.Itoa(os.Getuid())
+		status, _ := procfs.Read(process)
+		return status.Word("Uid") == strconv.Itoa(os.Getuid())
 	}
 	return err == nil && unix.Stat("/proc/self/exe", &self) == nil && it.Dev == self.Dev && it.Ino == self.Ino
 }
@@ -189,32 +190,11 @@ func starting(process string) bool {
 func ancestors(proc string, pid int) []int {
 	out := []int{}
 	for len(out) < 1<<10 {
-		field, _ := status(filepath.Join(proc, strconv.Itoa(pid)), "PPid")
-		parent, err := strconv.Atoi(field)
-		if err != nil || parent == 0 {
+		status, _ := procfs.Read(filepath.Join(proc, strconv.Itoa(pid)))
+		if pid = int(status.Number("PPid", 10)); pid == 0 {
 			break
 		}
-		out = append(out, parent)
-		pid = parent
+		out = append(out, pid)
 	}
 	return out
-}
-
-// status returns the first word of a field of /proc/PID/status, or "" where it has none.
-func status(process, field string) (string, error) {
-	data, err := os.ReadFile(process + "/status")
-	return word(string(data), field), err
-}
-
-// word is status for the text of such a file.
-func word(text, field string) string {
-	_, rest, ok := strings.Cut(text, "\n"+field+":")
-	if !ok {
-		return ""
-	}
-	line, _, _ := strings.Cut(rest, "\n")
-	if f := strings.Fields(line); len(f) > 0 {
-		return f[0]
-	}
-	return ""
 }

@@ -6,10 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
 
 // failure makes what went wrong before the program was reached the Failure it is.
@@ -91,22 +92,12 @@ func executable() string {
 // helps to explain an error.
 func currentPrivilege() privilege {
 	p := privilege{uid: os.Getuid()}
-	status, _ := os.ReadFile("/proc/thread-self/status")
-	field := func(name string) uint64 {
-		_, rest, _ := strings.Cut(string(status), "\n"+name+":")
-		line, _, _ := strings.Cut(rest, "\n")
-		base := 10
-		if strings.HasPrefix(name, "Cap") {
-			base = 16
-		}
-		n, _ := strconv.ParseUint(strings.TrimSpace(line), base, 64)
-		return n
-	}
+	status, _ := procfs.Read("/proc/thread-self")
 	const sysAdmin = 1 << unix.CAP_SYS_ADMIN
-	p.sysAdmin = field("CapPrm")&sysAdmin != 0
-	p.bounded = len(status) > 0 && field("CapBnd")&sysAdmin == 0
-	p.noNewPrivs = field("NoNewPrivs") != 0
-	p.seccomp = field("Seccomp") == 2
+	p.sysAdmin = status.Number("CapPrm", 16)&sysAdmin != 0
+	p.bounded = status != "" && status.Number("CapBnd", 16)&sysAdmin == 0
+	p.noNewPrivs = status.Number("NoNewPrivs", 10) != 0
+	p.seccomp = status.Number("Seccomp", 10) == 2
 	if profile, err := os.ReadFile("/proc/thread-self/attr/current"); err == nil {
 		name := strings.TrimRight(strings.TrimSpace(string(profile)), "\x00")
 		if name != "unconfined" && strings.Contains(name, "(") { // SELinux labels have no mode in parentheses
