@@ -18,7 +18,8 @@ const MaxFile = 4 << 20
 // Append writes e as one line to the events file in diagDir, a runner's _diag folder, which must exist.
 //
 // It opens the file as the calling user, makes it if it is missing (mode 0644 less the umask; as root,
-// owned by the owner of diagDir), writes once and closes. It opens nothing but a regular file with a
+// owned by the owner of diagDir), writes once and closes. The [End] of a Worker makes no file:
+// its start has recorded itself, so whoever has removed the file since, as uninstall does, wants none. It opens nothing but a regular file with a
 // single name: a link, FIFO, socket or device of that name is refused before any device is opened, so
 // no other process can hold the caller up. The line is under 4096 bytes; longer texts are cut. Errors
 // are for tests and for people; no start may depend on them.
@@ -49,7 +50,12 @@ func appendEvent(diagDir string, e Event, limit int64) error {
 	defer unix.Close(dir)
 
 	for range 3 {
-		file, err := openEvents(dir)
+		// The file is away for a moment when it was full.
+		make := e.Kind != End || isThere(dir, RotatedName)
+		file, err := openEvents(dir, make)
+		if !make && errors.Is(err, unix.ENOENT) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -65,8 +71,14 @@ func appendEvent(diagDir string, e Event, limit int64) error {
 	return errors.New("the file was full each of three times")
 }
 
-// openEvents opens or makes the events file in the folder dir for appending.
-func openEvents(dir int) (int, error) {
+// isThere reports whether the folder dir has a file of this name.
+func isThere(dir int, name string) bool {
+	var st unix.Stat_t
+	return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil
+}
+
+// openEvents opens the events file in the folder dir for appending. If it is missing openEvents may make it.
+func openEvents(dir int, make bool) (int, error) {
 	for range 3 {
 		file, err := open(dir, FileName, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 		if err == nil {
@@ -82,7 +94,7 @@ func openEvents(dir int) (int, error) {
 			return open(unix.AT_FDCWD, "/proc/self/fd/"+strconv.Itoa(file),
 				unix.O_WRONLY|unix.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 		}
-		if !errors.Is(err, unix.ENOENT) {
+		if !make || !errors.Is(err, unix.ENOENT) {
 			return -1, err
 		}
 		file, err = open(dir, FileName,

@@ -89,6 +89,27 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	}
 }
 
+// TestNothingComesBack: a Worker's end makes no file, if the runner was taken out meanwhile; it is recorded while another
+// process renames the full one.
+func TestNothingComesBack(t *testing.T) {
+	dir := t.TempDir()
+	if err := Append(dir, Event{Kind: End, PID: 7}); err != nil {
+		t.Error(err)
+	}
+	if got, _ := filepath.Glob(dir + "/*"); len(got) > 0 {
+		t.Errorf("there is %q", got)
+	}
+	if err := os.WriteFile(filepath.Join(dir, RotatedName), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Append(dir, Event{Kind: End, PID: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := readAll(t, filepath.Join(dir, FileName)); len(got) != 1 {
+		t.Errorf("recorded: %+v", got)
+	}
+}
+
 func TestNowWhereNoTimeIsGiven(t *testing.T) {
 	dir, before := t.TempDir(), time.Now()
 	if err := Append(dir, Event{Kind: Wait}); err != nil {

@@ -7,9 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -69,27 +67,8 @@ func TestUninstallUnderOneThatIsAlone(t *testing.T) {
 			t.Errorf("alone %s: %+v", what, r)
 		}
 		end()
-		if isolates {
-			ended(t, l)
-		}
 		good(t, "uninstall", Uninstall(o))
 		same(t, "alone "+what, tree(t, m.Root), before)
-	}
-}
-
-// ended waits until the keeper of a Worker's locks has recorded that it has ended.
-func ended(t *testing.T, l runner.Layout) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		// A start that has gone the longer way, as among processes that come and go just then, has a keeper that records
-		// nothing; only it knows its namespace.
-		data, _ := os.ReadFile(filepath.Join(l.Diag(), events.FileName))
-		if strings.Contains(string(data), `"kind":"end"`) || strings.Contains(string(data), `"ns":`) {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatal("nothing has recorded the end of the Worker")
-		}
 	}
 }
 
