@@ -15,9 +15,13 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
-// exitUsage is the code for a command line that makes no sense, and for a subcommand that failed
-// without a code of its own.
-const exitUsage = shim.ExitFailed
+// The exit codes of subcommands. Audit has its own.
+const (
+	exitDoubtful    = 1 // something could not be done, or is not as it should be; what, is said above
+	exitUnprotected = 2 // a runner's jobs are not protected
+	// exitUsage is the code for a command line that makes no sense, and for a subcommand that could not do its work.
+	exitUsage = shim.ExitFailed
+)
 
 // after is the metadata key of what stood after "--" on the command line.
 const after = "command"
@@ -61,18 +65,18 @@ func commandAfter(c *cli.Context) []string {
 }
 
 func newApp() *cli.App {
+	cli.HelpPrinter = printHelp
 	return &cli.App{
 		Name:      "worker-wrap",
 		Usage:     "give each Worker of a GitHub Actions runner a _temp of its own",
 		UsageText: "worker-wrap [--temp DIR | --runner-root DIR] -- cmd args…\nworker-wrap SUBCOMMAND [options]",
-		Description: "Two Workers of one runner can be alive at once, and the one that ends empties the _temp of both.\n" +
-			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount\n" +
+		Description: "Two Workers of one runner can be alive at once, and the one that ends empties the _temp of both. " +
+			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount " +
 			"namespace that only this Worker sees, and becomes the Worker.",
-		Flags:           runFlags(),
-		Before:          beforeAny,
-		Action:          runAction,
-		HideVersion:     true, // --version is ours: it asks the kernel too
-		HideHelpCommand: true,
+		Flags:       append(runFlags(), cli.HelpFlag),
+		Before:      beforeAny,
+		Action:      runAction,
+		HideVersion: true, // --version is ours: it asks the kernel too
 
 		DisableSliceFlagSeparator: true, // a folder's name may have commas
 		Commands:                  checked(subcommands()),
@@ -95,6 +99,9 @@ func subcommands() []*cli.Command {
 		gcCommand(),
 		auditCommand(),
 		watchCommand(),
+		completionCommand(),
+		versionCommand(),
+		helpCommand(),
 		sweepCommand(),
 		endedCommand(),
 		relayCommand(),

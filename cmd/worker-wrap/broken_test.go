@@ -111,7 +111,7 @@ grep -E '^worker-wrap|^exit|closed' /opt/out
 /opt/broken                             NO         ?         ?        root    0        none on record
 /opt/broken:
   not protected: /opt/broken/`+reason+` (see worker-wrap doctor)
-exit 0
+exit 2
 -- gc
 worker-wrap: left out: /opt/broken/`+reason+`
 nothing to collect: no Worker has left a per-PID folder here
@@ -126,7 +126,7 @@ exit 2
 /opt/broken                             ?          ?         ?        root    0        none on record
 /opt/broken:
   cannot be told: open /opt/broken/.runner: permission denied (see worker-wrap doctor)
-exit 0
+exit 1
 Runner /opt/broken (version unknown, user root)
   ! configuration  open /opt/broken/.runner: permission denied
                      whether its jobs are protected cannot be told
@@ -139,12 +139,12 @@ exit 1
 /opt/closed/runner                      ?          ?         ?        ?       0        none on record
 /opt/closed/runner:
   cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
-exit 0
+exit 1
 -- named
 /opt/closed/runner  NO         ?        ?        root  0        none on record
 /opt/closed/runner:
   not protected: /opt/closed/runner/`+reason+` (see worker-wrap doctor)
-exit 0
+exit 2
 Runner /opt/closed/runner (version unknown, user root)
   ✗ configuration  /opt/closed/runner/.runner: not the JSON that config.sh writes: unexpected end of JSON
 the runner is not protected; what has to be mended is marked ✗ above
@@ -155,7 +155,7 @@ exit 1
 `+named+`/opt/closed/runner  ?          ?        ?        ?     0        none on record
 /opt/closed/runner:
   cannot be told: open /opt/closed/runner/.runner: permission denied (see worker-wrap doctor)
-exit 0
+exit 1
 `))
 }
 

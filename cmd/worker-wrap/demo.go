@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/demo"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
 // insideFlag tells the demo that it was started again in a user namespace.
@@ -59,7 +60,7 @@ func demoAction(c *cli.Context) error {
 		}
 		return demoResult(demo.InUserNamespace(ctx, program, inside...))
 	}
-	o := demo.Options{Out: c.App.Writer, Program: program, Width: columns()}
+	o := demo.Options{Out: c.App.Writer, Program: program, Width: screen.Columns(os.Stdout)}
 	if o.Width > 0 {
 		o.Terminal = c.App.Writer
 	}
@@ -82,13 +83,4 @@ func demoResult(err error) error {
 		return cli.Exit(fmt.Sprintf("demo: %v", err), 1)
 	}
 	return cli.Exit(fmt.Errorf("demo: %w", err), exitUsage)
-}
-
-// columns is the width of the terminal on stdout; 0 if there is none.
-func columns() int {
-	size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
-	}
-	return int(size.Col)
 }

@@ -14,13 +14,14 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "say whether the jobs of this machine's runners are protected, and what mends it if not",
-		Description: "Looks at the kernel, at where the privilege comes from and what takes it away, at each runner and its\n" +
-			"work folder, and at Docker and Podman. At the end a process is really isolated in a scratch runner, as\n" +
-			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 where a\n" +
+		Description: "Looks at the kernel, at where the privilege comes from and what takes it away, at each runner and its " +
+			"work folder, and at Docker and Podman. At the end a process is really isolated in a scratch runner, as " +
+			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 where a " +
 			"runner's jobs are not protected (✗). Run it as root to see everything.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
-			&cli.BoolFlag{Name: "json", Usage: "print a JSON object", DisableDefaultText: true},
+			jsonFlag("a JSON object"), wideFlag(), utcFlag(),
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show only what is not well", DisableDefaultText: true},
 		},
 		Action:       doctorAction,
 		OnUsageError: usageError,
@@ -42,7 +43,7 @@ func doctorAction(c *cli.Context) error {
 	if c.Bool("json") {
 		err = encode(c, report)
 	} else {
-		err = report.Print(c.App.Writer)
+		err = report.Print(theScreen(c), c.Bool("quiet"))
 	}
 	if err != nil {
 		return err

@@ -23,13 +23,13 @@ func gcCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "gc",
 		Usage: "remove what dead Workers left, also what only root can delete",
-		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete:\n" +
+		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete: " +
 			"files that a container made as root, for instance. Run as root, gc removes that too.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
 			&cli.StringFlag{Name: "older-than", Usage: "leave alone what changed within `DURATION`: 30m, 12h, 7d"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be removed", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "json", Usage: "print a JSON array", DisableDefaultText: true},
+			jsonFlag("a JSON array"),
 		},
 		Action:       gcAction,
 		OnUsageError: usageError,
@@ -69,7 +69,7 @@ func gcAction(c *cli.Context) error {
 		printReports(c.App.Writer, reports, o.DryRun)
 	}
 	if err != nil {
-		return err
+		return cli.Exit(err.Error(), exitDoubtful) // the others are done
 	}
 	for _, r := range reports {
 		if len(r.Kept) > 0 {

@@ -18,12 +18,12 @@ func installCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "install",
 		Usage: "put worker-wrap where runners start their Workers, and keep it there through their updates",
-		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a script that starts it, with the\n" +
-			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the\n" +
-			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut\n" +
-			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its\n" +
-			"own folders and with its settings, would get no _temp of its own, the runner is left as it is\n" +
-			"(--dry-run tries nothing). Where nobody has set WORKER_WRAP_ISOLATE it is set to alone, for the machine, or without\n" +
+		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a script that starts it, with the " +
+			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the " +
+			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut " +
+			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its " +
+			"own folders and with its settings, would get no _temp of its own, the runner is left as it is " +
+			"(--dry-run tries nothing). Where nobody has set WORKER_WRAP_ISOLATE it is set to alone, for the machine, or without " +
 			"root and with --bin-only for the runner. The exit status is 1 where something could not be done.",
 		Flags: append(chooseRunners("install"),
 			&cli.BoolFlag{Name: "force", Usage: "also where the start that is tried first fails, as while an image is built", DisableDefaultText: true},

@@ -4,9 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
 // exitUnread is the code for output that nobody reads any more, where other programs end by SIGPIPE: what a shell
@@ -18,12 +22,16 @@ const exitUnread = 128 + int(unix.SIGPIPE)
 type output struct {
 	w   io.Writer
 	err error
+	of  *output // which keeps the error too
 }
 
 func (o *output) Write(p []byte) (int, error) {
 	n, err := o.w.Write(p)
 	if o.err == nil {
 		o.err = err
+	}
+	if o.of != nil && o.of.err == nil {
+		o.of.err = err
 	}
 	return n, err
 }
@@ -40,4 +48,32 @@ func (o *output) result(err error) error {
 		return cli.Exit(fmt.Sprintf("cannot print: %v", o.err), exitUsage)
 	}
 	return err
+}
+
+// theScreen is what a table is printed on. It shows control characters itself, and has colours, which the app's writer
+// would show.
+func theScreen(c *cli.Context) screen.Screen {
+	out, ok := c.App.Writer.(*output)
+	if !ok { // a test's
+		return screen.Of(os.Stdout, c.App.Writer)
+	}
+	s := screen.Of(os.Stdout, &output{w: os.Stdout, of: out})
+	s.Wide = c.Bool("wide")
+	return s
+}
+
+func jsonFlag(what string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print " + what, DisableDefaultText: true}
+}
+
+func wideFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "wide", Usage: "show everything, in lines longer than the terminal too", DisableDefaultText: true}
+}
+
+// utcFlag has all that is printed in UTC.
+func utcFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "utc", Usage: "print times in UTC (default: in the local zone)", DisableDefaultText: true, Action: func(*cli.Context, bool) error {
+		time.Local = time.UTC
+		return nil
+	}}
 }

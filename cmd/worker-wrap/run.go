@@ -28,7 +28,7 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "temp", Usage: "lay the fresh folder over `DIR`"},
 		&cli.StringFlag{Name: "runner-root", Usage: "… over the _temp of the runner in `DIR` (default: the runner found from the current folder upwards)"},
 		&cli.BoolFlag{Name: "userns", Usage: "isolate in a user namespace: needs no privilege, but sudo does not work in it (as WORKER_WRAP_USERNS=1)", DisableDefaultText: true},
-		&cli.BoolFlag{Name: "version", Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
 }
 
@@ -36,7 +36,7 @@ func runAction(c *cli.Context) error {
 	command, first := commandAfter(c), c.Args().First()
 	switch {
 	case c.Args().Present():
-		return refuse(c.Command, "%q is not a subcommand, worker-wrap --help lists those; to run a command write it after --: worker-wrap -- %s", first, visible.Word(first))
+		return refuse(c.Command, "%q is not a subcommand%s; to run a command write it after --: worker-wrap -- %s", first, nearestCommand(c.App, first), visible.Word(first))
 	case c.Bool("version") && command != nil:
 		return refuse(c.Command, "--version stands alone: worker-wrap --version")
 	case c.Bool("version"):

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -12,11 +11,12 @@ import (
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
-		Name:  "status",
-		Usage: "list the runners of this machine: protected or not, living Workers, the last start",
+		Name:        "status",
+		Usage:       "list the runners of this machine: protected or not, living Workers, the last start",
+		Description: "The exit status is 0 if all runners are protected, 1 where that cannot be told, and 2 where one is not.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
-			&cli.BoolFlag{Name: "json", Usage: "print a JSON array", DisableDefaultText: true},
+			jsonFlag("a JSON array"), wideFlag(), utcFlag(),
 		},
 		Action:       statusAction,
 		OnUsageError: usageError,
@@ -33,13 +33,33 @@ func statusAction(c *cli.Context) error {
 		return err
 	}
 	if c.Bool("json") {
-		return encode(c, runners)
+		if err := encode(c, runners); err != nil {
+			return err
+		}
+		return statusCode(runners)
 	}
 	if len(runners) == 0 {
 		fmt.Fprintln(c.App.ErrWriter, "no runner found on this machine; name one with --runner-root DIR")
-	} else if err := status.Print(c.App.Writer, runners, time.Now()); err != nil {
+	} else if err := status.Print(theScreen(c), runners); err != nil {
 		return err
 	}
 	sayHidden(c.App.ErrWriter, hidden)
-	return nil
+	return statusCode(runners)
+}
+
+// statusCode is doctor's: a runner that is not protected, or may be.
+func statusCode(runners []status.Runner) error {
+	code := 0
+	for _, r := range runners {
+		switch {
+		case r.Unknown:
+			code = max(code, exitDoubtful)
+		case !r.Protected:
+			code = exitUnprotected
+		}
+	}
+	if code == 0 {
+		return nil
+	}
+	return cli.Exit("", code) // said above
 }

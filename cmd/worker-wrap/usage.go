@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func misplacedOption(c *cli.Context) error {
 	switch {
 	case hasFlag(sub, name):
 		return refuse(sub, "write --%[1]s after %[2]s: worker-wrap %[2]s --%[1]s …", name, sub.Name)
-	case name == "version":
+	case name == "version", name == "v":
 		return refuse(sub, "--version stands alone: worker-wrap --version")
 	}
 	return refuse(sub, "%[2]s has no --%[1]s; if %[2]s is the command to run, write it after --: worker-wrap --%[1]s … -- %[2]s", name, sub.Name)
@@ -100,29 +101,49 @@ func refuse(sub *cli.Command, format string, args ...any) error {
 	return cli.Exit(fmt.Sprintf(format, args...), code)
 }
 
-// usageError is refuse for what the cli package finds. It names options with one dash, as package flag does.
+// usageError is refuse for what the cli package finds. It has the words of package flag, which people are not to read.
 func usageError(c *cli.Context, err error, _ bool) error {
-	text := err.Error()
-	for _, before := range []string{"flag provided but not defined: ", "flag needs an argument: "} {
-		if name, ok := strings.CutPrefix(text, before); ok {
-			text = before + dashed(name)
-		}
+	text, see := err.Error(), c.Command.HelpName+" --help"
+	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
+		return refuse(c.Command, "there is no option %s%s; see %s", dashed(name), nearestOption(c.Command, name), see)
 	}
-	for _, between := range []string{" for flag ", " for "} { // values before them are quoted
-		if i := strings.LastIndex(text, between+"-"); i > 0 && strings.HasPrefix(text, "invalid ") {
-			text = text[:i+len(between)] + dashed(text[i+len(between):])
-			break
-		}
+	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
+		return refuse(c.Command, "%s %s; see %s", dashed(name), takes(c.Command, name), see)
 	}
-	return refuse(c.Command, "%s; see %s --help", text, c.Command.HelpName)
+	if given, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
+		return refuse(c.Command, "%q is not an option; see %s", given, see)
+	}
+	if names, ok := strings.CutPrefix(text, "Cannot use two forms of the same flag: "); ok {
+		one, other, _ := strings.Cut(names, " ")
+		return refuse(c.Command, "%s and %s are the same; give one", dashed(one), dashed(other))
+	}
+	// A value stands in quotes before the option, and may hold anything.
+	if m := regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^ :]+): `).FindStringSubmatch(text); m != nil {
+		return refuse(c.Command, "%s %s, and got %s; see %s", dashed(m[2]), takes(c.Command, m[2]), m[1], see)
+	}
+	return refuse(c.Command, "%s; see %s", text, see)
 }
 
-// dashed returns text, which begins with an option after one dash, with as many as the option is written with.
-func dashed(text string) string {
-	if name, _, _ := strings.Cut(text, ":"); len(name) > len("-x") {
-		return "-" + text
+// takes says what an option wants to be given.
+func takes(c *cli.Command, name string) string {
+	i := slices.IndexFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	switch c.Flags[i].(type) {
+	case *cli.BoolFlag:
+		return "takes no value"
+	case *cli.IntFlag:
+		return "takes a number"
+	case *cli.DurationFlag:
+		return "takes a duration, as 30s or 5m"
 	}
-	return text
+	return "takes a value"
+}
+
+// dashed returns an option as it is written.
+func dashed(name string) string {
+	if len(name) == 1 {
+		return "-" + name
+	}
+	return "--" + name
 }
 
 func hasFlag(c *cli.Command, name string) bool {

@@ -14,6 +14,12 @@ import (
 // subcommand whose action that was, and the exit code of the error.
 func parse(t *testing.T, args ...string) (ran string, code int, err error) {
 	t.Helper()
+	return parseAs(t, true, args...)
+}
+
+// parseAs is parse; with idle false the actions are those of the program.
+func parseAs(t *testing.T, idle bool, args ...string) (ran string, code int, err error) {
+	t.Helper()
 	own, command := split(append([]string{"worker-wrap"}, args...))
 	app := newApp()
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
@@ -22,9 +28,11 @@ func parse(t *testing.T, args ...string) (ran string, code int, err error) {
 		ran = c.Command.Name
 		return nil
 	}
-	app.Action = note
-	for _, c := range app.Commands {
-		c.Action = note
+	if idle {
+		app.Action = note
+		for _, c := range app.Commands {
+			c.Action = note
+		}
 	}
 	err = app.Run(own)
 	var coder cli.ExitCoder
@@ -59,7 +67,7 @@ func accepted(t *testing.T, name string, args ...string) {
 func visibleCommands(t *testing.T) []*cli.Command {
 	t.Helper()
 	all := slices.DeleteFunc(subcommands(), func(c *cli.Command) bool { return c.Hidden })
-	if len(all) < 11 {
+	if len(all) < 14 {
 		t.Fatalf("only %d subcommands", len(all))
 	}
 	return all
@@ -85,7 +93,7 @@ func TestOptionsBeforeASubcommand(t *testing.T) {
 func TestStrayArguments(t *testing.T) {
 	for _, c := range visibleCommands(t) {
 		switch c.Name {
-		case "audit", "enter", "run":
+		case "audit", "enter", "run", "help", "completion":
 			continue
 		}
 		for _, args := range [][]string{{"x"}, {"--", "x"}, {"x", "--"}, {"", "--"}, {"-"}, {"--", "--help"}} {
@@ -96,7 +104,7 @@ func TestStrayArguments(t *testing.T) {
 	for _, name := range []string{"install", "uninstall", "doctor", "status", "gc", "watch"} {
 		refused(t, `"/r x" is not an option; name a runner with --runner-root '/r x'`, name, "/r x")
 	}
-	for _, name := range []string{"ps", "demo"} {
+	for _, name := range []string{"ps", "demo", "version"} {
 		refused(t, name+` takes no arguments, and got "x"`, name, "x")
 	}
 	refused(t, "to run a command write it after --: worker-wrap run -- ls", "run", "ls")
@@ -144,15 +152,73 @@ func TestEmptyValues(t *testing.T) {
 	refused(t, "--runner-root", "doctor", "--runner-root", "/r", "--runner-root", "")
 }
 
-// TestUnknownOptions are named as they are written, with where to read on.
+// TestUnknownOptions are named as they are written, with the nearest one, where to read on, and nothing of what package
+// flag says.
 func TestUnknownOptions(t *testing.T) {
-	refused(t, "flag provided but not defined: --tmp; see worker-wrap --help", "--tmp", "/x")
-	refused(t, "flag provided but not defined: --jsn; see worker-wrap doctor --help", "doctor", "--jsn")
-	refused(t, "flag provided but not defined: --htm; see worker-wrap audit --help", "audit", "--htm")
-	refused(t, "flag provided but not defined: -x; see worker-wrap ps --help", "ps", "-x")
-	refused(t, "flag needs an argument: --temp; see worker-wrap --help", "--temp")
-	refused(t, `for flag --until-quiet: parse error; see worker-wrap watch --help`, "watch", "--until-quiet", "x for flag -while-pid")
-	refused(t, `invalid boolean value "no" for --json: `, "ps", "--json=no")
+	refused(t, "there is no option --tmp, the nearest is --temp; see worker-wrap --help", "--tmp", "/x")
+	refused(t, "there is no option --jsn, the nearest is --json; see worker-wrap doctor --help", "doctor", "--jsn")
+	refused(t, "there is no option --runer-root, the nearest is --runner-root; see worker-wrap gc --help", "gc", "--runer-root=/x")
+	refused(t, "there is no option -x; see worker-wrap ps --help", "ps", "-x")
+	refused(t, "--temp takes a value; see worker-wrap --help", "--temp")
+	refused(t, `--until-quiet takes a duration, as 30s or 5m, and got "x for flag -while-pid"; see worker-wrap watch --help`, "watch", "--until-quiet", "x for flag -while-pid")
+	refused(t, `--while-pid takes a number, and got "9e9"; see worker-wrap watch --help`, "watch", "--while-pid", "9e9")
+	refused(t, `--json takes no value, and got "no"; `, "ps", "--json=no")
+	refused(t, `"---json" is not an option; see worker-wrap ps --help`, "ps", "---json")
+	refused(t, "-v and --version are the same; give one", "--version", "-v")
+}
+
+// TestUnknownSubcommands are answered with the nearest one that people use.
+func TestUnknownSubcommands(t *testing.T) {
+	for given, want := range map[string]string{"instal": "install", "isntall": "install", "uninstal": "uninstall", "doctr": "doctor", "stats": "status", "hlep": "help"} {
+		for _, args := range [][]string{{given}, {"help", given}} {
+			_, code, err := parseAs(t, false, args...)
+			if err == nil || code != exitUsage || !strings.Contains(err.Error(), `"`+given+`" is not a subcommand, the nearest is `+want) {
+				t.Errorf("%q: exit code %d, %v", args, code, err)
+			}
+		}
+	}
+}
+
+// TestHelp: what people try first works, and says of each subcommand what it is.
+func TestHelp(t *testing.T) {
+	for _, c := range visibleCommands(t) {
+		if c.Name == "help" {
+			continue // of itself it shows the page of all
+		}
+		var pages []string
+		for _, args := range [][]string{{"help", c.Name}, {c.Name, "--help"}, {c.Name, "-h"}} {
+			app, out := newApp(), &strings.Builder{}
+			app.Writer = out
+			if err := app.Run(append([]string{"worker-wrap"}, args...)); err != nil || !strings.Contains(out.String(), "worker-wrap "+c.Name) {
+				t.Errorf("%q: %v, %q", args, err, out)
+			}
+			pages = append(pages, out.String())
+		}
+		if pages[0] != pages[1] || pages[1] != pages[2] {
+			t.Errorf("%s: its help depends on how it is asked for", c.Name)
+		}
+	}
+	for _, args := range [][]string{{"help"}, {"--help"}, {}} {
+		app, out := newApp(), &strings.Builder{}
+		app.Writer = out
+		if err := app.Run(append([]string{"worker-wrap"}, args...)); err != nil || !strings.Contains(out.String(), "SUBCOMMAND [options]") {
+			t.Errorf("%q: %v, %q", args, err, out)
+		}
+	}
+	if _, code, err := parseAs(t, false, "help", "ps", "gc"); err == nil || code != exitUsage {
+		t.Errorf("help of two: exit code %d, %v", code, err)
+	}
+}
+
+// TestVersion in each of its forms.
+func TestVersion(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--version"}, {"-v"}} {
+		app, out := newApp(), &strings.Builder{}
+		app.Writer = out
+		if err := app.Run(append([]string{"worker-wrap"}, args...)); err != nil || !strings.HasPrefix(out.String(), "worker-wrap "+version+" (commit ") {
+			t.Errorf("%q: %v, %q", args, err, out)
+		}
+	}
 }
 
 // TestListedOptions: each value is one folder, whatever its name.

@@ -2,14 +2,17 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
@@ -280,8 +283,8 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"FAT", func(_ *Facts, r *Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
 		{"overlay", func(_ *Facts, r *Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
 		{"undeletable", func(_ *Facts, r *Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
-		{"other PID namespace", func(_ *Facts, r *Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders belong to another", "delete"},
-		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folders of dead Workers (2.0 KiB)", ""},
+		{"other PID namespace", func(_ *Facts, r *Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders of another", "delete"},
+		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folder of dead Workers (2.0 KiB)", ""},
 
 		{"ran plain", func(_ *Facts, r *Runner) {
 			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "plain", Error: "no privilege"}, Unisolated: true}
@@ -379,7 +382,7 @@ func TestPrint(t *testing.T) {
 	f.Machine.MaxMountNS = 20
 	report := Judge(f)
 	var b strings.Builder
-	if err := report.Print(&b); err != nil {
+	if err := report.Print(screen.Screen{Out: &b}, false); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -395,10 +398,53 @@ func TestPrint(t *testing.T) {
 	}
 }
 
-func TestWrap(t *testing.T) {
-	long := strings.Repeat("x", width+1)
-	got := wrap("a " + long + " b " + strings.Repeat("é ", width))
-	if len(got) != 5 || got[0] != "a" || got[1] != long || !strings.HasPrefix(got[2], "b é é") || len(wrap("")) != 0 {
-		t.Errorf("%q", got)
+// TestPrintMany: of many runners those that are well are a line each, and with quiet none; on a terminal all of it fits.
+func TestPrintMany(t *testing.T) {
+	f := well()
+	one := f.Runners[0]
+	f.Runners = nil
+	for i := range 50 {
+		r := one
+		r.Layout.Root = fmt.Sprintf("/r%d", i)
+		if i == 7 {
+			r.Shim.SysAdmin = false
+		}
+		f.Runners = append(f.Runners, r)
+	}
+	report := Judge(f)
+	print := func(s screen.Screen, quiet bool) string {
+		var b strings.Builder
+		s.Out = &b
+		if err := report.Print(s, quiet); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	page := print(screen.Screen{Width: 80, Colour: true}, false)
+	for _, want := range []string{
+		"\x1b[32m✓\x1b[0m Runner /r49 (2.336.0, user ci)\n", "\nRunner /r7 (2.336.0, user ci)\n  \x1b[31m✗\x1b[0m privilege", " other checks\n",
+		"\n49 of 50 runners are protected; what has to be mended is marked ✗ above\n",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in:\n%s", want, page)
+		}
+	}
+	for line := range strings.Lines(page) {
+		if n := utf8.RuneCountInString(line); n > 81 && !strings.Contains(line, "→") && !strings.Contains(line, "\x1b") {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
+	if lines := strings.Count(page, "\n"); lines > 80 {
+		t.Errorf("%d lines", lines)
+	}
+	if quiet := print(screen.Screen{}, true); strings.Contains(quiet, "✓") || !strings.HasPrefix(quiet, "Runner /r7 ") || !strings.Contains(quiet, "\n49 of 50 runners") {
+		t.Errorf("%s", quiet)
+	}
+	if wide := print(screen.Screen{Width: 80, Wide: true}, false); strings.Count(wide, "  ✓ version") != 50 {
+		t.Errorf("%s", wide)
+	}
+	report = Judge(well())
+	if quiet := print(screen.Screen{}, true); quiet != "" {
+		t.Errorf("all is well, and it says %q", quiet)
 	}
 }

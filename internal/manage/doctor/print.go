@@ -4,79 +4,103 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
-// Print writes the report as a table: a mark, what was looked at, what was found, and below what is not
-// well why that matters and the command that mends it.
-func (r *Report) Print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "This machine")
-	printResults(w, r.Machine)
-	for _, runner := range r.Runners {
-		version := runner.Version
-		if version == "" {
-			version = "version unknown"
-		}
-		fmt.Fprintf(w, "\nRunner %s (%s, user %s)\n", Printable(runner.Root), version, Printable(runner.User))
-		printResults(w, runner.Results)
+// few is how many runners are told of in full. Of more, what is well is a line for each.
+const few = 3
+
+// Print writes the report: a mark, what was looked at, what was found, and below what is not well why that matters and
+// the command that mends it. With quiet it leaves out what is well.
+func (r *Report) Print(s screen.Screen, quiet bool) error {
+	p := printer{Screen: s.Page(), fold: len(r.Runners) > few && !s.Wide, quiet: quiet}
+	if left := p.left(r.Machine, false); len(left) > 0 {
+		p.line("This machine")
+		p.results(left)
 	}
-	fmt.Fprintf(w, "\n%s\n", r.conclusion())
-	return w.Flush()
+	for i := range r.Runners {
+		p.runner(&r.Runners[i])
+	}
+	if !quiet || r.Level() != OK {
+		p.line("")
+		p.line(r.conclusion())
+	}
+	_, err := io.WriteString(s.Out, strings.TrimPrefix(p.b.String(), "\n"))
+	return err
 }
 
-func printResults(w io.Writer, results []Result) {
+type printer struct {
+	screen.Screen
+	b     strings.Builder
+	fold  bool // what is well is a line for each runner
+	quiet bool // what is well is left out
+}
+
+func (p *printer) line(text string) { p.b.WriteString(text + "\n") }
+
+// left returns the results that are not left out.
+func (p *printer) left(all []Result, fold bool) (left []Result) {
+	for _, r := range all {
+		if r.Level != OK || !p.quiet && !fold {
+			left = append(left, r)
+		}
+	}
+	return left
+}
+
+func (p *printer) runner(r *RunnerReport) {
+	version := r.Version
+	if version == "" {
+		version = "version unknown"
+	}
+	name := fmt.Sprintf("Runner %s (%s, user %s)", screen.Printable(r.Root), version, screen.Printable(r.User))
+	left := p.left(r.Results, p.fold)
+	switch {
+	case len(left) > 0:
+		p.line("\n" + name)
+		p.results(left)
+		if well := len(r.Results) - len(left); well > 0 && !p.quiet {
+			p.line("  " + p.mark(OK) + " " + screen.Count(well, "other check"))
+		}
+	case !p.quiet:
+		p.line(p.mark(OK) + " " + name)
+	}
+}
+
+func (p *printer) results(results []Result) {
+	widest := 0
 	for _, r := range results {
-		head := fmt.Sprintf("  %s %s", mark(r.Level), r.Check)
-		for _, line := range wrap(Printable(r.What)) {
-			fmt.Fprintf(w, "%s\t%s\n", head, line)
-			head = ""
+		widest = max(widest, utf8.RuneCountInString(r.Check))
+	}
+	blank := strings.Repeat(" ", len("  ! ")+widest+2)
+	for _, r := range results {
+		head := fmt.Sprintf("  %s %-*s  ", p.mark(r.Level), widest, r.Check)
+		for _, line := range p.Wrap(screen.Printable(r.What), len(blank)) {
+			p.line(head + line)
+			head = blank
 		}
 		if r.Level == OK {
 			continue
 		}
-		for _, line := range wrap(Printable(r.Why)) {
-			fmt.Fprintf(w, "\t  %s\n", line)
+		for _, line := range p.Wrap(screen.Printable(r.Why), len(blank)+2) {
+			p.line(blank + "  " + line)
 		}
 		if r.Mend != "" {
-			fmt.Fprintf(w, "\t  → %s\n", Printable(r.Mend)) // in one piece, to be copied
+			p.line(blank + "  → " + screen.Printable(r.Mend)) // in one piece, to be copied
 		}
 	}
 }
 
-// width is how long lines of the table's text may get; single words may be longer.
-const width = 90
-
-func wrap(s string) []string {
-	var lines []string
-	line, length := "", 0
-	for _, word := range strings.Fields(s) {
-		n := utf8.RuneCountInString(word)
-		if length > 0 && length+1+n > width {
-			lines = append(lines, line)
-			line, length = "", 0
-		}
-		if length > 0 {
-			line, length = line+" ", length+1
-		}
-		line, length = line+word, length+n
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func mark(l Level) string {
+func (p *printer) mark(l Level) string {
 	switch l {
 	case OK:
-		return "✓"
+		return p.Paint(screen.Green, "✓")
 	case Warn:
-		return "!"
+		return p.Paint(screen.Yellow, "!")
 	}
-	return "✗"
+	return p.Paint(screen.Red, "✗")
 }
 
 func (r *Report) conclusion() string {
@@ -104,14 +128,4 @@ func (r *Report) conclusion() string {
 		text += "; what has to be mended is marked ✗ above"
 	}
 	return text
-}
-
-// Printable replaces what could disturb a terminal or a table: names of files can hold anything.
-func Printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }

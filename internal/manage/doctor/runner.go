@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -134,7 +136,7 @@ func existing(f survey.Folder) string {
 func leftovers(r *Runner) []Result {
 	l := r.Leftovers
 	gc := "worker-wrap gc --runner-root " + visible.Word(r.Layout.Root)
-	size := Size(l.Bytes)
+	size := screen.Size(l.Bytes)
 	if l.Partial {
 		size = "more than " + size
 	}
@@ -152,11 +154,11 @@ func leftovers(r *Runner) []Result {
 		}}
 	case l.Unknown > 0:
 		return []Result{{
-			Check: "leftovers", Level: Warn, What: fmt.Sprintf("%d per-PID folders belong to another PID namespace or machine", l.Unknown),
+			Check: "leftovers", Level: Warn, What: screen.Count(l.Unknown, "per-PID folder") + " of another PID namespace or machine",
 			Why: "whether their owners live cannot be told from here, so nothing sweeps them from here", Mend: "where no such container or machine is left, delete them in " + l.Store.Path,
 		}}
 	case l.Dead > 0:
-		return []Result{{Check: "leftovers", Level: OK, What: fmt.Sprintf("%d folders of dead Workers (%s), which the next start sweeps", l.Dead, size)}}
+		return []Result{{Check: "leftovers", Level: OK, What: screen.Count(l.Dead, "folder") + " of dead Workers (" + size + "), which the next start sweeps"}}
 	}
 	return []Result{{Check: "leftovers", Level: OK, What: "none"}}
 }
@@ -166,7 +168,7 @@ func lastStart(r *Runner) []Result {
 	if e == nil {
 		return nil
 	}
-	when := e.Time.Local().Format("2006-01-02 15:04:05")
+	when := e.Time.Local().Format(time.DateTime + " MST")
 	switch {
 	case e.Unisolated:
 		return []Result{{

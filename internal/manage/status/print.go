@@ -2,39 +2,53 @@ package status
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
 // Print writes a line for each runner, and below it one for each living Worker.
-func Print(out io.Writer, runners []Runner, now time.Time) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUNNER\tPROTECTED\tISOLATE\tVERSION\tUSER\tWORKERS\tLAST START")
-	for _, r := range runners {
-		protected, version := "yes", r.Version
+func Print(s screen.Screen, runners []Runner) error {
+	columns := []screen.Column{
+		{Head: "RUNNER", Cut: screen.Beginning},
+		{Head: "PROTECTED"},
+		{Head: "ISOLATE", Cut: screen.End},
+		{Head: "VERSION"},
+		{Head: "USER", Cut: screen.End},
+		{Head: "WORKERS"},
+		{Head: "LAST START", Cut: screen.End},
+	}
+	var rows [][]screen.Cell
+	for i := range runners {
+		r := &runners[i]
+		protected, version := screen.Cell{Text: "yes", Colour: screen.Green}, r.Version
 		if !r.Protected {
-			protected = "NO"
+			protected = screen.Cell{Text: "NO", Colour: screen.Red}
 		}
 		if r.Unknown {
-			protected = "?"
+			protected = screen.Cell{Text: "?", Colour: screen.Yellow}
 		}
 		if version == "" {
 			version = "?"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", doctor.Printable(r.Root), protected, isolate(&r), version, doctor.Printable(r.User), len(r.Workers), last(r.Last, now))
+		rows = append(rows, []screen.Cell{
+			{Text: r.Root},
+			protected,
+			{Text: isolate(r, s.Roomy())},
+			{Text: version},
+			{Text: r.User},
+			{Text: strconv.Itoa(len(r.Workers))},
+			{Text: last(s, r.Last)},
+		})
 	}
-	if err := w.Flush(); err != nil {
+	if err := s.Table(columns, rows); err != nil {
 		return err
 	}
 	for _, r := range runners {
-		if err := details(out, r, now); err != nil {
+		if err := details(s, r); err != nil {
 			return err
 		}
 	}
@@ -42,24 +56,35 @@ func Print(out io.Writer, runners []Runner, now time.Time) error {
 }
 
 // details writes what does not fit a table: why a runner is not protected, and its Workers.
-func details(out io.Writer, r Runner, now time.Time) error {
-	var b strings.Builder
+func details(s screen.Screen, r Runner) error {
+	var all []string
 	switch {
 	case r.Unknown:
-		fmt.Fprintf(&b, "  cannot be told: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
+		all = append(all, "cannot be told: "+r.Why+" (see worker-wrap doctor)")
 	case !r.Protected:
-		fmt.Fprintf(&b, "  not protected: %s (see worker-wrap doctor)\n", doctor.Printable(r.Why))
+		all = append(all, "not protected: "+r.Why+" (see worker-wrap doctor)")
+	}
+	if !s.Roomy() && r.Last != nil && r.Last.Error != "" {
+		all = append(all, "last start: "+last(s, r.Last))
 	}
 	for i := range r.Workers {
-		fmt.Fprintf(&b, "  Worker %d since %s, %s\n", r.Workers[i].PID, moment(r.Workers[i].Since, now), what(&r.Workers[i]))
+		all = append(all, fmt.Sprintf("Worker %d since %s, %s", r.Workers[i].PID, s.Time(r.Workers[i].Since), what(&r.Workers[i])))
 	}
 	if r.Harmless > 0 {
-		fmt.Fprintf(&b, "  %d overlaps with another Worker made harmless since %s\n", r.Harmless, moment(r.Since, now))
+		all = append(all, screen.Count(r.Harmless, "overlap")+" with another Worker made harmless since "+s.Time(r.Since))
 	}
-	if b.Len() == 0 {
+	if len(all) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(out, "\n%s:\n%s", doctor.Printable(r.Root), b.String())
+	var b strings.Builder
+	for _, text := range all {
+		head := "  "
+		for _, line := range s.Wrap(screen.Printable(text), len(head)+2) {
+			b.WriteString(head + line + "\n")
+			head = "    "
+		}
+	}
+	_, err := fmt.Fprintf(s.Out, "\n%s:\n%s", screen.Printable(r.Root), b.String())
 	return err
 }
 
@@ -72,7 +97,7 @@ func what(w *workers.Worker) string {
 		if w.Partial {
 			atLeast = "more than "
 		}
-		text = "private" + beside(w) + ", " + atLeast + doctor.Size(w.Bytes) + " in " + w.Temp
+		text = "private" + beside(w) + ", " + atLeast + screen.Size(w.Bytes) + " in " + w.Temp
 	case workers.Alone:
 		text = "alone in the plain _temp"
 	case workers.Plain:
@@ -91,7 +116,7 @@ func what(w *workers.Worker) string {
 	if w.Step != "" {
 		text += ", at step " + w.Step
 	}
-	return doctor.Printable(text)
+	return text
 }
 
 // beside names the Workers that lived when one started.
@@ -113,36 +138,29 @@ func who() string {
 	return "this user; sudo shows it"
 }
 
-// isolate says which Workers are isolated, and where that was chosen.
-func isolate(r *Runner) string {
+// isolate says which Workers are isolated, and where that was chosen, if there is room for it.
+func isolate(r *Runner, from bool) string {
 	switch {
 	case r.Isolate == "":
 		return "?"
+	case !from:
+		return r.Isolate
 	case r.IsolateFrom == "":
 		return r.Isolate + " (default)"
 	}
-	return doctor.Printable(r.Isolate + " (" + r.IsolateFrom + ")")
+	return r.Isolate + " (" + r.IsolateFrom + ")"
 }
 
-func last(s *Start, now time.Time) string {
-	if s == nil {
+func last(s screen.Screen, start *Start) string {
+	if start == nil {
 		return "none on record"
 	}
-	text := moment(s.Time, now) + " " + s.Outcome
-	if s.Waited > 0 {
-		text += fmt.Sprintf(" after %.1f s", s.Waited)
+	text := s.Time(start.Time) + " " + start.Outcome
+	if start.Waited > 0 {
+		text += fmt.Sprintf(" after %.1f s", start.Waited)
 	}
-	if s.Error != "" {
-		text += ": " + s.Error
+	if start.Error != "" {
+		text += ": " + start.Error
 	}
-	return doctor.Printable(text)
-}
-
-// moment leaves the date out of today's times.
-func moment(t, now time.Time) string {
-	t, now = t.Local(), now.Local()
-	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
-		return t.Format(time.TimeOnly)
-	}
-	return t.Format(time.DateTime)
+	return text
 }

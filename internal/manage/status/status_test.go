@@ -12,10 +12,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -189,26 +191,39 @@ func TestPrint(t *testing.T) {
 		{Root: "/r3", Protected: true, Version: "2.336.0", User: "ci"},
 	}
 	var b strings.Builder
-	if err := Print(&b, runners, now); err != nil {
+	if err := Print(screen.Screen{Out: &b, Now: now}, runners); err != nil {
 		t.Fatal(err)
 	}
-	want := `RUNNER           PROTECTED  ISOLATE                            VERSION  USER  WORKERS  LAST START
-/home/ci/runner  yes        alone (/etc/worker-wrap/settings)  2.336.0  ci    5        11:59:00 private after 1.5 s
-/r2              NO         always (default)                   ?        root  0        12:00:00 plain: no privilege
+	zone := now.Format(" MST")
+	want := strings.ReplaceAll(`RUNNER           PROTECTED  ISOLATE                            VERSION  USER  WORKERS  LAST START
+/home/ci/runner  yes        alone (/etc/worker-wrap/settings)  2.336.0  ci    5        11:59:00 ZONE private after 1.5 s
+/r2              NO         always (default)                   ?        root  0        12:00:00 ZONE plain: no privilege
 /r3              yes        ?                                  2.336.0  ci    0        none on record
 
 /home/ci/runner:
-  Worker 42 since 2026-04-19 12:00:00, private, beside Worker 43 and 7, more than 3.0 MiB in /w/.worker-wrap/42, at step make` + "\uFFFD" + `[2J
-  Worker 43 since 2026-04-19 12:00:00, alone in the plain _temp, after a wait of 2.0 s
-  Worker 44 since 2026-04-19 12:00:00, in the plain _temp, though not alone, beside Worker 43, since it could not be isolated (no privilege)
-  Worker 45 since 2026-04-19 12:00:00, in the plain _temp, since it could not be isolated (no privilege)
-  Worker 46 since 2026-04-19 12:00:00, in the plain _temp: it was started without worker-wrap
-  3 overlaps with another Worker made harmless since 2026-04-19 12:00:00
+  Worker 42 since 2026-04-19 12:00:00 ZONE, private, beside Worker 43 and 7, more than 3.0 MiB in /w/.worker-wrap/42, at step make`+"\uFFFD"+`[2J
+  Worker 43 since 2026-04-19 12:00:00 ZONE, alone in the plain _temp, after a wait of 2.0 s
+  Worker 44 since 2026-04-19 12:00:00 ZONE, in the plain _temp, though not alone, beside Worker 43, since it could not be isolated (no privilege)
+  Worker 45 since 2026-04-19 12:00:00 ZONE, in the plain _temp, since it could not be isolated (no privilege)
+  Worker 46 since 2026-04-19 12:00:00 ZONE, in the plain _temp: it was started without worker-wrap
+  3 overlaps with another Worker made harmless since 2026-04-19 12:00:00 ZONE
 
 /r2:
   not protected: Runner.Worker is the runner's own (see worker-wrap doctor)
-`
+`, " ZONE", zone)
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+	b.Reset()
+	if err := Print(screen.Screen{Out: &b, Now: now, Width: 80}, runners); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(b.String()) {
+		if n := utf8.RuneCountInString(line); n > 81 {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
+	if !strings.Contains(b.String(), "\n/home/ci/runner  yes        alone    2.336.0") || !strings.Contains(b.String(), "  last start: 12:00:00"+zone+" plain: no privilege\n") {
+		t.Errorf("80 columns:\n%s", b.String())
 	}
 }

@@ -6,6 +6,8 @@ _worker-wrap() {
 	local json='--json[print JSON]' dry='--dry-run[only list what would be done]'
 	local prefix='--prefix[the binary is in DIR/lib/worker-wrap]:DIR:_files -/'
 	local temp='--temp[lay the fresh folder over DIR]:DIR:_files -/' userns='--userns[isolate in a user namespace]'
+	local wide='--wide[show everything, in long lines too]' utc='--utc[print times in UTC]'
+	local subs='run install uninstall demo doctor status ps enter gc audit watch completion version help'
 	integer dashes=${words[(i)--]}
 	if (( dashes < CURRENT )); then # what follows is a command of its own
 		shift $dashes words
@@ -21,9 +23,12 @@ _worker-wrap() {
 		run) _arguments $root $temp $userns ;;
 		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
-		doctor | status) _arguments $root $json ;;
+		doctor) _arguments $root $json $wide $utc '--quiet[show only what is not well]' ;;
+		status) _arguments $root $json $wide $utc ;;
 		demo) _arguments '--runner[play a runner of VERSION]:VERSION' ;;
-		ps) _arguments $json ;;
+		ps) _arguments $json $wide $utc ;;
+		completion) _arguments '1:shell:(bash zsh fish)' ;;
+		help) _arguments "1:subcommand:($subs)" ;;
 		enter) _message 'PID or latest' ;;
 		gc) _arguments $root $dry $json '--older-than[leave alone what changed within DURATION]:DURATION' ;;
 		audit) _arguments $json '--html[also write the report to FILE]:FILE:_files' '*:log:_files' ;;
@@ -32,7 +37,11 @@ _worker-wrap() {
 		return
 	fi
 	_arguments $root $temp $userns '--version[print the version]' '--help[show help]' \
-		'1:subcommand:(run install uninstall demo doctor status ps enter gc audit watch)'
+		"1:subcommand:($subs)"
 }
 
-_worker-wrap "$@"
+if [[ ${funcstack[1]-} == _worker-wrap ]]; then # loaded at the first Tab
+	_worker-wrap "$@"
+else # sourced
+	compdef _worker-wrap worker-wrap
+fi

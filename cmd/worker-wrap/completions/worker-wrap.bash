@@ -8,9 +8,9 @@ _worker_wrap() {
 		[install]='--runner-root --all --dry-run --force --bin-only --isolate --prefix'
 		[uninstall]='--runner-root --all --dry-run --force --prefix'
 		[demo]='--runner'
-		[doctor]='--runner-root --json'
-		[status]='--runner-root --json'
-		[ps]='--json'
+		[doctor]='--runner-root --json --quiet --utc --wide'
+		[status]='--runner-root --json --utc --wide'
+		[ps]='--json --utc --wide'
 		[enter]=''
 		[gc]='--runner-root --dry-run --json --older-than'
 		[audit]='--html --json'
@@ -42,10 +42,11 @@ _worker_wrap() {
 	--html | --older-than | --runner | --until-quiet | --while-pid)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
+	completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur") ;;
 	--isolate) mapfile -t COMPREPLY < <(compgen -W 'alone always' -- "$cur") ;;
 	*)
 		words=${flags[${sub:-none}]-}
-		[[ $sub ]] || words+=" run install uninstall demo doctor status ps enter gc audit watch"
+		[[ $sub && $sub != help ]] || words+=" run install uninstall demo doctor status ps enter gc audit watch completion version help"
 		mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 		if [[ $sub == audit ]]; then
 			compopt -o filenames 2>/dev/null

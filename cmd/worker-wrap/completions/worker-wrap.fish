@@ -1,6 +1,6 @@
 # fish completion for worker-wrap. A test holds it to the command line (cmd/worker-wrap/completion_test.go).
 
-set -l subs run install uninstall demo doctor status ps enter gc audit watch
+set -l subs run install uninstall demo doctor status ps enter gc audit watch completion version help
 
 function __worker_wrap_command --description 'After --: a command of its own'
     contains -- -- (commandline -opc)
@@ -9,7 +9,9 @@ end
 complete -c worker-wrap -f
 complete -c worker-wrap -n __worker_wrap_command -a '(__fish_complete_subcommand)'
 complete -c worker-wrap -n "not __worker_wrap_command; and not __fish_seen_subcommand_from $subs" -a "$subs"
-complete -c worker-wrap -n __fish_use_subcommand -l version -d 'print the version'
+complete -c worker-wrap -n '__fish_seen_subcommand_from help' -a "$subs"
+complete -c worker-wrap -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c worker-wrap -n __fish_use_subcommand -l version -s v -d 'print the version'
 complete -c worker-wrap -n __fish_use_subcommand -l help -s h -d 'show help'
 
 # of FLAG DESCRIPTION SUBCOMMAND…: a flag of these; -r and -x in front for one that takes a file, or a word.
@@ -33,6 +35,9 @@ __worker_wrap_of bin-only 'only what is in bin' install
 __worker_wrap_of -x isolate 'which Workers get a _temp of their own: alone or always' install
 __worker_wrap_of -r prefix 'the binary is in DIR/lib/worker-wrap' install uninstall watch
 __worker_wrap_of force 'whatever is found first' install uninstall
+__worker_wrap_of wide 'show everything, in long lines too' doctor status ps
+__worker_wrap_of utc 'print times in UTC' doctor status ps
+__worker_wrap_of quiet 'show only what is not well' doctor
 __worker_wrap_of json 'print JSON' doctor status ps gc audit
 __worker_wrap_of -x older-than 'leave alone what changed within DURATION' gc
 __worker_wrap_of -r html 'also write the report to FILE' audit
