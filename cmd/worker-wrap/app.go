@@ -65,7 +65,7 @@ func commandAfter(c *cli.Context) []string {
 }
 
 func newApp() *cli.App {
-	cli.HelpPrinter = printHelp
+	cli.HelpPrinter, cli.FlagStringer = printHelp, shortFlag
 	return &cli.App{
 		Name:      "worker-wrap",
 		Usage:     "give each Worker of a GitHub Actions runner a _temp of its own",

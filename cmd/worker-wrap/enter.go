@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/enter"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
@@ -15,9 +16,11 @@ import (
 
 func enterCommand() *cli.Command {
 	return &cli.Command{
-		Name:         "enter",
-		Usage:        "run a command, or a shell, as a living Worker sees the machine",
-		UsageText:    "worker-wrap enter PID|latest [-- cmd args…]",
+		Name:      "enter",
+		Usage:     "run a command, or a shell, as a living Worker sees the machine",
+		UsageText: "worker-wrap enter PID|latest [-- cmd args…]",
+		Description: "It starts in the job's workspace, as the Worker's user, with the Worker's environment, RUNNER_TEMP and " +
+			"GITHUB_WORKSPACE. The latest Worker is the one that was started last.",
 		ArgsUsage:    "PID|latest",
 		Action:       enterAction,
 		OnUsageError: usageError,
@@ -38,7 +41,11 @@ func enterAction(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(err.Error(), exitUsage)
 	}
-	return cli.Exit(enter.Become(w.PID, command).Error(), exitUsage)
+	var job enter.Job
+	if layout, err := runner.FromRoot(w.Runner); w.Runner != "" && err == nil {
+		job = enter.Job{Workspace: w.Workspace(layout.Work), Temp: layout.Temp}
+	}
+	return cli.Exit(enter.Become(w.PID, job, command).Error(), exitUsage)
 }
 
 // words are the arguments of enter, as a shell takes them.

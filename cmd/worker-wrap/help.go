@@ -4,7 +4,6 @@ import (
 	"embed"
 	"io"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -68,13 +67,23 @@ func completionCommand() *cli.Command {
 	}
 }
 
-// printHelp prints a page of help as wide as the terminal. The cli package wraps no options, and names those twice that
-// may be given several times.
+// flagText is an option's line in a page of help. The cli package names those twice that may be given several times.
+var flagText = cli.FlagStringer
+
+func shortFlag(f cli.Flag) string {
+	name, usage, _ := strings.Cut(flagText(f), "\t")
+	name, _, several := strings.Cut(name, " [ --")
+	if several {
+		name += " …"
+	}
+	return name + "\t" + usage
+}
+
+// printHelp prints a page of help as wide as the terminal: the cli package wraps no options.
 func printHelp(w io.Writer, page string, data any) {
 	var b strings.Builder
 	cli.HelpPrinterCustom(&b, page, data, nil)
-	text := regexp.MustCompile(` \[ --[^]]* \]( *)`).ReplaceAllString(b.String(), " …$1")
-	_, _ = io.WriteString(w, screen.Of(os.Stdout, w).Fold(text)) // w keeps the error
+	_, _ = io.WriteString(w, screen.Of(os.Stdout, w).Page().Fold(b.String())) // w keeps the error
 }
 
 // shown are the subcommands that people use.

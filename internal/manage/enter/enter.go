@@ -1,5 +1,5 @@
-// Package enter starts a command as a living Worker would: in its mount namespace, with its user,
-// groups, working directory and environment.
+// Package enter starts a command as a living Worker's job would: in its mount namespace, with its user, groups,
+// environment and workspace.
 package enter
 
 import (
@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -19,11 +21,32 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
-// Become replaces this process by argv in the view of process pid. An empty argv means a shell. It must
+// Job is what the process is to have of a job that the Worker does not have itself.
+type Job struct {
+	Workspace string // the folder to start in; "" for the Worker's own
+	Temp      string // "" if there is no runner
+}
+
+// env adds what the runner adds for each step, and the terminal's kind.
+func (j Job) env(env []string) []string {
+	add := func(name, value string) {
+		if value != "" {
+			env = append(slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") }), name+"="+value)
+		}
+	}
+	add("RUNNER_TEMP", j.Temp)
+	add("GITHUB_WORKSPACE", j.Workspace)
+	if environ.Get(env, "TERM") == "" {
+		add("TERM", os.Getenv("TERM"))
+	}
+	return env
+}
+
+// Become replaces this process by argv in the view of process pid, as one of its job. An empty argv means a shell. It must
 // be called on the main goroutine and returns only an error.
 //
 // It needs root: joining a mount namespace takes CAP_SYS_ADMIN and CAP_SYS_CHROOT (setns(2)).
-func Become(pid int, argv []string) error {
+func Become(pid int, job Job, argv []string) error {
 	t, err := look(pid)
 	if err != nil {
 		return err
@@ -33,6 +56,7 @@ func Become(pid int, argv []string) error {
 		return fmt.Errorf("process %d is in a user namespace of its own, which a running Go program cannot join; "+
 			"util-linux can: nsenter --target %d --user --mount --preserve-credentials --wd -- sh", pid, pid)
 	}
+	t.env = job.env(t.env)
 	if len(argv) == 0 {
 		argv = []string{"sh"}
 		if shell := environ.Get(t.env, "SHELL"); shell != "" {
@@ -46,11 +70,16 @@ func Become(pid int, argv []string) error {
 	if err := unix.Fchdir(int(t.cwd.Fd())); err != nil {
 		return fmt.Errorf("cannot enter the Worker's working directory: %w", err)
 	}
-	path, err := find(argv[0], t.env)
-	if err != nil {
+	if err := t.drop(); err != nil {
 		return err
 	}
-	if err := t.drop(); err != nil {
+	if job.Workspace != "" {
+		if err := os.Chdir(job.Workspace); err != nil { // not made yet, or gone
+			fmt.Fprintf(os.Stderr, "worker-wrap: in the Worker's own folder: %v\n", err)
+		}
+	}
+	path, err := find(argv[0], t.env)
+	if err != nil {
 		return err
 	}
 	return fmt.Errorf("cannot run %s: %w", path, origin.Exec(path, argv, t.env))

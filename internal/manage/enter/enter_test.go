@@ -41,6 +41,31 @@ func TestEnterIsLikeTheWorker(t *testing.T) {
 	}
 }
 
+// TestEnterStartsWhereTheJobIs: in the workspace of the repository that the Worker's log names, as a step would.
+func TestEnterStartsWhereTheJobIs(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary := testkit.Binary(t)
+	root, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
+	p := testkit.Shell(t, path)
+	work, log := filepath.Join(root, "_work"), filepath.Join(root, "_diag", "Worker_20260420-114836-utc.log")
+	p.Do(t, "exec 9>"+log+"; echo '[2026-11-28 17:26:18Z INFO PipelineDirectoryManager] Loading tracking config if exists: "+work+"/_PipelineMapping/octo/repo/PipelineFolder.json' >&9")
+	enter := func() string {
+		cmd := exec.Command(binary, "enter", strconv.Itoa(p.Process.Pid), "--", "sh", "-c", `pwd; echo "$RUNNER_TEMP $GITHUB_WORKSPACE"`)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}
+	if got := enter(); !strings.HasPrefix(got, "worker-wrap: in the Worker's own folder: chdir "+work+"/repo/repo: no such file") {
+		t.Errorf("before there is a workspace: %s", got)
+	}
+	p.Do(t, "mkdir -p "+work+"/repo/repo")
+	if got, want := enter(), work+"/repo/repo\n"+work+"/_temp "+work+"/repo/repo\n"; got != want {
+		t.Errorf("%swant %s", got, want)
+	}
+}
+
 // TestEnterLatest starts two Workers, in a PID namespace where nobody else starts any.
 func TestEnterLatest(t *testing.T) {
 	testkit.RequireRoot(t)

@@ -90,7 +90,7 @@ func TestWrap(t *testing.T) {
 }
 
 func TestCount(t *testing.T) {
-	if got := screen.Count(1, "folder") + ", " + screen.Count(int64(2), "folder") + ", " + screen.Count(0, "folder"); got != "1 folder, 2 folders, 0 folders" {
+	if got := screen.Count(1, "folder") + ", " + screen.Count(int64(2), "folder") + ", " + screen.Count(0, "process"); got != "1 folder, 2 folders, 0 processes" {
 		t.Error(got)
 	}
 }

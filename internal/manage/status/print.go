@@ -17,7 +17,7 @@ func Print(s screen.Screen, runners []Runner) error {
 		{Head: "PROTECTED"},
 		{Head: "ISOLATE", Cut: screen.End},
 		{Head: "VERSION"},
-		{Head: "USER", Cut: screen.End},
+		{Head: "USER", Wide: true},
 		{Head: "WORKERS"},
 		{Head: "LAST START", Cut: screen.End},
 	}

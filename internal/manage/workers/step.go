@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
@@ -17,17 +18,21 @@ const tail = 256 << 10
 // StepsRunner.cs writes "Processing step: DisplayName='…'" before each. It is "" where that cannot be
 // known.
 func step(dir string) string {
-	links, _ := filepath.Glob(filepath.Join(dir, "fd", "*"))
-	for _, link := range links {
-		path, err := os.Readlink(link)
-		if err != nil || !strings.HasPrefix(filepath.Base(path), "Worker_") || filepath.Ext(path) != ".log" {
-			continue
-		}
+	for _, link := range logs(dir) {
 		if s := lastStep(link); s != "" {
 			return s
 		}
 	}
 	return ""
+}
+
+// logs returns the descriptors by which a Worker has its log open, as paths.
+func logs(dir string) []string {
+	links, _ := filepath.Glob(filepath.Join(dir, "fd", "*"))
+	return slices.DeleteFunc(links, func(link string) bool {
+		path, err := os.Readlink(link)
+		return err != nil || !strings.HasPrefix(filepath.Base(path), "Worker_") || filepath.Ext(path) != ".log"
+	})
 }
 
 // lastStep reads the log through the Worker's own descriptor, which also finds it where only the

@@ -36,6 +36,8 @@ type Worker struct {
 	Proxy     bool      `json:"dockerProxy"`
 	Step      string    `json:"step,omitempty"` // what its log says it runs, where that can be read
 	UID       int       `json:"uid"`
+
+	start uint64 // field 22 of its stat file
 }
 
 // measured bounds how many entries of a per-PID folder are looked at for its size.
@@ -52,7 +54,10 @@ func List() (list []Worker, hidden int, err error) {
 func All() (list []Worker, hidden int, err error) { return listIn("/proc") }
 
 func listIn(proc string) (list []Worker, hidden int, err error) {
-	l := looker{proc: proc, starts: map[string]*survey.Starts{}}
+	l, err := newLooker(proc)
+	if err != nil {
+		return nil, 0, err
+	}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
 		return nil, 0, err
@@ -70,18 +75,17 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 			list = append(list, w)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b Worker) int {
-		if c := a.Since.Compare(b.Since); c != 0 {
-			return c
-		}
-		return a.PID - b.PID
-	})
+	most := pids(proc)
+	slices.SortFunc(list, func(a, b Worker) int { return order(a, b, most) })
 	return list, hidden, nil
 }
 
 // Find returns the wrapped Worker with the given PID.
 func Find(pid int) (Worker, error) {
-	l := looker{proc: "/proc", starts: map[string]*survey.Starts{}}
+	l, err := newLooker("/proc")
+	if err != nil {
+		return Worker{}, err
+	}
 	w, err := l.find(pid)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -97,7 +101,13 @@ func Find(pid int) (Worker, error) {
 // looker looks at processes, and reads each runner's event log once.
 type looker struct {
 	proc   string
+	boot   time.Time
 	starts map[string]*survey.Starts // by root
+}
+
+func newLooker(proc string) (*looker, error) {
+	boot, err := booted(proc)
+	return &looker{proc: proc, boot: boot, starts: map[string]*survey.Starts{}}, err
 }
 
 // find looks at one process. The Worker's PID is 0 where it is none.
@@ -132,11 +142,7 @@ func (l *looker) find(pid int) (Worker, error) {
 	if w.Mode == "" {
 		return Worker{}, err
 	}
-	since, serr := started(owner.Start)
-	if serr != nil {
-		return Worker{}, serr
-	}
-	w.Since = since
+	w.start, w.Since = owner.Start, since(l.boot, owner.Start)
 	var st unix.Stat_t
 	if unix.Stat(dir, &st) == nil {
 		w.UID = int(st.Uid)
@@ -155,16 +161,4 @@ func (l *looker) find(pid int) (Worker, error) {
 func hasProxy(host string) bool {
 	match, _ := filepath.Glob(host + ".docker*")
 	return len(match) > 0
-}
-
-// started converts field 22 of /proc/PID/stat, in clock ticks after boot, which Linux counts at 100 a
-// second for user space on every architecture Go supports (USER_HZ, include/asm-generic/param.h).
-func started(ticks uint64) (time.Time, error) {
-	const userHZ = 100
-	var up unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
-		return time.Time{}, os.NewSyscallError("clock_gettime", err)
-	}
-	boot := time.Now().Add(-time.Duration(up.Nano()))
-	return boot.Add(time.Duration(ticks) * (time.Second / userHZ)), nil
 }

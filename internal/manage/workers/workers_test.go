@@ -80,6 +80,58 @@ func TestListFindsWorkerAndNotItsChildren(t *testing.T) {
 	}
 }
 
+// TestOrder: of one clock tick the PIDs decide, which begin anew after the highest.
+func TestOrder(t *testing.T) {
+	for _, c := range []struct {
+		a, b Worker
+		want int
+	}{
+		{Worker{start: 1, PID: 9}, Worker{start: 2, PID: 8}, -1},
+		{Worker{start: 2, PID: 8}, Worker{start: 2, PID: 9}, -1},
+		{Worker{start: 2, PID: 999}, Worker{start: 2, PID: 1000}, -1},
+		{Worker{start: 2, PID: 32767}, Worker{start: 2, PID: 301}, -1},
+		{Worker{start: 2, PID: 301}, Worker{start: 2, PID: 32767}, 1},
+		{Worker{start: 2, PID: 301}, Worker{start: 2, PID: 301}, 0},
+	} {
+		if got := order(c.a, c.b, 32768); got != c.want {
+			t.Errorf("%+v, %+v: %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+}
+
+// TestSinceStays: a process was started at one moment, whenever one asks.
+func TestSinceStays(t *testing.T) {
+	first, err := booted("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		if again, err := booted("/proc"); err != nil || again != first {
+			t.Fatalf("booted at %v, and at %v (%v)", first, again, err)
+		}
+	}
+	// A container's own /proc/stat counts from its own start.
+	proc := t.TempDir()
+	if err := os.WriteFile(filepath.Join(proc, "stat"), []byte("cpu 0\nbtime 1\nx"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if other, err := booted(proc); err != nil || other.Sub(first).Abs() > 2*time.Second {
+		t.Errorf("booted at %v by another /proc/stat, %v; want about %v", other, err, first)
+	}
+}
+
+func TestParseRepository(t *testing.T) {
+	const before = "[2026-11-28 17:26:18Z INFO PipelineDirectoryManager] Loading tracking config if exists: /r/_work/_PipelineMapping/"
+	for log, want := range map[string]string{
+		"": "", "x\n" + before + "octo/repo.js/PipelineFolder.json\ny": "repo.js", before + "octo/repo/PipelineFolder.json\r\n": "repo",
+		before + "octo/repo/PipelineFolder.json": "", before + "octo/../PipelineFolder.json\n": "", before + "octo/repo\n": "",
+	} {
+		if got := parseRepository([]byte(log)); got != want {
+			t.Errorf("%q: %q, want %q", log, got, want)
+		}
+	}
+}
+
 func TestParseStep(t *testing.T) {
 	for _, c := range []struct{ log, want string }{
 		{"", ""},
