@@ -3,6 +3,8 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,12 +38,16 @@ exec >"$work/../seen" 2>&1
 see
 `
 
-// deeds are what jobs do that can tell a mount, a namespace or a proxy.
-var deeds = []struct {
+// deed is what a job does that can tell a mount, a namespace or a proxy.
+type deed struct {
 	name, script string
 	byRoot       bool
+	known        bool // its user is in the machine's list of users, and may use sudo
 	docker       bool
-}{
+	jobs         int // of the one Listener, one after the other; 0 for one
+}
+
+var deeds = []deed{
 	{name: "nothing"},
 	{name: "a hook makes _temp anew", script: `rm -rf "$RUNNER_TEMP" && mkdir "$RUNNER_TEMP" && echo done`},
 	{name: "a hook empties the work folder", script: `rm -rf "$work"/*; echo $?; mkdir "$RUNNER_TEMP"`},
@@ -64,12 +70,36 @@ var deeds = []struct {
 		$d run -d --restart always --name stays --network none -v "$RUNNER_TEMP:/t" -v "$SOCKET:/var/run/docker.sock" ` + testkit.DockerImage + ` sleep 1000 | wc -c
 		$d inspect -f '{{json .HostConfig.RestartPolicy}}{{range .Mounts}}{{"\n"}}{{.Source}} {{.Destination}} {{.Mode}}{{end}}' stays | sort # dockerd has them in any order
 		$d exec stays ls /t | sort; $d rm -f stays; $d context ls | wc -l`},
+	{name: "docker by TCP", docker: true, script: run("docker -H $TCP")},
+	{name: "docker by sudo", known: true, docker: true, script: `sudo -n true; echo $?` + run("sudo -n docker -H unix://$SOCKET")},
+	// The first job's Podman leaves a process that keeps its namespaces for the next.
+	{name: "rootless Podman in one job after the other", known: true, jobs: 2, script: `
+		export HOME=$OWN XDG_RUNTIME_DIR=$OWN
+		podman() { command podman --runtime runc --cgroup-manager cgroupfs --root "$OWN/root" --runroot "$OWN/run" --storage-driver vfs --events-backend none "$@" 2>>"$OWN/log"; }
+		if [ -e "$OWN/root" ]; then last=1; else tar -C /bin -c busybox | podman import - localhost/one >>"$OWN/log"; fi
+		echo x >"$RUNNER_TEMP/file"
+		podman run --rm --network none -v "$RUNNER_TEMP:/t" localhost/one /busybox sh -c '/busybox cat /t/file; echo y >/t/made'; echo $?
+		cat "$RUNNER_TEMP/made"
+		[ -z "$last" ] || { podman unshare rm -rf "$OWN/root"; kill -9 "$(cat "$OWN/libpod/tmp/pause.pid")"; rm -rf "$OWN"/*; echo $?; }`},
+}
+
+// run is what a job does with a container by this command.
+func run(docker string) string {
+	return `
+		echo x >"$RUNNER_TEMP/file"
+		` + docker + ` run --rm --network none -v "$RUNNER_TEMP:/t" ` + testkit.DockerImage + ` sh -c 'cat /t/file; echo y >/t/made'; echo $?
+		cat "$RUNNER_TEMP/made"; ls -ln "$RUNNER_TEMP/made" | cut -c -24
+		` + docker + ` run --rm --network none -v /:/host ` + testkit.DockerImage + ` cat "/host$RUNNER_TEMP/made"; echo $?
+`
 }
 
 // TestALoneJobCannotTell: but for /proc/self/exe, a job of a Worker that is alone sees, does and leaves what one without worker-wrap does.
 func TestALoneJobCannotTell(t *testing.T) {
 	testkit.RequireRoot(t)
 	testkit.RequireTool(t, "perl", "perl-base")
+	testkit.RequireTool(t, "podman", "podman")
+	testkit.RequireTool(t, "newuidmap", "uidmap")
+	testkit.RequireTool(t, "runc", "runc")
 	shim, dir := testkit.Capable(t), testkit.Dir(t)
 	program := filepath.Join(dir, "Runner.Worker")
 	if out, err := exec.Command("go", "build", "-o", program, filepath.Join(testkit.Root(), "internal/evidence/standin/cmd/Runner.Worker")).CombinedOutput(); err != nil {
@@ -77,30 +107,74 @@ func TestALoneJobCannotTell(t *testing.T) {
 	}
 	for _, d := range deeds {
 		t.Run(d.name, func(t *testing.T) {
-			uid, socket := user, ""
+			uid, socket, tcp := user, "", ""
 			if d.byRoot {
 				uid = 0
+			}
+			if d.known {
+				var name string
+				name, uid = testkit.User(t)
+				testkit.MaySudo(t, name)
 			}
 			if d.docker {
 				socket = filepath.Join(testkit.Dir(t), "docker.sock")
 				testkit.StartDockerdAt(t, socket)
+				tcp = byTCP(t, socket)
 			}
+			own := testkit.Dir(t)
+			testkit.Give(t, own, uid)
 			// In one place, so that every path is the same.
 			home := filepath.Join(testkit.Dir(t), "home")
 			var seen [2]string
 			for i := range seen {
-				seen[i] = lonely(t, home, program, map[bool]string{true: shim}[i == 1], uid, "SOCKET="+socket, d.script)
+				root := aloneIn(t, home, program, map[bool]string{true: shim}[i == 1], uid)
+				for range max(1, d.jobs) {
+					seen[i] += lonely(t, root, uid, d.script, "SOCKET="+socket, "TCP="+tcp, "OWN="+own)
+				}
 				if err := os.RemoveAll(home); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if containers := d.docker || d.known; containers && (!strings.Contains(seen[0], "\ny\n") || strings.Contains(seen[0], "code 102")) {
+				t.Errorf("without worker-wrap the containers saw nothing: %s", seen[0])
 			}
 			compare(t, seen[0], seen[1])
 		})
 	}
 }
 
-// lonely runs a job with this script, and returns what it saw and what was left of it.
-func lonely(t *testing.T, home, program, shim string, uid int, env, script string) string {
+// byTCP gives a daemon, which has a network namespace of its own, an address on loopback.
+func byTCP(t *testing.T, socket string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	half := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		_ = to.(interface{ CloseWrite() error }).CloseWrite()
+	}
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			daemon, err := net.Dial("unix", socket)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			go half(daemon, client)
+			go half(client, daemon)
+		}
+	}()
+	return "tcp://" + l.Addr().String()
+}
+
+// aloneIn makes a runner of the user's in home, with the shim if that is named.
+func aloneIn(t *testing.T, home, program, shim string, uid int) standin.Root {
 	t.Helper()
 	root, err := standin.MakeRoot(home, standin.RootOptions{Folder: true})
 	if err != nil {
@@ -119,8 +193,14 @@ func lonely(t *testing.T, home, program, shim string, uid int, env, script strin
 		t.Fatal(err)
 	}
 	testkit.Give(t, home, uid)
+	return root
+}
+
+// lonely runs a job with this script, and returns what it saw and what was left of it.
+func lonely(t *testing.T, root standin.Root, uid int, script string, env ...string) string {
+	t.Helper()
 	l := &standin.Listener{
-		Root: root.Dir, Scale: 0.1, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", env},
+		Root: root.Dir, Scale: 0.1, Env: append(env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin"),
 		Sys: &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}},
 	}
 	defer l.Close()

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // Give gives everything below a folder, and the folder, to a user, by a uid that is the gid too.
@@ -63,8 +64,18 @@ func User(t testing.TB) (name string, uid int) {
 		t.Fatalf("useradd: %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(RequireTool(t, "userdel", "passwd"), name).CombinedOutput(); err != nil {
-			t.Errorf("userdel: %v\n%s", err, out)
+		// What the user's processes leave to end by themselves, as Podman's, may take a moment.
+		const used = 8
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			cmd := exec.Command(RequireTool(t, "userdel", "passwd"), name)
+			out, err := cmd.CombinedOutput()
+			if err == nil {
+				return
+			}
+			if cmd.ProcessState.ExitCode() != used || time.Now().After(end) {
+				t.Errorf("userdel: %v\n%s", err, out)
+				return
+			}
 		}
 	})
 	u, err := user.Lookup(name)
