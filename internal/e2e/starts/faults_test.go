@@ -109,7 +109,7 @@ var lasting = map[string][]string{
 }
 
 // TestEachCallFailing makes every system call of a start fail in every way it can, and of a start by hand those that
-// are its own; the others fail there with one errno, in every fourth place. The start must end with exit code 125
+// are its own; the others fail there with one errno, in every eighth place. The start must end with exit code 125
 // and one line, or, where there is a step down, with an isolated program: never with one that is not, and never with
 // something left mounted on the host.
 func TestEachCallFailing(t *testing.T) {
@@ -201,12 +201,12 @@ func TestEachCallFailing(t *testing.T) {
 const allFaultsVar = "WORKER_WRAP_TEST_ALL_FAULTS"
 
 // thinned returns those errnos that a call fails with, of which usual has the names that fail with all in another way to
-// start: one in every fourth place, in another one for each way. With allFaultsVar set it is all of them.
+// start: one in every eighth place, in another one for each way. With allFaultsVar set it is all of them.
 func thinned(c call, list, usual []string, way int) []string {
 	switch {
 	case len(list) == 0 || !slices.Contains(usual, c.name) || os.Getenv(allFaultsVar) != "":
 		return list
-	case c.nth > 1 && (c.nth+way)%4 != 0:
+	case c.nth > 1 && (c.nth+way)%8 != 0:
 		return nil
 	default:
 		return list[(c.nth/4+way)%len(list):][:1]

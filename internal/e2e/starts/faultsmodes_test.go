@@ -68,7 +68,7 @@ type spot struct {
 }
 
 // TestEachCallFailingInEachMode is TestEachCallFailing for the other ways to start. Calls that the plain way or a mode
-// before makes too fail with one errno, in every fourth place; the others with each that they can have.
+// before makes too fail with one errno, in every eighth place; the others with each that they can have.
 func TestEachCallFailingInEachMode(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
