@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
@@ -44,7 +45,7 @@ func (s *start) cover(host hostPlaces, v view, beside proxy) (program, error) {
 		return err
 	})
 	if err != nil {
-		return program{}, explain(fmt.Errorf("cannot lay %s over %s: %w", v.folder.path(), s.Temp, err), "mount", "fs.mount-max")
+		return program{}, blame.Mounts(fmt.Errorf("cannot lay %s over %s: %w", v.folder.path(), s.Temp, err), "mount", "fs.mount-max")
 	}
 	for _, m := range result.Slaves {
 		s.journal.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)

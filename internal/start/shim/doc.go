@@ -34,5 +34,5 @@
 // stays in front of it.
 //
 // What every step writes goes into the journal (journal.go); the rules for what a caller may cover are in rules.go; what
-// a refusal comes from, and its mend, in hint*.go. Relay (relay.go) is no start: a keeper has it cover _temp once more.
+// a refusal comes from, and its mend, is package blame's. Relay (relay.go) is no start: a keeper has it cover _temp once more.
 package shim

@@ -1,9 +1,11 @@
 package shim
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 )
 
 // Exit codes of the shim itself, as env(1), nohup(1) and chroot(1) have them. The Listener takes
@@ -35,4 +37,13 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 func fail(code int, format string, args ...any) *Failure {
 	return &Failure{Code: code, Err: fmt.Errorf(format, args...)}
+}
+
+// failure makes what went wrong before the program was reached the Failure it is.
+func failure(err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return fail(ExitFailed, "this job was not started, because its _temp could not be isolated: %w", blame.Squashed(err))
 }

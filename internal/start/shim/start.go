@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -151,7 +152,7 @@ func (s *start) mayMount() error {
 		return s.unknown
 	}
 	if call := nsenter.Deadly(); call != "" {
-		return deadly(call)
+		return blame.Deadly(call)
 	}
 	if !nsenter.HasSysAdmin() {
 		return s.unshare() // the kernel says why not
@@ -177,7 +178,7 @@ func (s *start) plainIDs() error {
 		return nil
 	}
 	return errors.New("worker-wrap is installed set-user-ID or set-group-ID, which the program it starts would inherit; " +
-		"take the bit away and use a file capability: " + setcapCommand())
+		"take the bit away and use a file capability: " + blame.SetcapCommand())
 }
 
 func (s *start) warnOfSettings() {

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -61,7 +62,7 @@ func (s *start) startInner(caught *signals) (pid int, f *Failure, err error) {
 	pid, err = nsenter.StartInUser(s.innerArgs(theirs, noted), s.Env, noted.Closed, theirs)
 	theirs.Close()
 	if err != nil {
-		return 0, nil, explainUserns(fmt.Errorf("cannot make a user namespace: %w", err))
+		return 0, nil, blame.Userns(fmt.Errorf("cannot make a user namespace: %w", err))
 	}
 	f, err = s.escort(pid, ours, p)
 	if err != nil || f != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -126,7 +127,7 @@ func (s *start) unshare() error {
 		return startsItself(s.Worker.Real)
 	}
 	if err != nil {
-		return explain(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
+		return blame.Mounts(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
 	}
 	return nil
 }

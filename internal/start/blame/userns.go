@@ -1,4 +1,4 @@
-package shim
+package blame
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// explainUserns adds to a refused user namespace what forbids it and who can change that.
-func explainUserns(err error) error {
+// Userns adds to a refused user namespace what forbids it and who can change that.
+func Userns(err error) error {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
 		return fmt.Errorf("%w: a limit of the kernel is reached, not a disk: raise /proc/sys/user/max_user_namespaces", err)

@@ -1,4 +1,4 @@
-package shim
+package blame
 
 import (
 	"errors"
@@ -172,12 +172,12 @@ var causes = []struct {
 	{
 		func(r refusal) bool { return r.noNewPrivs },
 		func(refusal) string {
-			return "it needs root or a file capability, and no_new_privs is set, which would take that away: set NoNewPrivileges=no in the service's unit, then: " + setcapCommand()
+			return "it needs root or a file capability, and no_new_privs is set, which would take that away: set NoNewPrivileges=no in the service's unit, then: " + SetcapCommand()
 		},
 	},
 	{
 		func(refusal) bool { return true },
-		func(refusal) string { return "it needs root, or a file capability: " + setcapCommand() },
+		func(refusal) string { return "it needs root, or a file capability: " + SetcapCommand() },
 	},
 }
 

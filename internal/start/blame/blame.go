@@ -1,4 +1,5 @@
-package shim
+// Package blame says what forbids a start its isolation, and how to mend it.
+package blame
 
 import (
 	"errors"
@@ -12,15 +13,6 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
-
-// failure makes what went wrong before the program was reached the Failure it is.
-func failure(err error) *Failure {
-	var f *Failure
-	if errors.As(err, &f) {
-		return f
-	}
-	return fail(ExitFailed, "this job was not started, because its _temp could not be isolated: %w", squashed(err))
-}
 
 // privilege is what decides whether a process may mount.
 type privilege struct {
@@ -39,9 +31,9 @@ type privilege struct {
 	keepsNoCaps bool    // its file system can keep none
 }
 
-// explain adds to a refusal what is missing and how to get it. Other errors pass as they are, but for
-// those whose message misleads. call was refused; limit is the sysctl that ENOSPC is about.
-func explain(err error, call, limit string) error {
+// Mounts adds to a refused mount or mount namespace what is missing and how to get it. Other errors pass as they are,
+// but for those whose message misleads. call was refused; limit is the sysctl that ENOSPC is about.
+func Mounts(err error, call, limit string) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%w; %s", err, refused(err, currentPrivilege(), call).hint())
@@ -53,8 +45,8 @@ func explain(err error, call, limit string) error {
 	return err
 }
 
-// squashed adds to a refusal of what root may do with files everywhere else why that can be.
-func squashed(err error) error {
+// Squashed adds to a refusal of what root may do with files everywhere else why that can be.
+func Squashed(err error) error {
 	var file *fs.PathError
 	if os.Geteuid() != 0 || !errors.As(err, &file) || file.Err != unix.EACCES {
 		return err
@@ -62,8 +54,8 @@ func squashed(err error) error {
 	return fmt.Errorf("%w, even to root: on a network file system with root_squash root is nobody; run it as the runner's user", err)
 }
 
-// deadly says that a filter ends whoever makes a system call, and how to allow that.
-func deadly(call string) error {
+// Deadly says that a filter ends whoever makes a system call, and how to allow that.
+func Deadly(call string) error {
 	allow := "@mount"
 	if call == "unshare" || call == "capset" { // which are not in that group (systemd-analyze syscall-filter)
 		allow += " " + call
@@ -76,8 +68,8 @@ func deadly(call string) error {
 		"add SystemCallFilter=%s to the filter that it has; in a container choose a --security-opt seccomp=… profile that allows it", call, allow)
 }
 
-// setcapCommand is what a person types to give worker-wrap its file capability.
-func setcapCommand() string { return "sudo setcap cap_sys_admin=p " + executable() }
+// SetcapCommand is what a person types to give worker-wrap its file capability.
+func SetcapCommand() string { return "sudo setcap cap_sys_admin=p " + executable() }
 
 // executable returns the path of worker-wrap's own file.
 func executable() string {

@@ -1,4 +1,4 @@
-package shim
+package blame
 
 import (
 	"fmt"
@@ -9,11 +9,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
-// TestHints: what is blamed is what was at fault, and the mend is that of whoever can change it.
-func TestHints(t *testing.T) {
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// TestCauses: what is blamed is what was at fault, and the mend is that of whoever can change it.
+func TestCauses(t *testing.T) {
 	const unit = "actions.runner.me.service"
 	may := privilege{sysAdmin: true}
 	in := func(m manager, change func(*privilege)) privilege {
@@ -85,7 +88,7 @@ func TestHints(t *testing.T) {
 }
 
 // TestHintsUserns is the same for a user namespace.
-func TestHintsUserns(t *testing.T) {
+func TestUserns(t *testing.T) {
 	const unit = "actions.runner.me.service"
 	for name, c := range map[string]struct {
 		privilege
