@@ -27,6 +27,7 @@
 //   - private: of a folder, the fresh one that one Worker has as its _temp; of a Worker, one that has such a folder
 //   - owner: the process that a private folder is for, by PID, start time, PID namespace and boot
 //   - store: the folder that private folders lie in, .worker-wrap
+//   - left: of a process, one that a job has started and whose Worker is dead
 //   - leftover: a private folder whose owner is dead
 //   - sweep: to delete leftovers
 //   - cover: to bind-mount something over a place, in the job's view only
@@ -37,7 +38,7 @@
 //   - fallback: what a start does that cannot isolate: wait, run, or none
 //   - refuse: to end a start without becoming the Worker, with exit code 125, after taking the job's message
 //   - message: what the Listener writes to a new Worker: type, length, body
-//   - keeper: the process that holds a Worker's locks, and lays a private folder again if its mount is removed
+//   - keeper: the process that holds a Worker's locks and namespace, and lays a private folder again if its mount is removed
 //   - proxy: the process between a job and the Docker daemon that rewrites host paths
 //   - watch: `worker-wrap watch`, which keeps the entry in place through the runner's self-updates
 //   - event: one line of the event log, _diag/worker-wrap.jsonl

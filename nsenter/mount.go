@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,4 +69,30 @@ func Inode(link string) (uint64, error) {
 		return 0, fmt.Errorf("%s does not lead to a namespace", link)
 	}
 	return st.Ino, nil
+}
+
+// MountNS names a mount namespace.
+type MountNS struct {
+	// Inode is the number in mnt:[4026531841] (namespaces(7)). It is another's as soon as the namespace is gone.
+	Inode uint64
+	// ID is no other's until the next boot. It is 0 on kernels before 6.11, which tell none (NS_GET_MNTNS_ID).
+	ID uint64
+}
+
+// MountNSAt returns which mount namespace a link such as /proc/PID/ns/mnt leads to, by the right of [Inode].
+func MountNSAt(link string) (MountNS, error) {
+	fd, err := unix.Open(link, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return MountNS{}, &os.PathError{Op: "open", Path: link, Err: err}
+	}
+	defer unix.Close(fd)
+	var ns MountNS
+	if ns.Inode, err = Inode("/proc/self/fd/" + strconv.Itoa(fd)); err != nil {
+		return MountNS{}, err
+	}
+	const getMountNSID = 0x8008b705 // NS_GET_MNTNS_ID in include/uapi/linux/nsfs.h
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), getMountNSID, uintptr(unsafe.Pointer(&ns.ID))); errno != 0 {
+		ns.ID = 0
+	}
+	return ns, nil
 }

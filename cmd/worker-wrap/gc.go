@@ -28,7 +28,8 @@ func gcCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
 			&cli.StringFlag{Name: "older-than", Usage: "leave alone what changed within `DURATION`: 30m, 12h, 7d"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be removed", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "kill", Usage: "also end what the jobs of dead Workers left running (worker-wrap ps --left lists it): SIGTERM, and SIGKILL after 10 seconds", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be removed or ended", DisableDefaultText: true},
 			jsonFlag("a JSON array"),
 		},
 		Action:       gcAction,
@@ -37,7 +38,7 @@ func gcCommand() *cli.Command {
 }
 
 func gcAction(c *cli.Context) error {
-	o := gc.Options{DryRun: c.Bool("dry-run")}
+	o := gc.Options{DryRun: c.Bool("dry-run"), Kill: c.Bool("kill")}
 	var err error
 	if o.OlderThan, err = parseAge(c.String("older-than")); err != nil {
 		return cli.Exit(err.Error(), exitUsage)
@@ -104,6 +105,8 @@ func printReports(w io.Writer, reports []gc.Report, dry bool) {
 		if len(r.Kept) > 0 && os.Geteuid() != 0 {
 			fmt.Fprintln(w, "  as root it can: sudo worker-wrap gc")
 		}
+		printEnded(w, r.Ended, r.NotEnded, dry)
+		sayHidden(w, r.Hidden)
 	}
 	if len(reports) == 0 {
 		fmt.Fprintln(w, "nothing to collect: no Worker has left a per-PID folder here")

@@ -16,6 +16,7 @@ func psCommand() *cli.Command {
 		Name:  "ps",
 		Usage: "list the Workers that worker-wrap has started and that are alive, and how each was started",
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "left", Usage: "list what the jobs of dead Workers left running instead, where WORKER_WRAP_LEFTOVERS is set", DisableDefaultText: true},
 			jsonFlag("a JSON array"), wideFlag(), utcFlag(),
 		},
 		Action:       psAction,
@@ -24,6 +25,9 @@ func psCommand() *cli.Command {
 }
 
 func psAction(c *cli.Context) error {
+	if c.Bool("left") {
+		return leftAction(c)
+	}
 	list, hidden, err := workers.List()
 	if err != nil {
 		return err

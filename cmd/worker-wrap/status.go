@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/figures"
 	"github.com/worker-wrap/worker-wrap/internal/manage/status"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -17,6 +18,7 @@ func statusCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
 			jsonFlag("a JSON array"), wideFlag(), utcFlag(),
+			&cli.StringFlag{Name: "prometheus", Usage: "print nothing, and write `FILE` for the textfile collector of Prometheus' node_exporter, adding to the totals that are there"},
 		},
 		Action:       statusAction,
 		OnUsageError: usageError,
@@ -31,6 +33,9 @@ func statusAction(c *cli.Context) error {
 	runners, hidden, err := status.Gather(chosen.layouts, chosen.broken, origin.Captured())
 	if err != nil {
 		return err
+	}
+	if file := c.String("prometheus"); file != "" {
+		return figures.Write(file, runners, chosen.layouts, time.Now())
 	}
 	if c.Bool("json") {
 		if err := encode(c, runners); err != nil {

@@ -9,10 +9,10 @@ _worker_wrap() {
 		[uninstall]='--runner-root --all --dry-run --force --prefix'
 		[demo]='--runner'
 		[doctor]='--runner-root --json --quiet --utc --wide'
-		[status]='--runner-root --json --utc --wide'
-		[ps]='--json --utc --wide'
+		[status]='--runner-root --json --prometheus --utc --wide'
+		[ps]='--left --json --utc --wide'
 		[enter]=''
-		[gc]='--runner-root --dry-run --json --older-than'
+		[gc]='--runner-root --kill --dry-run --json --older-than'
 		[audit]='--html --json'
 		[watch]='--runner-root --all --prefix --until-quiet --while-pid'
 	)
@@ -39,7 +39,7 @@ _worker_wrap() {
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
-	--html | --older-than | --runner | --until-quiet | --while-pid)
+	--html | --prometheus | --older-than | --runner | --until-quiet | --while-pid)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
 	completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur") ;;

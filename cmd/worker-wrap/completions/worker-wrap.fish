@@ -39,7 +39,10 @@ __worker_wrap_of wide 'show everything, in long lines too' doctor status ps
 __worker_wrap_of utc 'print times in UTC' doctor status ps
 __worker_wrap_of quiet 'show only what is not well' doctor
 __worker_wrap_of json 'print JSON' doctor status ps gc audit
+__worker_wrap_of left 'list what the jobs of dead Workers left running' ps
+__worker_wrap_of kill 'also end what the jobs of dead Workers left running' gc
 __worker_wrap_of -x older-than 'leave alone what changed within DURATION' gc
+__worker_wrap_of -r prometheus 'write FILE for node_exporter' status
 __worker_wrap_of -r html 'also write the report to FILE' audit
 __worker_wrap_of -x until-quiet 'end when nothing has changed for DURATION' watch
 __worker_wrap_of -x while-pid 'end when the process PID does' watch

@@ -24,13 +24,13 @@ _worker-wrap() {
 		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
 		doctor) _arguments $root $json $wide $utc '--quiet[show only what is not well]' ;;
-		status) _arguments $root $json $wide $utc ;;
+		status) _arguments $root $json $wide $utc '--prometheus[write FILE for node_exporter]:FILE:_files' ;;
 		demo) _arguments '--runner[play a runner of VERSION]:VERSION' ;;
-		ps) _arguments $json $wide $utc ;;
+		ps) _arguments $json $wide $utc '--left[list what the jobs of dead Workers left running]' ;;
 		completion) _arguments '1:shell:(bash zsh fish)' ;;
 		help) _arguments "1:subcommand:($subs)" ;;
 		enter) _message 'PID or latest' ;;
-		gc) _arguments $root $dry $json '--older-than[leave alone what changed within DURATION]:DURATION' ;;
+		gc) _arguments $root $dry $json '--kill[also end what the jobs of dead Workers left running]' '--older-than[leave alone what changed within DURATION]:DURATION' ;;
 		audit) _arguments $json '--html[also write the report to FILE]:FILE:_files' '*:log:_files' ;;
 		watch) _arguments $root $all $prefix '--until-quiet[end when nothing has changed for DURATION]:DURATION' '--while-pid[end when the process PID does]:PID' ;;
 		esac

@@ -33,6 +33,9 @@ type end struct {
 // ticks after boot, args[3] when it began in nanoseconds since 1970. Before, it deletes what that Worker, and others
 // that are dead, left in the work folder, which is open as [detach.FirstFile] and whose path is args[4].
 //
+// If the Worker's mount namespace is open as the next descriptor, the processes in it come first, and it stays open as
+// long as package left wants that.
+//
 // Anybody may start it with any arguments, so it first gives up what the file it runs from grants.
 func Run(args []string) error {
 	if err := detach.DropPrivilege(); err != nil {
@@ -44,6 +47,16 @@ func Run(args []string) error {
 	}
 	lived := max(0, time.Since(e.begun))
 	detach.Idle()
+	held, err := e.processes(e.begun.Add(lived))
+	err = errors.Join(err, e.tidy(lived))
+	if held != nil {
+		err = errors.Join(err, held.Stay())
+	}
+	return err
+}
+
+// tidy deletes what dead Workers left in the work folder, and records the end of this one, which lived so long.
+func (e *end) tidy(lived time.Duration) error {
 	event := events.Event{
 		Kind: events.End, PID: os.Getpid(), Job: e.job, Outcome: events.Ended,
 		Stages: events.Stages{{Name: "job", Duration: lived}},

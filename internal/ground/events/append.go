@@ -64,6 +64,9 @@ func appendEvent(diagDir string, e Event, limit int64) error {
 			err = write(file, line)
 		}
 		unix.Close(file)
+		if rotated {
+			_ = carryOn(dir) // a help for people, as everything here
+		}
 		if err != nil || !rotated {
 			return err
 		}

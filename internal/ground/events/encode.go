@@ -47,6 +47,7 @@ func AppendLine(b []byte, e *Event) []byte {
 	b = appendAlive(b, e)
 	b = appendInt(b, `,"files":`, e.Files)
 	b = appendInt(b, `,"bytes":`, e.Bytes)
+	b = appendInt(b, `,"count":`, int64(e.Count))
 	b = appendStages(b, e.Stages)
 	b = appendText(b, `,"outcome":`, e.Outcome, maxWord)
 	b = appendText(b, `,"error":`, e.Error, maxError)

@@ -27,6 +27,8 @@ const (
 	Sweep    Kind = "sweep"     // what a dead job process left behind was removed
 	ProxyEnd Kind = "proxy_end" // the Docker proxy of a job process ended
 	NoProxy  Kind = "no_proxy"  // a start goes on without the Docker proxy, as its user may not cover that socket
+	Unnoted  Kind = "unnoted"   // a start goes on, and what its job leaves running cannot be found
+	Left     Kind = "left"      // a job left processes, and its keeper has ended them
 	End      Kind = "end"       // a Worker ended; its stage "job" is how long it lived
 )
 
@@ -63,6 +65,7 @@ type Event struct {
 	// Files and Bytes are what a sweep removed, where it counted.
 	Files int64 `json:"files,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
+	Count int   `json:"count,omitempty"` // see [Total]
 	// Stages are the timed parts, in order.
 	Stages Stages `json:"stages_us,omitempty"`
 	// Outcome is one word, usually one of the constants below.
@@ -84,3 +87,21 @@ const (
 	Failed  = "failed"
 	Ended   = "ended" // in order
 )
+
+// Harmless reports whether the event is of a start that got a _temp of its own while another Worker of the runner lived.
+func (e *Event) Harmless() bool {
+	return e.Kind == Start && e.Outcome == Private && len(e.Alive) > 0
+}
+
+// Waited returns how long a start waited for earlier Workers, or for those in the plain _temp, if the event is of that.
+func (e *Event) Waited() (d time.Duration) {
+	if e.Kind != Wait {
+		return 0
+	}
+	for _, stage := range e.Stages {
+		if stage.Name == "wait" {
+			d = stage.Duration
+		}
+	}
+	return d
+}

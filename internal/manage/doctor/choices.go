@@ -12,6 +12,7 @@ import (
 type chosen struct {
 	policy.Settings
 	userns, noDocker, inMemory bool
+	leftovers                  shim.Leftovers
 }
 
 // choices reads a runner's settings. What makes no sense there is judged by settings.
@@ -20,6 +21,7 @@ func choices(r *Runner) chosen {
 	for _, v := range counting(r) {
 		if s, err := shim.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
 			c.noDocker = c.noDocker || s.NoDocker
+			c.leftovers += s.Leftovers // each variable is read by itself
 		}
 		if name, ok := strings.CutPrefix(v.Name, survey.SettingsPrefix); ok {
 			_, _ = c.Set(name, v.Value)

@@ -30,6 +30,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 			r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
 			r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
 		}
+		r.look()
 		f.Runners = append(f.Runners, r)
 	}
 	return f

@@ -19,6 +19,7 @@ func machine(f Facts) []Result {
 	out = append(out, userNS(f.Machine)...)
 	out = append(out, container(f.Machine, f.needCapability())...)
 	out = append(out, build(f.Captured)...)
+	out = append(out, figures(f.Machine)...)
 	if len(f.Runners)+len(f.Broken) == 0 {
 		out = append(out, Result{
 			Check: "runners", Level: Warn, What: "no runner was found on this machine",

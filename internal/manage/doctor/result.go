@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -97,6 +98,8 @@ type Runner struct {
 	InstallErr error         // why Install could not be found out
 	Shim       survey.Binary // what the shim in the current bin leads to
 	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
+	Left       left.Found    // processes of dead Workers' jobs
+	Strays     int           // see [strays]
 	Barred     string        // what keeps the runner's user from running that, see [survey.BarredFrom]
 }
 

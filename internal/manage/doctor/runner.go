@@ -36,6 +36,7 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	out = append(out, hooks(r)...)
 	out = append(out, workFolder(r)...)
 	out = append(out, leftovers(r)...)
+	out = append(out, processes(r)...)
 	out = append(out, lastStart(r)...)
 	out = append(out, docker(r)...)
 	out = append(out, podman(r)...)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -82,7 +83,7 @@ func Become(pid int, job Job, argv []string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("cannot run %s: %w", path, origin.Exec(path, argv, t.env))
+	return fmt.Errorf("cannot run %s: %w", path, origin.Exec(path, argv, append(t.env, left.EnteredVar+"=1")))
 }
 
 // target is the process to be like.

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
@@ -20,6 +21,7 @@ type Options struct {
 	Runners   []runner.Layout // whose stores; one that is not there is passed over
 	OlderThan time.Duration   // leave alone what changed more recently; 0 for nothing
 	DryRun    bool            // only list
+	Kill      bool            // end processes, too
 	// Deleted, where it is set, counts files and folders while they are deleted.
 	Deleted *atomic.Int64
 }
@@ -34,6 +36,11 @@ type Report struct {
 	// Unknown counts entries whose owner cannot be judged from here: in another PID namespace, or on
 	// another machine. They are left alone.
 	Unknown int `json:"unknown"`
+	// Ended are the processes of dead Workers' jobs that were ended, or with DryRun would be, and NotEnded those that
+	// were not. Hidden is how many may be one and could not be looked into.
+	Ended    []left.Process `json:"ended,omitempty"`
+	NotEnded []left.Process `json:"notEnded,omitempty"`
+	Hidden   int            `json:"hidden,omitempty"`
 }
 
 // Run collects in each store. The error is of the first store that could not be read; the others are
@@ -46,10 +53,18 @@ func Run(o Options) ([]Report, error) {
 	var out []Report
 	var first error
 	for _, l := range o.Runners {
-		r, err := collect(l, self, o)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
+		r := Report{Store: perpid.Path(l.Temp), Deleted: []string{}, Kept: []string{}}
+		var err error
+		if o.Kill { // before what they may be writing is deleted
+			err = kill(l, o, &r)
 		}
+		cerr := collect(l, self, o, &r)
+		if errors.Is(cerr, fs.ErrNotExist) {
+			if cerr = nil; err == nil && len(r.Ended)+len(r.NotEnded)+r.Hidden == 0 {
+				continue
+			}
+		}
+		err = errors.Join(err, cerr)
 		if err != nil && first == nil {
 			first = err
 		}
@@ -59,22 +74,21 @@ func Run(o Options) ([]Report, error) {
 }
 
 // collect opens the store as uninstall does: as root it is not led to another's.
-func collect(l runner.Layout, self perpid.Owner, o Options) (Report, error) {
-	r := Report{Store: perpid.Path(l.Temp), Deleted: []string{}, Kept: []string{}}
+func collect(l runner.Layout, self perpid.Owner, o Options, r *Report) error {
 	work, err := l.Folder(filepath.Dir(r.Store))
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer work.Close()
 	store, err := perpid.OpenIn(work)
 	if err != nil {
-		return r, err
+		return err
 	}
 	defer store.Close()
 	judge := perpid.NewJudge(self, store.Remote())
 	entries, err := store.List(judge)
 	if err != nil {
-		return r, err
+		return err
 	}
 	var before time.Time
 	if o.OlderThan > 0 {
@@ -93,7 +107,7 @@ func collect(l runner.Layout, self perpid.Owner, o Options) (Report, error) {
 		}
 	}
 	if o.DryRun {
-		return r, nil
+		return nil
 	}
 	swept, err := store.Sweep(judge, perpid.Sweep{
 		Again:    true,
@@ -105,5 +119,5 @@ func collect(l runner.Layout, self perpid.Owner, o Options) (Report, error) {
 	if swept.Err != nil {
 		r.Why = swept.Err.Error()
 	}
-	return r, err
+	return err
 }

@@ -34,8 +34,9 @@ type Starts struct {
 	Last *Start // nil if none is on record
 	// Harmless counts the starts that got a _temp of their own while another Worker of the runner lived.
 	Harmless int
-	Since    time.Time // the oldest event that was read, the zero value if there is none
+	Since    time.Time // the oldest event that is told of, the zero value if there is none
 
+	tally   events.Tally
 	of      map[process]*Start
 	pending map[process]*Start // what comes before the start that it belongs to
 }
@@ -70,9 +71,10 @@ func LastStart(diag string) *Start {
 // AllStarts reads all that is on record in a runner's _diag folder.
 func AllStarts(diag string) *Starts {
 	var s Starts
-	for _, name := range []string{events.RotatedName, events.FileName} {
-		s.read(filepath.Join(diag, name), 2*events.MaxFile)
+	for _, path := range events.Files(diag) {
+		s.read(path, 2*events.MaxFile)
 	}
+	s.Harmless, s.Since = s.tally.Harmless, s.tally.Since.Time
 	return &s
 }
 
@@ -88,17 +90,16 @@ func (s *Starts) read(path string, most int64) {
 	if s.of == nil {
 		s.of, s.pending = map[process]*Start{}, map[process]*Start{}
 	}
+	older := !s.tally.Since.Time.IsZero()
 	for e, err := range events.Read(f) {
 		if err == nil {
+			s.tally.Add(e, older)
 			s.add(e)
 		}
 	}
 }
 
 func (s *Starts) add(e events.Event) {
-	if s.Since.IsZero() {
-		s.Since = e.Time
-	}
 	key := process{e.PID, e.Job.Start}
 	start := s.pending[key]
 	switch e.Kind {
@@ -111,11 +112,7 @@ func (s *Starts) add(e events.Event) {
 			start.Unisolated, start.Error = true, e.Error
 			return
 		}
-		for _, stage := range e.Stages {
-			if stage.Name == "wait" {
-				start.Waited = stage.Duration
-			}
-		}
+		start.Waited = e.Waited()
 		start.InVain = e.Outcome != events.Waited
 	case events.Start:
 		if start == nil {
@@ -128,8 +125,5 @@ func (s *Starts) add(e events.Event) {
 			start.Error = why // the start says nothing of it, or the same
 		}
 		s.Last, s.of[key] = start, start
-		if e.Outcome == events.Private && len(e.Alive) > 0 {
-			s.Harmless++
-		}
 	}
 }

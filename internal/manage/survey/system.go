@@ -53,6 +53,8 @@ type Machine struct {
 	Systemd     bool // systemd runs the machine (sd_booted(3))
 	// SystemdVersion is the first number of its version, 0 where it is not known. Some settings do other things since 255.
 	SystemdVersion int
+	Exporter       bool    // Debian's folder for what Prometheus' node_exporter is to read is there
+	FiguresTimer   bool    // systemd writes the figures there
 	Container      string  // what kind of container this is, "" where it seems to be none
 	Self           Process // this process
 }
@@ -76,6 +78,8 @@ func (s System) Machine() Machine {
 		UserNSClone:    s.number("proc/sys/kernel/unprivileged_userns_clone"),
 		Systemd:        err == nil && booted.IsDir(),
 		SystemdVersion: s.systemdVersion(),
+		Exporter:       s.exists("var/lib/prometheus/node-exporter"),
+		FiguresTimer:   s.exists("etc/systemd/system/timers.target.wants/worker-wrap-figures.timer"),
 		Container:      s.container(),
 		Self:           self,
 	}

@@ -41,6 +41,8 @@ type room struct {
 	pidFD   uintptr
 	more    [3]uintptr // what else a keeper holds
 	mores   int
+	viewFD  uintptr    // a mount namespace that is to be held open, 0 if there is none
+	keeper  uintptr    // PID of the keeper
 	argv    [8]uintptr // of the program that a keeper becomes
 	numbers [64]byte
 	diag    path

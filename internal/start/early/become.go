@@ -10,8 +10,11 @@ import (
 // in clock ticks, when it began in nanoseconds of the clock, and the path of the work folder, which is open as [EndWork].
 const EndCommand = "__ended"
 
-// EndWork is a descriptor of the process that a keeper becomes: the work folder.
-const EndWork = 3
+// The descriptors of the process that a keeper becomes.
+const (
+	EndWork = 3 + iota // the work folder
+	EndView            // the Worker's mount namespace, if that is to be held open until nothing is left in it
+)
 
 // end becomes worker-wrap, in the view of files that the Worker had. The locks go before: that process takes its time,
 // and the next Worker may be alone meanwhile.
@@ -24,7 +27,12 @@ func (r *room) end() {
 		r.uncover()
 	}
 	call(unix.SYS_DUP3, keptWork, EndWork, 0, 0, 0, 0)
-	closeFrom(EndWork + 1)
+	if r.viewFD == 0 {
+		closeFrom(EndView)
+	} else {
+		call(unix.SYS_DUP3, keptView, EndView, 0, 0, 0, 0)
+		closeFrom(EndView + 1)
+	}
 	at := 0
 	if r.root[0] != 0 && !(r.diag.add(&at, &r.root[0], length(&r.root[0])) && r.diag.text(&at, "/_diag")) {
 		return

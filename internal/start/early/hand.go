@@ -18,22 +18,27 @@ type Worker struct {
 	Begun time.Time
 	Root  string   // the runner's, "" where there is none
 	Work  *os.File // the work folder
+	// View is the mount namespace that the Worker has, which is to be held open beyond its end, nil if it need not be.
+	View *os.File
 }
 
 // Hold leaves a keeper that keeps what the caller has locked until the Worker ends. At most three files are kept; they
-// stay the caller's to close, which does not unlock them.
-func Hold(w Worker, locked []*os.File) error {
+// stay the caller's to close, which does not unlock them. It returns the keeper's PID.
+func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 	fds := []int{int(w.Work.Fd())}
+	if len(locked) == 0 {
+		fds = append(fds, fds[0]) // a keeper has two at least
+	}
 	for _, f := range locked {
 		fds = append(fds, int(f.Fd()))
 	}
-	err := hand(holds, w, fds)
+	keeper, err = hand(holds, w, fds)
 	runtime.KeepAlive(locked)
-	return err
+	return keeper, err
 }
 
 // Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in w.Work. It must be
-// called on the thread that is in that mount namespace.
+// called on the thread that is in that mount namespace. It returns the keeper's PID.
 //
 // Whoever is in the plain _temp may remove it, as cleaning hooks do; the kernel then takes every mount off it, in each
 // namespace. The keeper sees that and starts worker-wrap ([RelayCommand]) to lay the folder over the _temp that is made
@@ -41,11 +46,11 @@ func Hold(w Worker, locked []*os.File) error {
 //
 // The keeper lives in the Worker's namespace. Of capabilities it has CAP_SYS_ADMIN if the caller has it, in no effective
 // set; it is inheritable too, by which the worker-wrap that it starts knows that nobody else has started it.
-func Guard(w Worker, private *os.File) error {
+func Guard(w Worker, private *os.File) (keeper int, err error) {
 	// O_PATH does for none of the calls that watch a folder.
 	dir, err := unix.Open(untrusted.Through(w.Work), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: w.Work.Name(), Err: err}
+		return 0, &os.PathError{Op: "open", Path: w.Work.Name(), Err: err}
 	}
 	defer unix.Close(dir)
 	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of, and there the kernel grants
@@ -53,26 +58,35 @@ func Guard(w Worker, private *os.File) error {
 	program, err := os.Executable()
 	at := 0
 	if err != nil || !r.program.text(&at, program) {
-		return &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
+		return 0, &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
 	}
 	if at = 0; !r.own.text(&at, private.Name()) {
-		return &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
+		return 0, &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
 	}
-	err = hand(guards, w, []int{dir, int(private.Fd())})
+	keeper, err = hand(guards, w, []int{dir, int(private.Fd())})
 	runtime.KeepAlive(private)
-	return err
+	return keeper, err
 }
 
 // hand makes a keeper that has the descriptors in fds: the work folder, and one to four more.
-func hand(does task, w Worker, fds []int) error {
+func hand(does task, w Worker, fds []int) (keeper int, err error) {
 	pid, err := unix.PidfdOpen(os.Getpid(), 0) // of itself, so that there is no doubt about whose end is waited for
 	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
+		return 0, os.NewSyscallError("pidfd_open", err)
 	}
 	defer unix.Close(pid)
+	r.viewFD = 0
+	if w.View != nil { // out of the way of the numbers that a keeper's other descriptors get
+		view, err := unix.FcntlInt(w.View.Fd(), unix.F_DUPFD_CLOEXEC, keptView+1)
+		if err != nil {
+			return 0, os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+		}
+		defer unix.Close(view)
+		r.viewFD = uintptr(view)
+	}
 	for _, fd := range append(fds, pid) {
 		if fd < keptNone {
-			return os.NewSyscallError("dup3", unix.EBADF) // a standard descriptor is closed
+			return 0, os.NewSyscallError("dup3", unix.EBADF) // a standard descriptor is closed
 		}
 	}
 	r.does, r.workFD, r.rootFD, r.pidFD = does, uintptr(fds[0]), uintptr(fds[1]), uintptr(pid)
@@ -87,7 +101,7 @@ func hand(does task, w Worker, fds []int) error {
 	root, work := 0, 0
 	r.root[0] = 0
 	if !r.root.text(&root, w.Root) || !r.work.text(&work, w.Work.Name()) {
-		return &os.PathError{Op: "keep", Path: w.Work.Name(), Err: unix.ENAMETOOLONG}
+		return 0, &os.PathError{Op: "keep", Path: w.Work.Name(), Err: unix.ENAMETOOLONG}
 	}
 	// A handler of Go's must not run in a process that has this one's memory.
 	var all, old unix.Sigset_t
@@ -97,12 +111,12 @@ func hand(does task, w Worker, fds []int) error {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
-		return os.NewSyscallError("rt_sigprocmask", err)
+		return 0, os.NewSyscallError("rt_sigprocmask", err)
 	}
 	ok := fork()
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if !ok {
-		return os.NewSyscallError("clone", unix.EAGAIN)
+		return 0, os.NewSyscallError("clone", unix.EAGAIN)
 	}
-	return nil
+	return int(r.keeper), nil
 }

@@ -92,6 +92,7 @@ func between() {
 	if ok && pid == 0 {
 		r.keep()
 	}
+	r.keeper = pid
 	status := uintptr(0)
 	if !ok {
 		status = pid
@@ -162,6 +163,8 @@ const (
 	keptRoot        // the root; for one that guards the per-PID folder
 	keptPID
 	keptNone // the first that is not its own; what else a keeper holds follows
+
+	keptView = 12 // the Worker's mount namespace, if there is one to hold
 )
 
 // ownFiles leaves the keeper its own descriptors. The Worker's, the Listener's pipes among them, must not live on in
@@ -177,7 +180,15 @@ func (r *room) ownFiles() {
 		call(unix.SYS_DUP3, fd, none, unix.O_CLOEXEC, 0, 0, 0)
 		none++
 	}
-	closeFrom(none)
+	if r.viewFD == 0 {
+		closeFrom(none)
+		return
+	}
+	call(unix.SYS_DUP3, r.viewFD, keptView, unix.O_CLOEXEC, 0, 0, 0)
+	for ; none < keptView; none++ {
+		closeFD(none)
+	}
+	closeFrom(keptView + 1)
 }
 
 // closeFrom closes every descriptor from one on.

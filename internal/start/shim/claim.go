@@ -29,12 +29,13 @@ type claiming struct {
 	locks   *alone.Locks
 	decided bool
 	failed  error // what decide has found
+	view    bool  // the Worker is to have a mount namespace of its own, if the settings want that
 }
 
 // claim tries to become the one that uses the real _temp, in the host's view: where isolation failed this thread may be
 // in a namespace with half of the mounts. The error is why it is not.
 func (s *start) claim(facts policy.Facts) error {
-	c := &claiming{start: s, facts: facts}
+	c := &claiming{start: s, facts: facts, view: !facts.Failed}
 	try := c.try
 	if facts.Failed {
 		try = func() error { return nsenter.Outside(c.try) }
@@ -173,7 +174,7 @@ func (c *claiming) keep() (told bool, err error) {
 	work, err := openPath(filepath.Dir(c.Temp))
 	if err == nil {
 		defer work.Close()
-		err = early.Hold(c.kept(work), c.locks.Files)
+		err = c.hold(work)
 	}
 	c.journal.kept(err)
 	switch {
@@ -183,6 +184,25 @@ func (c *claiming) keep() (told bool, err error) {
 		return false, fmt.Errorf("nothing would keep its locks: %w", err)
 	}
 	return false, nil
+}
+
+// hold leaves the keeper in the host's view: what is left in the Worker's is then what the job has left.
+func (c *claiming) hold(work *os.File) error {
+	w := c.kept(work)
+	if c.view {
+		w.View = c.ownView()
+	}
+	if w.View == nil {
+		_, err := early.Hold(w, c.locks.Files)
+		return err
+	}
+	defer w.View.Close()
+	var keeper int
+	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, c.locks.Files); return err })
+	if err == nil {
+		c.note(w.View, keeper)
+	}
+	return err
 }
 
 // kept says for whom a keeper is left.

@@ -114,14 +114,23 @@ func (s *start) addSocket(b *binds, host hostPlaces, f folder, beside proxy) err
 // guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
 // the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
 func (s *start) guard(v view) {
+	w := s.kept(v.work)
+	if s.findable() {
+		if w.View = s.thisView(); w.View != nil {
+			defer w.View.Close()
+		}
+	}
 	if s.Settings.Policy.Isolate != policy.Alone || s.Settings.Policy.Backing != policy.Dir {
+		s.watchOver(w)
 		return
 	}
 	unlocked := perpid.Lock(v.folder.dir) // the keeper has the lock, too
-	if err := early.Guard(s.kept(v.work), v.folder.dir); err != nil {
+	keeper, err := early.Guard(w, v.folder.dir)
+	if err != nil {
 		s.journal.debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
 		return
 	}
+	s.note(w.View, keeper)
 	if unlocked == nil {
 		unlocked = perpid.Vouch(s.self, v.folder.dir)
 	}

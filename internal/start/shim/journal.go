@@ -126,6 +126,12 @@ func (j *journal) noProxy(dir string, why error) {
 	j.write(events.Event{Kind: events.NoProxy, Dir: dir, Outcome: events.Failed, Error: why.Error()})
 }
 
+// unnoted tells of a Worker of which nobody can find what it leaves.
+func (j *journal) unnoted(why error) {
+	j.debugf("what this job leaves running cannot be found: %v", why)
+	j.write(events.Event{Kind: events.Unnoted, Outcome: events.Failed, Error: why.Error()})
+}
+
 // waited tells of a wait for earlier Workers, and who outlived it.
 func (j *journal) waited(left []presence.Worker, err error) {
 	e := events.Event{Kind: events.Wait, Outcome: events.Waited, Stages: j.stages, Alive: pidsOf(left)}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
@@ -16,6 +17,8 @@ type Settings struct {
 	Debug bool
 	// NoDocker leaves the Docker socket as it is (WORKER_WRAP_DOCKER=off).
 	NoDocker bool
+	// Leftovers says what becomes of processes that a job leaves running (WORKER_WRAP_LEFTOVERS).
+	Leftovers Leftovers
 	// Fallback is true if WORKER_WRAP_FALLBACK is set to something.
 	Fallback bool
 	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
@@ -25,10 +28,23 @@ type Settings struct {
 	Unknown string
 }
 
+// Leftovers is a value of WORKER_WRAP_LEFTOVERS.
+type Leftovers string
+
+// The values of Leftovers.
+const (
+	LeftAlone  Leftovers = ""     // nobody can tell which they are
+	LeftListed Leftovers = "list" // each Worker has a mount namespace of its own, by which they are found
+	LeftEnded  Leftovers = "end"  // the keeper ends them, too
+)
+
 const settingsPrefix = "WORKER_WRAP_"
 
+// marks are variables that worker-wrap sets itself, for what it starts.
+var marks = []string{perpid.HostTempVar, left.EnteredVar}
+
 // UnknownSetting says what to do about a name that is no setting.
-const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER and USERNS"
+const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER, LEFTOVERS and USERNS"
 
 // ParseSettings reads the settings from an environment. As with getenv(3) the first of several
 // strings for a name counts. An error names the variable, the value and what it may be.
@@ -62,6 +78,14 @@ func (s *Settings) set(name, value string) error {
 		default:
 			return fmt.Errorf("use off for no Docker proxy, or leave it unset")
 		}
+	case "LEFTOVERS":
+		switch value {
+		case "", "off":
+		case string(LeftListed), string(LeftEnded):
+			s.Leftovers = Leftovers(value)
+		default:
+			return fmt.Errorf("use list or end, or leave it unset")
+		}
 	case "LOG":
 		switch value {
 		case "", "warn", "warning", "error", "info":
@@ -73,7 +97,7 @@ func (s *Settings) set(name, value string) error {
 	default:
 		s.Fallback = s.Fallback || name == "FALLBACK" && value != ""
 		known, err := s.Policy.Set(name, value)
-		if !known && s.Unknown == "" && name != strings.TrimPrefix(perpid.HostTempVar, settingsPrefix) && !strings.HasPrefix(name, "TEST_") {
+		if !known && s.Unknown == "" && !slices.Contains(marks, settingsPrefix+name) && !strings.HasPrefix(name, "TEST_") {
 			s.Unknown = settingsPrefix + name
 		}
 		return err

@@ -1,0 +1,176 @@
+package left
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Place is where one runner's records are.
+type Place struct {
+	Root string
+	Diag *os.File // the open _diag
+}
+
+// Found is what was found.
+type Found struct {
+	Processes []Process
+	// Hidden is how many processes the caller may not look into that have started since the oldest of the jobs. A
+	// set-group-ID program is one to its own user.
+	Hidden int
+	// Noted is how many Workers have been noted, living ones and dead ones of which something may be left.
+	Noted int
+}
+
+// Find returns what the jobs of dead Workers have left, and deletes the records of those that have left nothing.
+func Find(places []Place) (Found, error) {
+	f, err := newFinder("/proc")
+	if err != nil {
+		return Found{}, err
+	}
+	for _, p := range places {
+		jobs, err := records(p.Diag)
+		if err != nil {
+			return Found{}, err
+		}
+		for _, j := range jobs {
+			f.add(j, p.Root)
+		}
+	}
+	return f.find()
+}
+
+// finder looks for what some jobs have left.
+type finder struct {
+	proc  string
+	judge *perpid.Judge
+	own   []nsenter.MountNS // nothing in these is any job's
+	jobs  []*found
+	noted int
+}
+
+// found is a dead Worker's job, and what of it was found.
+type found struct {
+	*job
+	root   string
+	held   bool // the caller holds its namespace open
+	list   []Process
+	busy   string // why nothing of it is ended
+	hidden bool   // something of it may be hidden
+}
+
+func newFinder(proc string) (*finder, error) {
+	self, err := perpid.Self()
+	if err != nil {
+		return nil, err
+	}
+	f := &finder{proc: proc, judge: perpid.NewJudge(self, false)}
+	for _, link := range []string{"/self/ns/mnt", "/1/ns/mnt"} {
+		if ns, err := nsenter.MountNSAt(proc + link); err == nil {
+			f.own = append(f.own, ns)
+		}
+	}
+	return f, nil
+}
+
+// add takes a job in, if its Worker is dead. Of another boot nothing lives.
+func (f *finder) add(j *job, root string) {
+	switch f.judge.Verdict(j.worker, time.Now()) {
+	case perpid.Living:
+		f.noted++
+	case perpid.Dead:
+		f.noted++
+		f.jobs = append(f.jobs, &found{job: j, root: root})
+	case perpid.Unknown:
+		if j.worker.PIDNS == f.judge.Self.PIDNS && j.worker.Boot != f.judge.Self.Boot {
+			j.remove()
+		}
+	}
+}
+
+// find looks through all processes.
+func (f *finder) find() (out Found, err error) {
+	all, err := pids(f.proc)
+	if err != nil || len(f.jobs) == 0 {
+		return Found{Noted: f.noted}, err
+	}
+	for _, pid := range all {
+		p, err := lookAt(f.proc, pid)
+		switch {
+		case errors.Is(err, errHidden):
+			if f.hides(p) {
+				out.Hidden++
+			}
+		case err == nil && pid != os.Getpid() && !slices.Contains(f.own, p.ns):
+			f.match(p)
+		}
+	}
+	for _, j := range f.jobs {
+		if len(j.list) == 0 && !j.hidden && !j.held {
+			f.noted--
+			j.remove()
+		}
+		for i := range j.list {
+			p := &j.list[i]
+			p.fill(f.proc)
+			p.Runner, p.Worker, p.Begun = j.root, j.worker.PID, j.Begun
+			p.Why = f.why(j, p)
+		}
+		out.Processes = append(out.Processes, j.list...)
+	}
+	slices.SortStableFunc(out.Processes, func(a, b Process) int { return a.Since.Compare(b.Since) })
+	out.Noted = f.noted
+	return out, nil
+}
+
+// hides reports whether a process that cannot be looked into may be what a job has left: one that started while that
+// ran.
+func (f *finder) hides(p Process) (may bool) {
+	since, err := perpid.Began(p.start)
+	for _, j := range f.jobs {
+		if err == nil && p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
+			may, j.hidden = true, true
+		}
+	}
+	return may
+}
+
+func (f *finder) match(p Process) {
+	for _, j := range f.jobs {
+		if j.ID == 0 && p.ns.Inode == j.Inode || j.ID != 0 && p.ns.ID == j.ID {
+			j.list = append(j.list, p)
+			if runs(f.proc, p.PID) {
+				j.busy = "a runner's own process lives in its namespace"
+			}
+			return
+		}
+	}
+}
+
+// why returns why a process is not ended, "" if it is.
+func (f *finder) why(j *found, p *Process) string {
+	switch {
+	case j.ID == 0 && !j.held && f.judge.Verdict(j.keeper, time.Now()) != perpid.Living:
+		return "perhaps another's: this kernel tells no IDs of namespaces (Linux 6.11 does), and the job's keeper has ended"
+	case os.Geteuid() == 0 && !j.sealed && (j.uid < 0 || p.UID != j.uid):
+		return "perhaps another's: the record could have been made up, as its file system keeps no seal (trusted extended attributes)"
+	case entered(f.proc, p.PID):
+		return "a person's: worker-wrap enter has started it"
+	}
+	return j.busy
+}
+
+// Alive reports whether a process lives still.
+func (p *Process) Alive() bool {
+	fd, err := p.open("/proc")
+	if err == nil {
+		unix.Close(fd)
+	}
+	return err == nil
+}

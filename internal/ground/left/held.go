@@ -1,0 +1,93 @@
+package left
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Held is a dead Worker's job whose namespace the caller holds open: its keeper.
+type Held struct {
+	finder *finder
+	job    *job
+	root   string
+	view   nsenter.MountNS
+}
+
+// Hold returns the job of a dead Worker, nil if there is no record of it, or the link view leads to no mount namespace.
+// The record is in diag, the open _diag of the runner in root. It notes when the Worker ended.
+func Hold(root string, diag *os.File, worker perpid.Owner, view string, ended time.Time) (*Held, error) {
+	ns, err := nsenter.MountNSAt(view)
+	if err != nil {
+		return nil, nil // nobody wanted to know
+	}
+	j := read(diag, Prefix+worker.String())
+	if j == nil || j.Namespace() != ns {
+		return nil, nil
+	}
+	f, err := newFinder("/proc")
+	if err != nil {
+		return nil, err
+	}
+	return &Held{f, j, root, ns}, j.noteEnd(ended)
+}
+
+// find looks for what the job has left by now.
+func (h *Held) find() (list []Process, hidden bool, err error) {
+	f := &found{job: h.job, root: h.root, held: true}
+	h.finder.jobs = []*found{f}
+	out, err := h.finder.find()
+	return out.Processes, f.hidden, err
+}
+
+// End ends what the job has left, if the settings want that of its keeper.
+func (h *Held) End() (Ended, error) {
+	if !h.job.Record.End {
+		return Ended{}, nil
+	}
+	return End(func() ([]Process, error) { list, _, err := h.find(); return list, err }, Grace)
+}
+
+// Stay returns when the namespace need not be held open any more: if the kernel tells IDs, or nothing is left, and
+// nothing that may be. The record is deleted if nothing is left.
+func (h *Held) Stay() error {
+	for {
+		list, hidden, err := h.find()
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 && !hidden {
+			h.job.remove()
+			return nil
+		}
+		if h.job.ID != 0 {
+			return nil
+		}
+		h.await(list)
+	}
+}
+
+// await returns when one of the processes that keep the caller here has ended, or some time is over.
+func (h *Held) await(list []Process) {
+	const most = time.Minute // what is hidden has to be looked for again
+	var open []*ending
+	defer func() {
+		for _, e := range open {
+			unix.Close(e.pidfd)
+		}
+	}()
+	for _, p := range list {
+		if pidfd, err := p.open("/proc"); err == nil {
+			open = append(open, &ending{p, pidfd})
+		}
+	}
+	if len(open) == 0 {
+		time.Sleep(most)
+		return
+	}
+	wait(open, most)
+}

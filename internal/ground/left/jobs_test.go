@@ -1,0 +1,189 @@
+package left_test
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// world is a runner of an ordinary user who may use sudo, wrapped by the file capability.
+type world struct {
+	name, binary, root, path string
+	uid                      int
+}
+
+func newWorld(t *testing.T, settings string) *world {
+	t.Helper()
+	testkit.RequireRoot(t)
+	w := &world{binary: testkit.Capable(t)}
+	w.name, w.uid = testkit.User(t)
+	testkit.MaySudo(t, w.name)
+	dir := testkit.Dir(t)
+	w.root, w.path = testkit.Runner(t, dir, w.binary, "/bin/sh")
+	if err := os.WriteFile(filepath.Join(w.root, ".worker-wrap.env"), []byte(settings), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Give(t, dir, w.uid)
+	return w
+}
+
+// worker starts one, as the user.
+func (w *world) worker(t *testing.T) *testkit.Process {
+	t.Helper()
+	words := append(testkit.UserWords(strconv.Itoa(w.uid), strconv.Itoa(w.uid)), w.path)
+	return testkit.Shell(t, words[0], words[1:]...)
+}
+
+// run runs worker-wrap, as the user if that is wanted.
+func (w *world) run(t *testing.T, asUser bool, args ...string) string {
+	t.Helper()
+	words := append([]string{w.binary}, args...)
+	if asUser {
+		words = append(testkit.UserWords(strconv.Itoa(w.uid), strconv.Itoa(w.uid)), words...)
+	}
+	cmd := exec.Command(words[0], words[1:]...)
+	cmd.Dir = w.root // where no list has it, it is found from the current folder
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", cmd, err, out)
+	}
+	return string(out)
+}
+
+// left lists the commands that are left in this runner.
+func (w *world) left(t *testing.T, asUser bool) (out []string) {
+	t.Helper()
+	var list []left.Process
+	if err := json.Unmarshal([]byte(w.run(t, asUser, "ps", "--left", "--json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range list {
+		if p.Runner == w.root {
+			out = append(out, p.Command)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// watch returns a pidfd of a process that a test has caused.
+func watch(t *testing.T, pid string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.PidfdOpen(n, 0)
+	if err != nil {
+		t.Fatalf("process %d: %v", n, err)
+	}
+	t.Cleanup(func() {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+		unix.Close(fd)
+	})
+	return fd
+}
+
+// ends waits until a process has ended.
+func ends(t *testing.T, pidfd int, milliseconds int) bool {
+	t.Helper()
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, milliseconds)
+		if err != unix.EINTR {
+			return n == 1
+		}
+	}
+}
+
+// leave has a job start what the runner's own cleanup does not find: without the variable in its environment, by sudo,
+// and a set-group-ID ssh-agent. It returns their pidfds.
+func leave(t *testing.T, job *testkit.Process) (all []int) {
+	t.Helper()
+	agent := testkit.RequireTool(t, "ssh-agent", "openssh-client")
+	for _, command := range []string{
+		"env -i setsid sleep 1001 >/dev/null 2>&1 </dev/null & echo $!",
+		"sudo -n sh -c 'sleep 1002 >/dev/null 2>&1 </dev/null & echo $!'",
+		agent + " -s | sed -n 's/^SSH_AGENT_PID=\\([0-9]*\\);.*/\\1/p'",
+	} {
+		all = append(all, watch(t, job.Do(t, command)))
+	}
+	return all
+}
+
+// TestLeft: of two Workers at once, what the dead one has left is found, and ended, and nothing of the living one. Root
+// sees all of it; the runner's user not what is root's, nor a set-group-ID program.
+func TestLeft(t *testing.T) {
+	w := newWorld(t, "WORKER_WRAP_ISOLATE=alone\nWORKER_WRAP_LEFTOVERS=list\n")
+	first, second := w.worker(t), w.worker(t)
+	host, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	views := []string{host, first.Do(t, "readlink /proc/self/ns/mnt"), second.Do(t, "readlink /proc/self/ns/mnt")}
+	if slices.Sort(views); len(slices.Compact(views)) != 3 || first.Host != "" || second.Host == "" {
+		t.Fatalf("namespaces %q, per-PID folders %q and %q; want the first in the plain _temp", views, first.Host, second.Host)
+	}
+	all := leave(t, first)
+	other := watch(t, second.Do(t, "env -i setsid sleep 1003 >/dev/null 2>&1 </dev/null & echo $!"))
+	if got := w.left(t, false); len(got) > 0 {
+		t.Errorf("left while both live: %q", got)
+	}
+	first.End()
+	if got := w.left(t, false); len(got) != 3 || !strings.Contains(got[0], "ssh-agent") || got[1] != "sleep 1001" || got[2] != "sleep 1002" {
+		t.Errorf("left, as root: %q", got)
+	}
+	if got := w.left(t, true); !slices.Equal(got, []string{"sleep 1001"}) {
+		t.Errorf("left, as the user: %q", got)
+	}
+	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); strings.Count(out, "ended process") != 3 {
+		t.Errorf("gc --kill:\n%s", out)
+	}
+	for i, pidfd := range all {
+		if !ends(t, pidfd, 10_000) {
+			t.Errorf("process %d lives", i)
+		}
+	}
+	if ends(t, other, 0) {
+		t.Error("the living Worker's process has ended")
+	}
+	if got := w.left(t, false); len(got) > 0 {
+		t.Errorf("left after that: %q", got)
+	}
+	second.End()
+	if got := w.left(t, false); !slices.Equal(got, []string{"sleep 1003"}) {
+		t.Errorf("left by the private one: %q", got)
+	}
+}
+
+// TestEndByKeeper: with WORKER_WRAP_LEFTOVERS=end the keeper ends what is left, as far as the runner's user may, and the
+// event log says so.
+func TestEndByKeeper(t *testing.T) {
+	for _, isolate := range []string{"alone", "always"} {
+		t.Run(isolate, func(t *testing.T) {
+			w := newWorld(t, "WORKER_WRAP_ISOLATE="+isolate+"\nWORKER_WRAP_LEFTOVERS=end\n")
+			job := w.worker(t)
+			own := watch(t, job.Do(t, "env -i setsid sleep 1004 >/dev/null 2>&1 </dev/null & echo $!"))
+			roots := watch(t, job.Do(t, "sudo -n sh -c 'sleep 1005 >/dev/null 2>&1 </dev/null & echo $!'"))
+			job.End()
+			if !ends(t, own, 20_000) {
+				t.Error("the user's process lives")
+			}
+			if ends(t, roots, 0) {
+				t.Error("root's process was ended")
+			}
+			if got := w.left(t, false); !slices.Contains(got, "sleep 1005") {
+				t.Errorf("left: %q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package left_test
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+// apart is a process in a mount namespace of its own.
+func apart(t *testing.T) (*exec.Cmd, nsenter.MountNS) {
+	t.Helper()
+	cmd := exec.Command(testkit.RequireTool(t, "unshare", "util-linux"), "--mount", "sh", "-c", "echo there; exec sleep 1000")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	testkit.Becomes(t, cmd.Process.Pid, "sleep")
+	ns, err := nsenter.MountNSAt("/proc/" + strconv.Itoa(cmd.Process.Pid) + "/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, ns
+}
+
+// dead is a process that has ended, by its name.
+func dead(t *testing.T) perpid.Owner {
+	t.Helper()
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	self, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := self.Peer(cmd.Process.Pid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	_ = cmd.Wait()
+	return o
+}
+
+// TestWhoIsEnded: a process is ended only if the namespace is surely the one on record, and the record surely a start's.
+func TestWhoIsEnded(t *testing.T) {
+	testkit.RequireRoot(t)
+	const user = 61234
+	self, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, ns := apart(t)
+	host, err := nsenter.MountNSAt("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := nsenter.MountNS{Inode: ns.Inode}
+	none := dead(t).String()
+	for name, c := range map[string]struct {
+		worker perpid.Owner
+		ns     nsenter.MountNS
+		keeper string
+		forged bool
+		listed bool
+		why    string
+	}{
+		"by its ID":                   {dead(t), ns, none, false, true, ""},
+		"the ID of another":           {dead(t), nsenter.MountNS{Inode: ns.Inode, ID: ns.ID + 1<<40}, none, false, false, ""},
+		"held open by a keeper":       {dead(t), old, self.String(), false, true, ""},
+		"the number may be another's": {dead(t), old, none, false, true, "perhaps another's: this kernel"},
+		"of a living Worker":          {self, ns, none, false, false, ""},
+		"made up":                     {dead(t), ns, none, true, true, "perhaps another's: the record could"},
+		"the host's":                  {dead(t), host, none, false, false, ""},
+	} {
+		if ns.ID == 0 && c.ns.ID != 0 {
+			continue // an older kernel
+		}
+		dir := testkit.Dir(t)
+		testkit.Give(t, dir, user)
+		diag, err := os.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := left.Record{Worker: c.worker.String(), Begun: time.Now(), Inode: c.ns.Inode, ID: c.ns.ID, Keeper: c.keeper}
+		if err := left.Note(diag, r); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, left.Prefix+r.Worker)
+		if c.forged {
+			if err := unix.Removexattr(path, "trusted.worker-wrap.job"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := left.Find([]left.Place{{Root: "/runner", Diag: diag}})
+		diag.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case !c.listed && len(found.Processes) > 0, c.listed && len(found.Processes) != 1:
+			t.Errorf("%s: %+v", name, found)
+		case c.listed:
+			p := found.Processes[0]
+			if p.PID != cmd.Process.Pid || p.UID != 0 || p.Command != "sleep 1000" || p.Runner != "/runner" || p.Memory == 0 || (p.Why == "") != (c.why == "") || !strings.HasPrefix(p.Why, c.why) {
+				t.Errorf("%s: %+v", name, p)
+			}
+		}
+		if _, err := os.Lstat(path); (err == nil) != (c.listed || c.worker == self || found.Hidden > 0) {
+			t.Errorf("%s: the record: %v", name, err)
+		}
+	}
+}
+
+// TestEnd: whoever does not care for SIGTERM is sent SIGKILL, and whoever has a Why nothing.
+func TestEnd(t *testing.T) {
+	testkit.RequireRoot(t)
+	cmd, ns := apart(t)
+	dir := testkit.Dir(t)
+	diag, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer diag.Close()
+	self, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := left.Record{Worker: dead(t).String(), Begun: time.Now(), Inode: ns.Inode, ID: ns.ID, Keeper: self.String()}
+	if err := left.Note(diag, r); err != nil {
+		t.Fatal(err)
+	}
+	keep := "a person's"
+	find := func() ([]left.Process, error) {
+		found, err := left.Find([]left.Place{{Root: "/runner", Diag: diag}})
+		for i := range found.Processes {
+			found.Processes[i].Why = keep
+		}
+		return found.Processes, err
+	}
+	if done, err := left.End(find, 0); err != nil || len(done.Gone) > 0 || len(done.Left) != 1 || !done.Left[0].Alive() {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if err := cmd.Process.Signal(unix.SIGSTOP); err != nil { // SIGTERM does nothing to it now
+		t.Fatal(err)
+	}
+	keep = ""
+	done, err := left.End(find, 50*time.Millisecond)
+	if err != nil || len(done.Gone) != 1 || len(done.Left) > 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	state, err := cmd.Process.Wait()
+	if err != nil || state.Sys().(interface{ Signal() unix.Signal }).Signal() != unix.SIGKILL {
+		t.Errorf("%v, %v", state, err)
+	}
+}
