@@ -51,7 +51,7 @@ func carryOn(dir int) error {
 	if t.Since.Time.IsZero() {
 		return nil
 	}
-	file, err := openEvents(dir)
+	file, err := openEvents(dir, true)
 	if err != nil {
 		return err
 	}

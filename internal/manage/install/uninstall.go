@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
@@ -116,7 +117,12 @@ func (r *run) remove(l runner.Layout) bool {
 // removeRecord removes what starts have recorded.
 func (r *run) removeRecord(l runner.Layout) {
 	var tasks []task
-	for _, name := range []string{events.FileName, events.RotatedName, early.RecordName} {
+	names := []string{events.FileName, events.RotatedName, early.RecordName}
+	noted, _ := filepath.Glob(filepath.Join(l.Diag(), left.Prefix+"*"))
+	for _, path := range noted {
+		names = append(names, filepath.Base(path))
+	}
+	for _, name := range names {
 		path := filepath.Join(l.Diag(), name)
 		if _, err := os.Lstat(path); err == nil {
 			tasks = append(tasks, task{"remove " + path, func() error {
