@@ -108,18 +108,14 @@ func (s System) Workers(root string) []int {
 // started lists the processes that were started from the bin folder of the runner in root under one of
 // these file names. The folder itself may be gone after an update.
 func (s System) started(root string, names ...string) []int {
-	real, err := filepath.EvalSymlinks(s.path(root))
-	if err != nil {
-		return nil
-	}
 	var out []int
 	for _, pid := range s.pids() {
-		command := runner.Started([]byte(s.read("proc/" + strconv.Itoa(pid) + "/cmdline")))
+		process := "proc/" + strconv.Itoa(pid)
+		command := runner.Started([]byte(s.read(process + "/cmdline")))
 		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
 			continue
 		}
-		above, err := filepath.EvalSymlinks(s.path(filepath.Dir(filepath.Dir(command))))
-		if err == nil && above == real {
+		if is, err := runner.InBin(s.path(process), s.path(command), s.path(root)); is && err == nil {
 			out = append(out, pid)
 		}
 	}

@@ -135,7 +135,9 @@ func (l *looker) find(pid int) (Worker, error) {
 	}
 	if runner.IsWorker(w.Command) {
 		if layout, err := runner.FromWorkerPath(w.Command); err == nil {
-			w.Runner = layout.Root
+			if is, err := runner.InBin(dir, w.Command, layout.Root); is && err == nil { // and not of another container's
+				w.Runner = layout.Root
+			}
 		}
 	}
 	l.judge(&w, owner, err != nil)

@@ -98,31 +98,11 @@ func isOurs(process, root string) (bool, error) {
 	if is, err := ours(process); !is || err != nil {
 		return false, err
 	}
-	is, err := isIn(process, path, root)
+	is, err := runner.InBin(process, path, root)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENAMETOOLONG) {
 		return false, nil // it leads nowhere
 	}
 	return is, err
-}
-
-// isIn reports whether a path in the process's view is in bin of the runner in root.
-func isIn(process, path, root string) (bool, error) {
-	if !filepath.IsAbs(path) {
-		cwd, err := os.Readlink(process + "/cwd")
-		if err != nil {
-			return false, err
-		}
-		path = filepath.Join(cwd, path)
-	}
-	bin := filepath.Dir(path)
-	if is, err := same(filepath.Dir(bin), root); is || err != nil {
-		return is, err
-	}
-	resolved, err := filepath.EvalSymlinks(bin) // bin may be a link that leads elsewhere
-	if err != nil {
-		return false, err
-	}
-	return same(filepath.Dir(resolved), root)
 }
 
 // argv0 returns the path by which the process was started as its arguments have it, or "" where it is longer than a
@@ -145,20 +125,6 @@ func argv0(process string) (string, error) {
 		return "", nil
 	}
 	return runner.Started(buf[:n]), nil
-}
-
-// same reports whether two paths lead to the same folder.
-func same(a, b string) (bool, error) {
-	if a == b {
-		return true, nil
-	}
-	var st [2]unix.Stat_t
-	for i, path := range [...]string{a, b} {
-		if err := unix.Stat(path, &st[i]); err != nil {
-			return false, &fs.PathError{Op: "stat", Path: path, Err: err}
-		}
-	}
-	return st[0].Dev == st[1].Dev && st[0].Ino == st[1].Ino, nil
 }
 
 // ours reports whether the process belongs to the caller's user or to root, or the caller is root. The
