@@ -82,6 +82,19 @@ var unitTable = []unitRow{
 	both("securebits", "SecureBits=noroot\n", works),
 	both("noexec", "NoExecPaths=/\nExecPaths=/usr /lib /srv\n", works),
 	both("noexec-binary", "NoExecPaths=/usr/local\n", unitFate{"cannot", "NoExecPaths=/usr/local", `\nExecPaths=/usr/local/lib/worker-wrap\n`}),
+	// Where the settings come from: systemd knows all of these places.
+	both("dash-one", "# drop-in: actions.runner.dash-.service.d/a.conf NoNewPrivileges=yes\n", noNewPrivs("a.conf", `\nNoNewPrivileges=no\n`)),
+	both("tpl@one", "# drop-in: actions.runner.tpl@.service.d/a.conf NoNewPrivileges=yes\n", noNewPrivs("a.conf", `\nNoNewPrivileges=no\n`)),
+	both("late", "# drop-in: actions.runner.late.service.d/zzz-hardening.conf NoNewPrivileges=yes\n", noNewPrivs("zzz-hardening.conf", `\nNoNewPrivileges=no\n`)),
+	both("late-off", "NoNewPrivileges=yes\n# drop-in: actions.runner.late-off.service.d/a.conf NoNewPrivileges=no\n", works),
+	// What else makes a difference, or none.
+	both("ambient-implied", "LockPersonality=yes\nAmbientCapabilities=CAP_SYS_ADMIN\n", works),
+	both("userns-nnp", "# env: WORKER_WRAP_USERNS=1\nNoNewPrivileges=yes\nCapabilityBoundingSet=CAP_KILL\n", works),
+	both("userns-denied", "# env: WORKER_WRAP_USERNS=1\nRestrictNamespaces=~user\n", unitFate{"user namespace", "RestrictNamespaces=~user", `\nRestrictNamespaces=user\n`}),
+	both("readonly-work", "ReadOnlyPaths=@ROOT@/_work\nProcSubset=pid\n", unitFate{"read-only", "ReadOnlyPaths=", `\nReadOnlyPaths=\n`}),
+	both("hidden-both", "InaccessiblePaths=/usr/local/lib/worker-wrap @ROOT@/_work\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
+	both("all-at-once", "NoNewPrivileges=yes\nProtectSystem=strict\nRestrictNamespaces=yes\nInaccessiblePaths=/usr/local/lib/worker-wrap\n",
+		unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nReadWritePaths=/srv/all-at-once\nInaccessiblePaths=\n`}),
 	both("home", "ProtectHome=tmpfs\nBindPaths=@ROOT@:/home/r\n", works),
 	both("hidden", "InaccessiblePaths=/usr/local/lib/worker-wrap\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
 }

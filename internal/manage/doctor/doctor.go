@@ -3,7 +3,6 @@ package doctor
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -79,42 +78,4 @@ func (r *Report) conclude() {
 	for i := range r.Runners {
 		r.Runners[i].Protected = !r.Runners[i].Unknown && worst(r.Machine) != Fail && worst(r.Runners[i].Results) != Fail
 	}
-}
-
-// TryAll isolates a process for each runner and adds what came of it. Runners with the same user and
-// binary share a trial. Where a runner has no shim, or there is no runner, the binary at fallback is
-// tried as the doctor's own user: the capability that others need comes with an install. Root starts nothing that
-// others can change: who owns a runner chooses what its shim is, and by .service as whose it would be started.
-func (r *Report) TryAll(f Facts, fallback string) {
-	done := map[Trial]Result{}
-	try := func(t Trial) Result {
-		if _, ok := done[t]; !ok {
-			done[t] = Try(t)
-		}
-		return done[t]
-	}
-	own := Trial{Binary: fallback, UID: os.Getuid(), User: survey.UserName(os.Getuid())}
-	for i := range f.Runners {
-		t := Trial{Binary: f.Runners[i].Shim.Path, UID: f.Runners[i].UID, User: f.Runners[i].User, Userns: choices(&f.Runners[i]).userns}
-		if t.Binary == "" {
-			t = own
-		}
-		res := Result{Check: "trial", Level: Warn}
-		switch writable := f.Runners[i].Shim.WritableBy; {
-		case t.UID < 0:
-			res.What = "not tried: there is no user " + t.User + " on this machine"
-			res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(f.Runners[i].Unit.Name)
-		case writable != "" && t != own && os.Geteuid() == 0:
-			res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
-			res.Why = "whether a Worker can be isolated is known only from trying"
-			res.Mend = "run worker-wrap doctor as " + t.User + ", or put the binary where only root can change it: sudo worker-wrap install"
-		default:
-			res = try(t)
-		}
-		r.Runners[i].Results = append(r.Runners[i].Results, res)
-	}
-	if len(r.Runners) == 0 {
-		r.Machine = append(r.Machine, try(own))
-	}
-	r.conclude()
 }

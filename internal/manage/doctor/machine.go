@@ -124,7 +124,7 @@ func container(m survey.Machine, needed bool) []Result {
 		r.Mend = capable(m.Container)
 	default:
 		r.Check, r.What = "bounding set", "this doctor runs without CAP_SYS_ADMIN in its bounding set"
-		r.Mend = "run the container, if this is one, with --cap-add SYS_ADMIN; else start runner and doctor with it (CapabilityBoundingSet=)"
+		r.Mend = "run the container, if this is one, with --cap-add SYS_ADMIN; else start runner and doctor with it (CapabilityBoundingSet=CAP_SYS_ADMIN in a unit)"
 	}
 	if m.Self.Seccomp == 2 {
 		r.What += ", and with a seccomp filter"

@@ -141,7 +141,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 		if choices(r).userns && (check == "no_new_privs" || check == "bounding set" || check == "ambient") {
 			return // these concern file capabilities only
 		}
-		out = append(out, Result{check, level, fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), why, mend})
+		out = append(out, Result{Check: check, Level: level, What: fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), Why: why, Mend: mend})
 	}
 	blamed := func(check string) bool {
 		return slices.ContainsFunc(obstacles(r, m.SystemdVersion), func(o obstacle) bool { return o.check == check })
@@ -152,7 +152,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	}
 	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && !boundsSysAdmin(&r.Unit) {
 		add("bounding set", Fail, "runs without CAP_SYS_ADMIN in its bounding set", "no Worker can get the capability",
-			"start the runner with it (CapabilityBoundingSet=); if that is mended already: "+restart)
+			"start the runner with it (CapabilityBoundingSet=CAP_SYS_ADMIN in a unit); if that is mended already: "+restart)
 	}
 	if l.UserNS != 0 && m.Self.UserNS != 0 && l.UserNS != m.Self.UserNS {
 		add("user namespace", Warn, "is in another user namespace than this doctor", "what is said here of privileges may not hold there",

@@ -24,6 +24,8 @@ type Result struct {
 	What  string `json:"found"`          // one sentence
 	Why   string `json:"why,omitempty"`  // what it leads to; with a warning or a problem
 	Mend  string `json:"mend,omitempty"` // the command that mends it, or what to do
+
+	ofUnit bool // read from the runner's unit, and not tried
 }
 
 // RunnerReport is about one runner.

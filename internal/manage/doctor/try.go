@@ -2,24 +2,146 @@ package doctor
 
 import (
 	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 )
 
-// Trial is a real start of a Worker in a scratch runner.
-type Trial = trial.Worker
+// TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user, and
+// adds what came of it. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
+// runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an install.
+func (r *Report) TryAll(f Facts, fallback string) {
+	own := sync.OnceValue(func() Result {
+		p := trial.Places{Layout: runner.Layout{Guessed: true}, Binary: fallback, UID: os.Getuid()}
+		return tried(p, survey.UserName(p.UID), trial.Unit{}, "no job would be protected")[0]
+	})
+	slots := make(chan struct{}, runtime.NumCPU())
+	var all sync.WaitGroup
+	for i := range f.Runners {
+		all.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			r.Runners[i].try(&f.Runners[i], own)
+		})
+	}
+	all.Wait()
+	if len(r.Runners) == 0 {
+		r.Machine = append(r.Machine, own())
+	}
+	r.conclude()
+}
 
-// Try starts a Worker in a scratch runner and says what came of it.
-func Try(t Trial) Result {
-	res := Result{Check: "trial", Level: Fail, Why: "no job is protected as long as this fails", Mend: "mend what is marked above; if nothing is, run it by hand with WORKER_WRAP_LOG=debug"}
-	if !trial.Possible(t.UID) {
-		res.Level, res.What = Warn, "not tried: only root can start a process as "+t.User
-		res.Why, res.Mend = "whether a Worker can be isolated is known only from trying", "sudo worker-wrap doctor"
-		return res
+// try adds what a trial of one runner shows. Root starts nothing that others can change: who owns a runner chooses what
+// its shim is, and by .service as whose it would be started.
+func (r *RunnerReport) try(of *Runner, own func() Result) {
+	p := trial.Places{Layout: of.Layout, Binary: of.Shim.Path, UID: of.UID, Env: of.Env()}
+	res := Result{Check: "trial", Level: Warn, Why: "whether a Worker can be isolated is known only from trying"}
+	switch writable := of.Shim.WritableBy; {
+	case p.Binary == "":
+		r.Results = append(r.Results, own())
+		return
+	case p.UID < 0:
+		res.What = "not tried: there is no user " + of.User + " on this machine"
+		res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(of.Unit.Name)
+	case writable != "" && os.Geteuid() == 0:
+		res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
+		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install"
+	case !trial.Possible(p.UID):
+		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
+	default:
+		unit, inPlace := confinement(&of.Unit)
+		r.judge(tried(p, of.User, unit, shared(of)), inPlace)
+		return
 	}
-	if err := t.Try(); err != nil {
-		res.What = fmt.Sprintf("a Worker of %s could not be isolated: %v", t.User, err)
-		return res
+	r.Results = append(r.Results, res)
+}
+
+// disproved are the checks whose problems a start would have met.
+var disproved = []string{"privilege", "binary", "nosuid", "noexec", "work folder", "last start"}
+
+// judge adds the results of a trial. If it went well in the place where a job's start is made, nothing that it would have
+// met is a problem.
+func (r *RunnerReport) judge(results []Result, inPlace bool) {
+	well := results[0].Level == OK && inPlace
+	var kept []Result
+	for _, res := range r.Results {
+		switch {
+		case well && res.ofUnit && res.Level == Fail:
+			continue
+		case well && res.Level == Fail && slices.Contains(disproved, res.Check):
+			res.Level, res.Why = Warn, res.Why+"; but the trial below went well"
+		}
+		if res.Check == "docker" && res.Level != OK { // that says it, and what mends it
+			results = slices.DeleteFunc(results, func(tried Result) bool { return tried.Check == "docker" })
+		}
+		kept = append(kept, res)
 	}
-	return Result{Check: "trial", Level: OK, What: fmt.Sprintf("a process of %s was started through %s: its _temp was its own, and not to be seen from outside", t.User, t.Binary)}
+	r.Results = append(kept, results...)
+}
+
+// tried makes a trial, and says what came of it. The first result is on the trial itself.
+func tried(p trial.Places, user string, unit trial.Unit, without string) []Result {
+	res := Result{Check: "trial", Level: OK}
+	var t trial.Tried
+	where := ""
+	if unit.Name == "" {
+		t = p.Try()
+	} else {
+		t, where = p.TryIn(unit), " as systemd starts the unit "+unit.Name
+	}
+	if t.Refused != nil {
+		res.Level, res.Why = Fail, "as long as that is so, "+without
+		res.What = fmt.Sprintf("a start for %s%s was tried, and refused: %v", user, where, t.Refused)
+		res.Mend = "mend what is marked above; if nothing is, do what the line itself says"
+	} else {
+		place := "a scratch folder"
+		if !p.Layout.Guessed {
+			place = p.Layout.Work
+		}
+		res.What = fmt.Sprintf("a process of %s was started through %s%s in %s: its _temp was its own", user, p.Binary, where, place)
+		if unit.Name == "" {
+			res.What += ", and not to be seen from outside"
+		}
+	}
+	out := []Result{res}
+	if t.Left != nil {
+		out = append(out, Result{Check: "trial", Level: Warn, What: "the trial has left something: " + t.Left.Error(), Why: "the next start sweeps what it can", Mend: "sudo worker-wrap gc --runner-root " + visible.Word(p.Layout.Root)})
+	}
+	if line, said := strings.CutPrefix(t.Said, "containers will not see"); said {
+		out = append(out, Result{Check: "docker", Level: Fail, What: "in the trial, containers would not see" + line, Why: "outputs of container steps are lost, or come to another job", Mend: "do what the line says"})
+	}
+	return out
+}
+
+// confinement is what a unit keeps its processes from, its name "" if that is nothing. inPlace is true if a trial under it
+// is made as the service is started: not if only the unit's files could be read, or a trial would change something.
+func confinement(u *survey.Unit) (out trial.Unit, inPlace bool) {
+	root, own := u.Last("RootDirectory")+u.Last("RootImage"), on(u.Last("DynamicUser"))
+	if u.Name == "" || !u.Asked || os.Geteuid() != 0 || root != "" || own {
+		return trial.Unit{}, u.Name == ""
+	}
+	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
+	for _, s := range u.Settings {
+		switch dir, makes := dirs[s.Key]; {
+		case !slices.Contains(survey.Confining, s.Key):
+		case makes: // a trial makes no such folder, and removes none
+			for _, word := range survey.SplitWords(s.Value) {
+				name, _, _ := strings.Cut(word, ":")
+				out.Settings = append(out.Settings, "ReadWritePaths=-"+dir+"/"+name)
+			}
+		default:
+			if !slices.Contains([]string{"User", "Group", "SupplementaryGroups", "UMask"}, s.Key) {
+				out.Name = u.Name
+			}
+			out.Settings = append(out.Settings, s.Key+"="+s.Value)
+		}
+	}
+	return out, true
 }

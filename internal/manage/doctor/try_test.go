@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -35,61 +38,110 @@ func place(t *testing.T, caps string) string {
 	return path
 }
 
+// TestTry: a start is tried in the runner's own work folder, through its binary, and what was there before is there after.
 func TestTry(t *testing.T) {
 	testkit.RequireRoot(t)
-	tests := []struct {
+	root := newRunner(t)
+	layout, err := runner.FromRoot(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := newRunner(t)
+	if err := os.Chown(filepath.Join(closed, "_work", "_temp"), 61234, 61234); err != nil {
+		t.Fatal(err)
+	}
+	other, err := runner.FromRoot(closed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	capable, powerless := place(t, survey.FileCapability), place(t, "")
+	for _, test := range []struct {
 		name string
-		t    Trial
+		p    trial.Places
 		want Level
 		what string
 	}{
-		{"root", Trial{Binary: place(t, ""), UID: 0, User: "root"}, OK, "a process of root was started"},
-		{"capability", Trial{Binary: place(t, survey.FileCapability), UID: nobody, User: "nobody"}, OK, "a process of nobody was started"},
-		{"no capability", Trial{Binary: place(t, ""), UID: nobody, User: "nobody"}, Fail, "it needs root, or a file capability"},
-		{"no binary", Trial{Binary: "/nonexistent/worker-wrap", UID: nobody, User: "nobody"}, Fail, "no such file"},
-		{"hides nothing", Trial{Binary: script(t, `exec "$0.real" "$@"`), UID: nobody, User: "nobody"}, Fail, "the host's _temp shows the Worker's file"},
-		{"loses the PID", Trial{Binary: script(t, `"$0.real" "$@"; exit`), UID: nobody, User: "nobody"}, Fail, "the one that was started"},
-		// Else a machine's settings could have it left alone, or a refusal would be run and its reason not be said.
-		{"is to isolate", Trial{Binary: script(t, `echo "$WORKER_WRAP_ISOLATE $WORKER_WRAP_FALLBACK" >&2; exit 3`), UID: nobody, User: "nobody"}, Fail, "could not be isolated: always none"},
-		{"says nothing", Trial{Binary: script(t, `exit 3`), UID: nobody, User: "nobody"}, Fail, "exit status 3"},
-	}
-	for _, test := range tests {
+		{"root", trial.Places{Layout: layout, Binary: powerless}, OK, "a process of them was started through " + powerless + " in " + layout.Work},
+		{"capability", trial.Places{Layout: layout, Binary: capable, UID: nobody}, OK, "not to be seen from outside"},
+		{"user namespace", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_USERNS=1"}}, OK, "its _temp was its own"},
+		// Else a refusal would be run, and its reason not be said.
+		{"no capability", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_FALLBACK=run", "WORKER_WRAP_ISOLATE=alone"}}, Fail, "it needs root, or a file capability"},
+		{"no binary", trial.Places{Layout: layout, Binary: "/nonexistent/worker-wrap", UID: nobody}, Fail, "no such file"},
+		{"another's _temp", trial.Places{Layout: other, Binary: capable, UID: nobody}, Fail, "belongs to uid 61234"},
+		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, Fail, "WORKER_WRAP_WAIT="},
+	} {
 		t.Run(test.name, func(t *testing.T) {
-			tmp := t.TempDir()
-			if err := os.Chmod(tmp, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			for dir := tmp; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
-				_ = os.Chmod(dir, 0o755)
-			}
-			t.Setenv("TMPDIR", tmp)
-			got := Try(test.t)
-			if got.Level != test.want || !strings.Contains(got.What, test.what) {
+			got := tried(test.p, "them", trial.Unit{}, "jobs share one _temp")
+			if len(got) != 1 || got[0].Level != test.want || !strings.Contains(got[0].What, test.what) {
 				t.Errorf("%+v, want %s %q", got, test.want, test.what)
 			}
-			if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
-				t.Errorf("left behind: %v (%v)", left, err)
+			left, err := filepath.Glob(filepath.Join(test.p.Layout.Work, "*"))
+			hidden, herr := filepath.Glob(filepath.Join(test.p.Layout.Work, ".*"))
+			if want := []string{test.p.Layout.Temp}; errors.Join(err, herr) != nil || !slices.Equal(append(left, hidden...), want) {
+				t.Errorf("left behind: %q, %q", left, hidden)
 			}
 		})
 	}
 }
 
-// script stands in for a worker-wrap that does not do what it should.
-func script(t *testing.T, body string) string {
-	t.Helper()
-	path := filepath.Join(testkit.Dir(t), "script")
-	text := "#!/bin/sh\nexport WORKER_WRAP_HOST_TEMP=/nowhere\n" + body + "\n"
-	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
+// TestJudge: what a trial has shown goes before what was read, if it was made where a job's start is made.
+func TestJudge(t *testing.T) {
+	read := []Result{
+		{Check: "no_new_privs", Level: Fail, ofUnit: true}, {Check: "no_new_privs", Level: Fail}, {Check: "last start", Level: Fail},
+		{Check: "docker", Level: Warn}, {Check: "settings", Level: Fail},
 	}
-	return path
+	well := []Result{{Check: "trial", Level: OK}, {Check: "docker", Level: Fail}}
+	for _, test := range []struct {
+		name    string
+		tried   []Result
+		inPlace bool
+		want    string
+	}{
+		{"well", well, true, "no_new_privs problem, last start warning, docker warning, settings problem, trial ok"},
+		{"well, elsewhere", well, false, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial ok"},
+		{"refused", []Result{{Check: "trial", Level: Fail}}, true, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial problem"},
+	} {
+		r := RunnerReport{Results: slices.Clone(read)}
+		r.judge(slices.Clone(test.tried), test.inPlace)
+		var got []string
+		for _, res := range r.Results {
+			got = append(got, res.Check+" "+string(res.Level))
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%s: %s\nwant %s", test.name, strings.Join(got, ", "), test.want)
+		}
+	}
+}
+
+// TestConfinement: of a unit a trial is given what confines its processes, and no folder that systemd would make.
+func TestConfinement(t *testing.T) {
+	testkit.RequireRoot(t)
+	u := survey.Unit{Name: "a.service", Asked: true, Settings: []survey.Setting{
+		{Key: "ExecStart", Value: "/x"}, {Key: "User", Value: "ci"}, {Key: "RuntimeDirectory", Value: "a b:c"}, {Key: "ProtectSystem", Value: "strict"},
+	}}
+	got, inPlace := confinement(&u)
+	want := []string{"User=ci", "ReadWritePaths=-/run/a", "ReadWritePaths=-/run/b", "ProtectSystem=strict"}
+	if got.Name != "a.service" || !inPlace || !slices.Equal(got.Settings, want) {
+		t.Errorf("%+v, %v", got, inPlace)
+	}
+	u.Settings = u.Settings[:2]
+	if got, inPlace := confinement(&u); got.Name != "" || !inPlace {
+		t.Errorf("nothing confines it: %+v, %v", got, inPlace)
+	}
+	u.Asked = false
+	if _, inPlace := confinement(&u); inPlace {
+		t.Error("what is in force is not known")
+	}
 }
 
 // TestRootTriesNothingOfOthers: root starts no program that its runner's user, or somebody else, has put there.
 func TestRootTriesNothingOfOthers(t *testing.T) {
 	testkit.RequireRoot(t)
 	mark := filepath.Join(testkit.Dir(t), "mark")
-	theirs := script(t, "id -u >"+mark)
+	theirs := filepath.Join(testkit.Dir(t), "script")
+	if err := os.WriteFile(theirs, []byte("#!/bin/sh\nid -u >"+mark+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	for what, own := range map[string]func() error{
 		"file": func() error { return os.Chown(theirs, nobody, nobody) },
 		"folder": func() error {
@@ -123,7 +175,9 @@ func TestTryNeedsRootForOthers(t *testing.T) {
 		}
 		return
 	}
-	if got := Try(Trial{Binary: "/bin/true", UID: 0, User: "root"}); got.Level != Warn || !strings.Contains(got.What, "only root can") {
+	var r RunnerReport
+	r.try(&Runner{Runner: survey.Runner{User: "root"}, Shim: survey.Binary{Path: "/bin/true"}}, nil)
+	if got := r.Results; len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].What, "only root can") {
 		t.Errorf("%+v", got)
 	}
 }

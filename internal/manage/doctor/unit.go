@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -97,29 +96,35 @@ func off(key string) string {
 	return "no"
 }
 
-// said is how the unit has a setting: its lines since the last that resets it.
+// said is how the unit's files have a setting: their lines since the last that resets it, and the drop-in that has the
+// last of them. What no file has is as systemd tells it.
 func said(u *survey.Unit, key string) string {
-	values := u.Values(key)
-	for i, value := range values {
-		if value == "" && i < len(values)-1 {
-			return said(&survey.Unit{Settings: settingsOf(key, values[i+1:])}, key)
+	var lines []string
+	from := ""
+	for i, line := range u.Lines {
+		if line.Key != key {
+			continue
+		}
+		later := func(l survey.Line) bool { return l.Key == key }
+		if line.Value == "" && slices.ContainsFunc(u.Lines[i+1:], later) {
+			lines = nil
+			continue
+		}
+		lines, from = append(lines, key+"="+line.Value), line.From
+	}
+	if len(lines) == 0 {
+		for _, value := range u.Values(key) {
+			lines = append(lines, key+"="+value)
 		}
 	}
-	lines := make([]string, len(values))
-	for i, value := range values {
-		lines[i] = key + "=" + value
-	}
 	if len(lines) > 1 && off(key) == "no" && key != "RestrictNamespaces" {
-		return lines[len(lines)-1] // no list: the last one counts
+		lines = lines[len(lines)-1:] // no list: the last one counts
 	}
-	return strings.Join(lines, ", ")
-}
-
-func settingsOf(key string, values []string) (out []survey.Setting) {
-	for _, value := range values {
-		out = append(out, survey.Setting{Key: key, Value: value})
+	text := strings.Join(lines, ", ")
+	if slices.Contains(u.DropIns, from) {
+		text += " (" + from + ")"
 	}
-	return out
+	return text
 }
 
 // ambient reports whether the unit gives its processes CAP_SYS_ADMIN, which no_new_privs does not take away.
@@ -163,12 +168,20 @@ func on(value string) bool {
 	return true
 }
 
-// takenByService looks at the unit's files: what is there counts from the next start of the service.
+// takenByService looks at the unit: as systemd has it in force, which counts from the next start of the service, or else as
+// its files have it.
 func takenByService(r *Runner, m survey.Machine) (out []Result) {
-	for _, o := range obstacles(r, m.SystemdVersion) {
+	all := obstacles(r, m.SystemdVersion)
+	var mend []string // for all of them, in one file
+	for i, o := range all {
+		if i == 0 || !slices.Equal(o.mend, all[i-1].mend) {
+			mend = append(mend, o.mend...)
+		}
+	}
+	for _, o := range all {
 		res := Result{
 			Check: o.check, Level: Fail, What: fmt.Sprintf("the unit %s has %s, %s", r.Unit.Name, o.setting, o.what),
-			Why: o.why, Mend: dropIn(r.Unit.Name, o.mend),
+			Why: o.why, Mend: dropIn(&r.Unit, mend), ofUnit: true,
 		}
 		if o.check == "no_new_privs" && m.SystemdVersion == 0 && !on(r.Unit.Last("NoNewPrivileges")) && !on(r.Unit.Last("DynamicUser")) {
 			if r.Listener != nil && !r.Listener.NoNewPrivs {
@@ -179,19 +192,14 @@ func takenByService(r *Runner, m survey.Machine) (out []Result) {
 		}
 		out = append(out, res)
 	}
+	if r.Unit.Reload {
+		out = append(out, Result{
+			Check: "service", Level: Warn, What: "the files of the unit " + r.Unit.Name + " have changed since systemd read them",
+			Why: "what they say now is not in force, also after a restart of the runner", Mend: "sudo systemctl daemon-reload",
+		})
+	}
 	if users := r.Unit.Last("PrivateUsers"); on(users) {
 		out = append(out, Result{Check: "service", Level: OK, What: fmt.Sprintf("PrivateUsers=%s of the unit %s keeps what a job mounts inside the service, as it does without worker-wrap", users, r.Unit.Name)})
 	}
 	return out
-}
-
-// dropIn is a command that adds lines to a unit.
-func dropIn(unit string, lines []string) string {
-	dir := visible.Word("/etc/systemd/system/" + unit + ".d")
-	text := `[Service]\n`
-	for _, line := range lines {
-		text += strings.NewReplacer(`\`, `\\`, "%", "%%", "'", `'\''`).Replace(line) + `\n` // for printf(1), in quotes
-	}
-	return fmt.Sprintf("sudo mkdir -p %[1]s && printf '%[2]s' | sudo tee -a %[1]s/worker-wrap.conf && sudo systemctl daemon-reload && sudo systemctl restart %[3]s",
-		dir, text, visible.Word(unit))
 }

@@ -16,6 +16,7 @@ func runnerWith(lines ...string) *Runner {
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
 		r.Unit.Settings = append(r.Unit.Settings, survey.Setting{Key: key, Value: value})
+		r.Unit.Lines = append(r.Unit.Lines, survey.Line{Setting: survey.Setting{Key: key, Value: value}})
 	}
 	return r
 }
@@ -77,6 +78,8 @@ func TestObstacles(t *testing.T) {
 		{`ReadOnlyPaths="/r"`, 257, "ReadOnlyPaths=/r -> ReadOnlyPaths="},
 		{"ReadOnlyPaths=/", 257, "ReadOnlyPaths=/ -> ReadWritePaths=/r"},
 		{"InaccessiblePaths=-/usr/local /a", 257, "InaccessiblePaths=-/usr/local -> InaccessiblePaths=|InaccessiblePaths=/a"},
+		{"InaccessiblePaths=/r/_work /usr/local /x", 257, "InaccessiblePaths=/r/_work -> InaccessiblePaths=|InaccessiblePaths=/x; InaccessiblePaths=/usr/local -> InaccessiblePaths=|InaccessiblePaths=/x"},
+		{"ProtectHome=yes|InaccessiblePaths=/r", 257, "InaccessiblePaths=/r -> InaccessiblePaths="},
 		{"TemporaryFileSystem=/usr/local:ro", 257, "TemporaryFileSystem=/usr/local:ro -> BindReadOnlyPaths=/usr/local/lib/worker-wrap"},
 		{"TemporaryFileSystem=/usr/local:ro|BindReadOnlyPaths=/usr/local/lib/worker-wrap", 257, ""},
 		{"NoExecPaths=/|ExecPaths=/usr /r", 257, ""},
@@ -149,9 +152,32 @@ func TestUnknownSystemd(t *testing.T) {
 
 // TestDropInIsForAShell: a path with anything in it comes through printf(1) and the shell as it is.
 func TestDropInIsForAShell(t *testing.T) {
-	got := dropIn("a b.service", []string{`ReadWritePaths="/50%% it's \x"`})
+	got := dropIn(&survey.Unit{Name: "a b.service"}, []string{`ReadWritePaths="/50%% it's \x"`})
 	want := `printf '[Service]\nReadWritePaths="/50%%%% it'\''s \\x"\n'`
 	if !strings.Contains(got, want) {
 		t.Errorf("%s\nhas not\n%s", got, want)
+	}
+}
+
+// TestDropInComesLast: no drop-in that is there comes after it. One of ours that is last is written anew, with what it has.
+func TestDropInComesLast(t *testing.T) {
+	const dir = "/etc/systemd/system/a.service.d/"
+	for _, test := range []struct {
+		name string
+		u    survey.Unit
+		want string
+	}{
+		{"alone", survey.Unit{}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
+		{"others before", survey.Unit{DropIns: []string{"/run/systemd/system/service.d/zz-hardening.conf"}}, "| sudo tee " + dir + "zz-worker-wrap.conf "},
+		{"others after", survey.Unit{DropIns: []string{dir + "zzz.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+		{"ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf"}, Lines: []survey.Line{{Setting: survey.Setting{Key: "B", Value: "2"}, From: dir + "zz-worker-wrap.conf"}}},
+			"'[Service]\\nB=2\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
+		{"ours and one after", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf"}}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+		{"both ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf", dir + "zzz.conf-worker-wrap.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+	} {
+		test.u.Name = "a.service"
+		if got := dropIn(&test.u, []string{"A=1"}); !strings.Contains(got, test.want) {
+			t.Errorf("%s: %s\nhas not\n%s", test.name, got, test.want)
+		}
 	}
 }

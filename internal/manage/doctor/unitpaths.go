@@ -27,41 +27,56 @@ var (
 // pathObstacles looks whether the work folder can be written and the installed binary run in the unit's view.
 func pathObstacles(r *Runner) (out []obstacle) {
 	u := &r.Unit
-	add := func(rule *pathRule, what, why string, mend ...string) {
+	rules := pathRules(u)
+	var lifted []*pathRule
+	add := func(rule *pathRule, what, why string, lift bool, mend ...string) {
+		if lift {
+			lifted = append(lifted, rule)
+		}
 		out = append(out, obstacle{"service", rule.key + "=" + rule.value, what, why, mend})
 	}
-	rules := pathRules(u)
-	if rule := nearest(rules, r.Layout.Work, hiding, readOnly, writable); rule != nil && slices.Contains(readOnly, rule.key) {
-		path := r.Layout.Work
-		if at := nearest(rules, r.Layout.Root, hiding, readOnly, writable); at != nil && slices.Contains(readOnly, at.key) && below(path, r.Layout.Root) {
-			path = r.Layout.Root
+	work, root := r.Layout.Work, r.Layout.Root
+	switch rule := nearest(rules, work, hiding, readOnly, writable); {
+	case rule == nil:
+	case slices.Contains(readOnly, rule.key):
+		path := work
+		if at := nearest(rules, root, hiding, readOnly, writable); at != nil && slices.Contains(readOnly, at.key) && below(path, root) {
+			path = root
 		}
-		mend := []string{"ReadWritePaths=" + unitWord(path)}
-		if rule.path == path && rule.key == "ReadOnlyPaths" {
-			mend = without(u, rule)
+		add(rule, "which makes the work folder "+work+" read-only", "no job can run there, and no Worker have a _temp of its own",
+			rule.path == path && rule.key == "ReadOnlyPaths", "ReadWritePaths="+unitWord(path))
+	case slices.Contains(hiding, rule.key):
+		path := root
+		if !below(root, rule.path) {
+			path = work
 		}
-		add(rule, "which makes the work folder "+r.Layout.Work+" read-only", "no job can run there, and no Worker have a _temp of its own", mend...)
+		mend := "BindPaths=" + unitWord(path)
+		if rule.key == "ProtectHome" && rule.value != "tmpfs" {
+			mend = "ProtectHome=no"
+		}
+		add(rule, "which hides the work folder "+work, "no job can run there", rule.key == "InaccessiblePaths", mend)
 	}
-	if r.Shim.Path == "" {
-		return out
-	}
-	dir := filepath.Dir(r.Shim.Path)
-	if rule := nearest(rules, r.Shim.Path, hiding, readOnly, writable); rule != nil && slices.Contains(hiding, rule.key) {
-		mend := []string{"BindReadOnlyPaths=" + unitWord(dir)}
-		switch {
-		case rule.key == "InaccessiblePaths":
-			mend = without(u, rule)
-		case rule.key == "ProtectHome" && rule.value != "tmpfs":
-			mend = []string{"ProtectHome=read-only"}
+	if r.Shim.Path != "" {
+		dir := filepath.Dir(r.Shim.Path)
+		if rule := nearest(rules, r.Shim.Path, hiding, readOnly, writable); rule != nil && slices.Contains(hiding, rule.key) {
+			mend := "BindReadOnlyPaths=" + unitWord(dir)
+			if rule.key == "ProtectHome" && rule.value != "tmpfs" {
+				if mend = "ProtectHome=read-only"; len(out) > 0 && slices.Contains(out[0].mend, "ProtectHome=no") {
+					mend = "ProtectHome=no"
+				}
+			}
+			add(rule, "which hides worker-wrap itself, "+r.Shim.Path, "no job can start", rule.key == "InaccessiblePaths", mend)
 		}
-		add(rule, "which hides worker-wrap itself, "+r.Shim.Path, "no job can start", mend...)
-	}
-	if rule := nearest(rules, r.Shim.Path, noExec, canExec); rule != nil && rule.key == "NoExecPaths" {
-		mend := []string{"ExecPaths=" + unitWord(dir)}
-		if below(rule.path, dir) {
-			mend = without(u, rule)
+		if rule := nearest(rules, r.Shim.Path, noExec, canExec); rule != nil && rule.key == "NoExecPaths" {
+			add(rule, "which forbids to run worker-wrap itself, "+r.Shim.Path, "no job can start", below(rule.path, dir), "ExecPaths="+unitWord(dir))
 		}
-		add(rule, "which forbids to run worker-wrap itself, "+r.Shim.Path, "no job can start", mend...)
+	}
+	for i, o := range out {
+		for _, rule := range lifted {
+			if o.setting == rule.key+"="+rule.value {
+				out[i].mend = without(u, rule.key, lifted)
+			}
+		}
 	}
 	return out
 }
@@ -108,20 +123,20 @@ func pathRules(u *survey.Unit) (out []pathRule) {
 		add("PrivateTmp", "yes", "/tmp", "/var/tmp")
 	}
 	for key, dir := range map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"} {
-		for _, word := range wordsOf(u, key) {
+		for _, word := range u.Words(key) {
 			name, _, _ := strings.Cut(word, ":")
 			add(key, word, filepath.Join(dir, name))
 		}
 	}
 	for _, key := range pathLists {
-		for _, word := range wordsOf(u, key) {
+		for _, word := range u.Words(key) {
 			if path := strings.TrimLeft(word, "-+"); filepath.IsAbs(path) {
 				add(key, word, filepath.Clean(path))
 			}
 		}
 	}
 	for _, key := range []string{"BindPaths", "BindReadOnlyPaths", "TemporaryFileSystem"} {
-		for _, word := range wordsOf(u, key) {
+		for _, word := range u.Words(key) {
 			parts := strings.Split(strings.TrimPrefix(word, "-"), ":")
 			path := parts[0]
 			if key != "TemporaryFileSystem" && len(parts) > 1 {
@@ -135,47 +150,6 @@ func pathRules(u *survey.Unit) (out []pathRule) {
 	return out
 }
 
-// wordsOf returns the words of a list that a unit has in one or more lines; an empty line clears it.
-func wordsOf(u *survey.Unit, key string) (out []string) {
-	for _, line := range u.Values(key) {
-		if line == "" {
-			out = nil
-			continue
-		}
-		for _, word := range unitWords(line) {
-			out = append(out, strings.ReplaceAll(word, "%%", "%"))
-		}
-	}
-	return out
-}
-
-// unitWords splits a line as systemd does: at blanks that are in no quotes (systemd.syntax(7)).
-func unitWords(line string) (out []string) {
-	var word strings.Builder
-	var quote rune
-	in := false
-	for _, c := range line {
-		switch {
-		case c == quote:
-			quote = 0
-		case quote == 0 && (c == '"' || c == '\''):
-			quote, in = c, true
-		case quote == 0 && (c == ' ' || c == '\t'):
-			if in {
-				out, in = append(out, word.String()), false
-				word.Reset()
-			}
-		default:
-			word.WriteRune(c)
-			in = true
-		}
-	}
-	if in {
-		out = append(out, word.String())
-	}
-	return out
-}
-
 // unitWord writes a path as one word of a unit's line.
 func unitWord(path string) string {
 	path = strings.ReplaceAll(path, "%", "%%")
@@ -185,17 +159,17 @@ func unitWord(path string) string {
 	return path
 }
 
-// without writes a list anew but for the word of one rule.
-func without(u *survey.Unit, rule *pathRule) []string {
-	out := []string{rule.key + "="}
+// without writes a list anew but for the words of some rules.
+func without(u *survey.Unit, key string, rules []*pathRule) []string {
+	out := []string{key + "="}
 	var rest []string
-	for _, word := range wordsOf(u, rule.key) {
-		if word != rule.value {
+	for _, word := range u.Words(key) {
+		if !slices.ContainsFunc(rules, func(rule *pathRule) bool { return rule.key == key && rule.value == word }) {
 			rest = append(rest, unitWord(word))
 		}
 	}
 	if len(rest) > 0 {
-		out = append(out, rule.key+"="+strings.Join(rest, " "))
+		out = append(out, key+"="+strings.Join(rest, " "))
 	}
 	return out
 }

@@ -51,10 +51,9 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		if !trial.Possible(who.UID) {
 			return errNotAllowed
 		}
-		var left error
-		err, left = trial.Places{Layout: l, Binary: program, UID: who.UID, Env: who.Env}.Try()
-		if left != nil {
-			r.warn("a start that was tried in %s has left something there: %v", l.Root, left)
+		tried := trial.Places{Layout: l, Binary: program, UID: who.UID, Env: who.Env}.Try()
+		if err = tried.Refused; tried.Left != nil {
+			r.warn("a start that was tried in %s has left something there: %v", l.Root, tried.Left)
 		}
 	}
 	if err == nil {

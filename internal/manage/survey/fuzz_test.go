@@ -68,7 +68,10 @@ func FuzzParseUnit(f *testing.F) {
 	}
 	read := func(texts ...string) Unit {
 		var u Unit
-		u.parse(texts)
+		for _, text := range texts {
+			u.parse("", text)
+		}
+		u.asWritten()
 		return u
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -1,12 +1,9 @@
 package survey
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/unit"
 )
@@ -36,9 +33,7 @@ func (s System) PathUnit(root string) PathUnit {
 	for _, kind := range []string{".path", ".service"} {
 		p.Masks = append(p.Masks, s.masks(instance+kind, "worker-wrap@"+kind)...)
 	}
-	if s.Root == "" && s.exists("run/systemd/system") {
-		p.ask()
-	}
+	s.ask(&p)
 	return p
 }
 
@@ -62,35 +57,18 @@ func (s System) masks(names ...string) (out []string) {
 	return out
 }
 
-// ask has systemd tell the state of the two units. An ordinary user is answered through D-Bus only.
-func (p *PathUnit) ask() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, "systemctl", "show", "--property=Id,LoadState,ActiveState,Result,NeedDaemonReload", p.Name, p.ServiceName()).Output()
-	if err != nil {
-		return
+// ofState are the properties that a [UnitState] is made of.
+var ofState = []string{"LoadState", "ActiveState", "Result", "NeedDaemonReload"}
+
+// ask has systemd tell the state of the two units.
+func (s System) ask(p *PathUnit) {
+	if found := s.show(ofState, p.Name, p.ServiceName()); found != nil {
+		p.Path, p.Service, p.Asked = stateOf(found[0]), stateOf(found[1]), true
 	}
-	found := parseShow(string(out))
-	var ok [2]bool
-	p.Path, ok[0] = found[p.Name]
-	p.Service, ok[1] = found[p.ServiceName()]
-	p.Asked = ok == [2]bool{true, true}
 }
 
-// parseShow reads what systemctl show prints: NAME=VALUE lines, and an empty one between two units.
-func parseShow(text string) map[string]UnitState {
-	out := map[string]UnitState{}
-	for block := range strings.SplitSeq(text, "\n\n") {
-		value := map[string]string{}
-		for line := range strings.Lines(block) {
-			name, v, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			value[name] = v
-		}
-		if id := value["Id"]; id != "" {
-			out[id] = UnitState{value["LoadState"], value["ActiveState"], value["Result"], value["NeedDaemonReload"] == "yes"}
-		}
-	}
-	return out
+func stateOf(unit map[string]string) UnitState {
+	return UnitState{unit["LoadState"], unit["ActiveState"], unit["Result"], unit["NeedDaemonReload"] == "yes"}
 }
 
 // ServiceName is the unit of the watch that it starts.

@@ -84,7 +84,7 @@ func (r *Runner) Isolate() (value, from string) {
 // of a file that cannot be read.
 func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {
 	var listener *Process
-	if p, ok := s.Listener(s.inside(l.Root)); ok {
+	if p, ok := s.Listener(s.Inside(l.Root)); ok {
 		listener = &p
 	}
 	all, err := s.variables(l, listener)

@@ -17,8 +17,8 @@ type Starter struct {
 	EnvErr  error    // why a file of settings cannot be read, so that no Worker starts
 }
 
-// inside returns a path by the looked-at machine's names.
-func (s System) inside(path string) string {
+// Inside returns a path by the looked-at machine's names.
+func (s System) Inside(path string) string {
 	return strings.TrimPrefix(path, strings.TrimSuffix(s.path("/"), "/"))
 }
 
@@ -27,7 +27,7 @@ func (s System) inside(path string) string {
 // runner's user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
 	w := Starter{UID: FolderAt(l.Root).UID, ByOwner: true}
-	inside := s.inside(l.Root)
+	inside := s.Inside(l.Root)
 	var listener *Process
 	if p, ok := s.Listener(inside); ok {
 		w.UID, w.ByOwner, listener = p.UID, false, &p

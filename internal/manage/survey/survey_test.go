@@ -127,6 +127,7 @@ func TestUnit(t *testing.T) {
 			}
 			got := System{tree(t, files)}.Unit("/r")
 			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
+			got.Lines, got.DropIns = nil, nil
 			if !reflect.DeepEqual(got, test.want) {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
@@ -341,7 +342,7 @@ func TestPathUnitTrouble(t *testing.T) {
 		{"Result=success\nNeedDaemonReload=no", "Result=success\nNeedDaemonReload=yes", "changed since"},
 	} {
 		found := parseShow(strings.Replace(show, test.from, test.to, 1))
-		p := PathUnit{Name: "a.path", Enabled: true, Asked: true, Path: found["a.path"], Service: found["a.service"]}
+		p := PathUnit{Name: "a.path", Enabled: true, Asked: true, Path: stateOf(found[0]), Service: stateOf(found[1])}
 		if got := p.Trouble(); !strings.Contains(got, test.want) || test.want == "" && got != "" {
 			t.Errorf("%s: %q, want %q", test.to, got, test.want)
 		}
@@ -596,5 +597,30 @@ func TestEmptyFiles(t *testing.T) {
 	}
 	if got, want := empty(l), []string{l.Root + "/runsvc.sh", l.Root + "/bin/Runner.Worker.real"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestUnitOfATemplate: an instance has the template's file, the drop-ins of both, and its own name in what they say.
+func TestUnitOfATemplate(t *testing.T) {
+	got := System{tree(t, map[string]string{
+		"r/.service":                                     "runner@a.service",
+		"etc/systemd/system/runner@.service":             "[Service]\nReadWritePaths=/srv/%i/%%i\n",
+		"etc/systemd/system/runner@.service.d/b.conf":    "[Service]\nA=%p\n",
+		"run/systemd/system/runner@a.service.d/c.conf":   "[Service]\nA=%n\n",
+		"etc/systemd/system/runner@other.service/d.conf": "[Service]\nA=no\n",
+	})}.Unit("/r")
+	want := []Setting{{"ReadWritePaths", "/srv/a/%%i"}, {"A", "runner"}, {"A", "runner@a.service"}}
+	if !reflect.DeepEqual(got.Settings, want) || got.Path != "/etc/systemd/system/runner@.service" || got.Lines[2].From != "/run/systemd/system/runner@a.service.d/c.conf" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestInForce: what systemd says counts, and what it does not tell stays as the files have it.
+func TestInForce(t *testing.T) {
+	u := Unit{Settings: []Setting{{"ReadOnlyPaths", "/a"}, {"ReadOnlyPaths", "/b"}, {"ExecStart", "x"}, {"SystemCallFilter", "~@mount"}, {"SystemCallFilter", ""}}}
+	u.inForce(map[string]string{"ReadOnlyPaths": "/a /b", "SystemCallFilter": "~", "NoNewPrivileges": "yes", "DynamicUser": "yes", "ExecStart": "y"})
+	want := []Setting{{"ReadOnlyPaths", "/a /b"}, {"ExecStart", "x"}, {"SystemCallFilter", ""}, {"NoNewPrivileges", "yes"}}
+	if len(u.Settings) < 4 || !reflect.DeepEqual(u.Settings[:4], want) {
+		t.Errorf("%+v", u.Settings)
 	}
 }

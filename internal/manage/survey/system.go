@@ -1,13 +1,10 @@
 package survey
 
 import (
-	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -91,10 +88,8 @@ func (s System) systemdVersion() int {
 		return 0
 	}
 	for _, args := range [][]string{{"show", "--property=Version", "--value"}, {"--version"}} {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		out, err := exec.CommandContext(ctx, "systemctl", args...).Output()
-		cancel()
-		if version := parseSystemdVersion(string(out)); err == nil && version > 0 {
+		out, err := systemctl(args...)
+		if version := parseSystemdVersion(out); err == nil && version > 0 {
 			return version
 		}
 	}

@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,16 +10,28 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
-// Unit is a runner's service as systemd's files have it.
+// Unit is a runner's service.
 type Unit struct {
-	Name     string // "" where the runner is no service (svc.sh install writes <root>/.service)
-	Path     string // the unit file, "" where it is not found
-	User     string
-	Settings []Setting // of its section [Service], in order: later ones add to, change or reset earlier ones
+	Name    string   // "" where the runner is no service (svc.sh install writes <root>/.service)
+	Path    string   // the unit file, "" where it is not found
+	DropIns []string // the drop-ins, in the order in which they count
+	User    string
+	// Asked is true if systemd has answered: Settings are in force then, and will be at the next start.
+	Asked  bool
+	Reload bool // its files have changed since systemd read them
+	// Settings are those of its section [Service], in order: later ones add to, change or reset earlier ones.
+	Settings []Setting
+	Lines    []Line // the same as the files have them
 }
 
-// Setting is one line of a unit.
+// Setting is one setting of a unit.
 type Setting struct{ Key, Value string }
+
+// Line is one line of a unit's files.
+type Line struct {
+	Setting
+	From string // the file
+}
 
 // Values returns what a setting is given, in order. An empty value often resets what came before.
 func (u *Unit) Values(key string) (out []string) {
@@ -42,21 +55,45 @@ func (u *Unit) Last(key string) string {
 // unitFolders are where systemd looks, the first found counts (systemd.unit(5)).
 var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
-// Unit reads the unit of the runner in root and its drop-ins.
+// Unit looks at the unit of the runner in root: systemd tells its files and what is in force, where it runs and answers.
 func (s System) Unit(root string) Unit {
 	u := Unit{Name: runner.UnitName(s.read(filepath.Join(root, runner.ServiceName)))}
 	if u.Name == "" {
 		return Unit{}
 	}
-	var texts []string
-	for _, dir := range unitFolders {
-		if text := s.read(filepath.Join(dir, u.Name)); text != "" {
-			u.Path, texts = "/"+filepath.Join(dir, u.Name), []string{text}
-			break
+	said := s.show(append(Confining, "LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload", "User"), u.Name)
+	if u.Asked = len(said) > 0 && said[0]["LoadState"] == "loaded"; u.Asked {
+		u.Path, u.DropIns = said[0]["FragmentPath"], strings.Fields(said[0]["DropInPaths"])
+		u.Reload = said[0]["NeedDaemonReload"] == "yes"
+	} else {
+		u.Path, u.DropIns = s.unitFiles(u.Name)
+	}
+	for _, path := range append([]string{u.Path}, u.DropIns...) {
+		u.parse(path, s.read(path))
+	}
+	u.asWritten()
+	if u.Asked {
+		u.User = said[0]["User"]
+		u.inForce(said[0])
+	}
+	return u
+}
+
+// unitFiles returns the files of a unit as systemd would find them.
+func (s System) unitFiles(name string) (path string, dropIns []string) {
+	names := []string{name}
+	if template, _, ok := strings.Cut(name, "@"); ok {
+		names = append(names, template+"@.service")
+	}
+	for _, name := range names {
+		for _, dir := range unitFolders {
+			if at := filepath.Join(dir, name); path == "" && s.read(at) != "" {
+				path = "/" + at
+			}
 		}
 	}
-	dropIns := map[string]string{} // by file name: one of the same name in an earlier folder hides it
-	for _, folder := range dropInFolders(u.Name) {
+	found := map[string]string{} // by file name: one of the same name in an earlier folder hides it
+	for _, folder := range dropInFolders(name) {
 		for _, dir := range slices.Backward(unitFolders[:]) {
 			entries, err := os.ReadDir(s.path(filepath.Join(dir, folder)))
 			if err != nil {
@@ -64,21 +101,15 @@ func (s System) Unit(root string) Unit {
 			}
 			for _, e := range entries {
 				if strings.HasSuffix(e.Name(), ".conf") {
-					dropIns[e.Name()] = filepath.Join(dir, folder, e.Name())
+					found[e.Name()] = "/" + filepath.Join(dir, folder, e.Name())
 				}
 			}
 		}
 	}
-	names := make([]string, 0, len(dropIns))
-	for name := range dropIns {
-		names = append(names, name)
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		dropIns = append(dropIns, found[name])
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		texts = append(texts, s.read(dropIns[name]))
-	}
-	u.parse(texts)
-	return u
+	return path, dropIns
 }
 
 // dropInFolders are the folders of a unit's drop-ins, the most general one first: that of all services, those of each part
@@ -90,27 +121,91 @@ func dropInFolders(name string) []string {
 			out = append(out, name[:i+1]+".service.d")
 		}
 	}
+	if template, _, ok := strings.Cut(name, "@"); ok {
+		out = append(out, template+"@.service.d")
+	}
 	return append(out, name+".d")
 }
 
-// parse reads the [Service] sections of a unit's files, in order.
-func (u *Unit) parse(texts []string) {
-	for _, text := range texts {
-		section := ""
-		text = strings.ReplaceAll(text, "\\\n", " ")
-		for line := range strings.Lines(text) {
-			line = strings.TrimSpace(line)
-			if strings.HasPrefix(line, "[") {
-				section = line
-				continue
-			}
-			key, value, ok := strings.Cut(line, "=")
-			key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-			if section != "[Service]" || !ok || strings.HasPrefix(key, "#") || strings.HasPrefix(key, ";") {
-				continue
-			}
-			u.Settings = append(u.Settings, Setting{key, value})
+// parse reads the sections [Service] of one file.
+func (u *Unit) parse(path, text string) {
+	section := ""
+	bare := strings.TrimSuffix(u.Name, ".service")
+	prefix, instance, _ := strings.Cut(bare, "@")
+	expand := strings.NewReplacer("%%", "%%", "%n", u.Name, "%N", bare, "%p", prefix, "%i", instance)
+	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", " ")) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			section = line
+			continue
 		}
+		key, value, ok := strings.Cut(line, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		if section != "[Service]" || !ok || strings.HasPrefix(key, "#") || strings.HasPrefix(key, ";") {
+			continue
+		}
+		u.Lines = append(u.Lines, Line{Setting{key, expand.Replace(value)}, path})
+	}
+}
+
+// asWritten takes the settings that the files have.
+func (u *Unit) asWritten() {
+	for _, line := range u.Lines {
+		u.Settings = append(u.Settings, line.Setting)
 	}
 	u.User = u.Last("User")
+}
+
+// Confining are the settings that decide what a process of a service may do and see: a start that is tried is given them.
+var Confining = []string{
+	"User", "Group", "SupplementaryGroups", "UMask",
+	"NoNewPrivileges", "CapabilityBoundingSet", "AmbientCapabilities", "SecureBits", "DynamicUser",
+	"LockPersonality", "MemoryDenyWriteExecute", "RestrictRealtime", "RestrictSUIDSGID", "RestrictNamespaces",
+	"RestrictAddressFamilies", "SystemCallFilter", "SystemCallErrorNumber", "SystemCallArchitectures", "SystemCallLog",
+	"PrivateDevices", "PrivateMounts", "PrivateTmp", "PrivateUsers", "ProcSubset", "ProtectProc", "ProtectClock",
+	"ProtectControlGroups", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables",
+	"ProtectHome", "ProtectSystem", "ReadOnlyPaths", "ReadWritePaths", "InaccessiblePaths", "ExecPaths", "NoExecPaths",
+	"TemporaryFileSystem", "BindPaths", "BindReadOnlyPaths", "RootDirectory", "RootImage",
+	"StateDirectory", "CacheDirectory", "LogsDirectory", "RuntimeDirectory", "AppArmorProfile", "SELinuxContext",
+}
+
+// implied are those that DynamicUser= sets, too (systemd.exec(5)).
+var implied = []string{"NoNewPrivileges", "RestrictSUIDSGID", "ProtectSystem", "ProtectHome", "PrivateTmp"}
+
+// inForce puts what systemd says in the place of what the files say, of each setting that they name.
+func (u *Unit) inForce(said map[string]string) {
+	var out []Setting
+	var seen []string
+	take := func(key string, lines []Setting) {
+		if slices.Contains(seen, key) {
+			return
+		}
+		seen = append(seen, key)
+		value, told := said[key]
+		switch {
+		case !told || !slices.Contains(Confining, key):
+			out = append(out, lines...)
+		case value == "~": // as an empty list that denies is shown
+			out = append(out, Setting{key, ""})
+		default:
+			out = append(out, Setting{key, value})
+		}
+	}
+	for _, s := range u.Settings {
+		var lines []Setting
+		for _, value := range u.Values(s.Key) {
+			lines = append(lines, Setting{s.Key, value})
+		}
+		take(s.Key, lines)
+	}
+	more := implied
+	if u.Reload {
+		more = Confining
+	}
+	for _, key := range more {
+		if u.Reload || said["DynamicUser"] == "yes" {
+			take(key, nil)
+		}
+	}
+	u.Settings = out
 }

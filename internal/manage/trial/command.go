@@ -1,13 +1,17 @@
 package trial
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -15,6 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // patience is how long one trial may take.
@@ -48,44 +54,131 @@ func environment(env []string) []string {
 	return out
 }
 
-// isolate has the binary start itself, to print its version, with a folder of its own over temp, as a user.
-// The program that it becomes is named by /proc/self/exe: nobody can put another in its place.
-func isolate(binary string, uid int, temp string, env []string) error {
+// probe is the program that a trial becomes. It leaves a file in what it sees as _temp, says its PID, its parent's and
+// where the host sees that _temp, and stays until its standard input ends. Then it ends like a cancelled job.
+const probe = `printf inside >"$1/$2" || exit 1
+echo "$$ $PPID $WORKER_WRAP_HOST_TEMP"
+read -r _
+rm -f "$1/$2"
+exit 103`
+
+// start has the binary start the probe with a folder of its own over temp, as the runner's user, and looks at it from
+// outside.
+func (p Places) start(temp string, chosen policy.Settings) (t Tried) {
+	t.Said, t.Refused = p.run(temp, chosen, &t.pids)
+	return t
+}
+
+func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary)
-	cmd.Args = []string{"worker-wrap", "--temp", temp, "--", "/proc/self/exe", "--version"}
-	cmd.Dir, cmd.Env = "/", environment(env)
+	mark := "worker-wrap-trial-" + strconv.Itoa(os.Getpid())
+	cmd := exec.CommandContext(ctx, p.Binary)
+	cmd.Args = []string{"worker-wrap", "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark}
+	cmd.Dir, cmd.Env = "/", environment(p.Env)
 	if os.Geteuid() == 0 {
-		held, err := hold(binary)
+		held, err := hold(p.Binary)
 		if err != nil {
-			return err
+			return "", err
 		}
 		defer held.Close()
 		cmd.Path = untrusted.Through(held)
 	}
-	if os.Getuid() != uid {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(uid)}
+	if os.Getuid() != p.UID {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential(p.UID)}
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	said := lastLine(stderr.String())
-	if _, why, ok := strings.Cut(said, "could not be isolated: "); ok {
-		said = why
+	stdin, ierr := cmd.StdinPipe()
+	stdout, oerr := cmd.StdoutPipe()
+	if err := errors.Join(ierr, oerr); err != nil {
+		return "", err
 	}
-	switch {
-	case err == nil:
-		return nil
+	if err := cmd.Start(); err != nil {
+		return "", notStarted(p.Binary, p.UID, err)
+	}
+	*pids = append(*pids, cmd.Process.Pid)
+	line, rerr := bufio.NewReader(io.LimitReader(stdout, 8192)).ReadString('\n')
+	var seen error
+	if rerr == nil {
+		*pids = append(*pids, inner(line))
+		seen = p.look(cmd.Process.Pid, strings.TrimSuffix(line, "\n"), temp, mark, chosen)
+	}
+	stdin.Close()
+	werr := cmd.Wait()
+	switch why := reason(stderr.String()); {
 	case ctx.Err() != nil:
-		return fmt.Errorf("a start did not end within %v", patience)
-	case errors.As(err, new(*exec.ExitError)) && said != "":
-		return errors.New(said)
-	case errors.As(err, new(*exec.ExitError)):
-		return fmt.Errorf("a start ended without a word (%w)", err)
+		return "", fmt.Errorf("a start did not end within %v", patience)
+	case rerr != nil && why != "":
+		return "", errors.New(why)
+	case rerr != nil:
+		return "", fmt.Errorf("a start ended without a word (%w)", werr)
+	case seen != nil:
+		return "", seen
+	case cmd.ProcessState.ExitCode() != 103:
+		return "", fmt.Errorf("the program's exit code 103 became %v", cmd.ProcessState)
 	}
-	return notStarted(binary, uid, err)
+	return strings.TrimSpace(strings.ReplaceAll(stderr.String(), "worker-wrap: ", "")), nil
+}
+
+// look compares what the probe says it sees with what is there.
+func (p Places) look(pid int, said, temp, mark string, chosen policy.Settings) error {
+	words := strings.SplitN(said, " ", 3)
+	if len(words) != 3 || words[2] == "" {
+		return errors.New("the program does not know its per-PID folder (WORKER_WRAP_HOST_TEMP is not set)")
+	}
+	self, above, host := words[0], words[1], words[2]
+	if started := strconv.Itoa(pid); self != started && !(chosen.Userns && above == started) {
+		return fmt.Errorf("the program has PID %s and not %d, the one that was started", self, pid)
+	}
+	if _, err := os.Lstat(filepath.Join(temp, mark)); !errors.Is(err, os.ErrNotExist) {
+		return errors.New("the host's _temp shows the program's file, so it is not isolated")
+	}
+	if chosen.Backing != policy.Tmpfs { // the host sees nothing of that
+		if data, err := untrusted.Head(filepath.Join(host, mark), 16); err != nil || string(data) != "inside" {
+			return fmt.Errorf("the program's file is not in its per-PID folder %s (%v)", host, err)
+		}
+	}
+	is, err := survey.System{}.Process(inner(said))
+	switch {
+	case err != nil:
+		return err
+	case is.UID != p.UID:
+		return fmt.Errorf("the program runs as uid %d and not as %d", is.UID, p.UID)
+	case p.UID != 0 && is.CapPrm != 0:
+		return fmt.Errorf("the program has capabilities (%#x), which it must not", is.CapPrm)
+	}
+	return nil
+}
+
+// inner is the PID that the probe says it has.
+func inner(said string) int {
+	word, _, _ := strings.Cut(said, " ")
+	pid, _ := strconv.Atoi(word)
+	return pid
+}
+
+// reason is why a start was refused, as the last line that it said has it.
+func reason(said string) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	last := strings.TrimPrefix(strings.TrimSpace(lines[len(lines)-1]), "worker-wrap: ")
+	if _, why, ok := strings.Cut(last, "could not be isolated: "); ok {
+		return why
+	}
+	return last
+}
+
+// credential is the user as a service manager would start him: with all his groups.
+func credential(uid int) *syscall.Credential {
+	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
+	for i, gid := range survey.UserGroups(uid) {
+		if i == 0 {
+			c.Gid = uint32(gid)
+		}
+		c.Groups = append(c.Groups, uint32(gid))
+	}
+	return c
 }
 
 // notStarted says why the kernel did not start a file as a user.

@@ -1,5 +1,6 @@
-// Package trial finds out by a real start whether worker-wrap can isolate a runner's Workers here.
+// Package trial finds out by a real start whether worker-wrap can isolate a runner's Workers.
 //
-// [Worker] starts a Worker in a scratch runner and looks at it from outside: what doctor does.
-// [Places] starts a command in the runner's own folders, before an install changes anything there.
+// [Places] starts a process in the runner's own folders, as its user and with its settings, through the code that
+// starts a Worker. What that makes is removed again. Package doctor asks so, and package install before it changes
+// anything. [InUnit] has systemd start it as it would the runner's service.
 package trial

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
@@ -18,46 +20,56 @@ type Places struct {
 	Layout runner.Layout
 	Binary string   // the installed worker-wrap, or the one that is about to be
 	UID    int      // whose process it is
-	Env    []string // what the runner's .env sets
+	Env    []string // what the runner's settings say, and its .env
 }
 
-// Try returns why a start would be refused, in one line that also says what to do, nil if it would not. left is why
-// something that the start made is still there.
-//
-// Where the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder is used.
-func (p Places) Try() (refused, left error) {
-	if _, err := shim.ParseSettings(p.Env); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err), nil
+// Tried is what came of a start.
+type Tried struct {
+	Refused error  // why it would be refused, in one line that also says what to do; nil if it would not
+	Left    error  // why something that it made is still there
+	Said    string // what it has warned of, though it went well; one line or more
+	pids    []int  // its own, and that of the program
+}
+
+// Try starts it. Where the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
+// is used.
+func (p Places) Try() Tried {
+	chosen, err := shim.ParseSettings(p.Env)
+	if err != nil {
+		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
 	}
-	_, err := os.Lstat(p.Layout.Work)
+	_, err = os.Lstat(p.Layout.Work)
 	missing := errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(p.Layout.Work, p.Layout.Root+"/")
 	if p.Layout.Guessed || missing {
-		return p.elsewhere()
+		return p.elsewhere(chosen.Policy)
 	}
 	u, err := remember(p.Layout)
 	if err != nil {
-		return err, nil
+		return Tried{Refused: err}
 	}
 	defer u.close()
-	refused = isolate(p.Binary, p.UID, p.Layout.Temp, p.Env)
-	return refused, u.undo()
+	t := p.start(p.Layout.Temp, chosen.Policy)
+	u.owners = t.pids
+	t.Left = u.patiently()
+	return t
 }
 
 // elsewhere tries a start over a scratch folder.
-func (p Places) elsewhere() (refused, left error) {
-	parent, err := scratchParent()
+func (p Places) elsewhere(chosen policy.Settings) (t Tried) {
+	work, err := os.MkdirTemp("", "worker-wrap-trial-")
 	if err != nil {
-		return err, nil
-	}
-	work, err := os.MkdirTemp(parent, "worker-wrap-trial-")
-	if err != nil {
-		return err, nil
+		return Tried{Refused: err}
 	}
 	if os.Getuid() != p.UID {
 		err = os.Lchown(work, p.UID, int(credential(p.UID).Gid))
 	}
 	if err == nil {
-		refused = isolate(p.Binary, p.UID, filepath.Join(work, "_temp"), p.Env)
+		t = p.start(filepath.Join(work, "_temp"), chosen)
 	}
-	return errors.Join(refused, err), os.RemoveAll(work)
+	t.Refused = errors.Join(t.Refused, err)
+	for deadline := time.Now().Add(proxysEnd); ; time.Sleep(proxysStep) {
+		if t.Left = os.RemoveAll(work); t.Left == nil || time.Now().After(deadline) {
+			return t
+		}
+	}
 }

@@ -18,6 +18,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
+func TestMain(m *testing.M) { testkit.Main(m) }
+
+const nobody = 65534
+
 // capable returns an installed worker-wrap: root's, with its capability.
 func capable(t *testing.T) string {
 	t.Helper()
@@ -101,9 +105,9 @@ func TestPlacesLeavesNothing(t *testing.T) {
 			t.Run(fmt.Sprint(name, env), func(t *testing.T) {
 				before := append(listing(t, l.Root), listing(t, elsewhere)...)
 				for _, binary := range []string{capable, powerless} {
-					refused, left := Places{Layout: l, Binary: binary, UID: nobody, Env: env}.Try()
-					if isolates := binary == capable || slices.Contains(env, "WORKER_WRAP_USERNS=1"); isolates != (refused == nil) || left != nil {
-						t.Errorf("%s: %v, %v", binary, refused, left)
+					got := Places{Layout: l, Binary: binary, UID: nobody, Env: env}.Try()
+					if isolates := binary == capable || slices.Contains(env, "WORKER_WRAP_USERNS=1"); isolates != (got.Refused == nil) || got.Left != nil || got.Said != "" {
+						t.Errorf("%s: %+v", binary, got)
 					}
 				}
 				if after := append(listing(t, l.Root), listing(t, elsewhere)...); !slices.Equal(before, after) {
@@ -129,9 +133,9 @@ func TestPlacesRefuses(t *testing.T) {
 		"belongs to uid 65534 and you are uid 61234": {Layout: l, Binary: capable, UID: 61234},
 		"/nonexistent: no such file":                 {Layout: l, Binary: "/nonexistent", UID: nobody},
 	} {
-		refused, left := p.Try()
-		if refused == nil || !strings.Contains(refused.Error(), want) || strings.Contains(refused.Error(), "\n") || left != nil {
-			t.Errorf("%v, %v, want %q", refused, left, want)
+		got := p.Try()
+		if got.Refused == nil || !strings.Contains(got.Refused.Error(), want) || strings.Contains(got.Refused.Error(), "\n") || got.Left != nil {
+			t.Errorf("%+v, want %q", got, want)
 		}
 	}
 }
@@ -153,8 +157,9 @@ func TestRootStartsNothingOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, uid := range []int{0, nobody} {
-			if refused, _ := (Places{Layout: l, Binary: theirs, UID: uid}).Try(); refused == nil || !strings.Contains(refused.Error(), "can be changed by others than root") {
-				t.Errorf("%s, uid %d: %v", what, uid, refused)
+			got := Places{Layout: l, Binary: theirs, UID: uid}.Try()
+			if got.Refused == nil || !strings.Contains(got.Refused.Error(), "can be changed by others than root") {
+				t.Errorf("%s, uid %d: %+v", what, uid, got)
 			}
 			if as, err := os.ReadFile(mark); err == nil {
 				t.Fatalf("%s, uid %d: it was started as uid %s", what, uid, as)

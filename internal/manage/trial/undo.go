@@ -2,10 +2,12 @@ package trial
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +23,8 @@ type undo struct {
 	missing []string        // names from base down to _temp, empty if that is there
 	store   bool            // there is a store already
 	entries map[string]bool // what it holds
+	owners  []int           // PIDs of the start and of the program that it became
+	anyone  bool            // those are not known: what is empty is taken for theirs
 }
 
 // remember opens what is there. To root it is an error if the runner's user leads to another's folder.
@@ -59,7 +63,7 @@ func remember(l runner.Layout) (*undo, error) {
 	u.store = true
 	entries, _, err := judged(store)
 	for _, e := range entries {
-		u.entries[e.Name] = true
+		u.entries[perpid.Bare(e.Name)] = true
 	}
 	if err != nil {
 		u.close()
@@ -69,6 +73,21 @@ func remember(l runner.Layout) (*undo, error) {
 }
 
 func (u *undo) close() { u.base.Close() }
+
+// A Docker proxy removes its socket and its Worker's folder a moment after that has ended.
+const (
+	proxysEnd  = 5 * time.Second
+	proxysStep = 5 * time.Millisecond
+)
+
+// patiently undoes what the start has made, and what is left of it by the processes that it left.
+func (u *undo) patiently() error {
+	for deadline := time.Now().Add(proxysEnd); ; time.Sleep(proxysStep) {
+		if err := u.undo(); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
 
 // undo removes what the start has made, but for what somebody else uses by now. Everything is found from the folder
 // that was opened before the start, through no link.
@@ -121,8 +140,16 @@ func (u *undo) empty(work *os.File) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Verdict == perpid.Dead && e.What == "" && !u.entries[e.Name] {
-			err = errors.Join(err, store.Discard(e.Path))
+		switch {
+		case e.Verdict != perpid.Dead || u.entries[perpid.Bare(e.Name)] || !u.anyone && !slices.Contains(u.owners, e.Owner.PID):
+		case e.What == "":
+			derr := store.Discard(e.Path)
+			if u.anyone && errors.Is(derr, unix.ENOTEMPTY) {
+				derr = nil // a job's that has ended meanwhile
+			}
+			err = errors.Join(err, derr)
+		default: // its proxy's
+			err = errors.Join(err, fmt.Errorf("%s is there still", e.Path))
 		}
 	}
 	return err

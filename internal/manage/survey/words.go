@@ -1,0 +1,64 @@
+package survey
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Words returns the words of a list that a unit has in one or more lines; an empty line clears it.
+func (u *Unit) Words(key string) (out []string) {
+	for _, line := range u.Values(key) {
+		if line == "" {
+			out = nil
+			continue
+		}
+		for _, word := range SplitWords(line) {
+			out = append(out, strings.ReplaceAll(word, "%%", "%"))
+		}
+	}
+	return out
+}
+
+// SplitWords splits a line as systemd does: at blanks that are in no quotes (systemd.syntax(7)).
+func SplitWords(line string) (out []string) {
+	var word strings.Builder
+	var quote rune
+	in := false
+	for _, c := range line {
+		switch {
+		case c == quote:
+			quote = 0
+		case quote == 0 && (c == '"' || c == '\''):
+			quote, in = c, true
+		case quote == 0 && (c == ' ' || c == '\t'):
+			if in {
+				out, in = append(out, word.String()), false
+				word.Reset()
+			}
+		default:
+			word.WriteRune(c)
+			in = true
+		}
+	}
+	if in {
+		out = append(out, word.String())
+	}
+	return out
+}
+
+// Source returns what the unit has its service see at a path, by BindPaths=, ok is false if it is what is seen here.
+func (u *Unit) Source(path string) (source string, ok bool) {
+	at := ""
+	for _, word := range u.Words("BindPaths") {
+		parts := strings.Split(strings.TrimPrefix(word, "-"), ":")
+		if len(parts) < 2 {
+			continue
+		}
+		from, to := filepath.Clean(parts[0]), filepath.Clean(parts[1])
+		rest, below := strings.CutPrefix(path, strings.TrimSuffix(to, "/"))
+		if from != to && below && (rest == "" || rest[0] == '/') && len(to) > len(at) { // the nearest counts
+			at, source, ok = to, filepath.Join(from, rest), true
+		}
+	}
+	return source, ok
+}
