@@ -123,7 +123,6 @@ would do: $W/r/bin: remove .worker-wrap/Runner.Worker
 would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 would do: $W/r/bin: put it back in its place
 would do: $W/r/bin: remove Runner.Worker.real
-would do: remove $W/r/_diag/worker-wrap.jsonl
 would do: remove $W/r/_diag/worker-wrap.alone
 would do: take $W/r off the list of runners that have worker-wrap
 would do: $W/s/bin: remove .worker-wrap/Runner.Worker
@@ -139,7 +138,6 @@ $W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
-remove $W/r/_diag/worker-wrap.jsonl
 remove $W/r/_diag/worker-wrap.alone
 take $W/r off the list of runners that have worker-wrap
 $W/s/bin: remove .worker-wrap/Runner.Worker
@@ -153,6 +151,7 @@ remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 unchanged
 r/_diag:
+worker-wrap.jsonl
 
 r/_work:
 _temp
@@ -224,7 +223,6 @@ $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
 remove $W/r/_work/.worker-wrap
-remove $W/r/_diag/worker-wrap.jsonl
 remove $W/r/.worker-wrap.env, which says WORKER_WRAP_ISOLATE=always
 exit 0
 -- the capability is lost

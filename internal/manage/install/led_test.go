@@ -9,9 +9,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -49,7 +49,7 @@ func aLed(t *testing.T, state string) led {
 		t.Fatal(err)
 	}
 	for _, r := range []runner.Layout{l.own, l.other} {
-		text(t, filepath.Join(r.Diag(), events.FileName), "{}\n")
+		text(t, filepath.Join(r.Diag(), early.RecordName), "{}\n")
 	}
 	testkit.Give(t, l.own.Root, nobody)
 	testkit.Give(t, l.other.Root, victim)

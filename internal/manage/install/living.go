@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
@@ -33,7 +37,7 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 	}
 	for _, e := range entries {
 		switch {
-		case e.What != "" || seen[e.Owner.PID]:
+		case e.What != "" || seen[e.Owner.PID] || abandoned(e):
 		case e.Verdict == perpid.Living:
 			out = append(out, fmt.Sprintf("PID %d", e.Owner.PID))
 		case e.Verdict == perpid.Unknown:
@@ -78,6 +82,9 @@ func rootOf(w workers.Worker) string {
 	if err != nil {
 		return ""
 	}
+	if is, err := runner.InBin(fmt.Sprintf("/proc/%d", w.PID), w.Command, root); !is || err != nil {
+		return "" // another container's
+	}
 	return root
 }
 
@@ -100,6 +107,35 @@ func storeOf(l runner.Layout) ([]perpid.Entry, *perpid.Judge, error) {
 	return entries, judge, err
 }
 
+// unused is how long an empty folder is one of a Worker's that may have just been started.
+const unused = 10 * time.Minute
+
+// abandoned reports whether a folder is of a start that came to nothing, though its owner cannot be judged from here: a
+// Worker fills its _temp within moments. A container that was started again has such folders of its former life.
+func abandoned(e perpid.Entry) bool {
+	if e.Verdict != perpid.Unknown || e.What != "" {
+		return false
+	}
+	st, err := os.Lstat(e.Path)
+	if err != nil || !st.IsDir() || time.Since(st.ModTime()) < unused {
+		return false
+	}
+	inside, err := os.ReadDir(e.Path)
+	return err == nil && len(inside) == 0
+}
+
+// elsewhere returns the layout with the work folder that a runner's service has in its view by BindPaths=, ok is false if
+// that is the one that is seen here.
+func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
+	u := survey.System{Root: r.Root}.Unit(survey.System{Root: r.Root}.Inside(l.Root))
+	if name, _ := discover.Service(r.Root, l.Root); name != u.Name { // .service is the runner's user's
+		return l, false
+	}
+	source, ok := u.Source(l.Work)
+	l.Work, l.Temp = source, filepath.Join(source, filepath.Base(l.Temp))
+	return l, ok
+}
+
 // removeStore removes what Workers left, and the store itself. The folders of those that live on stay.
 func (r *run) removeStore(l runner.Layout) {
 	path := perpid.Path(l.Temp)
@@ -111,7 +147,7 @@ func (r *run) removeStore(l runner.Layout) {
 	case judge == nil:
 		return
 	}
-	stay := perpid.Staying(entries)
+	stay := perpid.Staying(slices.DeleteFunc(slices.Clone(entries), abandoned))
 	what := "remove " + path
 	if stay > 0 {
 		what = fmt.Sprintf("empty %s, but for what living Workers use", path)
@@ -127,6 +163,11 @@ func (r *run) removeStore(l runner.Layout) {
 			return err
 		}
 		defer store.Close()
+		for _, e := range entries {
+			if abandoned(e) {
+				_ = store.Discard(e.Path) // unless something is in it
+			}
+		}
 		stay, err = store.Dissolve(judge) // a Worker may have started since
 		return err
 	}}})

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -17,8 +16,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
-// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units, per-PID
-// folders and the record of starts. When no runner of the machine has the shim any more the binary goes
+// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and per-PID
+// folders. When no runner of the machine has the shim any more the binary goes
 // too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force, and so are all
 // others that are given with it: see [run.look]. Of a runner only bin is needed; where .runner does not tell the work
 // folder, config.sh's is looked at.
@@ -94,6 +93,9 @@ func (r *run) remove(l runner.Layout) bool {
 		}
 	}
 	r.removeStore(l)
+	if there, ok := r.elsewhere(l); ok {
+		r.removeStore(there)
+	}
 	r.removeRecord(l)
 	r.tasks(unchoose(filepath.Join(l.Root, settings.RunnerFile), func(change func(string) string) error { return r.editOwn(l, change) }))
 	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps {
@@ -114,10 +116,11 @@ func (r *run) remove(l runner.Layout) bool {
 	return len(r.Failed)+len(r.NeedsRoot) == before
 }
 
-// removeRecord removes what starts have recorded.
+// removeRecord removes the records of Workers. That of starts stays: without it an audit of the runner's logs would take
+// each overlap that was harmless for one that cost a job its files.
 func (r *run) removeRecord(l runner.Layout) {
 	var tasks []task
-	names := []string{events.FileName, events.RotatedName, early.RecordName}
+	names := []string{early.RecordName}
 	noted, _ := filepath.Glob(filepath.Join(l.Diag(), left.Prefix+"*"))
 	for _, path := range noted {
 		names = append(names, filepath.Base(path))
