@@ -4,6 +4,7 @@
 # environment, signals and exit code.
 #
 #   runsvc-worker-wrap.sh [what runsvc.sh takes]        in the runner's root, as its user
+#   runsvc-worker-wrap.sh --end-watch                   as ExecStop= of its unit
 #
 # For machines without systemd's path units, and for service units made by svc.sh with
 # GITHUB_ACTIONS_RUNNER_SERVICE_TEMPLATE=…/actions.runner.worker-wrap.service.template.
@@ -13,6 +14,20 @@
 # what becomes of a job then is for WORKER_WRAP_FALLBACK to say, at each start. Where it cannot be put in place the runner is not started (exit code 125),
 # unless its settings say WORKER_WRAP_FALLBACK=run: its .env, or else the environment, or else .worker-wrap.env, or else
 # /etc/worker-wrap/settings.
+
+# As ExecStop= of the unit, with --end-watch, it ends the watch and waits for that: the unit's KillMode=process would leave
+# it running, and systemd complains of what is there when the runner has ended.
+if [ "${1-}" = --end-watch ]; then
+	for worker_wrap_watch in $(grep -lszx -- "--while-pid=${MAINPID:-none}" /proc/[0-9]*/cmdline); do
+		worker_wrap_watch=${worker_wrap_watch#/proc/}
+		worker_wrap_watch=${worker_wrap_watch%/cmdline}
+		for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+			kill "$worker_wrap_watch" 2>/dev/null || break
+			sleep 0.1
+		done
+	done
+	exit 0
+fi
 
 # Of runsvc.sh's two places, svc.sh starts it from the first; a runner that is no service has the second.
 worker_wrap_next=$PWD/runsvc.sh
@@ -83,7 +98,7 @@ fi
 # In a subshell, so that it is no child of runsvc.sh. It ends when runsvc.sh, which will have this PID,
 # does: the unit's KillMode=process would leave it running.
 if [ -n "$worker_wrap_binary" ]; then
-	("$worker_wrap_binary" watch --runner-root . --while-pid $$ </dev/null >&2 &)
+	("$worker_wrap_binary" watch --runner-root . "--while-pid=$$" </dev/null >&2 &)
 fi
 
 exec "$worker_wrap_next" "$@"

@@ -29,6 +29,12 @@ chown -R daemon: .
 unit=actions.runner.o-r.box.service
 sed 's/{{User}}/daemon/; s/{{Description}}/a runner/; s,{{RunnerRoot}},/srv/runner,' \
 	"$1/actions.runner.worker-wrap.service.template" >/etc/systemd/system/$unit
+mkdir /etc/systemd/system/$unit.d
+echo "#!/bin/sh
+pgrep -f '^/usr/lib/worker-wrap/worker-wrap watch' >/srv/watching
+exit 0" >/srv/look
+chmod 755 /srv/look
+printf '[Service]\nExecStop=+/srv/look\n' >/etc/systemd/system/$unit.d/look.conf # after the template's
 systemctl daemon-reload
 systemctl start $unit
 eventually() {
@@ -46,6 +52,7 @@ main=$(systemctl show -P MainPID $unit)
 echo "main process: $(tr '\0' ' ' </proc/$main/cmdline), in $(readlink /proc/$main/cwd), watched by $(watches | wc -l)"
 echo "bin: $(head -n 1 bin/Runner.Worker)"
 systemctl stop $unit
+echo "when it is stopped, watched by $(wc -l </srv/watching)"
 eventually watch_is_gone
 systemctl show -p Result -p ExecMainStatus $unit
 : >runsvc.sh # as an update has left it
@@ -79,6 +86,7 @@ func TestServiceTemplateUnderSystemd(t *testing.T) {
 	want := strings.Join([]string{
 		"main process: /bin/bash /srv/runner/runsvc.sh , in /srv/runner, watched by 1",
 		"bin: #!/usr/lib/worker-wrap/worker-wrap __worker",
+		"when it is stopped, watched by 0",
 		"Result=exit-code", // 7, the host's
 		"ExecMainStatus=7",
 		"Result=exit-code",

@@ -65,7 +65,7 @@ round second
 // start stands in for a Listener: it starts two Workers, and writes how that went. Its first line says what it may.
 const startTwo = `#!/bin/sh
 for fallback in none run; do
-	rm -f _work/_temp/mark
+	rm -f _work/_temp/mark 2>/dev/null
 	said=$(WORKER_WRAP_FALLBACK=$fallback "$PWD/bin/Runner.Worker" 2>&1)
 	code=$?
 	how=nothing

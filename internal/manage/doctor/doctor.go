@@ -12,7 +12,7 @@ import (
 
 // Gather collects the facts about this machine, the runners with these layouts, and those that have none.
 func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) Facts {
-	s := survey.System{}
+	s := survey.System{}.Once(layouts)
 	f := Facts{Machine: s.Machine(), Captured: captured}
 	for _, err := range broken {
 		b := Broken{err, "?"}

@@ -130,7 +130,7 @@ func confinement(u *survey.Unit) (out trial.Unit, inPlace bool) {
 	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
 	for _, s := range u.Settings {
 		switch dir, makes := dirs[s.Key]; {
-		case !slices.Contains(survey.Confining, s.Key):
+		case !slices.Contains(survey.Confining, s.Key), s.Value == "" && s.Key != "CapabilityBoundingSet": // only that can be made empty
 		case makes: // a trial makes no such folder, and removes none
 			for _, word := range survey.SplitWords(s.Value) {
 				name, _, _ := strings.Cut(word, ":")

@@ -87,8 +87,11 @@ func TestTry(t *testing.T) {
 // TestJudge: what a trial has shown goes before what was read, if it was made where a job's start is made.
 func TestJudge(t *testing.T) {
 	read := []Result{
-		{Check: "no_new_privs", Level: Fail, ofUnit: true}, {Check: "no_new_privs", Level: Fail}, {Check: "last start", Level: Fail},
-		{Check: "docker", Level: Warn}, {Check: "settings", Level: Fail},
+		{Check: "no_new_privs", Level: Fail, ofUnit: true},
+		{Check: "no_new_privs", Level: Fail},
+		{Check: "last start", Level: Fail},
+		{Check: "docker", Level: Warn},
+		{Check: "settings", Level: Fail},
 	}
 	well := []Result{{Check: "trial", Level: OK}, {Check: "docker", Level: Fail}}
 	for _, test := range []struct {

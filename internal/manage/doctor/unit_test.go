@@ -170,8 +170,11 @@ func TestDropInComesLast(t *testing.T) {
 		{"alone", survey.Unit{}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
 		{"others before", survey.Unit{DropIns: []string{"/run/systemd/system/service.d/zz-hardening.conf"}}, "| sudo tee " + dir + "zz-worker-wrap.conf "},
 		{"others after", survey.Unit{DropIns: []string{dir + "zzz.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
-		{"ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf"}, Lines: []survey.Line{{Setting: survey.Setting{Key: "B", Value: "2"}, From: dir + "zz-worker-wrap.conf"}}},
-			"'[Service]\\nB=2\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
+		{
+			"ours",
+			survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf"}, Lines: []survey.Line{{Setting: survey.Setting{Key: "B", Value: "2"}, From: dir + "zz-worker-wrap.conf"}}},
+			"'[Service]\\nB=2\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf ",
+		},
 		{"ours and one after", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf"}}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
 		{"both ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf", dir + "zzz.conf-worker-wrap.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
 	} {

@@ -45,13 +45,13 @@ func TestDocker(t *testing.T) {
 		{"the Listener is older than the group", []string{host(others)}, &Process{UID: uid, GID: uid}, "", "permission denied", ""},
 		{"no socket", []string{host(dir)}, nil, "", "non-socket", ""},
 	} {
-		d := System{dir}.docker(&Runner{UID: uid, Variables: Assigned("", c.env...), Listener: c.listener})
+		d := System{Root: dir}.docker(&Runner{UID: uid, Variables: Assigned("", c.env...), Listener: c.listener})
 		if d.Socket != c.socket || !strings.Contains(d.Missing, c.missing) || (d.Missing == "") != (c.missing == "") ||
 			!strings.Contains(d.Refused, c.refused) || (d.Refused == "") != (c.refused == "") || d.Unknown != "" || d.Context != "" {
 			t.Errorf("%s: %+v", c.name, d)
 		}
 	}
-	if d := (System{dir}).docker(&Runner{UID: -1, Variables: Assigned("", host(own))}); d.Unknown == "" {
+	if d := (System{Root: dir}).docker(&Runner{UID: -1, Variables: Assigned("", host(own))}); d.Unknown == "" {
 		t.Errorf("of an unknown user: %+v", d)
 	}
 }

@@ -33,8 +33,8 @@ func (s System) keeper(layout runner.Layout, u Unit, p PathUnit, runs bool) stri
 // watch finds the watch that has a runner in its care, 0 if there is none. hidden is true if one may have that cannot be
 // looked into.
 func (s System) watch(root string) (pid int, hidden bool) {
-	for _, pid := range s.pids() {
-		argv := strings.Split(s.read("proc/"+strconv.Itoa(pid)+"/cmdline"), "\x00")
+	for _, p := range s.processes() {
+		pid, argv := p.pid, strings.Split(p.cmdline, "\x00")
 		if len(argv) < 2 || !strings.HasPrefix(filepath.Base(argv[0]), "worker-wrap") || argv[1] != "watch" {
 			continue
 		}

@@ -26,8 +26,8 @@ type UnitState struct {
 
 // PathUnit looks at the path unit of the runner in root.
 func (s System) PathUnit(root string) PathUnit {
-	instance := "worker-wrap@" + unit.UnitNamePathEscape(root)
-	p := PathUnit{Name: instance + ".path"}
+	p := PathUnit{Name: pathUnitName(root)}
+	instance := strings.TrimSuffix(p.Name, ".path")
 	_, err := os.Lstat(s.path("etc/systemd/system/paths.target.wants/" + p.Name))
 	p.Enabled = err == nil
 	for _, kind := range []string{".path", ".service"} {
@@ -35,6 +35,10 @@ func (s System) PathUnit(root string) PathUnit {
 	}
 	s.ask(&p)
 	return p
+}
+
+func pathUnitName(root string) string {
+	return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path"
 }
 
 // masks returns the files that mask a unit which has these names: links to /dev/null, and empty files. The first file

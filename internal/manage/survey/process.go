@@ -109,14 +109,14 @@ func (s System) Workers(root string) []int {
 // these file names. The folder itself may be gone after an update.
 func (s System) started(root string, names ...string) []int {
 	var out []int
-	for _, pid := range s.pids() {
-		process := "proc/" + strconv.Itoa(pid)
-		command := runner.Started([]byte(s.read(process + "/cmdline")))
+	for _, p := range s.processes() {
+		command := runner.Started([]byte(p.cmdline))
 		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
 			continue
 		}
-		if is, err := runner.InBin(s.path(process), s.path(command), s.path(root)); is && err == nil {
-			out = append(out, pid)
+		process := s.path("proc/" + strconv.Itoa(p.pid))
+		if is, err := runner.InBin(process, s.path(command), s.path(root)); is && err == nil {
+			out = append(out, p.pid)
 		}
 	}
 	return out
@@ -150,18 +150,17 @@ func (s System) Sees(p Pause, temp string) string {
 // installed (podman's test/system/550-pause-process.bats, pkg/rootless/rootless_linux.c).
 func (s System) pauses() []Pause {
 	var out []Pause
-	for _, pid := range s.pids() {
-		dir := "proc/" + strconv.Itoa(pid)
-		switch strings.TrimSpace(s.read(dir + "/comm")) {
+	for _, seen := range s.processes() {
+		switch seen.comm {
 		case "podman pause":
 		case "catatonit":
-			if !slices.Contains(strings.Split(s.read(dir+"/cmdline"), "\x00"), "-P") {
+			if !slices.Contains(strings.Split(seen.cmdline, "\x00"), "-P") {
 				continue // the init of a container
 			}
 		default:
 			continue
 		}
-		if p, err := s.Process(pid); err == nil {
+		if p, err := s.Process(seen.pid); err == nil {
 			out = append(out, Pause{p})
 		}
 	}

@@ -125,7 +125,7 @@ func TestUnit(t *testing.T) {
 			for path, text := range test.dropIns {
 				files[path] = text
 			}
-			got := System{tree(t, files)}.Unit("/r")
+			got := System{Root: tree(t, files)}.Unit("/r")
 			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
 			got.Lines, got.DropIns = nil, nil
 			if !reflect.DeepEqual(got, test.want) {
@@ -133,17 +133,17 @@ func TestUnit(t *testing.T) {
 			}
 		})
 	}
-	if got := (System{tree(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
+	if got := (System{Root: tree(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("without .service: %+v", got)
 	}
-	if got := (System{tree(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
+	if got := (System{Root: tree(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("a name with a path in it: %+v", got)
 	}
 }
 
 func TestProcessAndListener(t *testing.T) {
 	status := "Name:\tRunner.Listener\nUid:\t1000\t1001\t1002\t1003\nCapEff:\t0000000000000000\nCapBnd:\t000001ffffdfffff\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\n"
-	s := System{tree(t, map[string]string{
+	s := System{Root: tree(t, map[string]string{
 		"proc/12/status":         status,
 		"proc/12/cmdline":        "/r/bin.2.333.1/Runner.Listener\x00run\x00",
 		"proc/12/environ":        "A=B\x00DOCKER_HOST=tcp://x:1\x00DOCKER_HOSTS=y\x00XDG_RUNTIME_DIR=/z",
@@ -290,7 +290,7 @@ func TestKeeper(t *testing.T) {
 		{"no watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00doctor\x00--runner-root\x00/srv/my-runner\x00"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := System{tree(t, test.files)}
+			s := System{Root: tree(t, test.files)}
 			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root), strings.HasSuffix(test.name, "that runs"))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
@@ -315,7 +315,7 @@ func TestKeeper(t *testing.T) {
 		{"all, as root", "worker-wrap\x00watch\x00--all\x00", "/", "0", true},
 		{"all, as somebody else", "worker-wrap\x00watch\x00--all\x00", "/", "61234", false},
 	} {
-		s := System{tree(t, map[string]string{"proc/7/cmdline": test.argv, "proc/7/status": "Name:\tx\nUid:\t" + test.uid + "\n"})}
+		s := System{Root: tree(t, map[string]string{"proc/7/cmdline": test.argv, "proc/7/status": "Name:\tx\nUid:\t" + test.uid + "\n"})}
 		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
 			t.Fatal(err)
 		}
@@ -370,7 +370,7 @@ func TestAssignments(t *testing.T) {
 // TestVariables: .env comes before what the Listener was given, and takes away from it; the files that each start reads
 // come last, the runner's own first.
 func TestVariables(t *testing.T) {
-	s := System{tree(t, map[string]string{
+	s := System{Root: tree(t, map[string]string{
 		"r/.env":                "A=env\nGONE=\nWORKER_WRAP_WAIT=\n",
 		"r/.worker-wrap.env":    "# one\nWORKER_WRAP_ISOLATE=alone\n",
 		settings.MachineFile:    "WORKER_WRAP_ISOLATE=always\nWORKER_WRAP_WAIT=1s\n",
@@ -408,7 +408,7 @@ func TestVariables(t *testing.T) {
 }
 
 func TestRunner(t *testing.T) {
-	s := System{tree(t, map[string]string{"x": ""})} // a machine without Docker or processes
+	s := System{Root: tree(t, map[string]string{"x": ""})} // a machine without Docker or processes
 	root := tree(t, map[string]string{
 		".runner": `{"workFolder":"_work"}`, ".env": "DOCKER_HOST=unix:///none/docker.sock\n",
 		"bin/Runner.Worker": "own", "_work/_temp/x": "",
@@ -479,7 +479,7 @@ func TestSees(t *testing.T) {
 		if err := os.Symlink(seen, inside); err != nil {
 			t.Fatal(err)
 		}
-		return System{dir}
+		return System{Root: dir}
 	}
 	pause := Pause{Process{PID: 5}}
 	for seen, want := range map[string]string{
@@ -529,7 +529,7 @@ func TestPauses(t *testing.T) {
 }
 
 func TestPausesByName(t *testing.T) {
-	s := System{tree(t, map[string]string{
+	s := System{Root: tree(t, map[string]string{
 		"proc/1/comm": "podman pause\n", "proc/1/status": "Name:\tpodman pause\n",
 		"proc/2/comm": "catatonit\n", "proc/2/status": "Name:\tcatatonit\n", "proc/2/cmdline": "catatonit\x00-P\x00",
 		"proc/3/comm": "catatonit\n", "proc/3/status": "Name:\tcatatonit\n", "proc/3/cmdline": "/run/podman-init\x00--\x00sh\x00",
@@ -602,7 +602,7 @@ func TestEmptyFiles(t *testing.T) {
 
 // TestUnitOfATemplate: an instance has the template's file, the drop-ins of both, and its own name in what they say.
 func TestUnitOfATemplate(t *testing.T) {
-	got := System{tree(t, map[string]string{
+	got := System{Root: tree(t, map[string]string{
 		"r/.service":                                     "runner@a.service",
 		"etc/systemd/system/runner@.service":             "[Service]\nReadWritePaths=/srv/%i/%%i\n",
 		"etc/systemd/system/runner@.service.d/b.conf":    "[Service]\nA=%p\n",

@@ -15,7 +15,10 @@ import (
 
 // System is the machine that is looked at: the zero value is this one. In tests Root is a folder with
 // a proc, etc and so on.
-type System struct{ Root string }
+type System struct {
+	Root string
+	once *once // nil to look anew each time
+}
 
 func (s System) path(p string) string { return filepath.Join("/", s.Root, p) }
 

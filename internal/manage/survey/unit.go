@@ -57,11 +57,11 @@ var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/l
 
 // Unit looks at the unit of the runner in root: systemd tells its files and what is in force, where it runs and answers.
 func (s System) Unit(root string) Unit {
-	u := Unit{Name: runner.UnitName(s.read(filepath.Join(root, runner.ServiceName)))}
+	u := Unit{Name: s.unitName(root)}
 	if u.Name == "" {
 		return Unit{}
 	}
-	said := s.show(append(Confining, "LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload", "User"), u.Name)
+	said := s.show(ofUnit, u.Name)
 	if u.Asked = len(said) > 0 && said[0]["LoadState"] == "loaded"; u.Asked {
 		u.Path, u.DropIns = said[0]["FragmentPath"], strings.Fields(said[0]["DropInPaths"])
 		u.Reload = said[0]["NeedDaemonReload"] == "yes"
@@ -77,6 +77,14 @@ func (s System) Unit(root string) Unit {
 		u.inForce(said[0])
 	}
 	return u
+}
+
+// ofUnit are the properties that a [Unit] is made of.
+var ofUnit = append([]string{"LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload"}, Confining...)
+
+// unitName is that of the service of the runner in root, "" if it is none.
+func (s System) unitName(root string) string {
+	return runner.UnitName(s.read(filepath.Join(root, runner.ServiceName)))
 }
 
 // unitFiles returns the files of a unit as systemd would find them.

@@ -60,7 +60,7 @@ func (p Places) TryIn(unit Unit) (t Tried) {
 	if text := strings.TrimSpace(string(data)); rerr == nil {
 		t.Said = strings.ReplaceAll(text, "worker-wrap: ", "")
 	} else if why := reason(text); why != "" {
-		t.Refused = errors.New(why)
+		t.Refused = errors.New(strings.ReplaceAll(why, name, unit.Name))
 	} else {
 		t.Refused = fmt.Errorf("%w: %s", rerr, slices.Compact(strings.Split(strings.TrimSpace(string(out)), "\n"))[0])
 	}
