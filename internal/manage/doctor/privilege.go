@@ -79,11 +79,11 @@ func userns(r *Runner, m survey.Machine) []Result {
 	install := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root) + file
 	switch {
 	case m.MaxUserNS == 0:
-		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536; or use the file capability: "+install
+		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536 # or use the file capability: "+install
 	case m.UserNSClone == 0:
-		res.What, res.Mend = "only root may make user namespaces here", "sudo sysctl -w kernel.unprivileged_userns_clone=1; or use the file capability: "+install
+		res.What, res.Mend = "only root may make user namespaces here", "sudo sysctl -w kernel.unprivileged_userns_clone=1 # or use the file capability: "+install
 	case m.AppArmorUserNS == 1:
-		res.What, res.Mend = "AppArmor lets only programs with a profile make user namespaces", "use the file capability: "+install
+		res.What, res.Mend = "AppArmor lets only programs with a profile make user namespaces", install
 	default:
 		return []Result{{Check: "privilege", Level: OK, What: "none needed: each Worker gets a user namespace (WORKER_WRAP_USERNS)"}}
 	}
@@ -98,7 +98,7 @@ func barred(r *Runner) []Result {
 	}
 	return []Result{{
 		Check: "binary", Level: Fail, What: fmt.Sprintf("%s cannot run %s: the mode of %s does not let them", r.User, r.Shim.Path, r.Barred),
-		Why: "no job can start", Mend: "sudo chmod a+x " + visible.Word(r.Barred) + "; or install it elsewhere: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+		Why: "no job can start", Mend: "sudo chmod a+x " + visible.Word(r.Barred) + " # or install it elsewhere: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
 	}}
 }
 
@@ -114,13 +114,13 @@ func takenByFile(b survey.Binary) []Result {
 	if b.Nosuid {
 		out = append(out, Result{
 			Check: "nosuid", Level: Fail, What: b.Path + " is on a file system that is mounted nosuid",
-			Why: "its file capability counts for nothing there", Mend: "install it elsewhere, or: sudo mount -o remount,suid \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
+			Why: "its file capability counts for nothing there", Mend: "sudo mount -o remount,suid \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\" # or install it elsewhere",
 		})
 	}
 	if b.Noexec {
 		out = append(out, Result{
 			Check: "noexec", Level: Fail, What: b.Path + " is on a file system that is mounted noexec",
-			Why: "no Worker can be started through it", Mend: "install it elsewhere, or: sudo mount -o remount,exec \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\"",
+			Why: "no Worker can be started through it", Mend: "sudo mount -o remount,exec \"$(findmnt -no TARGET --target " + visible.Word(b.Path) + ")\" # or install it elsewhere",
 		})
 	}
 	return out

@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
@@ -39,12 +38,8 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		return nil
 	}
 	who := survey.System{Root: r.Root}.Starter(l)
-	if r.root && who.ByOwner { // nobody has root start anything as the owner of a folder that they only lead to
-		owner, err := ownerOfRoot(l)
-		if err != nil {
-			return err
-		}
-		who.UID, who.User = owner, survey.UserName(owner)
+	if who.Led != nil {
+		return who.Led
 	}
 	err := fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User))
 	if who.UID >= 0 {
@@ -66,21 +61,6 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		return nil
 	}
 	return &RefusedError{l.Root, who.User, err}
-}
-
-// ownerOfRoot returns the owner of a runner's folder, if nobody leads there who could not go there.
-func ownerOfRoot(l runner.Layout) (int, error) {
-	dir, err := untrusted.Dir(l.Root)
-	if err != nil {
-		return 0, err
-	}
-	defer dir.Close()
-	st, err := dir.Stat()
-	if err != nil {
-		return 0, err
-	}
-	uid, _ := ownerOf(st)
-	return uid, nil
 }
 
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.

@@ -40,13 +40,13 @@ func (m Machine) Usable() (string, error) {
 
 // runnable refuses a place from which the runner's user could start no program: a link to it would hang every job.
 func runnable(place string, l runner.Layout) error {
-	name, uid := survey.System{}.UserOf(l)
-	barred := survey.BarredFrom(place, uid)
+	who := survey.System{}.Starter(l)
+	barred := survey.BarredFrom(place, who.UID)
 	if barred == "" {
 		return nil
 	}
 	return fmt.Errorf("%s: %s, whose Workers these are, could not run %s because of the mode of %s, and no job would start: sudo chmod a+x %s, or choose another place with --prefix DIR",
-		l.Root, name, place, barred, visible.Word(barred))
+		l.Root, who.User, place, barred, visible.Word(barred))
 }
 
 // Systemd reports whether the machine runs systemd, so that an install's path units look after updates.

@@ -69,15 +69,6 @@ func (s System) Runner(layout runner.Layout) Runner {
 	return r
 }
 
-// UserOf says whose processes a runner's Workers are; the uid is -1 if the name is not known here.
-func (s System) UserOf(layout runner.Layout) (name string, uid int) {
-	r := Runner{Layout: layout, Unit: s.Unit(layout.Root)}
-	if p, ok := s.Listener(layout.Root); ok {
-		r.Listener = &p
-	}
-	return owner(&r)
-}
-
 // empty looks for what an update that was cut short, or a full disk, leaves of a runner's files.
 func empty(l runner.Layout) []string {
 	var out []string

@@ -1,9 +1,13 @@
 package survey
 
 import (
+	"os"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 )
 
@@ -11,10 +15,11 @@ import (
 type Starter struct {
 	User string
 	UID  int // -1 if this machine knows no such user
-	// ByOwner is true if nothing else tells the user than who owns the runner's folder, which its path led to just then.
-	ByOwner bool
-	Env     []string // see [Runner]
-	EnvErr  error    // why a file of settings cannot be read, so that no Worker starts
+	// Led is why nothing may be started as the owner of the runner's folder, which is all that tells the user: somebody
+	// leads there who could not go there. Only root is told.
+	Led    error
+	Env    []string // see [Runner]
+	EnvErr error    // why a file of settings cannot be read, so that no Worker starts
 }
 
 // Inside returns a path by the looked-at machine's names.
@@ -26,11 +31,13 @@ func (s System) Inside(path string) string {
 // folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the
 // runner's user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
-	w := Starter{UID: FolderAt(l.Root).UID, ByOwner: true}
+	var w Starter
 	inside := s.Inside(l.Root)
 	var listener *Process
 	if p, ok := s.Listener(inside); ok {
-		w.UID, w.ByOwner, listener = p.UID, false, &p
+		w.UID, listener = p.UID, &p
+	} else {
+		w.UID, w.Led = ownerOfRoot(l)
 	}
 	variables, err := s.variables(l, listener)
 	w.Env, w.EnvErr = asEnv(variables), err
@@ -42,9 +49,27 @@ func (s System) Starter(l runner.Layout) Starter {
 	if name == "" || unitUser == "" {
 		return w
 	}
-	w.User, w.UID, w.ByOwner = unitUser, -1, false
+	w.User, w.UID, w.Led = unitUser, -1, nil
 	if uid, ok := UserID(unitUser); ok {
 		w.UID = uid
 	}
 	return w
+}
+
+// ownerOfRoot returns the owner of a runner's folder; to root it is an error if somebody leads there who could not go
+// there.
+func ownerOfRoot(l runner.Layout) (int, error) {
+	if os.Geteuid() != 0 {
+		return FolderAt(l.Root).UID, nil
+	}
+	dir, err := untrusted.Dir(l.Root)
+	if err != nil {
+		return -1, err
+	}
+	defer dir.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(dir.Fd()), &st); err != nil {
+		return -1, os.NewSyscallError("fstat", err)
+	}
+	return int(st.Uid), nil
 }

@@ -57,7 +57,7 @@ func environment(env []string) []string {
 // probe is the program that a trial becomes. It leaves a file in what it sees as _temp, says its PID, its parent's and
 // where the host sees that _temp, and stays until its standard input ends. Then it ends like a cancelled job.
 const probe = `printf inside >"$1/$2" || exit 1
-echo "$$ $PPID $WORKER_WRAP_HOST_TEMP"
+printf '%s %s %s\0' "$$" "$PPID" "$WORKER_WRAP_HOST_TEMP"
 read -r _
 rm -f "$1/$2"
 exit 103`
@@ -99,11 +99,11 @@ func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said stri
 		return "", notStarted(p.Binary, p.UID, err)
 	}
 	*pids = append(*pids, cmd.Process.Pid)
-	line, rerr := bufio.NewReader(io.LimitReader(stdout, 8192)).ReadString('\n')
+	line, rerr := bufio.NewReader(io.LimitReader(stdout, 8192)).ReadString(0) // a path may have a line feed
 	var seen error
 	if rerr == nil {
 		*pids = append(*pids, inner(line))
-		seen = p.look(cmd.Process.Pid, strings.TrimSuffix(line, "\n"), temp, mark, chosen)
+		seen = p.look(cmd.Process.Pid, strings.TrimSuffix(line, "\x00"), temp, mark, chosen)
 	}
 	stdin.Close()
 	werr := cmd.Wait()

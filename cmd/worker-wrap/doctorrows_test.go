@@ -1,0 +1,82 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// doctorRows are states that a runner of nobody's can be in: what makes it so, what a job of the runner gets then and
+// whether doctor says that it is protected, and the same after all mends that doctor prints have been run as printed.
+var doctorRows = []struct{ name, make, want string }{
+	{"well", `:`, "isolated true"},
+	{"a wrapper below", `printf '#!/bin/sh\nexec /bin/sh "$@"\n' >r/bin/Runner.Worker.real`, "isolated true"},
+	{"older capability", `setcap cap_sys_admin+ep $place`, "isolated true"},
+	{"no capability", `setcap -r $place`, "plain false, mended: isolated true"},
+	{"no capability, to run", `setcap -r $place; echo WORKER_WRAP_FALLBACK=run >>r/.worker-wrap.env`, "plain false, mended: isolated true"},
+	{"no capability, to end", `setcap -r $place; echo WORKER_WRAP_FALLBACK=none >>r/.worker-wrap.env`, "refused false, mended: isolated true"},
+	{"mode", `chmod 700 $place`, "refused false, mended: isolated true"},
+	{"barred", `chmod 700 /usr/local/lib`, "refused false, mended: isolated true"},
+	{"nosuid", `mount -t tmpfs -o nosuid,mode=755 x ${place%/*}; cp ww $place; setcap cap_sys_admin=p $place`, "plain false, mended: isolated true"},
+	{"noexec", `mount -t tmpfs -o noexec,mode=755 x ${place%/*}; cp ww $place; setcap cap_sys_admin=p $place`, "refused false, mended: isolated true"},
+	{"no binary", `rm $place`, "refused false, mended: isolated true"},
+	{"not wrapped", `mv r/bin/Runner.Worker.real r/bin/Runner.Worker`, "plain false, mended: isolated true"},
+	{"another's _temp", `chown 61234 r/_work/_temp`, "plain false, mended: isolated true"},
+	{"another's store", `mkdir r/_work/.worker-wrap; chown 61234 r/_work/.worker-wrap`, "plain false, mended: isolated true"},
+	{"no store", `touch r/_work/.worker-wrap`, "plain false, mended: isolated true"},
+	{"closed", `chown root r/_work; chmod 755 r/_work`, "plain false, mended: isolated true"},
+	{"read-only", `mount -t tmpfs -o mode=777 x r/_work; mkdir r/_work/_temp; chown nobody r/_work/_temp; mount -o remount,ro r/_work`, "plain false, mended: isolated true"},
+	{"a link to its own", `mv r/_work/_temp r/t; ln -s ../t r/_work/_temp; chown -h nobody r/_work/_temp`, "isolated true"},
+	{"a setting", `echo WORKER_WRAP_WAIT=x >>r/.worker-wrap.env`, "refused false, mended: refused false"}, // that needs a hand
+	{"in memory", `echo WORKER_WRAP_BACKING=tmpfs >>r/.worker-wrap.env`, "isolated true"},
+}
+
+// TestDoctorSaysWhatJobsGet: doctor's verdict is what a job of the runner gets, in each of these states, and each command
+// that it prints for a problem mends that.
+func TestDoctorSaysWhatJobsGet(t *testing.T) {
+	script := `
+./ww install --isolate always --runner-root r >/dev/null 2>&1
+cp -a r clean
+base=$PWD place=/usr/local/lib/worker-wrap/worker-wrap
+sudo() { "$@"; }
+mkdir tools
+ln ww tools/worker-wrap
+PATH=$base/tools:$PATH
+job() {
+	said=$(as nobody "$base/r/bin/Runner.Worker" -c 'echo "in $WORKER_WRAP_HOST_TEMP."' 2>/dev/null) || :
+	case $said in
+	*"in "*/.worker-wrap/*) echo isolated ;;
+	*"in "*) echo plain ;;
+	*) echo refused ;;
+	esac
+}
+doctor() { "$base/ww" doctor --runner-root "$base/r" "$@" || :; }
+verdict() { doctor --json | sed -n 's/.*"protected": \([a-z]*\).*/\1/p'; }
+row() {
+	cd "$base"
+	umount r/_work ${place%/*} 2>/dev/null || :
+	rm -rf r
+	cp -a clean r
+	chmod 755 /usr/local/lib
+	cp ww $place
+	chmod 755 $place
+	setcap cap_sys_admin=p $place
+	eval "$2"
+	was="$(job) $(verdict)"
+	if [ "${was#* }" = false ]; then
+		doctor | awk '/^  [✓!✗] / { bad = /^  ✗/ } bad && sub(/^ *→ sudo /, "sudo ")' >mends
+		. ./mends >mended 2>&1 || :
+		cd "$base"
+		was="$was, mended: $(job) $(verdict)"
+	fi
+	echo "$1: $was"
+}
+`
+	want := ""
+	for _, r := range doctorRows {
+		script += "row '" + r.name + "' '" + strings.ReplaceAll(r.make, "'", `'\''`) + "'\n"
+		want += r.name + ": " + r.want + "\n"
+	}
+	// The names are in quotes too.
+	script = strings.NewReplacer("another's", `another'\''s`).Replace(script)
+	compareLines(t, onMachine(t, script), want)
+}
