@@ -63,7 +63,7 @@ row() {
 	eval "$2"
 	was="$(job) $(verdict)"
 	if [ "${was#* }" = false ]; then
-		doctor | awk '/^  [✓!✗] / { bad = /^  ✗/ } bad && sub(/^ *→ sudo /, "sudo ")' >mends
+		doctor | awk '/^  (✓|!|✗) / { bad = /^  ✗/ } bad && sub(/^ *→ sudo /, "sudo ")' >mends
 		. ./mends >mended 2>&1 || :
 		cd "$base"
 		was="$was, mended: $(job) $(verdict)"
