@@ -2,12 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
@@ -39,7 +39,7 @@ func runApp(args []string) int {
 		return 0
 	}
 	if text := err.Error(); text != "" {
-		fmt.Fprintln(os.Stderr, "worker-wrap:", visible.Line(text))
+		sayStderr(os.Stderr, journald.Err, text)
 	}
 	var coder cli.ExitCoder
 	if errors.As(err, &coder) {

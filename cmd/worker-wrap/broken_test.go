@@ -114,7 +114,7 @@ grep -E '^worker-wrap|^exit|closed' /opt/out
 exit 2
 -- gc
 worker-wrap: left out: /opt/broken/`+reason+`
-nothing to collect: no Worker has left a per-PID folder here
+nothing to collect: nobody has left a per-PID folder here
 exit 1
 -- doctor
 Runner /opt/broken (version unknown, user root)
@@ -150,7 +150,7 @@ Runner /opt/closed/runner (version unknown, user root)
 the runner is not protected; what has to be mended is marked ✗ above
 exit 2
 worker-wrap: left out: /opt/closed/runner/`+reason+`
-nothing to collect: no Worker has left a per-PID folder here
+nothing to collect: nobody has left a per-PID folder here
 exit 1
 `+named+`/opt/closed/runner  ?          ?        ?        ?     0        none on record
 /opt/closed/runner:
@@ -178,7 +178,7 @@ code worker-wrap status --runner-root r --runner-root s/ --runner-root $W/r | cu
 	compareLines(t, out, `-- status
 exit 0
 -- gc
-nothing to collect: no Worker has left a per-PID folder here
+nothing to collect: nobody has left a per-PID folder here
 exit 0
 -- install --all
 nothing to do

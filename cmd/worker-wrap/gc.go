@@ -1,20 +1,22 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/gc"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -24,9 +26,12 @@ func gcCommand() *cli.Command {
 		Name:  "gc",
 		Usage: "remove what dead Workers left, also what only root can delete",
 		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete: " +
-			"files that a container made as root, for instance. Run as root, gc removes that too.",
+			"files that a container made as root, for instance. Run as root, gc removes that too. Of commands that were " +
+			"started by hand with --temp DIR it finds what lies in the current folder or above it. " +
+			"The exit status is 1 if something could not be removed.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
+			&cli.StringSliceFlag{Name: "temp", Usage: "collect what commands by hand have left that had a folder of their own over `DIR` (--temp DIR)"},
 			&cli.StringFlag{Name: "older-than", Usage: "leave alone what changed within `DURATION`: 30m, 12h, 7d"},
 			&cli.BoolFlag{Name: "kill", Usage: "also end what the jobs of dead Workers left running (worker-wrap ps --left lists it): SIGTERM, and SIGKILL after 10 seconds", DisableDefaultText: true},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only list what would be removed or ended", DisableDefaultText: true},
@@ -49,6 +54,20 @@ func gcAction(c *cli.Context) error {
 	}
 	leftOut(c, chosen)
 	o.Runners = chosen.layouts
+	switch dirs := c.StringSlice("temp"); {
+	case len(dirs) > 0 && !c.IsSet("runner-root"):
+		o.Runners = nil
+		fallthrough
+	case len(dirs) > 0:
+		for _, dir := range dirs {
+			if dir, err = filepath.Abs(dir); err != nil {
+				return cli.Exit(fmt.Sprintf("--temp: cannot tell the current folder: %v; give the whole path", err), exitUsage)
+			}
+			o.Runners = append(o.Runners, beside(dir))
+		}
+	case !c.IsSet("runner-root"):
+		o.Runners = append(o.Runners, above(o.Runners)...)
+	}
 	origin.AllCPUs()
 	stop := func() {}
 	if !o.DryRun && term.IsTerminal(int(os.Stderr.Fd())) {
@@ -61,13 +80,11 @@ func gcAction(c *cli.Context) error {
 		if reports == nil {
 			reports = []gc.Report{}
 		}
-		e := json.NewEncoder(c.App.Writer)
-		e.SetIndent("", "  ")
-		if jerr := e.Encode(reports); jerr != nil {
-			return jerr
+		if err := encode(c, reports); err != nil {
+			return err
 		}
-	} else {
-		printReports(c.App.Writer, reports, o.DryRun)
+	} else if err := printReports(c, reports, o.DryRun); err != nil {
+		return err
 	}
 	if err != nil {
 		return cli.Exit(err.Error(), exitDoubtful) // the others are done
@@ -83,34 +100,44 @@ func gcAction(c *cli.Context) error {
 	return nil
 }
 
-func printReports(w io.Writer, reports []gc.Report, dry bool) {
-	verb := "removed"
-	if dry {
-		verb = "would remove"
-	}
-	for _, r := range reports {
-		fmt.Fprintf(w, "%s: %s %d, in use %d", visible.Line(r.Store), verb, len(r.Deleted), r.Living)
-		if r.Unknown > 0 {
-			fmt.Fprintf(w, ", %d of other PID namespaces or machines left alone", r.Unknown)
+func printReports(c *cli.Context, reports []gc.Report, dry bool) error {
+	for i := range reports {
+		r := &reports[i]
+		if err := r.Print(theScreen(c), dry); err != nil {
+			return err
 		}
-		fmt.Fprintln(w)
-		if dry {
-			for _, name := range r.Deleted {
-				fmt.Fprintf(w, "  %s\n", visible.Line(name))
-			}
-		}
-		for _, path := range r.Kept {
-			fmt.Fprintf(w, "  could not remove %s: %s\n", visible.Line(path), visible.Line(r.Why))
-		}
-		if len(r.Kept) > 0 && os.Geteuid() != 0 {
-			fmt.Fprintln(w, "  as root it can: sudo worker-wrap gc")
-		}
-		printEnded(w, r.Ended, r.NotEnded, dry)
-		sayHidden(w, r.Hidden)
+		printEnded(c.App.Writer, r.Ended, r.NotEnded, dry)
+		sayHidden(c.App.Writer, r.Hidden)
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(w, "nothing to collect: no Worker has left a per-PID folder here")
+		fmt.Fprintln(c.App.Writer, "nothing to collect: nobody has left a per-PID folder here")
 	}
+	return nil
+}
+
+// beside is the place of a store as that of a runner's is: beside the folder that is covered.
+func beside(temp string) runner.Layout {
+	return runner.Layout{Root: filepath.Dir(temp), Work: filepath.Dir(temp), Temp: temp}
+}
+
+// above returns the places of stores in the current folder and above it, apart from those of the given runners. An
+// ordinary user has no business with what is somebody else's.
+func above(known []runner.Layout) (out []runner.Layout) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		l := beside(filepath.Join(dir, "_temp"))
+		st, err := os.Lstat(perpid.Path(l.Temp))
+		if err != nil || os.Geteuid() != 0 && int(st.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
+			continue
+		}
+		if !slices.ContainsFunc(known, func(k runner.Layout) bool { return perpid.Path(k.Temp) == perpid.Path(l.Temp) }) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // parseAge reads a duration of time.ParseDuration, or a number of days.

@@ -10,6 +10,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
@@ -48,6 +50,15 @@ func (o *output) result(err error) error {
 		return cli.Exit(fmt.Sprintf("cannot print: %v", o.err), exitUsage)
 	}
 	return err
+}
+
+// sayStderr writes a line to stderr, with what the journal wants before it if that is what stderr is.
+func sayStderr(w io.Writer, p journald.Priority, line string) {
+	before := "worker-wrap: "
+	if journald.Connected(os.Stderr) {
+		before = journald.Prefix(p)
+	}
+	fmt.Fprintln(w, before+visible.Line(line))
 }
 
 // theScreen is what a table is printed on. It shows control characters itself, and has colours, which the app's writer

@@ -70,7 +70,7 @@ the runner is protected; see the warnings (!) above
 /j yes
 worker-wrap: watching $W/j
 exit 0
-nothing to collect: no Worker has left a per-PID folder here
+nothing to collect: nobody has left a per-PID folder here
 exit 0
 is not in a configured runner
 exit 125

@@ -3,13 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/watch"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -30,6 +34,44 @@ func watchCommand() *cli.Command {
 		Action:       watchAction,
 		OnUsageError: usageError,
 	}
+}
+
+// teller says what a watch does. In the journal that is a line for each run that ends by itself, as under systemd.
+type teller struct {
+	out   io.Writer
+	begun time.Time
+	once  bool
+	done  []string
+}
+
+func (t *teller) say(line string) {
+	if journald.Connected(os.Stderr) && t.once {
+		t.done = append(t.done, line)
+		return
+	}
+	sayStderr(t.out, journald.Info, line)
+}
+
+func (t *teller) warn(line string) { sayStderr(t.out, journald.Warning, line) }
+
+// sum tells of the whole run.
+func (t *teller) sum(layouts []runner.Layout) {
+	if !journald.Connected(os.Stderr) || !t.once {
+		return
+	}
+	var roots, done []string
+	for _, l := range layouts {
+		roots = append(roots, l.Root)
+	}
+	for _, line := range t.done {
+		if !strings.HasPrefix(line, "watching ") {
+			done = append(done, line)
+		}
+	}
+	if len(done) == 0 {
+		done = []string{"nothing had to be done"}
+	}
+	sayStderr(t.out, journald.Info, fmt.Sprintf("watched %s for %s: %s", strings.Join(roots, ", "), time.Since(t.begun).Round(time.Second), strings.Join(done, "; ")))
 }
 
 func watchAction(c *cli.Context) error {
@@ -53,7 +95,9 @@ func watchAction(c *cli.Context) error {
 	if o.Place, err = machine.Usable(); err != nil {
 		return cli.Exit(fmt.Sprintf("%v: sudo %s install", err, machine.Self), 1)
 	}
-	o.Say = func(line string) { fmt.Fprintln(c.App.ErrWriter, "worker-wrap:", visible.Line(line)) }
+	told := &teller{out: c.App.ErrWriter, begun: time.Now(), once: o.UntilQuiet > 0}
+	o.Say, o.Warn = told.say, told.warn
+	defer told.sum(o.Layouts)
 	origin.AllCPUs()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()

@@ -32,3 +32,26 @@ the new version's Workers run unprotected from then on
 → start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root $W/r
 `+seen+seen)
 }
+
+// TestWatchInTheJournal: what a run of the unit has to say is one line, with its priority, and one name of the program,
+// whoever has started it.
+func TestWatchInTheJournal(t *testing.T) {
+	out := onMachine(t, `
+./ww install --isolate always --runner-root r >/dev/null 2>&1
+touch said
+export JOURNAL_STREAM=$(stat -c %d:%i said)
+watch() { "$@" watch --until-quiet 50ms --runner-root r 2>said; sed -E "s/ for [0-9]+s: / for N s: /" said; }
+watch sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap "$@"' sh
+watch env SYSTEMD_EXEC_PID=1 worker-wrap
+mv r/bin/Runner.Worker.real r/bin/Runner.Worker
+watch sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap "$@"' sh
+code sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap watch --runner-root none' 2>said
+cat said
+`)
+	compareLines(t, out, `<6>watched $W/r for N s: nothing had to be done
+<6>worker-wrap: watched $W/r for N s: nothing had to be done
+<6>watched $W/r for N s: $W/r/bin: keep the runner's own Worker as Runner.Worker.real; $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap; $W/r/bin: put it in place of Runner.Worker
+exit 1
+<3>open $W/none/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+`)
+}

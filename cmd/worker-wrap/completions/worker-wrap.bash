@@ -12,7 +12,7 @@ _worker_wrap() {
 		[status]='--runner-root --json --prometheus --utc --wide'
 		[ps]='--left --json --utc --wide'
 		[enter]=''
-		[gc]='--runner-root --kill --dry-run --json --older-than'
+		[gc]='--runner-root --temp --kill --dry-run --json --older-than'
 		[audit]='--html --json'
 		[watch]='--runner-root --all --prefix --until-quiet --while-pid'
 	)

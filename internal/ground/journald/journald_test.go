@@ -1,9 +1,14 @@
 package journald
 
 import (
+	"fmt"
 	"net"
+	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestSend: what arrives is one entry, whatever the line holds; where nobody listens nothing waits.
@@ -24,5 +29,31 @@ func TestSend(t *testing.T) {
 	n, err := journal.Read(data)
 	if want := "PRIORITY=3\nSYSLOG_IDENTIFIER=worker-wrap\nMESSAGE=a job\\x0aPRIORITY=0\n"; err != nil || string(data[:n]) != want {
 		t.Errorf("%q, %v, want %q", data[:n], err, want)
+	}
+}
+
+// TestConnected: a stream to the journal is known by its inode, and the journal names who systemd has started.
+func TestConnected(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(w.Fd()), &st); err != nil {
+		t.Fatal(err)
+	}
+	for stream, want := range map[string]bool{"": false, fmt.Sprintf("%d:%d", st.Dev, st.Ino+1): false, fmt.Sprintf("%d:%d", st.Dev, st.Ino): true} {
+		t.Setenv("JOURNAL_STREAM", stream)
+		if got := Connected(w); got != want {
+			t.Errorf("JOURNAL_STREAM=%s: %v", stream, got)
+		}
+	}
+	for pid, want := range map[int]string{os.Getpid(): "<4>", os.Getppid(): "<4>worker-wrap: "} {
+		t.Setenv("SYSTEMD_EXEC_PID", strconv.Itoa(pid))
+		if got := Prefix(Warning); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }

@@ -32,7 +32,10 @@ type Report struct {
 	Deleted []string `json:"deleted"` // names; with DryRun, what would be
 	Kept    []string `json:"kept"`    // paths of what could not be deleted; with DryRun, by an earlier sweep
 	Why     string   `json:"why,omitempty"`
-	Living  int      `json:"living"` // entries of living owners
+	Files   int64    `json:"files"`   // how much is gone, or would be
+	Bytes   int64    `json:"bytes"`   // on disk
+	Partial bool     `json:"partial"` // Files and Bytes are lower bounds
+	Living  int      `json:"living"`  // entries of living owners
 	// Unknown counts entries whose owner cannot be judged from here: in another PID namespace, or on
 	// another machine. They are left alone.
 	Unknown int `json:"unknown"`
@@ -102,8 +105,11 @@ func collect(l runner.Layout, self perpid.Owner, o Options, r *Report) error {
 			r.Unknown++
 		case o.DryRun && e.Undeletable && os.Geteuid() != 0:
 			r.Kept, r.Why = append(r.Kept, e.Path), "an earlier sweep could not"
-		case o.DryRun && (before.IsZero() || e.Sweeping || !e.Changed.After(before)):
-			r.Deleted = append(r.Deleted, e.Name)
+		case before.IsZero() || e.Sweeping || !e.Changed.After(before):
+			r.count(e.Path, 1)
+			if o.DryRun {
+				r.Deleted = append(r.Deleted, e.Name)
+			}
 		}
 	}
 	if o.DryRun {
@@ -116,8 +122,23 @@ func collect(l runner.Layout, self perpid.Owner, o Options, r *Report) error {
 		Deleted:  o.Deleted,
 	})
 	r.Deleted, r.Kept = append(r.Deleted, swept.Deleted...), append(r.Kept, swept.Kept...)
+	for _, path := range swept.Kept {
+		r.count(path, -1)
+	}
 	if swept.Err != nil {
 		r.Why = swept.Err.Error()
 	}
 	return err
+}
+
+// measured bounds how many entries of a folder are counted: that takes as long as to delete them.
+const measured = 200_000
+
+// count adds how much is in a folder, or takes away what has stayed of it.
+func (r *Report) count(path string, sign int64) {
+	u := perpid.Measure(path, measured)
+	r.Files, r.Bytes, r.Partial = r.Files+sign*u.Files, r.Bytes+sign*u.Bytes, r.Partial || u.Partial
+	if r.Files < 0 || r.Bytes < 0 { // more has stayed than was counted
+		r.Files, r.Bytes = 0, 0
+	}
 }

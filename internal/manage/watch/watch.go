@@ -26,8 +26,8 @@ type Options struct {
 	Place   string // the installed binary, see [install.Machine.Usable]
 	// UntilQuiet, where it is not 0, ends the watch when nothing has changed for so long.
 	UntilQuiet time.Duration
-	// Say is given what was done, and what could not be.
-	Say func(line string)
+	// Say is given what is watched, and what was done; Warn what could not be done, and is Say if it is nil.
+	Say, Warn func(line string)
 }
 
 const (
@@ -43,6 +43,9 @@ const (
 // Run watches until ctx is done, every runner is gone, or it has been quiet; then it returns nil.
 func Run(ctx context.Context, o Options) error {
 	w := &watcher{Options: o}
+	if w.Warn == nil {
+		w.Warn = w.Say
+	}
 	var err error
 	if w.notify, err = fsnotify.NewWatcher(); err != nil {
 		w.blindly(err)
@@ -190,7 +193,7 @@ func (w *watcher) one(r *watched) bool {
 	said := ""
 	switch {
 	case errors.Is(err, install.ErrTakenOut):
-		w.Say(l.Root + ": " + err.Error() + ": watched no longer")
+		w.Warn(l.Root + ": " + err.Error() + ": watched no longer")
 		return false
 	case errors.Is(err, install.ErrReplacing):
 		w.soon = true
@@ -199,7 +202,7 @@ func (w *watcher) one(r *watched) bool {
 		said = err.Error()
 	}
 	if said != "" && said != r.said {
-		w.Say(said)
+		w.Warn(said)
 	}
 	r.said = said
 	return true
@@ -226,7 +229,7 @@ func (w *watcher) follow(dir string) {
 // blindly says once that changes are looked for without inotify.
 func (w *watcher) blindly(err error) {
 	if !w.blind {
-		w.Say(fmt.Sprintf("changes cannot be watched, so they are looked for every %s: %v; the limits fs.inotify.max_user_instances and max_user_watches (sysctl) may be too low", poll, err))
+		w.Warn(fmt.Sprintf("changes cannot be watched, so they are looked for every %s: %v; the limits fs.inotify.max_user_instances and max_user_watches (sysctl) may be too low", poll, err))
 	}
 	w.blind = true
 }

@@ -21,6 +21,7 @@ import (
 // depends on it, so it is only written.
 type journal struct {
 	debug  *logrus.Logger // nil without WORKER_WRAP_LOG=debug: every start would pay for it
+	job    bool           // it is a Worker's start
 	diag   string         // the folder of the runner's log, "" if there is no runner
 	self   events.Process
 	last   time.Time // when the last part of the start ended
@@ -30,7 +31,7 @@ type journal struct {
 }
 
 func newJournal(p Plan, self perpid.Owner, begun time.Time) *journal {
-	j := &journal{diag: p.diag(), self: events.Process{PID: os.Getpid(), Start: self.Start}, last: begun}
+	j := &journal{job: p.Worker != nil, diag: p.diag(), self: events.Process{PID: os.Getpid(), Start: self.Start}, last: begun}
 	if p.Settings.Debug {
 		origin.Traces()
 		j.debug = logrus.New()
@@ -99,7 +100,7 @@ func (j *journal) started(path string, p program) {
 // refused tells of a start that came to nothing. The job's page has the reason too, but an administrator looks into the
 // machine's journal.
 func (j *journal) refused(why string) {
-	if j.diag != "" && why != "" {
+	if j.job && j.diag != "" && why != "" {
 		journald.Error("a job of the runner in " + filepath.Dir(j.diag) + " was not started: " + why)
 	}
 	j.write(events.Event{Kind: events.Start, Outcome: events.Refused, Stages: j.stages, Alive: j.alive, Error: why})

@@ -81,7 +81,7 @@ func (s *start) startProxy(f folder, real string) (proxy, error) {
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
 // no start, however many Workers there are.
 func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
-	s.journal.warn("containers will not see this job's _temp, but the host's: the Docker socket %v; %s", why, dockersocket.Mend)
+	s.journal.warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.program(), why, dockersocket.Mend)
 	s.journal.noProxy(f.path(), why)
 }
 

@@ -41,6 +41,14 @@ func (p Plan) root() string {
 	return p.Runner.Root
 }
 
+// program is the word for what is started, in messages.
+func (p Plan) program() string {
+	if p.Worker == nil {
+		return "command"
+	}
+	return "job"
+}
+
 // diag is the folder of the runner's logs, "" if there is no runner.
 func (p Plan) diag() string {
 	if p.Runner == nil {

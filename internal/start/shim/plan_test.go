@@ -104,8 +104,14 @@ func TestFailureIsOneLine(t *testing.T) {
 	if !errors.Is(f, unix.EIO) {
 		t.Error("the cause is lost")
 	}
-	if failure(f) != f {
+	if (Plan{}).failure(f) != f {
 		t.Error("a failure is not what it was")
+	}
+	// Who has started a command reads nothing of a job.
+	for program, p := range map[string]Plan{"command": {}, "job": {Worker: &Worker{}}} {
+		if got := p.failure(unix.EIO).Error(); !strings.HasPrefix(got, "this "+program+" was not started") || !strings.HasSuffix(got, ": input/output error") {
+			t.Errorf("%s: %q", program, got)
+		}
 	}
 }
 

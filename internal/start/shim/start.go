@@ -61,7 +61,7 @@ func newStart(p Plan) *start {
 // follow takes the steps that policy names. The last one is either alone or private.
 func (s *start) follow() *Failure {
 	if err := s.plainIDs(); err != nil {
-		return failure(err)
+		return s.failure(err)
 	}
 	s.warnOfSettings()
 	var facts policy.Facts
@@ -169,7 +169,7 @@ func (s *start) refuse(failed, claimed error) *Failure {
 	if claimed != nil && s.Settings.Policy.Fallback == policy.FallbackWait {
 		failed = fmt.Errorf("%w; and it cannot run without: %w", failed, claimed)
 	}
-	return failure(failed)
+	return s.failure(failed)
 }
 
 // plainIDs refuses a process whose effective ids are not its real ones.

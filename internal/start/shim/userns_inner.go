@@ -90,7 +90,7 @@ func RunInner(args, env []string) *Failure {
 	}
 	settings, err := ParseSettings(env)
 	if err != nil {
-		return failure(err)
+		return in.plan.failure(err)
 	}
 	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
 	in.plan.Env, in.plan.Settings = env, settings
@@ -125,7 +125,7 @@ func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
 		path, f = s.ready(p)
 	}
 	if f == nil {
-		f = strip(line, parent)
+		f = s.strip(line, parent)
 	}
 	if f == nil {
 		f = s.exec(path, p)
@@ -138,7 +138,7 @@ func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
 const becoming = 0
 
 // strip is the last thing before the child becomes the program.
-func strip(line *os.File, parent int) *Failure {
+func (s *start) strip(line *os.File, parent int) *Failure {
 	attached, err := nsenter.LeaveNothing(parent)
 	if err == nil && !attached {
 		err = errors.New("the supervisor has ended")
@@ -147,7 +147,7 @@ func strip(line *os.File, parent int) *Failure {
 		err = send(line, []byte{becoming})
 	}
 	if err != nil {
-		return failure(err)
+		return s.failure(err)
 	}
 	return nil
 }
