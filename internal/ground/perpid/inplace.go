@@ -31,22 +31,3 @@ func (s *Store) InPlace(owner Owner, temp *os.File) *os.File {
 	}
 	return nil
 }
-
-// Has reports whether dir is a folder of the store, and mounted: then the caller is in the view of the Worker that has it
-// as its _temp, or had it.
-func (s *Store) Has(dir *os.File) bool {
-	var is unix.Statx_t
-	err := unix.Statx(int(dir.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO, &is)
-	if err != nil || is.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 { // the usual _temp
-		return false
-	}
-	names, _ := s.names()
-	for _, name := range names {
-		var st unix.Stat_t
-		if unix.Fstatat(s.fd(), name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil && st.Ino == is.Ino &&
-			st.Dev == unix.Mkdev(is.Dev_major, is.Dev_minor) {
-			return true
-		}
-	}
-	return false
-}

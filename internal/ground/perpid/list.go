@@ -58,8 +58,14 @@ func (s *Store) entry(name string, j *Judge) (Entry, bool) {
 	if e.Verdict == Dead {
 		return e, true
 	}
-	if e.Verdict = j.Verdict(e.Owner, e.Changed); e.Verdict == Unknown && !j.Remote {
+	e.Verdict = j.Verdict(e.Owner, e.Changed)
+	switch {
+	case e.Verdict == Unknown && !j.Remote:
 		e.Verdict = s.byLock(name, e.What)
+	case e.Verdict == Dead:
+		if locked, _ := s.locked(strings.TrimSuffix(name, "."+e.What)); locked {
+			e.Verdict = Living // in its view another Worker lives
+		}
 	}
 	return e, true
 }

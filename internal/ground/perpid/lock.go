@@ -37,17 +37,10 @@ func Vouch(owner Owner, dir *os.File) error {
 // byLock judges an owner that cannot be seen by the lock on its folder.
 func (s *Store) byLock(name, what string) Verdict {
 	folder := strings.TrimSuffix(name, "."+what)
-	dir, err := openDir(s.dir, folder)
-	if err == nil {
-		defer dir.Close()
-		asked := unix.Flock_t{Type: unix.F_WRLCK}
-		if err := unix.FcntlFlock(dir.Fd(), unix.F_OFD_GETLK, &asked); err != nil {
-			return Unknown
-		}
-		if asked.Type != unix.F_UNLCK {
-			return Living
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	switch locked, err := s.locked(folder); {
+	case locked:
+		return Living
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return Unknown
 	}
 	var st unix.Stat_t
@@ -55,4 +48,18 @@ func (s *Store) byLock(name, what string) Verdict {
 		return Unknown
 	}
 	return Dead
+}
+
+// locked reports whether a folder is locked: by its owner's keeper, or by that of a Worker in whose view it is covered.
+func (s *Store) locked(folder string) (bool, error) {
+	dir, err := openDir(s.dir, folder)
+	if err != nil {
+		return false, err
+	}
+	defer dir.Close()
+	asked := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(dir.Fd(), unix.F_OFD_GETLK, &asked); err != nil {
+		return false, os.NewSyscallError("fcntl(F_OFD_GETLK)", err)
+	}
+	return asked.Type != unix.F_UNLCK, nil
 }

@@ -87,7 +87,7 @@ func TestByLock(t *testing.T) {
 		t.Errorf("a file is no reason for a sweep: %v", err)
 	}
 	want("tidied in part", Dead, 2)
-	if err := os.Remove(path); err != nil {
+	if err := os.Remove(filepath.Join(s.path, deadPrefix+other.String(), "file")); err != nil { // as the sweep would find it
 		t.Fatal(err)
 	}
 	if more, err := s.Tidy(j); more || err != nil {

@@ -21,7 +21,11 @@ func (s *Store) Tidy(j *Judge) (more bool, err error) {
 			continue
 		}
 		// A folder made a moment ago, by a process that is dead already: nobody can be using it.
-		if err := unix.Unlinkat(s.fd(), e.Name, unix.AT_REMOVEDIR); err != nil && err != unix.ENOENT {
+		name, err := s.take(e)
+		if err == nil && name != "" {
+			err = unix.Unlinkat(s.fd(), name, unix.AT_REMOVEDIR)
+		}
+		if err != nil && err != unix.ENOENT {
 			more = true
 		}
 	}
@@ -75,16 +79,12 @@ func (s *Store) Sweep(j *Judge, how Sweep) (Swept, error) {
 }
 
 func (s *Store) sweep(e Entry, how Sweep, out *Swept) {
-	name := e.Name
-	if !e.Sweeping {
-		renamed, err := s.rename(name, deadPrefix)
-		if err != nil || renamed == "" {
-			if err != nil {
-				out.keep(e.Path, err)
-			}
-			return
-		}
-		name = renamed
+	name, err := s.take(e)
+	if err != nil {
+		out.keep(e.Path, err)
+	}
+	if err != nil || name == "" {
+		return
 	}
 	r := removal{deleted: how.Deleted}
 	if how.Parallel > 1 {
@@ -102,6 +102,22 @@ func (s *Store) sweep(e Entry, how Sweep, out *Swept) {
 	} else if kept != "" {
 		out.keep(s.path+"/"+kept, why)
 	}
+}
+
+// take renames a dead owner's entry, so that nobody begins to use it, and returns its new name: "" if another sweep has it,
+// or if it is a folder that somebody has locked meanwhile. That has its name again.
+func (s *Store) take(e Entry) (name string, err error) {
+	name = e.Name
+	if !e.Sweeping {
+		if name, err = s.rename(name, deadPrefix); err != nil || name == "" {
+			return "", err
+		}
+	}
+	if locked, _ := s.locked(name); !locked {
+		return name, nil
+	}
+	_, err = s.rename(name, "")
+	return "", err
 }
 
 func (o *Swept) keep(path string, err error) {

@@ -102,7 +102,6 @@ func (r *room) forgetSignals() {
 //
 //go:norace
 func (r *room) becomeRelay() {
-	call(unix.SYS_DUP3, keptWatch, keptNone+8, unix.O_CLOEXEC, 0, 0, 0) // out of the way, not needed
 	call(unix.SYS_DUP3, keptRoot, RelayPrivate+8, unix.O_CLOEXEC, 0, 0, 0)
 	call(unix.SYS_DUP3, keptWork, RelayWork, 0, 0, 0, 0)
 	call(unix.SYS_DUP3, RelayPrivate+8, RelayPrivate, 0, 0, 0, 0)

@@ -17,7 +17,8 @@ const (
 
 // The descriptors of a keeper that guards, beyond keptWork and keptPID. keptRoot is the per-PID folder here.
 const (
-	keptMounts = keptNone + iota
+	keptBelow = keptNone + iota // the per-PID folder that is covered, or keptRoot once more: only its lock counts
+	keptMounts
 	keptWatch
 )
 

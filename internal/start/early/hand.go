@@ -12,9 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// Worker says for whom a keeper is left, by a start that came the longer way.
+// Worker says for whom a keeper is left, by a start that came the longer way, or by an install that found it.
 type Worker struct {
-	Self  perpid.Owner // the calling process, which becomes it
+	Self  perpid.Owner // the process that is it, or becomes it
 	Begun time.Time
 	Root  string   // the runner's, "" where there is none
 	Work  *os.File // the work folder
@@ -38,7 +38,8 @@ func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 }
 
 // Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in w.Work. It must be
-// called on the thread that is in that mount namespace. It returns the keeper's PID.
+// called on the thread that is in that mount namespace. What is locked of private, and of below, unless that is nil, stays
+// locked as long as the Worker lives. It returns the keeper's PID.
 //
 // Whoever is in the plain _temp may remove it, as cleaning hooks do; the kernel then takes every mount off it, in each
 // namespace. The keeper sees that and starts worker-wrap ([RelayCommand]) to lay the folder over the _temp that is made
@@ -46,7 +47,7 @@ func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 //
 // The keeper lives in the Worker's namespace. Of capabilities it has CAP_SYS_ADMIN if the caller has it, in no effective
 // set; it is inheritable too, by which the worker-wrap that it starts knows that nobody else has started it.
-func Guard(w Worker, private *os.File) (keeper int, err error) {
+func Guard(w Worker, private, below *os.File) (keeper int, err error) {
 	// O_PATH does for none of the calls that watch a folder.
 	dir, err := unix.Open(untrusted.Through(w.Work), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -63,18 +64,27 @@ func Guard(w Worker, private *os.File) (keeper int, err error) {
 	if at = 0; !r.own.text(&at, private.Name()) {
 		return 0, &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
 	}
-	keeper, err = hand(guards, w, []int{dir, int(private.Fd())})
+	if below == nil {
+		below = private
+	}
+	keeper, err = hand(guards, w, []int{dir, int(private.Fd()), int(below.Fd())})
 	runtime.KeepAlive(private)
+	runtime.KeepAlive(below)
 	return keeper, err
 }
 
 // hand makes a keeper that has the descriptors in fds: the work folder, and one to four more.
 func hand(does task, w Worker, fds []int) (keeper int, err error) {
-	pid, err := unix.PidfdOpen(os.Getpid(), 0) // of itself, so that there is no doubt about whose end is waited for
+	pid, err := unix.PidfdOpen(w.Self.PID, 0)
 	if err != nil {
 		return 0, os.NewSyscallError("pidfd_open", err)
 	}
 	defer unix.Close(pid)
+	if w.Self.PID != os.Getpid() { // else there is no doubt about whose end is waited for
+		if now, err := w.Self.Peer(w.Self.PID); err != nil || now != w.Self {
+			return 0, os.NewSyscallError("pidfd_open", unix.ESRCH)
+		}
+	}
 	r.viewFD = 0
 	if w.View != nil { // out of the way of the numbers that a keeper's other descriptors get
 		view, err := unix.FcntlInt(w.View.Fd(), unix.F_DUPFD_CLOEXEC, keptView+1)

@@ -18,6 +18,8 @@ const (
 	// lockPatience is how long a start waits for another that is looking whether it is alone, which takes
 	// some milliseconds.
 	lockPatience = 2 * time.Second
+	// shortestLook and longestLook are the first and the last pause between two looks meanwhile.
+	shortestLook, longestLook = 2 * time.Millisecond, 32 * time.Millisecond
 	// lastTry is how long a start whose time is over still waits for a lock: others hold it for milliseconds.
 	lastTry = 500 * time.Millisecond
 )
@@ -91,28 +93,59 @@ func (s *start) strict(failed bool) bool {
 	return !failed && s.Settings.Policy.Isolate != policy.Alone
 }
 
-// lock locks the places. If they are taken it waits only if that can be of use: what keeps the locks of a Worker that
-// has just ended, or a start that looks, lets go in milliseconds; a living Worker does not.
+// lock locks the places. If they are taken it waits only as long as that can be of use: what keeps the locks of a Worker
+// that has just ended, or a start that looks, lets go in milliseconds; a living Worker does not.
 func (c *claiming) lock() (*alone.Locks, error) {
-	if !c.facts.Failed || !c.facts.Waited {
-		locks, err := alone.Take(c.inCommon(), 0)
-		if err == nil {
-			return locks, nil
-		}
-		if err := c.nobodyElse(c.facts.Failed); err != nil {
-			return nil, err
-		}
-		if err := c.recorded(); err != nil {
-			return nil, err
-		}
-		err = c.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
-		if errors.Is(err, perpid.ErrClaimed) {
-			return nil, err
-		}
-		return alone.Take(c.inCommon(), lockPatience)
+	if c.facts.Failed && c.facts.Waited {
+		patience, _ := c.patience()
+		return alone.Take(c.inCommon(), max(lastTry, time.Until(c.begun.Add(patience))))
 	}
-	patience, _ := c.patience()
-	return alone.Take(c.inCommon(), max(lastTry, time.Until(c.begun.Add(patience))))
+	var locks *alone.Locks
+	err := untilTaken(lockPatience, func() (err error) {
+		locks, err = alone.Take(c.inCommon(), 0)
+		return err
+	}, c.anybody)
+	return locks, err
+}
+
+// untilTaken takes locks that another process has, with short pauses, as long as nobody is known to keep them: then the
+// error is anybody's. Who has them may become a Worker meanwhile.
+func untilTaken(patience time.Duration, take, anybody func() error) error {
+	begun := now()
+	for pause := shortestLook; ; pause = min(2*pause, longestLook) {
+		err := take()
+		if err == nil {
+			return nil
+		}
+		if err := anybody(); err != nil {
+			return err
+		}
+		if now().Sub(begun) >= patience {
+			return err
+		}
+		sleep(pause)
+	}
+}
+
+// The clock of untilTaken, which a test exchanges.
+var (
+	now   = time.Now
+	sleep = time.Sleep
+)
+
+// anybody fails if another Worker is known to be in the real _temp.
+func (c *claiming) anybody() error {
+	if err := c.nobodyElse(c.facts.Failed); err != nil {
+		return err
+	}
+	if err := c.recorded(); err != nil {
+		return err
+	}
+	err := c.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
+	if errors.Is(err, perpid.ErrClaimed) {
+		return err
+	}
+	return nil
 }
 
 // inCommon is what Workers in the same _temp have. The folder above a --temp may be anybody's.
@@ -135,7 +168,7 @@ func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 		return err
 	}
 	defer store.Close()
-	if store.Has(p.temp) { // whose job, or what that left, has started this one
+	if perpid.Covered(p.temp) { // whose job, or what that left, has started this one
 		return fmt.Errorf("%w: %s is that of a Worker in whose view this start is", perpid.ErrClaimed, s.Temp)
 	}
 	return f(store, perpid.NewJudge(s.self, store.Remote()))
@@ -207,5 +240,9 @@ func (c *claiming) hold(work *os.File) error {
 
 // kept says for whom a keeper is left.
 func (s *start) kept(work *os.File) early.Worker {
-	return early.Worker{Self: s.self, Begun: s.begun, Root: s.root(), Work: work}
+	self := s.self
+	if s.unknown != nil {
+		self.PID = os.Getpid()
+	}
+	return early.Worker{Self: self, Begun: s.begun, Root: s.root(), Work: work}
 }

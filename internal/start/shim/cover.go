@@ -120,12 +120,12 @@ func (s *start) guard(v view) {
 			defer w.View.Close()
 		}
 	}
-	if s.Settings.Policy.Isolate != policy.Alone || s.Settings.Policy.Backing != policy.Dir {
-		s.watchOver(w)
+	if s.Settings.Policy.Backing != policy.Dir || s.Settings.Policy.Isolate != policy.Alone && v.folder.below == nil {
+		s.watchOver(w, v.folder.below)
 		return
 	}
 	unlocked := perpid.Lock(v.folder.dir) // the keeper has the lock, too
-	keeper, err := early.Guard(w, v.folder.dir)
+	keeper, err := early.Guard(w, v.folder.dir, v.folder.below)
 	if err != nil {
 		s.journal.debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
 		return

@@ -1,6 +1,8 @@
 package shim
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +16,8 @@ import (
 type folder struct {
 	dir  *os.File
 	from maker
+	// below is the folder of another Worker's that is covered, locked; nil if it is none: see [perpid.LockCovered].
+	below *os.File
 }
 
 // maker says who has made a folder.
@@ -30,6 +34,8 @@ const (
 )
 
 func (f folder) path() string { return f.dir.Name() }
+
+func (f folder) close() { closeAll(f.dir, f.below) }
 
 // discard removes the folder of a start that came to nothing. If that cannot be, a later start does it.
 func (f folder) discard() {
@@ -57,11 +63,21 @@ func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
 	if dir := store.InPlace(owner, p.temp); dir != nil {
 		return s.owned(dir, mounted)
 	}
-	dir, err := store.Create(owner, p.temp)
-	if err != nil {
+	below, err := perpid.LockCovered(p.temp)
+	if errors.Is(err, fs.ErrNotExist) {
 		return folder{}, err
 	}
-	return s.owned(dir, fresh)
+	if err != nil {
+		s.journal.debugf("nothing keeps the _temp that is covered from being swept: %v", err)
+	}
+	dir, err := store.Create(owner, p.temp)
+	if err != nil {
+		closeAll(below)
+		return folder{}, err
+	}
+	f, err := s.owned(dir, fresh)
+	f.below = below
+	return f, err
 }
 
 // findFolder opens a folder of this process's by its name: a supervisor has made it, or this start in the host's view.
@@ -84,7 +100,7 @@ func (s *start) owned(dir *os.File, from maker) (folder, error) {
 		dir.Close()
 		return folder{}, err
 	}
-	return folder{dir, from}, nil
+	return folder{dir: dir, from: from}, nil
 }
 
 // backing returns what is laid over _temp: the per-PID folder or a tmpfs. With a tmpfs the folder stays

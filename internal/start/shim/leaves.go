@@ -56,13 +56,18 @@ func (s *start) thisView() *os.File {
 	return os.NewFile(uintptr(fd), path)
 }
 
-// watchOver leaves a keeper that holds nothing but the Worker's namespace, if it is to be held.
-func (s *start) watchOver(w early.Worker) {
-	if w.View == nil {
+// watchOver leaves a keeper that holds nothing but the Worker's namespace, if it is to be held, and the lock on below, the
+// folder that it covers, unless that is nil.
+func (s *start) watchOver(w early.Worker, below *os.File) {
+	if w.View == nil && below == nil {
 		return
 	}
+	var locked []*os.File
+	if below != nil {
+		locked = append(locked, below)
+	}
 	var keeper int
-	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, nil); return err })
+	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, locked); return err })
 	if err != nil {
 		s.journal.unnoted(fmt.Errorf("nothing would hold its namespace: %w", err))
 		return

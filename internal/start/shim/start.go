@@ -126,7 +126,7 @@ func (s *start) private(get func(places) (folder, error)) (program, error) {
 		return program{}, err
 	}
 	defer host.close()
-	defer made.dir.Close()
+	defer made.close()
 	s.journal.stage("folder")
 	var beside proxy
 	err = s.patiently(func() (err error) {

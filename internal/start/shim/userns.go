@@ -95,7 +95,10 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer made.dir.Close()
+	defer made.close()
+	if made.below != nil { // locked by a descriptor that nobody closes: this process lives as long as the Worker
+		_, _ = unix.FcntlInt(made.below.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	}
 	message.Leave() // the child may be the Worker soon
 	if err := send(line, []byte(filepath.Base(made.path())+"\n")); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)

@@ -65,6 +65,7 @@ func (s *start) again(p places, made folder) (folder, error) {
 		f.dir.Close()
 		return folder{}, err
 	}
+	f.below = made.below
 	return f, nil
 }
 
