@@ -123,7 +123,7 @@ would do: $W/r/bin: remove .worker-wrap/Runner.Worker
 would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 would do: $W/r/bin: put it back in its place
 would do: $W/r/bin: remove Runner.Worker.real
-would do: remove $W/r/_diag/worker-wrap.alone
+would do: remove the record of who was alone in $W/r/_work
 would do: take $W/r off the list of runners that have worker-wrap
 would do: $W/s/bin: remove .worker-wrap/Runner.Worker
 would do: $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
@@ -138,7 +138,7 @@ $W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
-remove $W/r/_diag/worker-wrap.alone
+remove the record of who was alone in $W/r/_work
 take $W/r off the list of runners that have worker-wrap
 $W/s/bin: remove .worker-wrap/Runner.Worker
 $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap

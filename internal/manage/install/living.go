@@ -58,7 +58,7 @@ func inPlain(l runner.Layout) (o perpid.Owner, ok bool, err error) {
 	if err != nil {
 		return o, false, err
 	}
-	if o, ok := early.Recorded(l.Diag(), self); ok && perpid.NewJudge(self, false).Verdict(o, time.Now()) == perpid.Living {
+	if o, ok := early.Recorded(l.Work, l.Diag(), self); ok && perpid.NewJudge(self, false).Verdict(o, time.Now()) == perpid.Living {
 		return o, true, nil
 	}
 	store, err := perpid.Open(perpid.Path(l.Temp))

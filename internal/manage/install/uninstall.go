@@ -120,7 +120,7 @@ func (r *run) remove(l runner.Layout) bool {
 // each overlap that was harmless for one that cost a job its files.
 func (r *run) removeRecord(l runner.Layout) {
 	var tasks []task
-	names := []string{early.RecordName}
+	var names []string
 	noted, _ := filepath.Glob(filepath.Join(l.Diag(), left.Prefix+"*"))
 	for _, path := range noted {
 		names = append(names, filepath.Base(path))
@@ -137,6 +137,21 @@ func (r *run) removeRecord(l runner.Layout) {
 				return os.Remove(filepath.Join(untrusted.Through(diag), name))
 			}})
 		}
+	}
+	if _, living, err := inPlain(l); err == nil && !living && early.HasRecord(l.Work, l.Diag()) {
+		tasks = append(tasks, task{"remove the record of who was alone in " + l.Work, func() error {
+			work, err := r.folder(l, l.Work)
+			if err != nil {
+				return err
+			}
+			defer work.Close()
+			diag, err := r.folder(l, l.Diag())
+			if err != nil {
+				return err
+			}
+			defer diag.Close()
+			return early.Forget(work, diag)
+		}})
 	}
 	r.tasks(tasks)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
@@ -61,7 +62,11 @@ func (l *looker) judge(w *Worker, owner perpid.Owner, hidden bool) {
 
 // recorded reports whether a process is the one that is noted as the one in the plain _temp.
 func recorded(root string, owner perpid.Owner) bool {
-	o, ok := early.Recorded(filepath.Join(root, "_diag"), owner)
+	layout, err := runner.FromRoot(root)
+	if err != nil {
+		return false
+	}
+	o, ok := early.Recorded(layout.Work, layout.Diag(), owner)
 	return ok && o.PID == owner.PID && o.Start == owner.Start
 }
 

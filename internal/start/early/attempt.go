@@ -35,6 +35,8 @@ type room struct {
 	dents   [4096]byte
 	st, exe unix.Statx_t
 	self    owner
+	noted   note    // what this start records
+	fileFD  uintptr // the record, if it is in a file
 	begun   unix.Timespec
 	workFD  uintptr
 	rootFD  uintptr

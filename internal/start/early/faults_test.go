@@ -21,7 +21,7 @@ const allFaultsVar = "WORKER_WRAP_TEST_ALL_FAULTS"
 var errnos = map[string][]string{
 	"arch_prctl": {}, "capget": {}, "chdir": {"EACCES"}, "close": {}, "exit_group": {}, "getpid": {}, "rt_sigaction": {},
 	"rt_sigprocmask": {}, "setsid": {"EPERM"}, "prctl": {"EINVAL"}, "capset": {"EPERM"}, "close_range": {"ENOSYS"},
-	"clock_gettime": {"EINVAL"}, "clone": {"EAGAIN", "ENOMEM", "EPERM"}, "dup3": {}, "execve": {"EACCES", "ENOENT", "ETXTBSY", "ENOMEM", "EPERM"},
+	"clock_gettime": {"EINVAL"}, "clone": {"EAGAIN", "ENOMEM", "EPERM"}, "dup3": {}, "fgetxattr": {"ENODATA", "EOPNOTSUPP", "EIO"}, "fsetxattr": {"ENOSPC", "EOPNOTSUPP", "EROFS"}, "fremovexattr": {}, "execve": {"EACCES", "ENOENT", "ETXTBSY", "ENOMEM", "EPERM"},
 	"faccessat": {"EACCES", "EIO"}, "flock": {"EAGAIN", "ENOLCK", "EINTR", "EBADF"}, "getdents64": {"EIO"}, "kill": {"EPERM"},
 	"lseek": {"EINVAL"}, "openat": {"EMFILE", "EACCES", "ENFILE", "EIO", "EINTR"}, "pidfd_open": {"ENOSYS", "EMFILE", "EPERM"},
 	"ppoll": {"EINTR", "ENOMEM"}, "read": {"EIO", "EINTR"}, "statx": {"EIO", "ENOSYS", "EACCES"}, "wait4": {"EINTR", "ECHILD"}, "write": {"ENOSPC", "EIO", "EDQUOT"},

@@ -30,7 +30,7 @@ func (r *room) take(work, root uintptr) (ok bool) {
 		r.me() && r.record(work, root)
 	if ok {
 		if ok = flock(work, shared) && flock(root, shared) && r.leave(work, root); !ok {
-			r.unrecord(root)
+			r.unrecord(work, root)
 		}
 	}
 	if there {

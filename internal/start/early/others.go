@@ -8,7 +8,7 @@ import (
 
 // alive reports whether a Worker of this runner may live that holds no lock: one that was started before worker-wrap
 // was in its place. It looks through /proc, which costs more than all the rest, so only the first lone start after an
-// install does: see seen. A Worker with a _temp of its own is found too; the ordinary start tells them apart.
+// install does: see record. A Worker with a _temp of its own is found too; the ordinary start tells them apart.
 //
 //go:norace
 func (r *room) alive() bool {
@@ -79,25 +79,4 @@ func (r *room) isWorker(proc uintptr, pid uint64) bool {
 		}
 	}
 	return false
-}
-
-// seen reports whether a lone start has looked for such Workers since the entry, as whose path this process was started,
-// was put there, and so has the record that is open as fd, and is one: nobody else can have come since.
-//
-//go:norace
-func (r *room) seen(fd uintptr) bool {
-	return changed(fd, &none[0], unix.AT_EMPTY_PATH, unix.STATX_MTIME, &r.exe) &&
-		changed(cwd, arg(r.p.worker, 0), unix.AT_SYMLINK_NOFOLLOW, unix.STATX_CTIME, &r.st) &&
-		later(r.exe.Mtime, r.st.Ctime)
-}
-
-//go:norace
-func changed(dir uintptr, name str, flags int, what uintptr, st *unix.Statx_t) bool {
-	_, ok := call(unix.SYS_STATX, dir, ptr(name), uintptr(flags), what, uintptr(unsafe.Pointer(st)), 0)
-	return ok && uintptr(st.Mask)&what != 0
-}
-
-//go:norace
-func later(a, b unix.StatxTimestamp) bool {
-	return a.Sec > b.Sec || a.Sec == b.Sec && a.Nsec > b.Nsec
 }

@@ -8,21 +8,12 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
-// owner names the process that is in the plain _temp: its record in a runner's _diag. The locks decide; the record
-// tells of a Worker whose keeper was killed, and whose locks went with it.
+// owner names a process.
 type owner struct {
 	pid, start, pidNS uint64
 }
 
-const recordFile = "_diag/" + RecordName + "\x00"
-
-// RecordName is the record's name in a runner's _diag.
-const RecordName = "worker-wrap.alone"
-
 const claimFile = perpid.StoreName + "/" + perpid.ClaimName + "\x00"
-
-// recordSize is what a record has, blanks included: it is written over the last one in one call.
-const recordSize = 64
 
 // me finds out who this process is, from /proc.
 //
@@ -101,44 +92,19 @@ func write(data []byte, i int, v uint64) int {
 	return i
 }
 
-// parse reads a record. ok is false for what is none.
+// parse reads three numbers and returns where they end. ok is false for what is none.
 //
 //go:norace
-func (o *owner) parse(data []byte) (ok bool) {
+func (o *owner) parse(data []byte) (end int, ok bool) {
 	i := 0
 	if o.pid, i, ok = number(data, 0); !ok {
-		return false
+		return i, false
 	}
 	if o.start, i, ok = number(data, i+1); !ok {
-		return false
+		return i, false
 	}
-	o.pidNS, _, ok = number(data, i+1)
-	return ok
-}
-
-// record makes this process the one that the record names. ok is false if another that it names is alive, or if the
-// record cannot be written.
-//
-//go:norace
-func (r *room) record(work, root uintptr) (ok bool) {
-	fd, ok := call(unix.SYS_OPENAT, root, ptr(unsafe.StringData(recordFile)),
-		openFlags|unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW, 0o644, 0, 0)
-	if !ok {
-		return false
-	}
-	ok = r.recordIn(fd) && !r.claimed(work)
-	closeFD(fd)
-	return ok
-}
-
-// unrecord empties the record that this process has written: it goes the longer way.
-//
-//go:norace
-func (r *room) unrecord(root uintptr) {
-	fd, ok := call(unix.SYS_OPENAT, root, ptr(unsafe.StringData(recordFile)), openFlags|unix.O_WRONLY|unix.O_TRUNC|unix.O_NOFOLLOW, 0, 0, 0)
-	if ok {
-		closeFD(fd)
-	}
+	o.pidNS, i, ok = number(data, i+1)
+	return i, ok
 }
 
 // claimed reports whether a Worker that came the longer way, of this version or an older one, is in the plain _temp by
@@ -148,36 +114,10 @@ func (r *room) unrecord(root uintptr) {
 func (r *room) claimed(work uintptr) bool {
 	n, _, ok := slurp(work, unsafe.StringData(claimFile), r.text[:])
 	var o owner
-	return ok && o.parse(r.text[:n]) && r.lives(&o)
-}
-
-//go:norace
-func (r *room) recordIn(fd uintptr) bool {
-	if _, ok := look(fd, &none[0], unix.AT_EMPTY_PATH, &r.exe); !ok || r.exe.Mode&unix.S_IFMT != unix.S_IFREG {
-		return false
+	if ok {
+		_, ok = o.parse(r.text[:n])
 	}
-	buf := uintptr(unsafe.Pointer(&r.text))
-	n, ok := call(unix.SYS_READ, fd, buf, recordSize, 0, 0, 0)
-	if !ok {
-		return false
-	}
-	var before owner
-	known := before.parse(r.text[:n])
-	if known && r.lives(&before) || !(known && r.seen(fd)) && r.alive() {
-		return false
-	}
-	for i := range recordSize {
-		r.text[i] = ' '
-	}
-	i := write(r.text[:], 0, r.self.pid)
-	i = write(r.text[:], i+1, r.self.start)
-	write(r.text[:], i+1, r.self.pidNS)
-	r.text[recordSize-1] = '\n'
-	if _, ok := call(unix.SYS_LSEEK, fd, 0, unix.SEEK_SET, 0, 0, 0); !ok {
-		return false
-	}
-	n, ok = call(unix.SYS_WRITE, fd, buf, recordSize, 0, 0, 0)
-	return ok && n == recordSize
+	return ok && r.lives(&o)
 }
 
 // lives reports whether another process that a record names is alive. One of another PID namespace cannot be judged:

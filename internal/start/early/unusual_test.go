@@ -1,6 +1,7 @@
 package early_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
@@ -75,24 +76,49 @@ func TestUnusual(t *testing.T) {
 			o.Start++
 			return firstOf(err, os.Mkdir(root+"/_work/.worker-wrap", 0o711), os.WriteFile(root+"/_work/.worker-wrap/real", []byte(o.String()+"\n"), 0o644))
 		}},
-		{"no _diag", false, []string{alone}, func(root string) error { return os.Remove(root + "/_diag") }},
-		{"a record that is a link", false, []string{alone}, func(root string) error { return os.Symlink("/dev/null", root+"/_diag/worker-wrap.alone") }},
+		{"no _diag", true, []string{alone}, func(root string) error { return os.Remove(root + "/_diag") }},
+		{"a record of one that lives", false, []string{alone}, func(root string) error {
+			o, err := perpid.Self()
+			return firstOf(err, unix.Setxattr(root+"/_work", "user.worker-wrap.alone", fmt.Appendf(nil, "%d %d %d 0 0 0", o.PID, o.Start, o.PIDNS), 0))
+		}},
 		{"a record that is nothing", true, []string{alone}, func(root string) error {
-			return os.WriteFile(root+"/_diag/worker-wrap.alone", []byte("12 of them"), 0o644)
+			return unix.Setxattr(root+"/_work", "user.worker-wrap.alone", []byte("12 of them"), 0)
+		}},
+		{"a long record", true, []string{alone}, func(root string) error {
+			return unix.Setxattr(root+"/_work", "user.worker-wrap.alone", make([]byte, 1000), 0)
+		}},
+		{"without attributes", true, []string{alone}, withoutAttributes},
+		{"without attributes, a record that is a link", false, []string{alone}, func(root string) error {
+			return firstOf(withoutAttributes(root), os.Symlink("/dev/null", root+"/_diag/worker-wrap.alone"))
+		}},
+		{"without attributes, a record that is nothing", true, []string{alone}, func(root string) error {
+			return firstOf(withoutAttributes(root), os.WriteFile(root+"/_diag/worker-wrap.alone", []byte("12 of them"), 0o644))
+		}},
+		{"without attributes, no _diag", false, []string{alone}, func(root string) error {
+			return firstOf(withoutAttributes(root), os.Remove(root+"/_diag"))
 		}},
 		{"a root of another's", false, []string{alone}, func(root string) error { return os.Chown(root, 65534, 65534) }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := root(t)
-			if err := test.prepare(root); err != nil {
+			if err := test.prepare(root); err == unix.EOPNOTSUPP {
+				return // no extended attributes here, as on a tmpfs before Linux 6.6
+			} else if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = unix.Unmount(root+"/_work/_temp", unix.MNT_DETACH) }()
+			defer func() {
+				_, _ = unix.Unmount(root+"/_work/_temp", unix.MNT_DETACH), unix.Unmount(root+"/_work", unix.MNT_DETACH)
+			}()
 			if got := early(t, root, test.env...); got != test.alone {
 				t.Errorf("started before Go's runtime: %v, want %v", got, test.alone)
 			}
 		})
 	}
+}
+
+// withoutAttributes puts the work folder of a runner on a file system that has no extended attributes.
+func withoutAttributes(root string) error {
+	return firstOf(unix.Mount("ramfs", root+"/_work", "ramfs", 0, ""), os.Mkdir(root+"/_work/_temp", 0o755))
 }
 
 func firstOf(errs ...error) error {
@@ -197,7 +223,22 @@ func TestNotAloneBesideUnwrapped(t *testing.T) {
 // killed, and its locks are gone.
 func TestNotAloneBesideAnother(t *testing.T) {
 	testkit.RequireRoot(t)
-	root := root(t)
+	for name, prepare := range map[string]func(root string) error{
+		"recorded by an attribute": func(string) error { return nil },
+		"recorded in a file":       withoutAttributes,
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := root(t)
+			if err := prepare(root); err != nil {
+				t.Fatal(err)
+			}
+			notAloneBesideAnother(t, root)
+			_ = unix.Unmount(root+"/_work", unix.MNT_DETACH)
+		})
+	}
+}
+
+func notAloneBesideAnother(t *testing.T, root string) {
 	first := start(t, root, alone)
 	if early(t, root, alone) {
 		t.Error("a second Worker is alone too")

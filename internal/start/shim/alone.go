@@ -2,6 +2,7 @@ package shim
 
 import (
 	"errors"
+	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sys/unix"
@@ -82,24 +83,30 @@ func (s *start) join() {
 	c := &claiming{start: s, locks: alone.Join(s.inCommon(), lockPatience)}
 	defer c.locks.Close()
 	_, _ = c.keep()
-	s.forget()
+	if err := s.record(); err != nil {
+		s.journal.debugf("nothing tells of this Worker if its keeper is killed: %v", err)
+	}
 }
 
-// forget removes the record of who was alone last. So the next lone start looks through /proc, and finds this one also if
-// its keeper was killed.
-func (s *start) forget() {
+// record has the record name this Worker, so that others find it also if its keeper was killed.
+func (s *start) record() error {
 	if s.Runner == nil {
-		return
+		return nil
 	}
+	work, err := openPath(filepath.Dir(s.Temp))
+	if err != nil {
+		return err
+	}
+	defer work.Close()
 	root, err := openPath(s.Runner.Root)
 	if err != nil {
-		return
+		return err
 	}
 	defer root.Close()
 	diag, err := untrusted.Place(root, "_diag")
 	if err != nil {
-		return
+		return err
 	}
 	defer diag.Close()
-	_ = unix.Unlinkat(int(diag.Fd()), early.RecordName, 0)
+	return early.Record(work, diag, s.self)
 }

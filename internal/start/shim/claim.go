@@ -191,7 +191,7 @@ func (c *claiming) recorded() error {
 	if c.Runner == nil {
 		return nil
 	}
-	o, ok := early.Recorded(c.diag(), c.self)
+	o, ok := early.Recorded(filepath.Dir(c.Temp), c.diag(), c.self)
 	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
