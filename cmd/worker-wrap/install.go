@@ -38,6 +38,7 @@ func installCommand() *cli.Command {
 
 func installAction(c *cli.Context) error {
 	return change(c, false, func(o install.Options) install.Result {
+		o.Hold = true
 		r := install.Install(o)
 		if r.Steps > 0 && len(r.Failed)+len(r.NeedsRoot) == 0 && !o.DryRun && !o.BinOnly && !o.Systemd() {
 			fmt.Fprintln(c.App.ErrWriter, "no systemd here: a runner's self-update takes the shim away, unless `worker-wrap watch` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner")

@@ -51,6 +51,9 @@ func Install(o Options) Result {
 			}
 		case good:
 			kept, whole = append(kept, l), append(whole, l)
+			if err := r.hold(l); err != nil {
+				r.warn("%s: nothing keeps starts in other containers, or of other runners with its work folder, out of the _temp of a Worker that lives now: %v", l.Root, err)
+			}
 		}
 	}
 	r.settle(kept)

@@ -25,6 +25,8 @@ type Options struct {
 	// Isolate is which Workers an install has isolated, a value of WORKER_WRAP_ISOLATE; "" is [Alone] unless somebody has
 	// chosen already.
 	Isolate string
+	// Hold leaves keepers, see [run.hold]. A keeper becomes worker-wrap, so no other program may have them left.
+	Hold bool
 	// Say is given what is done, one line at a time; in a dry run what would be done.
 	Say func(line string)
 }
