@@ -10,7 +10,8 @@ import (
 func TestFound(t *testing.T) {
 	const one, other = 0, 1
 	type step struct {
-		what   string // a kind; or "end" of all, or "kill" of the keeper of the one in the plain _temp
+		// A kind; or "end" of one, "end job" of one that has started another, "kill" of the keeper of the one in the plain _temp.
+		what   string
 		runner int
 	}
 	for _, f := range []struct {
@@ -19,6 +20,11 @@ func TestFound(t *testing.T) {
 	}{
 		{"a job starts another runner of its work folder", []step{{"always", one}, {"inner", other}}},
 		{"the keeper of a fallback is killed", []step{{"lone", one}, {"end", one}, {"fallback", one}, {"kill", one}, {"lone", one}}},
+		{"the keeper of another runner's fallback is killed", []step{{"fallback", one}, {"kill", one}, {"lone", other}}},
+		{"the keeper of another runner's lone one is killed", []step{{"lone", one}, {"kill", one}, {"lone", other}, {"lone", one}}},
+		{"an unwrapped one of another runner lives", []step{{"lone", other}, {"end", other}, {"unwrapped", one}, {"lone", other}, {"container", other}}},
+		{"a job ends before what it has started", []step{{"lone", one}, {"lone", one}, {"inner", other}, {"end job", one}, {"lone", one}, {"lone", other}}},
+		{"a job ends before what it has started, without a keeper", []step{{"always", one}, {"inner", other}, {"end job", one}, {"always", one}, {"lone", other}}},
 		{"the keeper of a lone one is killed", []step{{"lone", one}, {"kill", one}, {"lone", one}}},
 	} {
 		t.Run(f.name, func(t *testing.T) {
@@ -28,6 +34,8 @@ func TestFound(t *testing.T) {
 				switch s.what {
 				case "end":
 					err = m.endOne(false)
+				case "end job":
+					err = m.endJob()
 				case "kill":
 					err = m.killKeeper(m.plain())
 				default:
@@ -41,4 +49,15 @@ func TestFound(t *testing.T) {
 			}
 		})
 	}
+}
+
+// endJob ends a Worker whose job has started another.
+func (m *mix) endJob() error {
+	for _, n := range m.alive {
+		if n.job != nil {
+			m.alive = slices.DeleteFunc(m.alive, func(other *worker) bool { return other == n.job })
+			return n.job.end(false)
+		}
+	}
+	return errors.New("no job has started any")
 }

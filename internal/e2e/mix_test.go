@@ -159,30 +159,25 @@ func (m *mix) start(all []*worker) error {
 
 // possible reports whether worker-wrap can see to it that this one shares no _temp, beside the one in the plain one.
 func (m *mix) possible(n, plain *worker) bool {
+	orphaned := func(other *worker) bool { return other.job != nil && !slices.Contains(m.alive, other.job) }
 	switch {
+	case n.kind.blind && slices.ContainsFunc(m.alive, orphaned): // an older build sweeps without asking for a lock
+		return false
 	case plain == nil:
 		return true
 	case n.kind.plain: // it asks nobody
 		return false
-	case plain.bare && (n.kind.far || plain.at != n.at): // a container sees no process of its, a runner no record
+	case plain.bare && n.kind.far: // a container sees no process of its
 		return false
-	case n.kind.blind && plain.at != n.at:
-		return false
-	case plain.kind.blind && (n.kind.far || plain.at != n.at): // it has no lock
+	case n.kind.blind && plain.at != n.at: // an older build asks for no lock
 		return false
 	}
 	return true
 }
 
-// take takes one of those that live, none in whose namespace another lives.
+// take takes one of those that live.
 func (m *mix) take() *worker {
-	var free []*worker
-	for _, n := range m.alive {
-		if !slices.ContainsFunc(m.alive, func(other *worker) bool { return other.job == n }) {
-			free = append(free, n)
-		}
-	}
-	n := free[m.random.IntN(len(free))]
+	n := m.alive[m.random.IntN(len(m.alive))]
 	m.alive = slices.DeleteFunc(m.alive, func(other *worker) bool { return other == n })
 	return n
 }

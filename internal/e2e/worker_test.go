@@ -16,7 +16,7 @@ import (
 // worker is a living Worker: a shell, which is talked to.
 type worker struct {
 	kind *kind
-	at   *runner
+	at   *host
 	id   string // what its file in _temp is called
 	temp string
 	pid  int     // in its own PID namespace

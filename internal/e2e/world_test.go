@@ -14,20 +14,21 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // The runners' user, whose ids are nobody's.
 const user = 61234
 
-// runner is one of two that share a work folder.
-type runner struct{ name, root, entry string }
+// host is a runner, one of two that share a work folder.
+type host struct{ name, root, entry string }
 
 // world is where the Workers live.
 type world struct {
 	dir     string
 	temp    string // the plain one, of both runners
-	runners []*runner
+	runners []*host
 	shim    string
 	old     string // worker-wrap of an older build
 
@@ -58,7 +59,7 @@ var kinds = []*kind{
 	{name: "unwrapped", plain: true, apart: true, blind: true, start: unwrapped},
 	{name: "old", apart: true, blind: true, env: []string{"WORKER_WRAP_ISOLATE=overlap"}, start: oldBuild},
 	{name: "old-always", apart: true, blind: true, start: oldBuild},
-	{name: "fallback", env: []string{"WORKER_WRAP_FALLBACK=run"}, plain: true, start: unprivileged},
+	{name: "fallback", env: []string{"WORKER_WRAP_FALLBACK=run", "WORKER_WRAP_ISOLATE=always"}, plain: true, start: unprivileged},
 	{name: "inner", apart: true, env: []string{aloneVar}, start: inner},
 	container, container,
 }
@@ -71,14 +72,15 @@ var (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	testkit.RequireRoot(t)
-	w := &world{dir: testkit.Dir(t), shim: testkit.Capable(t)}
+	w := &world{dir: testkit.Dir(t), shim: filepath.Join(testkit.Dir(t), "lib/worker-wrap/worker-wrap")} // as an install has it
+	err := errors.Join(os.MkdirAll(filepath.Dir(w.shim), 0o755), os.Rename(testkit.Capable(t), w.shim))
 	for _, name := range []string{"one", "two"} {
 		root, entry := testkit.Runner(t, filepath.Join(w.dir, name), w.shim, "/bin/sh")
-		w.runners = append(w.runners, &runner{name, root, entry})
+		w.runners = append(w.runners, &host{name, root, entry})
 	}
 	work := filepath.Join(w.runners[0].root, "_work")
 	w.temp = filepath.Join(work, "_temp")
-	err := errors.Join(os.MkdirAll(w.temp, 0o755),
+	err = errors.Join(err, os.MkdirAll(w.temp, 0o755),
 		os.WriteFile(filepath.Join(w.runners[1].root, ".runner"), []byte(`{"workFolder": "`+work+`"}`), 0o644))
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +115,7 @@ func oldBinary(t *testing.T) string {
 }
 
 // argv is the command line by which a Worker is started as the runners' user.
-func argv(k *kind, at *runner, options ...string) []string {
+func argv(k *kind, at *host, options ...string) []string {
 	id := strconv.Itoa(user)
 	words := append(testkit.UserWords(id, id, options...), "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
 	return append(append(words, k.env...), at.entry)
@@ -128,21 +130,31 @@ func orphan(_ *world, n *worker, argv []string) error {
 
 // unwrapped starts it as before an install.
 func unwrapped(w *world, n *worker, _ []string) error {
-	real := n.at.entry + ".real"
+	real, kept := filepath.Join(filepath.Dir(n.at.entry), runner.RealWorkerName), filepath.Join(filepath.Dir(n.at.entry), runner.KeptWorkerName)
 	if err := errors.Join(os.Remove(n.at.entry), os.Rename(real, n.at.entry)); err != nil {
+		return err
+	}
+	if err := os.Remove(kept); err != nil && !errors.Is(err, os.ErrNotExist) { // an install before has made it
 		return err
 	}
 	id := strconv.Itoa(user)
 	err := n.begin(append(testkit.UserWords(id, id), n.at.entry), "")
-	return errors.Join(err, os.Rename(n.at.entry, real), os.Symlink(w.shim, n.at.entry))
+	return errors.Join(err, w.install(n.at))
 }
 
 // oldBuild starts it as before an upgrade.
 func oldBuild(w *world, n *worker, argv []string) error {
-	put := func(binary string) error {
-		return errors.Join(os.Symlink(binary, n.at.entry+".new"), os.Rename(n.at.entry+".new", n.at.entry))
+	err := errors.Join(os.Symlink(w.old, n.at.entry+".new"), os.Rename(n.at.entry+".new", n.at.entry), n.begin(argv, ""))
+	return errors.Join(err, w.install(n.at))
+}
+
+// install is what a person does while jobs run.
+func (w *world) install(at *host) error {
+	out, err := exec.Command(w.shim, "install", "--bin-only", "--force", "--runner-root", at.root).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("install: %w: %s", err, out)
 	}
-	return errors.Join(put(w.old), n.begin(argv, ""), put(w.shim))
+	return nil
 }
 
 // unprivileged starts it where it can mount nothing.
