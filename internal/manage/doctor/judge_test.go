@@ -324,6 +324,10 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Docker.Socket, r.Variables = "/var/run/docker.sock", survey.Assigned("/r/.env", "WORKER_WRAP_BACKING=tmpfs:1g")
 		}, "warning docker: WORKER_WRAP_BACKING=tmpfs", ".env"},
 		{"Docker elsewhere", func(_ *Facts, r *Runner) { r.Docker.Host = "tcp://10.0.0.1:2376" }, "warning docker: DOCKER_HOST is tcp://10.0.0.1:2376", ".env"},
+		{"Docker by sudo only", func(_ *Facts, r *Runner) { r.Docker.Closed = "/var/run/docker.sock" }, "warning docker: ci cannot use the Docker socket", "usermod -aG"},
+		{"Docker beside the container", func(_ *Facts, r *Runner) {
+			r.Docker = survey.Docker{Socket: "/s", Elsewhere: true, There: "/srv/w"}
+		}, "warning docker: at /srv/w", "-v PATH:PATH"},
 		{"Docker over ssh", func(_ *Facts, r *Runner) { r.Docker.Host = "ssh://box" }, "warning docker: ssh://box", ".env"},
 		{"Docker snap", func(_ *Facts, r *Runner) { r.Docker = survey.Docker{Socket: "/s", Snap: true} }, "warning docker: snap", "snap remove"},
 		{"Docker snap at home", func(_ *Facts, r *Runner) {

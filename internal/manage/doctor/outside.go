@@ -54,6 +54,10 @@ func daemon(r *Runner) Result {
 		res.What = d.Missing
 		res.Why = "jobs that use Docker fail"
 		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
+	case d.Closed != "" && d.Socket == "":
+		res.What = r.User + " cannot use the Docker socket " + d.Closed + ", so worker-wrap's proxy is not laid over it"
+		res.Why = "a container that a job starts by sudo docker sees the host's _temp and not its job's" + lone
+		res.Mend = "sudo usermod -aG \"$(stat -Lc %G " + d.Closed + ")\" " + visible.Word(r.User) + " # and restart the runner; not needed if no job uses Docker"
 	case d.Socket == "":
 		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
 	case choices(r).noDocker:
@@ -65,6 +69,14 @@ func daemon(r *Runner) Result {
 		res.What = "the Docker socket " + d.Refused
 		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone
 		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
+	case d.Elsewhere:
+		at := "nothing of the work folder " + r.Layout.Work
+		if d.There != "" {
+			at = "the work folder " + r.Layout.Work + " at " + d.There
+		}
+		res.What = "the daemon at " + d.Socket + " has started this container, and sees " + at
+		res.Why = "container steps are given other folders than their job's, with worker-wrap and without"
+		res.Mend = "start the runner's container with its work folder at a path that is the host's too (-v PATH:PATH, and config.sh --work)"
 	case choices(r).inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
 		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone

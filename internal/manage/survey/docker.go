@@ -3,6 +3,8 @@ package survey
 import (
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 )
@@ -20,7 +22,12 @@ type Docker struct {
 	// Rootless is true if the socket is that of a daemon in the user's own namespaces
 	// (dockerd-rootless.sh has it in $XDG_RUNTIME_DIR).
 	Rootless bool
-	Snap     bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
+	// Closed is the default socket, if there is one that others than the runner's user can use, and no other.
+	Closed string
+	// Elsewhere is true if the daemon has started this container, and sees the work folder at the path There, "" for nowhere.
+	Elsewhere bool
+	There     string
+	Snap      bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
 }
 
 // ofDocker are the variables that say where the daemon is.
@@ -48,6 +55,14 @@ func (s System) docker(r *Runner) Docker {
 	}
 	if _, err := dockersocket.List(); err != nil {
 		d.List = err.Error()
+	}
+	var st unix.Stat_t
+	if d.Socket == "" && d.Host == "" && err == nil && unix.Stat(s.path(dockersocket.Default), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		d.Closed = dockersocket.Default
+	}
+	if d.Socket != "" && s.container() != "" {
+		there, told := s.daemonsPath(d.Socket, r.Layout.Work)
+		d.Elsewhere, d.There = told && there != r.Layout.Work, there
 	}
 	d.Rootless = strings.HasPrefix(d.Socket, "/run/user/")
 	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
