@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 )
 
 // Subcommand is the hidden subcommand of worker-wrap that calls [Main].
@@ -18,6 +20,8 @@ type Config struct {
 	Hidden  string // Private again where no path of the host leads to what is mounted there; or ""
 	Diag    string // the runner's _diag, for a record of the proxy's end; or ""
 	Log     string // a file for what is done, made if missing; or "" for none
+	// Places are other folders that the job sees as its own, and what lies over each. No path of the job's in it has a =.
+	Places []hostpath.Redirect
 }
 
 // fields names the fields on the command line of the process.
@@ -27,6 +31,9 @@ func (c *Config) fields() map[string]*string {
 	}
 }
 
+// place begins the argument of one of Places.
+const place = "place="
+
 // args writes the configuration as a command line, for people who look at ps(1) too.
 func (c *Config) args() []string {
 	args := []string{Subcommand}
@@ -35,6 +42,9 @@ func (c *Config) args() []string {
 			args = append(args, name+"="+value)
 		}
 	}
+	for _, p := range c.Places {
+		args = append(args, place+p.Job+"="+p.Host)
+	}
 	return args
 }
 
@@ -42,6 +52,14 @@ func (c *Config) args() []string {
 func parseArgs(args []string) (c Config, err error) {
 	fields := c.fields()
 	for _, arg := range args {
+		if pair, ok := strings.CutPrefix(arg, place); ok {
+			job, host, _ := strings.Cut(pair, "=")
+			if !filepath.IsAbs(job) || !filepath.IsAbs(host) {
+				return c, fmt.Errorf("%s: %q names no absolute paths; only the shim starts this", Subcommand, arg)
+			}
+			c.Places = append(c.Places, hostpath.Redirect{Job: job, Host: host})
+			continue
+		}
 		name, value, _ := strings.Cut(arg, "=")
 		if fields[name] == nil {
 			return c, fmt.Errorf("%s: unknown argument %q", Subcommand, arg)

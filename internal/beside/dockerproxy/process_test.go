@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -410,7 +411,7 @@ func TestByHand(t *testing.T) {
 func TestArgs(t *testing.T) {
 	c := Config{Real: "/r=r", Socket: "/s s", Temp: "/t\n", Private: "/p,p"}
 	got, err := parseArgs(c.args()[1:])
-	if err != nil || got != c {
+	if err != nil || !reflect.DeepEqual(got, c) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if slices.ContainsFunc(c.args(), func(a string) bool { return strings.HasPrefix(a, "log") }) {

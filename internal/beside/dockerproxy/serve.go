@@ -23,6 +23,7 @@ func serve(c Config, listener *os.File, logger *log.Logger) {
 	job := rewrite.Job{
 		Temp:   hostpath.Redirect{Job: c.Temp, Host: c.Private},
 		Socket: hostpath.Redirect{Job: c.Real, Host: c.Socket},
+		Places: c.Places,
 		Runner: []string{filepath.Dir(c.Temp)},
 		Hidden: c.Hidden != "",
 		Ask:    func(target string) []byte { return ask(c.Real, target) },

@@ -13,6 +13,7 @@ type chosen struct {
 	policy.Settings
 	userns, noDocker, inMemory bool
 	leftovers                  shim.Leftovers
+	private                    []shim.Own
 }
 
 // choices reads a runner's settings. What makes no sense there is judged by settings.
@@ -22,10 +23,14 @@ func choices(r *Runner) chosen {
 		if s, err := shim.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
 			c.noDocker = c.noDocker || s.NoDocker
 			c.leftovers += s.Leftovers // each variable is read by itself
+			c.private = append(c.private, s.Owns()...)
 		}
 		if name, ok := strings.CutPrefix(v.Name, survey.SettingsPrefix); ok {
 			_, _ = c.Set(name, v.Value)
 		}
+	}
+	if len(c.private) > 0 {
+		c.Isolate = policy.Always
 	}
 	c.userns, c.inMemory = c.Userns, c.Backing == policy.Tmpfs
 	return c

@@ -33,6 +33,7 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	out = append(out, privilege(r, m)...)
 	out = append(out, settings(r)...)
 	out = append(out, isolation(r)...)
+	out = append(out, logins(r)...)
 	out = append(out, hooks(r)...)
 	out = append(out, workFolder(r)...)
 	out = append(out, leftovers(r)...)

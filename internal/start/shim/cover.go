@@ -27,10 +27,13 @@ type binds struct {
 
 // cover lays the binds in the job's view: the folder over _temp, the real Worker over the entry, the proxy's socket over
 // the daemon's. It returns the program that is to run there.
-func (s *start) cover(host hostPlaces, v view, beside proxy) (program, error) {
+func (s *start) cover(host hostPlaces, v view, own owns, beside proxy) (program, error) {
 	var b binds
 	defer func() { closeAll(b.files...) }()
 	if err := s.addTemp(&b, host, v); err != nil {
+		return program{}, err
+	}
+	if err := s.addOwn(&b, host, v, own); err != nil {
 		return program{}, err
 	}
 	b.list = append(b.list, v.worker.bind()...)

@@ -9,7 +9,7 @@ import (
 // wrong is told in one line.
 func FuzzParseSettings(f *testing.F) {
 	for _, seed := range []string{
-		"LOG=debug", "DOCKER=off", "WAIT=20s\nWAIT=-1s", "WAIT=-1s", "FALLBACK=run", "ISOLATE=overlap\nISOLATE", "BACKING=tmpfs:10%", "USERNS=1", "BACKING=tmpfs:1g,exec",
+		"LOG=debug", "PRIVATE=~/.docker=copy:/a", "LEFTOVERS=end", "DOCKER=off", "WAIT=20s\nWAIT=-1s", "WAIT=-1s", "FALLBACK=run", "ISOLATE=overlap\nISOLATE", "BACKING=tmpfs:10%", "USERNS=1", "BACKING=tmpfs:1g,exec",
 		"=", "LOG", "HOST_TEMP=/x", "WIAT=20s", "TEST_X=1", "LOG=\x1b[31m",
 	} {
 		f.Add(seed)

@@ -19,7 +19,7 @@ type proxy struct {
 }
 
 // launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
-func (s *start) launch(host hostPlaces, f folder) (proxy, error) {
+func (s *start) launch(host hostPlaces, f folder, own owns) (proxy, error) {
 	if f.from != handed { // else the supervisor has
 		s.sweepAt(host.places)
 	}
@@ -40,7 +40,7 @@ func (s *start) launch(host hostPlaces, f folder) (proxy, error) {
 		return proxy{}, err
 	}
 	target.Close()
-	return s.startProxy(f, real)
+	return s.startProxy(f, real, own)
 }
 
 // dockerSocket returns the path of the socket that the program will use, "" if there is none or none is wanted.
@@ -58,13 +58,14 @@ func (s *start) dockerSocket() string {
 
 // startProxy starts the proxy for the real socket. If it cannot be started isolation has failed: the job's containers
 // would then use the host's _temp, which another Worker may be in, and another try may help.
-func (s *start) startProxy(f folder, real string) (proxy, error) {
+func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
 	c := dockerproxy.Config{
 		Real:    real,
 		Socket:  f.path() + ".docker.sock",
 		Temp:    s.Temp,
 		Private: f.path(),
 		Diag:    s.diag(),
+		Places:  own.redirects(),
 	}
 	if s.Settings.Policy.Backing == policy.Tmpfs {
 		c.Hidden = f.path()

@@ -57,9 +57,10 @@ func (s *start) thisView() *os.File {
 }
 
 // watchOver leaves a keeper that holds nothing but the Worker's namespace, if it is to be held, and the lock on below, the
-// folder that it covers, unless that is nil.
+// folder that it covers, unless that is nil. It deletes what the Worker used, which places of the user's are not to be
+// left lying about.
 func (s *start) watchOver(w early.Worker, below *os.File) {
-	if w.View == nil && below == nil {
+	if w.View == nil && below == nil && len(s.Settings.Private) == 0 {
 		return
 	}
 	var locked []*os.File
@@ -69,7 +70,7 @@ func (s *start) watchOver(w early.Worker, below *os.File) {
 	var keeper int
 	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, locked); return err })
 	if err != nil {
-		s.journal.unnoted(fmt.Errorf("nothing would hold its namespace: %w", err))
+		s.journal.unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
 		return
 	}
 	s.note(w.View, keeper)

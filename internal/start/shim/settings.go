@@ -19,6 +19,8 @@ type Settings struct {
 	NoDocker bool
 	// Leftovers says what becomes of processes that a job leaves running (WORKER_WRAP_LEFTOVERS).
 	Leftovers Leftovers
+	// Private are the places over which each Worker gets a folder of its own (WORKER_WRAP_PRIVATE).
+	Private string
 	// Fallback is true if WORKER_WRAP_FALLBACK is set to something.
 	Fallback bool
 	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
@@ -44,7 +46,7 @@ const settingsPrefix = "WORKER_WRAP_"
 var marks = []string{perpid.HostTempVar, left.EnteredVar}
 
 // UnknownSetting says what to do about a name that is no setting.
-const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER, LEFTOVERS and USERNS"
+const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER, LEFTOVERS, PRIVATE and USERNS"
 
 // ParseSettings reads the settings from an environment. As with getenv(3) the first of several
 // strings for a name counts. An error names the variable, the value and what it may be.
@@ -64,6 +66,9 @@ func ParseSettings(env []string) (Settings, error) {
 		if err := s.set(name, value); err != nil {
 			return Settings{}, fmt.Errorf("%s%s=%.200q: %w", settingsPrefix, name, value, err)
 		}
+	}
+	if len(s.Private) > 0 { // it asks for a mount, whoever is alone
+		s.Policy.Isolate = policy.Always
 	}
 	return s, nil
 }
@@ -86,6 +91,10 @@ func (s *Settings) set(name, value string) error {
 		default:
 			return fmt.Errorf("use list or end, or leave it unset")
 		}
+	case "PRIVATE":
+		s.Private = value
+		_, err := parseOwn(value)
+		return err
 	case "LOG":
 		switch value {
 		case "", "warn", "warning", "error", "info":

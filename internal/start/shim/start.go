@@ -127,21 +127,31 @@ func (s *start) private(get func(places) (folder, error)) (program, error) {
 	}
 	defer host.close()
 	defer made.close()
+	var own owns
+	if made.from != mounted { // else they lie there, too
+		if own, err = s.makeOwn(host.places); err != nil {
+			made.discard()
+			return program{}, err
+		}
+	}
+	defer own.close()
 	s.journal.stage("folder")
 	var beside proxy
 	err = s.patiently(func() (err error) {
-		beside, err = s.launch(host, made)
+		beside, err = s.launch(host, made, own)
 		return err
 	})
 	if err != nil {
 		made.discard()
+		own.discard()
 		return program{}, err
 	}
 	s.journal.stage("docker")
 	host.places.close() // a process may have few descriptors
-	p, err := s.enter(host, made, beside)
+	p, err := s.enter(host, made, own, beside)
 	if err != nil {
 		made.discard()
+		own.discard()
 	}
 	return p, err
 }

@@ -96,13 +96,13 @@ func (s *start) patiently(do func() error) error {
 }
 
 // enter makes the mount namespace and covers _temp in it.
-func (s *start) enter(host hostPlaces, made folder, beside proxy) (p program, err error) {
+func (s *start) enter(host hostPlaces, made folder, own owns, beside proxy) (p program, err error) {
 	if err := s.unshare(); err != nil {
 		return program{}, err
 	}
 	s.journal.stage("namespace")
 	err = s.patiently(func() (err error) {
-		p, err = s.tryCover(host, made, beside)
+		p, err = s.tryCover(host, made, own, beside)
 		return err
 	})
 	if err == nil {
@@ -112,13 +112,13 @@ func (s *start) enter(host hostPlaces, made folder, beside proxy) (p program, er
 }
 
 // tryCover opens everything in the job's view and covers _temp.
-func (s *start) tryCover(host hostPlaces, made folder, beside proxy) (program, error) {
+func (s *start) tryCover(host hostPlaces, made folder, own owns, beside proxy) (program, error) {
 	v, err := s.openView(made)
 	if err != nil {
 		return program{}, err
 	}
 	defer v.close()
-	return s.cover(host, v, beside)
+	return s.cover(host, v, own, beside)
 }
 
 // unshare gives this thread a mount namespace of its own.

@@ -56,6 +56,11 @@ func (t *Translator) place(host string) (job string, ok bool) {
 	case t.Socket.Host:
 		return t.Socket.Job, true
 	}
+	for _, p := range t.Places {
+		if host == p.Host {
+			return p.Job, true
+		}
+	}
 	_, what, ok := perpid.Parse(path.Base(host))
 	switch {
 	case ok && what == "":

@@ -13,8 +13,9 @@ import (
 
 // Job says whose paths are changed.
 type Job struct {
-	Temp   hostpath.Redirect // its _temp, and the folder that lies over it
-	Socket hostpath.Redirect // the Docker socket, and the proxy's
+	Temp   hostpath.Redirect   // its _temp, and the folder that lies over it
+	Socket hostpath.Redirect   // the Docker socket, and the proxy's
+	Places []hostpath.Redirect // other folders that the job sees as its own
 	// Runner are the folders of its runner. What holds _temp within them is the runner's.
 	Runner []string
 	// Hidden says that the folder which lies over _temp is in memory and nowhere on the host.
@@ -68,7 +69,8 @@ func New(job Job) *Translator {
 			job.Runner[i] = real
 		}
 	}
-	return &Translator{Job: job, paths: hostpath.New(job.Temp, job.Socket), lasting: hostpath.New(job.Temp)}
+	lasting := append([]hostpath.Redirect{job.Temp}, job.Places...)
+	return &Translator{Job: job, paths: hostpath.New(append(lasting, job.Socket)...), lasting: hostpath.New(lasting...)}
 }
 
 // edits begins the changes to the body of a request.

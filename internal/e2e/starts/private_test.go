@@ -1,0 +1,116 @@
+package starts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// ownWorld is a runner of an ordinary user with a home, who may use sudo.
+type ownWorld struct {
+	name, home, root, path string
+	uid                    int
+}
+
+func newOwnWorld(t *testing.T, private string) ownWorld {
+	t.Helper()
+	testkit.RequireRoot(t)
+	var w ownWorld
+	w.name, w.uid = testkit.User(t)
+	testkit.MaySudo(t, w.name)
+	dir := testkit.Dir(t)
+	w.home = filepath.Join(dir, "home")
+	must(t, os.MkdirAll(filepath.Join(w.home, ".docker", "contexts"), 0o700))
+	must(t, os.WriteFile(filepath.Join(w.home, ".docker", "config.json"), []byte("the machine's"), 0o600))
+	must(t, os.Symlink("../config.json", filepath.Join(w.home, ".docker", "contexts", "link")))
+	must(t, os.WriteFile(filepath.Join(w.home, "file"), nil, 0o600))
+	w.root, w.path = testkit.Runner(t, dir, capable(t), "/bin/sh")
+	must(t, os.WriteFile(filepath.Join(w.root, ".worker-wrap.env"), []byte("WORKER_WRAP_ISOLATE=alone\nWORKER_WRAP_PRIVATE="+private+"\n"), 0o644))
+	testkit.Give(t, dir, w.uid)
+	return w
+}
+
+// words is a command line that starts a Worker.
+func (w ownWorld) words(args ...string) []string {
+	id := strconv.Itoa(w.uid)
+	return append(append(append([]string{"env", "HOME=" + w.home}, testkit.UserWords(id, id)...), w.path), args...)
+}
+
+// TestPrivatePlaces: of two Workers at once, each has its own folder over a place, sudo in it sees the same, the host's
+// stays as it was, and what they had is gone when they have ended.
+func TestPrivatePlaces(t *testing.T) {
+	w := newOwnWorld(t, "~/.docker=copy:~/.config/gh")
+	words := w.words()
+	first, second := testkit.Shell(t, words[0], words[1:]...), testkit.Shell(t, words[0], words[1:]...)
+	for name, job := range map[string]*testkit.Process{"first": first, "second": second} {
+		out := job.Do(t, "cat ~/.docker/contexts/link; stat -c ' %a %U' ~/.docker ~/.docker/config.json; ls -A ~/.config/gh; "+
+			"echo "+name+" >~/.docker/new; mv ~/.docker/new ~/.docker/config.json; echo "+name+" >~/.config/gh/hosts.yml; sudo -n cat ~/.docker/config.json")
+		if want := "the machine's 700 " + w.name + "\n 600 " + w.name + "\n" + name; out != want {
+			t.Errorf("%s: %q, want %q", name, out, want)
+		}
+	}
+	if out := first.Do(t, "cat ~/.docker/config.json ~/.config/gh/hosts.yml"); out != "first\nfirst" {
+		t.Errorf("the first one has %q by now", out)
+	}
+	if data, err := os.ReadFile(filepath.Join(w.home, ".docker", "config.json")); err != nil || string(data) != "the machine's" {
+		t.Errorf("the host's: %q, %v", data, err)
+	}
+	if names, err := os.ReadDir(filepath.Join(w.home, ".config", "gh")); err != nil || len(names) > 0 {
+		t.Errorf("the host's: %v, %v", names, err)
+	}
+	first.End()
+	second.End()
+	store := filepath.Join(w.root, "_work", ".worker-wrap")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // until the keepers have swept
+		left, err := filepath.Glob(filepath.Join(store, "*-*"))
+		if err != nil || len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("left: %q", left)
+		}
+	}
+}
+
+// TestRefusedPlaces: what may not be covered is refused in one line with the reason, and no job starts.
+func TestRefusedPlaces(t *testing.T) {
+	w := newOwnWorld(t, "")
+	for private, why := range map[string]string{
+		"/tmp":                          "belongs to uid 0",
+		"/etc":                          "belongs to uid 0",
+		"~":                             "HOME itself",
+		"~/../home":                     "without . and ..",
+		"docker":                        "whole paths",
+		"~/.docker=move":                "there is copy",
+		"~/file":                        "is a file",
+		"~/.docker:~/.docker/contexts":  "hold one another",
+		w.home:                          "is HOME",
+		w.root:                          "holds the work folder",
+		w.root + "/bin":                 "lies in the runner",
+		w.root + "/_work":               "is the work folder",
+		w.root + "/_work/_tool":         "lies in the work folder",
+		filepath.Dir(w.home):            "holds HOME",
+		w.home + "/open":                "everybody may write to",
+		"~/missing/\x01/../x":           "without . and ..",
+		w.home + "/.docker/contexts/a=": "there is copy",
+	} {
+		must(t, os.MkdirAll(w.home+"/open", 0o777))
+		must(t, os.Chmod(w.home+"/open", 0o777))
+		must(t, os.Chown(w.home+"/open", w.uid, w.uid))
+		must(t, os.WriteFile(filepath.Join(w.root, ".worker-wrap.env"), []byte("WORKER_WRAP_PRIVATE="+private+"\n"), 0o644))
+		words := w.words("-c", "echo started")
+		cmd := exec.Command(words[0], words[1:]...)
+		var stderr strings.Builder
+		cmd.Stderr = &stderr
+		out, err := cmd.Output()
+		if err == nil || len(out) > 0 || !strings.Contains(stderr.String(), why) || strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("%s: %q, %v, %q; want one line with %q", private, out, err, stderr.String(), why)
+		}
+	}
+}

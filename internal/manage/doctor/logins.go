@@ -1,0 +1,35 @@
+package doctor
+
+import (
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+)
+
+// logins says of a runner whose user is logged in to registries that its jobs share that, unless they do not.
+func logins(r *Runner) []Result {
+	if c := choices(r); len(c.private) > 0 {
+		var places []string
+		for _, p := range c.private {
+			places = append(places, p.Path)
+		}
+		res := Result{Check: "private", Level: OK, What: "each Worker has its own " + strings.Join(places, ", ") + " (WORKER_WRAP_PRIVATE)"}
+		if c.userns {
+			res.Level, res.What = Fail, "WORKER_WRAP_PRIVATE does not go with WORKER_WRAP_USERNS"
+			res.Why, res.Mend = "no job starts", "take one of the two settings away"
+		}
+		return []Result{res}
+	}
+	u, err := user.LookupId(strconv.Itoa(r.UID))
+	if err != nil {
+		return nil
+	}
+	path := filepath.Join(u.HomeDir, ".docker", "config.json")
+	if text := untrusted.Text(path); !strings.Contains(text, `"auth"`) && !strings.Contains(text, `"identitytoken"`) {
+		return nil
+	}
+	return []Result{{Check: "private", Level: OK, What: "jobs share the logins in " + path + ", and add to them; WORKER_WRAP_PRIVATE=~/.docker=copy gives each job its own copy"}}
+}
