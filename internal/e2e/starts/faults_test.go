@@ -52,6 +52,7 @@ var errnos = map[string][]string{
 	"pread64":       {"EIO"},
 	"read":          {"EIO"},
 	"readlinkat":    {"EACCES", "ENOENT"},
+	"renameat2":     {"EACCES", "EROFS", "EINVAL", "ENOENT"},
 	"statx":         {"ENOSYS", "EIO", "EINTR"},
 	"unlinkat":      {"EACCES", "EROFS", "EBUSY", "ENOTEMPTY"},
 	"unshare":       {"EPERM", "ENOSPC", "ENOMEM", "EINVAL", "EINTR", "EUSERS"},

@@ -411,6 +411,7 @@ var errnosOfModes = map[string][]string{
 	"pwrite64":    {"ENOSPC", "EIO", "EDQUOT"},
 	"sendmsg":     {"EPIPE", "ENOBUFS"},
 	"setsid":      {},
+	"setxattr":    {"EPERM", "ENOSPC", "EOPNOTSUPP"},
 	"socket":      {"EMFILE", "EACCES", "EAFNOSUPPORT"},
 	"socketpair":  {"EMFILE", "ENFILE"},
 	"wait4":       {"EINTR"}, // a supervisor has no stderr left to say ECHILD, which nobody can bring about
