@@ -128,25 +128,36 @@ func listed(list []Process, pid int) bool {
 func wait(list []*ending, patience time.Duration) []*ending {
 	until := time.Now().Add(patience)
 	for len(list) > 0 {
-		fds := make([]unix.PollFd, len(list))
-		for i, e := range list {
-			fds[i] = unix.PollFd{Fd: int32(e.pidfd), Events: unix.POLLIN}
-		}
-		rest := max(0, time.Until(until))
-		n, err := unix.Poll(fds, int((rest+time.Millisecond-1)/time.Millisecond))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || n == 0 {
+		alive := waitOne(list, time.Until(until))
+		if len(alive) == len(list) {
 			return list
 		}
-		var alive []*ending
+		list = alive
+	}
+	return nil
+}
+
+// waitOne returns those that live when one of them has ended, or the time is over.
+func waitOne(list []*ending, patience time.Duration) (alive []*ending) {
+	until := time.Now().Add(patience)
+	fds := make([]unix.PollFd, len(list))
+	for i, e := range list {
+		fds[i] = unix.PollFd{Fd: int32(e.pidfd), Events: unix.POLLIN}
+	}
+	for {
+		rest := max(0, time.Until(until))
+		n, err := unix.Poll(fds, int((rest+time.Millisecond-1)/time.Millisecond))
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil, n == 0:
+			return list
+		}
 		for i, e := range list {
 			if fds[i].Revents == 0 {
 				alive = append(alive, e)
 			}
 		}
-		list = alive
+		return alive
 	}
-	return nil
 }

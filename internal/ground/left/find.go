@@ -61,8 +61,8 @@ type found struct {
 	root   string
 	held   bool // the caller holds its namespace open
 	list   []Process
-	busy   string // why nothing of it is ended
-	hidden bool   // something of it may be hidden
+	busy   string    // why nothing of it is ended
+	hidden []Process // what may be of it, and cannot be looked into
 }
 
 func newFinder(proc string) (*finder, error) {
@@ -112,7 +112,7 @@ func (f *finder) find() (out Found, err error) {
 		}
 	}
 	for _, j := range f.jobs {
-		if len(j.list) == 0 && !j.hidden && !j.held {
+		if len(j.list)+len(j.hidden) == 0 && !j.held {
 			f.noted--
 			j.remove()
 		}
@@ -135,7 +135,7 @@ func (f *finder) hides(p Process) (may bool) {
 	since, err := perpid.Began(p.start)
 	for _, j := range f.jobs {
 		if err == nil && p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
-			may, j.hidden = true, true
+			may, j.hidden = true, append(j.hidden, p)
 		}
 	}
 	return may
@@ -143,7 +143,7 @@ func (f *finder) hides(p Process) (may bool) {
 
 func (f *finder) match(p Process) {
 	for _, j := range f.jobs {
-		if j.ID == 0 && p.ns.Inode == j.Inode || j.ID != 0 && p.ns.ID == j.ID {
+		if j.is(p.ns) {
 			j.list = append(j.list, p)
 			if runs(f.proc, p.PID) {
 				j.busy = "a runner's own process lives in its namespace"

@@ -15,7 +15,6 @@ type Held struct {
 	finder *finder
 	job    *job
 	root   string
-	view   nsenter.MountNS
 }
 
 // Hold returns the job of a dead Worker, nil if there is no record of it, or the link view leads to no mount namespace.
@@ -26,18 +25,18 @@ func Hold(root string, diag *os.File, worker perpid.Owner, view string, ended ti
 		return nil, nil // nobody wanted to know
 	}
 	j := read(diag, Prefix+worker.String())
-	if j == nil || j.Namespace() != ns {
+	if j == nil || !j.is(ns) {
 		return nil, nil
 	}
 	f, err := newFinder("/proc")
 	if err != nil {
 		return nil, err
 	}
-	return &Held{f, j, root, ns}, j.noteEnd(ended)
+	return &Held{f, j, root}, j.noteEnd(ended)
 }
 
 // find looks for what the job has left by now.
-func (h *Held) find() (list []Process, hidden bool, err error) {
+func (h *Held) find() (list, hidden []Process, err error) {
 	f := &found{job: h.job, root: h.root, held: true}
 	h.finder.jobs = []*found{f}
 	out, err := h.finder.find()
@@ -60,20 +59,20 @@ func (h *Held) Stay() error {
 		if err != nil {
 			return err
 		}
-		if len(list) == 0 && !hidden {
+		if len(list)+len(hidden) == 0 {
 			h.job.remove()
 			return nil
 		}
 		if h.job.ID != 0 {
 			return nil
 		}
-		h.await(list)
+		await(append(list, hidden...))
 	}
 }
 
-// await returns when one of the processes that keep the caller here has ended, or some time is over.
-func (h *Held) await(list []Process) {
-	const most = time.Minute // what is hidden has to be looked for again
+// await returns when one of these processes has ended, or some time is over.
+func await(list []Process) {
+	const most = 10 * time.Minute // they may have started others
 	var open []*ending
 	defer func() {
 		for _, e := range open {
@@ -81,13 +80,14 @@ func (h *Held) await(list []Process) {
 		}
 	}()
 	for _, p := range list {
-		if pidfd, err := p.open("/proc"); err == nil {
-			open = append(open, &ending{p, pidfd})
+		pidfd, err := unix.PidfdOpen(p.PID, 0)
+		if err != nil {
+			return // it has ended
+		}
+		open = append(open, &ending{p, pidfd})
+		if now, err := (perpid.Owner{}).Peer(p.PID); err != nil || now.Start != p.start {
+			return
 		}
 	}
-	if len(open) == 0 {
-		time.Sleep(most)
-		return
-	}
-	wait(open, most)
+	waitOne(open, most)
 }

@@ -36,8 +36,13 @@ type Record struct {
 	End    bool      `json:"end,omitempty"` // the keeper ends what is left
 }
 
-// Namespace is the one on record.
-func (r *Record) Namespace() nsenter.MountNS { return nsenter.MountNS{Inode: r.Inode, ID: r.ID} }
+// is reports whether a namespace is the one on record, as far as that was told.
+func (r *Record) is(ns nsenter.MountNS) bool {
+	if r.ID == 0 {
+		return ns.Inode == r.Inode
+	}
+	return ns.ID == r.ID
+}
 
 // Note writes a record into diag, a runner's open _diag. It is sealed if the calling thread may do that.
 func Note(diag *os.File, r Record) error {

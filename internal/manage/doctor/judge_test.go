@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
@@ -115,6 +116,25 @@ func TestEachFactIsJudged(t *testing.T) {
 			f.Machine.Self.CapBnd, r.Listener.CapBnd = 0, 0
 		}, "problem bounding set: this doctor runs without CAP_SYS_ADMIN", "--cap-add SYS_ADMIN"},
 		{"own build", func(f *Facts, _ *Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
+		{"figures", func(f *Facts, _ *Runner) { f.Machine.Exporter, f.Machine.Systemd = true, true }, "ok figures: systemctl enable --now worker-wrap-figures.timer", ""},
+		{"processes left", func(_ *Facts, r *Runner) { r.Left.Processes = make([]left.Process, 2) }, "warning processes: 2 processes run on", "sudo worker-wrap gc --kill --runner-root /r"},
+		{"perhaps left", func(_ *Facts, r *Runner) { r.Left.Processes = []left.Process{{Why: "perhaps"}} }, "ok processes: 1 process may be left", ""},
+		{"none left", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_LEFTOVERS=end")
+		}, "ok processes: none is known", ""},
+		{"left without a record", func(_ *Facts, r *Runner) { r.Strays = 3 }, "warning processes: 3 processes of ci with a job's environment", "WORKER_WRAP_LEFTOVERS=list"},
+		{"left in a user namespace", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_LEFTOVERS=end", "WORKER_WRAP_USERNS=1")
+		}, "warning processes: does nothing with WORKER_WRAP_USERNS", "take one"},
+		{"private places", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_PRIVATE=~/.docker=copy:/srv/x")
+		}, "ok private: its own ~/.docker, /srv/x", ""},
+		{"private places in a user namespace", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_PRIVATE=~/.docker", "WORKER_WRAP_USERNS=1")
+		}, "problem private: does not go with WORKER_WRAP_USERNS", "take one"},
+		{"a place that cannot be", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_PRIVATE=~")
+		}, "problem settings: HOME itself", "correct the line"},
 		{"no runner", func(f *Facts, _ *Runner) { f.Runners = nil }, "warning runners: no runner was found", "--runner-root"},
 
 		{"old version", func(_ *Facts, r *Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},

@@ -1,10 +1,8 @@
 package doctor
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
@@ -54,15 +53,15 @@ func processes(r *Runner) []Result {
 		res.Level, res.What = Warn, "WORKER_WRAP_LEFTOVERS does nothing with WORKER_WRAP_USERNS"
 		res.Why, res.Mend = "what jobs leave running is not found", "take one of the two settings away"
 	case ends > 0:
-		res.Level, res.What = Warn, fmt.Sprintf("%d processes run on whose job's Worker is dead", ends)
+		res.Level, res.What = Warn, screen.Count(ends, "process")+" run on whose job's Worker is dead"
 		res.Why = "they keep memory, ports and files of jobs that are over"
 		res.Mend = "look at them, worker-wrap ps --left, and end them: sudo worker-wrap gc --kill --runner-root " + root
 	case others > 0:
-		res.What = strconv.Itoa(others) + " processes are perhaps left of jobs whose Worker is dead; worker-wrap ps --left says why nothing ends them"
+		res.What = screen.Count(others, "process") + " may be left of jobs whose Worker is dead; worker-wrap ps --left says why nothing ends them"
 	case wanted != shim.LeftAlone:
 		res.What = "none is known to be left of a job whose Worker is dead (WORKER_WRAP_LEFTOVERS=" + string(wanted) + ")"
 	case r.Strays > 0:
-		res.Level, res.What = Warn, fmt.Sprintf("%d processes of %s have a job's environment, and no Worker lives", r.Strays, r.User)
+		res.Level, res.What = Warn, screen.Count(r.Strays, "process")+" of "+r.User+" with a job's environment, and no Worker lives"
 		res.Why = "they keep memory, ports and files of jobs that are over, and the runner does not end them"
 		res.Mend = "have each start note what becomes of its job's processes: WORKER_WRAP_LEFTOVERS=list in " + root + "/.worker-wrap.env; then worker-wrap ps --left lists them"
 	default:
