@@ -93,6 +93,7 @@ func TestAloneIsNeverRefused(t *testing.T) {
 	deny := compile(t, "deny", testkit.Dir(t))
 	for _, h := range hardships() {
 		t.Run(h.name, func(t *testing.T) {
+			t.Parallel() // most of it is waiting
 			if h.shim == nil {
 				h.shim = capable
 			}
