@@ -24,8 +24,12 @@ const (
 	atOnce     = 3
 )
 
-// seedVar gives the seed of the mix. Without it a short run has always the same, and a full one the clock's.
-const seedVar = "WORKER_WRAP_TEST_SEED"
+// seedVar gives the seed of the mix. Without it a short run has always the same, and a full one the clock's. startsVar
+// gives another number of starts.
+const (
+	seedVar   = "WORKER_WRAP_TEST_SEED"
+	startsVar = "WORKER_WRAP_TEST_STARTS"
+)
 
 // TestMix: of any number of living Workers of every kind at most one is in the plain _temp, and each has its own files
 // and nobody else's. One that is to be left alone is, if nobody else is in the plain _temp.
@@ -36,6 +40,9 @@ func TestMix(t *testing.T) {
 	}
 	if given, err := strconv.ParseUint(os.Getenv(seedVar), 10, 64); err == nil {
 		seed = given
+	}
+	if given, err := strconv.Atoi(os.Getenv(startsVar)); err == nil {
+		starts = given
 	}
 	m := newMix(t, seed)
 	m.old = oldBinary(t)

@@ -300,18 +300,26 @@ func checkKeeper(t *testing.T, pid int, root string) {
 	if err != nil || len(bytes.Trim(env, "\x00")) != 0 {
 		t.Errorf("its environment is %q, %v", env, err)
 	}
-	rollup, err := os.ReadFile(proc + "smaps_rollup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, anonymous, _ := strings.Cut(string(rollup), "Pss_Anon:") // not of the program's file, which is the page cache's
-	var kB int
-	if _, err := fmt.Sscan(anonymous, &kB); err != nil || kB > 100 {
-		t.Errorf("%d kB of memory are its own, %v; want 100 at most", kB, err)
+	if kB := memoryOf(t, pid); kB > 100 {
+		t.Errorf("%d kB of memory are its own; want 100 at most", kB)
 	}
 	if dir, err := os.Readlink(proc + "cwd"); err != nil || dir != "/" {
 		t.Errorf("its working directory is %s, %v", dir, err)
 	}
+}
+
+// memoryOf returns how many kB of a keeper's memory are its own: not that of the program's file, which is the page cache's.
+func memoryOf(t *testing.T, pid int) (kB int) {
+	t.Helper()
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, anonymous, _ := strings.Cut(string(rollup), "Pss_Anon:")
+	if _, err := fmt.Sscan(anonymous, &kB); err != nil {
+		t.Fatal(err)
+	}
+	return kB
 }
 
 // recorded waits for an event of the runner in root.

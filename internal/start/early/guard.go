@@ -169,7 +169,7 @@ func (r *room) pause(milliseconds int) bool {
 	n, ok := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.polls)), uintptr(len(r.polls)), timeout, 0, 0, 0)
 	if !ok {
 		sleepSecond()
-		return false
+		return r.gone()
 	}
 	if n > 0 && r.polls[2].Revents != 0 {
 		for ok := true; ok; {
@@ -177,6 +177,15 @@ func (r *room) pause(milliseconds int) bool {
 		}
 	}
 	return n > 0 && r.polls[0].Revents != 0
+}
+
+// gone reports whether the Worker has ended and was reaped, for a keeper that the kernel lets poll nothing: one whose
+// limit of descriptors the job has taken away (RLIMIT_NOFILE, poll(2)).
+//
+//go:norace
+func (r *room) gone() bool {
+	errno, ok := call(unix.SYS_PIDFD_SEND_SIGNAL, keptPID, 0, 0, 0, 0, 0)
+	return !ok && errno == uintptr(unix.ESRCH)
 }
 
 // relay has worker-wrap lay the folder, by the rules of a start, and reports whether it did.

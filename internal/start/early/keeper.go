@@ -242,8 +242,10 @@ func (r *room) await() {
 		if ok && n == 1 {
 			return
 		}
-		// Out of memory at worst: the locks must not go before the Worker.
-		sleepSecond()
+		// Out of memory, or worse: the locks must not go before the Worker.
+		if sleepSecond(); r.gone() {
+			return
+		}
 	}
 }
 

@@ -132,6 +132,7 @@ func TestKeeperUnderAttack(t *testing.T) {
 			}
 		}
 	}
+	before := memoryOf(t, keeper)
 	for i := range many(3000, 100_000) {
 		name := fmt.Sprintf("%s/_work/%d", root, i%100)
 		if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Rename(name, name+"b"), os.Remove(name+"b")); err != nil {
@@ -142,6 +143,9 @@ func TestKeeperUnderAttack(t *testing.T) {
 		t.Fatal(err)
 	}
 	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	if after := memoryOf(t, keeper); after > before+100 {
+		t.Errorf("%d kB of memory were its own before the flood, and %d are after it", before, after)
+	}
 	// A job may send signals to it; all but SIGKILL it blocks.
 	for _, signal := range []string{"TERM", "HUP", "INT", "ALRM", "USR1"} {
 		_ = testkit.AsUser(exec.Command("/bin/kill", "-"+signal, fmt.Sprint(keeper)), uid).Run()
