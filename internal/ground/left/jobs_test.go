@@ -159,11 +159,26 @@ func TestLeft(t *testing.T) {
 	if got := w.left(t, false); len(got) > 0 {
 		t.Errorf("left after that: %q", got)
 	}
+	person := exec.Command(w.binary, "enter", strconv.Itoa(second.Process.Pid), "--", "sleep", "1006")
+	if err := person.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = person.Process.Kill(); _ = person.Wait() }()
+	testkit.Becomes(t, person.Process.Pid, "sleep")
 	second.End()
-	if got := w.left(t, false); !slices.Equal(got, []string{"sleep 1003"}) {
+	if got := w.left(t, false); !slices.Equal(got, []string{"sleep 1003", "sleep 1006"}) {
 		t.Errorf("left by the private one: %q", got)
 	}
+	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !strings.Contains(out, "stays (a person's: worker-wrap enter has started it): sleep 1006") {
+		t.Errorf("gc --kill:\n%s", out)
+	}
+	if !ends(t, other, 10_000) || !lives(person.Process.Pid) {
+		t.Error("the job's process lives, or the person's does not")
+	}
 }
+
+// lives reports whether a process lives.
+func lives(pid int) bool { return unix.Kill(pid, 0) == nil }
 
 // TestEndByKeeper: with WORKER_WRAP_LEFTOVERS=end the keeper ends what is left, as far as the runner's user may, and the
 // event log says so.
