@@ -22,7 +22,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 	out = append(out, source(r, b, m))
 	if r.UID != 0 {
 		out = append(out, barred(r)...)
-		out = append(out, takenByFile(b)...)
+		out = append(out, takenByFile(r)...)
 	}
 	out = append(out, takenByService(r, m)...)
 	out = append(out, takenByListener(r, m)...)
@@ -103,12 +103,13 @@ func barred(r *Runner) []Result {
 }
 
 // takenByFile looks at the binary and the file system it is on.
-func takenByFile(b survey.Binary) []Result {
+func takenByFile(r *Runner) []Result {
 	var out []Result
+	b := r.Shim
 	if b.UID == 0 && b.Mode&0o001 == 0 {
 		out = append(out, Result{
 			Check: "binary", Level: Fail, What: fmt.Sprintf("%s has mode %04o, which lets only root run it", b.Path, b.Mode),
-			Why: "no Worker can be started through it", Mend: "sudo worker-wrap install",
+			Why: "no Worker can be started through it", Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
 		})
 	}
 	if b.Nosuid {

@@ -76,7 +76,7 @@ func workFolder(r *Runner) []Result {
 		if f.Other && f.Link && f.Path == temp.Path {
 			fail(f.Path+" is a link that leads to no folder", "no job can run there, with worker-wrap or without", "make the folder it leads to, or remove the link: sudo rm "+visible.Word(f.Path))
 		} else if f.Other || f.Link && f.Path == store.Path { // the store is never a link
-			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+shared(r), "move it out of the way: sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+shared(r), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
 	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
@@ -146,7 +146,7 @@ func leftovers(r *Runner) []Result {
 	case l.Store.Other || l.Store.Link:
 		return nil // said with the work folder
 	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
-		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "move it out of the way: mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
+		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
 	case l.Err != nil:
 		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only by its owner and root"}}
 	case l.Undeletable > 0:

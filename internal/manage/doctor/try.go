@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
+	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user, and
@@ -52,15 +53,24 @@ func (r *RunnerReport) try(of *Runner, own func() Result) {
 		res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(of.Unit.Name)
 	case writable != "" && os.Geteuid() == 0:
 		res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
-		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install"
+		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install --runner-root " + visible.Word(of.Layout.Root)
 	case !trial.Possible(p.UID):
 		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
+	case misset(p.Env) != nil:
+		res.Level, res.What, res.Why = Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
+		res.Mend = "correct what is marked above"
 	default:
 		unit, inPlace := confinement(&of.Unit)
 		r.judge(tried(p, of.User, unit, shared(of)), inPlace)
 		return
 	}
 	r.Results = append(r.Results, res)
+}
+
+// misset says which settings make no sense.
+func misset(env []string) error {
+	_, err := shim.ParseSettings(env)
+	return err
 }
 
 // disproved are the checks whose problems a start would have met. That the way to the binary is barred is none: root starts

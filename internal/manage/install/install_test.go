@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
@@ -108,7 +109,7 @@ func TestInstallAndUninstall(t *testing.T) {
 
 	// What jobs leave.
 	text(t, filepath.Join(first.Work, perpid.StoreName, "1-1-4026531836-0123456789ab", "left"), "")
-	text(t, filepath.Join(first.Diag(), "worker-wrap.jsonl"), "{}\n")
+	text(t, filepath.Join(first.Diag(), events.FileName), "{}\n")
 	if err := os.WriteFile(filepath.Join(second.Root, "bin.2.336.0", "new"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -133,8 +134,8 @@ func TestInstallAndUninstall(t *testing.T) {
 	}
 	o.Layouts = []runner.Layout{first, second}
 	good(t, "uninstall", Uninstall(o))
-	if err := os.Remove(filepath.Join(first.Diag(), "worker-wrap.jsonl")); err != nil { // which an audit needs
-		t.Error(err)
+	if _, err := os.Stat(filepath.Join(first.Diag(), events.FileName)); err != nil {
+		t.Errorf("an audit needs it: %v", err)
 	}
 	same(t, "uninstall", tree(t, m.Root), before)
 	r = Uninstall(o)
@@ -224,9 +225,6 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 		t.Error(err)
 	}
 	good(t, "once more", Uninstall(o))
-	if err := os.Remove(filepath.Join(l.Diag(), "worker-wrap.jsonl")); err != nil { // which an audit needs
-		t.Error(err)
-	}
 	same(t, "at last", tree(t, m.Root), before)
 }
 

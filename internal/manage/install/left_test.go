@@ -60,3 +60,23 @@ func TestUninstallAfterARestart(t *testing.T) {
 		})
 	}
 }
+
+// TestUninstallOfAWorkFolderElsewhere: what Workers left is where the unit has the work folder from.
+func TestUninstallOfAWorkFolderElsewhere(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	l := aRunner(t, m, "r", "2.335.0", proved+"own")
+	text(t, filepath.Join(l.Root, ".service"), "ci.service")
+	text(t, filepath.Join(m.Root, "etc/systemd/system/ci.service"),
+		"[Service]\nUser=nobody\nExecStart=/home/ci/r/run.sh\nBindPaths=/data/w:/home/ci/r/_work\n")
+	store := filepath.Join(m.Root, "data/w", perpid.StoreName)
+	text(t, filepath.Join(store, "1-1-4026531836-0123456789ab", "left"), "")
+	own(t, filepath.Join(m.Root, "data"))
+	o := Options{Machine: m, Layouts: []runner.Layout{l}, Say: func(string) {}, Force: true}
+	good(t, "install", Install(o))
+	o.Force = false
+	good(t, "uninstall", Uninstall(o))
+	if _, err := os.Lstat(store); !os.IsNotExist(err) {
+		t.Errorf("what Workers left is there still: %v", err)
+	}
+}

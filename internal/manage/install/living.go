@@ -127,11 +127,13 @@ func abandoned(e perpid.Entry) bool {
 // elsewhere returns the layout with the work folder that a runner's service has in its view by BindPaths=, ok is false if
 // that is the one that is seen here.
 func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
-	u := survey.System{Root: r.Root}.Unit(survey.System{Root: r.Root}.Inside(l.Root))
+	m := survey.System{Root: r.Root}
+	u := m.Unit(m.Inside(l.Root))
 	if name, _ := discover.Service(r.Root, l.Root); name != u.Name { // .service is the runner's user's
 		return l, false
 	}
-	source, ok := u.Source(l.Work)
+	source, ok := u.Source(m.Inside(l.Work))
+	source = r.path(source)
 	l.Work, l.Temp = source, filepath.Join(source, filepath.Base(l.Temp))
 	return l, ok
 }

@@ -128,6 +128,7 @@ func TestParseSettings(t *testing.T) {
 		{[]string{"WORKER_WRAP_LOG", "WORKER_WRAP_DOCKER=on", "WORKER_WRAP_LOG="}, Settings{}, ""},
 		{[]string{"WORKER_WRAP_LOG=loud"}, Settings{}, `WORKER_WRAP_LOG="loud": not a level`},
 		{[]string{"WORKER_WRAP_DOCKER=of"}, Settings{}, `WORKER_WRAP_DOCKER="of": use off`},
+		{[]string{"WORKER_WRAP_LOG=loud", "WORKER_WRAP_DOCKER=of"}, Settings{}, `or leave it unset; and WORKER_WRAP_DOCKER="of": use off`},
 	} {
 		got, err := ParseSettings(c.env)
 		if c.err != "" {

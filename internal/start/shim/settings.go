@@ -49,10 +49,11 @@ var marks = []string{perpid.HostTempVar, left.EnteredVar}
 const UnknownSetting = "is not a setting, so it does nothing; correct its name, or remove it: there are LOG, FALLBACK, WAIT, ISOLATE, BACKING, DOCKER, LEFTOVERS, PRIVATE and USERNS"
 
 // ParseSettings reads the settings from an environment. As with getenv(3) the first of several
-// strings for a name counts. An error names the variable, the value and what it may be.
+// strings for a name counts. An error names each wrong variable, its value and what it may be, in one line.
 func ParseSettings(env []string) (Settings, error) {
 	var s Settings
 	var seen []string
+	var wrong error
 	for _, e := range env {
 		rest, ok := strings.CutPrefix(e, settingsPrefix)
 		if !ok {
@@ -63,9 +64,18 @@ func ParseSettings(env []string) (Settings, error) {
 			continue
 		}
 		seen = append(seen, name)
-		if err := s.set(name, value); err != nil {
-			return Settings{}, fmt.Errorf("%s%s=%.200q: %w", settingsPrefix, name, value, err)
+		err := s.set(name, value)
+		if err == nil {
+			continue
 		}
+		err = fmt.Errorf("%s%s=%.200q: %w", settingsPrefix, name, value, err)
+		if wrong != nil {
+			err = fmt.Errorf("%w; and %w", wrong, err)
+		}
+		wrong = err
+	}
+	if wrong != nil {
+		return Settings{}, wrong
 	}
 	if len(s.Private) > 0 { // it asks for a mount, whoever is alone
 		s.Policy.Isolate = policy.Always
