@@ -38,9 +38,7 @@ func (p Places) Try() Tried {
 	if err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
 	}
-	_, err = os.Lstat(p.Layout.Work)
-	missing := errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(p.Layout.Work, p.Layout.Root+"/")
-	if p.Layout.Guessed || missing {
+	if p.nowhere() {
 		return p.elsewhere(chosen.Policy)
 	}
 	u, err := remember(p.Layout)
@@ -52,6 +50,13 @@ func (p Places) Try() Tried {
 	u.owners = t.pids
 	t.Left = u.patiently()
 	return t
+}
+
+// nowhere reports whether there is no work folder, and none that the runner's user could make.
+func (p Places) nowhere() bool {
+	_, err := os.Lstat(p.Layout.Work)
+	missing := errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(p.Layout.Work, p.Layout.Root+"/")
+	return p.Layout.Guessed || missing
 }
 
 // elsewhere tries a start over a scratch folder.

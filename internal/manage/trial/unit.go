@@ -28,6 +28,9 @@ func (p Places) TryIn(unit Unit) (t Tried) {
 	if _, err := shim.ParseSettings(p.Env); err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
 	}
+	if p.nowhere() {
+		return p.Try()
+	}
 	held, err := hold(p.Binary)
 	if err != nil {
 		return Tried{Refused: err}
