@@ -1,8 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,7 +20,7 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a command with a _temp of its own",
 		UsageText: "worker-wrap [run] [--temp DIR | --runner-root DIR] -- cmd args…",
-		Flags:     runFlags()[:3],
+		Flags:     runFlags()[:5],
 		Action:    runAction,
 
 		OnUsageError: usageError,
@@ -28,8 +32,28 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "temp", Usage: "lay the fresh folder over `DIR`"},
 		&cli.StringFlag{Name: "runner-root", Usage: "… over the _temp of the runner in `DIR` (default: the runner found from the current folder upwards)"},
 		&cli.BoolFlag{Name: "userns", Usage: "isolate in a user namespace: needs no privilege, but sudo does not work in it (as WORKER_WRAP_USERNS=1)", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "mkdir", Usage: "make the DIR of --temp if it is missing, in a folder of yours", DisableDefaultText: true},
+		&cli.BoolFlag{Name: "parents", Usage: "make it, and all above it, as a Worker's start does", Hidden: true}, // for install's and doctor's trial
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
+}
+
+// madeTemp sees to it that the folder is there which a person has named. A start makes a missing one, which a typo should not
+// have it do.
+func madeTemp(dir string, mkdir bool) error {
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return nil // the start has words for all else
+	}
+	parent, err := os.Stat(filepath.Dir(dir))
+	switch {
+	case !mkdir:
+		return fmt.Errorf("--temp %s: there is no such folder; make it, or have it made with --mkdir", dir)
+	case err != nil:
+		return fmt.Errorf("--mkdir makes no folder in another that is missing: %w", err)
+	case int(parent.Sys().(*syscall.Stat_t).Uid) != os.Geteuid():
+		return fmt.Errorf("--mkdir makes a folder only in one of yours, and %s belongs to another user: make %s yourself", filepath.Dir(dir), dir)
+	}
+	return os.Mkdir(dir, 0o755)
 }
 
 func runAction(c *cli.Context) error {
@@ -52,6 +76,11 @@ func runAction(c *cli.Context) error {
 	plan, err := shim.PlanCommand(shim.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
 		return cli.Exit(err.Error(), shim.ExitFailed)
+	}
+	if c.IsSet("temp") && !c.Bool("parents") {
+		if err := madeTemp(plan.Temp, c.Bool("mkdir")); err != nil {
+			return cli.Exit(err.Error(), shim.ExitFailed)
+		}
 	}
 	f := shim.Run(plan)
 	return cli.Exit(f.Error(), f.Code)

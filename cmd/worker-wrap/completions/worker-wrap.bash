@@ -3,8 +3,8 @@
 _worker_wrap() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} i sub='' words
 	local -A flags=(
-		[none]='--runner-root --temp --userns --version --help'
-		[run]='--runner-root --temp --userns'
+		[none]='--runner-root --temp --mkdir --userns --version --help'
+		[run]='--runner-root --temp --mkdir --userns'
 		[install]='--runner-root --all --dry-run --force --bin-only --isolate --prefix'
 		[uninstall]='--runner-root --all --dry-run --force --prefix'
 		[demo]='--runner'

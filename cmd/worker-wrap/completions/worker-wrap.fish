@@ -24,9 +24,11 @@ function __worker_wrap_of
 end
 complete -c worker-wrap -n __fish_use_subcommand -l runner-root -r -a '(__fish_complete_directories)' -d 'the runner in DIR'
 complete -c worker-wrap -n __fish_use_subcommand -l temp -r -a '(__fish_complete_directories)' -d 'lay the fresh folder over DIR'
+complete -c worker-wrap -n __fish_use_subcommand -l mkdir -d 'make the DIR of --temp if it is missing'
 complete -c worker-wrap -n __fish_use_subcommand -l userns -d 'isolate in a user namespace'
 __worker_wrap_of -r runner-root 'the runner in DIR' run install uninstall doctor status gc watch
 __worker_wrap_of -r temp 'the folder that commands by hand cover' run gc
+__worker_wrap_of mkdir 'make the DIR of --temp if it is missing' run
 __worker_wrap_of userns 'isolate in a user namespace' run
 __worker_wrap_of -x runner 'play a runner of VERSION' demo
 __worker_wrap_of all 'every runner of this machine' install uninstall watch

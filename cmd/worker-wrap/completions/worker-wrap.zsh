@@ -5,7 +5,7 @@ _worker-wrap() {
 	local root='--runner-root[the runner in DIR]:DIR:_files -/' all='--all[every runner of this machine]'
 	local json='--json[print JSON]' dry='--dry-run[only list what would be done]'
 	local prefix='--prefix[the binary is in DIR/lib/worker-wrap]:DIR:_files -/'
-	local temp='--temp[lay the fresh folder over DIR]:DIR:_files -/' userns='--userns[isolate in a user namespace]'
+	local temp='--temp[lay the fresh folder over DIR]:DIR:_files -/' userns='--userns[isolate in a user namespace]' mkdir='--mkdir[make the DIR of --temp if it is missing]'
 	local wide='--wide[show everything, in long lines too]' utc='--utc[print times in UTC]'
 	local subs='run install uninstall demo doctor status ps enter gc audit watch completion version help'
 	integer dashes=${words[(i)--]}
@@ -20,7 +20,7 @@ _worker-wrap() {
 		shift words
 		(( CURRENT -= 1 ))
 		case $sub in
-		run) _arguments $root $temp $userns ;;
+		run) _arguments $root $temp $mkdir $userns ;;
 		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
 		doctor) _arguments $root $json $wide $utc '--quiet[show only what is not well]' ;;
@@ -36,7 +36,7 @@ _worker-wrap() {
 		esac
 		return
 	fi
-	_arguments $root $temp $userns '--version[print the version]' '--help[show help]' \
+	_arguments $root $temp $mkdir $userns '--version[print the version]' '--help[show help]' \
 		"1:subcommand:($subs)"
 }
 

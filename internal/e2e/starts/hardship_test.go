@@ -48,7 +48,8 @@ func TestHardship(t *testing.T) {
 		{
 			name:   "read-only and no _temp",
 			before: `mount -t tmpfs -o ro t "$W"`,
-			after:  `mount -o remount,rw "$W"`,
+			start:  `exec "$S" --mkdir --temp "$T" -- sh -c "$P"`,
+			after:  `mount -o remount,rw "$W"; mkdir "$T"`,
 			code:   125, says: "read-only file system",
 		},
 		{

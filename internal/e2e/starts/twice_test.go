@@ -18,7 +18,7 @@ func TestTwiceInOneProcess(t *testing.T) {
 	binary := testkit.Binary(t)
 	temp := filepath.Join(testkit.Dir(t), "_temp")
 	const script = `"$1" --temp "$0" -- true && echo mine > "$0/file" && cat "$0/file" "$WORKER_WRAP_HOST_TEMP/file" && grep -c " $0 " /proc/self/mountinfo`
-	out, err := exec.Command(binary, "--temp", temp, "--", binary, "--temp", temp, "--", "sh", "-c", script, temp, binary).CombinedOutput()
+	out, err := exec.Command(binary, "--mkdir", "--temp", temp, "--", binary, "--temp", temp, "--", "sh", "-c", script, temp, binary).CombinedOutput()
 	if err != nil || string(out) != "mine\nmine\n1\n" {
 		t.Errorf("%v: %q", err, out)
 	}
@@ -34,9 +34,9 @@ func TestTwiceOverTwoFolders(t *testing.T) {
 	for _, settings := range [][]string{nil, {"BACKING=tmpfs"}} {
 		s := ordinary(t, shim)
 		work := filepath.Dir(s.temp)
-		const script = `echo one >"$1/file" && HOST=$WORKER_WRAP_HOST_TEMP exec "$0" --temp "$2" -- sh -c '
+		const script = `echo one >"$1/file" && HOST=$WORKER_WRAP_HOST_TEMP exec "$0" --mkdir --temp "$2" -- sh -c '
 			echo two >"$2/file"; echo up; read go; cat "$1/file" "$2/file"; basename "$HOST"; basename "$WORKER_WRAP_HOST_TEMP"' sh "$1" "$2"`
-		c := command(settings, shim, "--temp", work+"/first", "--", "sh", "-c", script, shim, work+"/first", work+"/second")
+		c := command(settings, shim, "--mkdir", "--temp", work+"/first", "--", "sh", "-c", script, shim, work+"/first", work+"/second")
 		lines := talk(t, c)
 		lines.expect(t, "up")
 		// More than one start, so that what the first renames the second has swept.

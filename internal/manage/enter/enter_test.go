@@ -96,7 +96,7 @@ func TestEnterTakesTheWorkersUser(t *testing.T) {
 	binary := testkit.Binary(t)
 	temp := filepath.Join(testkit.Dir(t), "_temp")
 	const script = `exec setpriv --reuid 65534 --regid 65533 --groups 65532,65531 sh -c 'echo ready; read line'`
-	cmd := exec.Command(binary, "--temp", temp, "--", "sh", "-c", script)
+	cmd := exec.Command(binary, "--mkdir", "--temp", temp, "--", "sh", "-c", script)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)

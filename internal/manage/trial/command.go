@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,7 +75,7 @@ func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said stri
 	defer cancel()
 	mark := "worker-wrap-trial-" + strconv.Itoa(os.Getpid())
 	cmd := exec.CommandContext(ctx, p.Binary)
-	cmd.Args = []string{"worker-wrap", "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark}
+	cmd.Args = append(append([]string{"worker-wrap"}, over(temp)...), "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
 	cmd.Dir, cmd.Env = "/", environment(p.Env)
 	if os.Geteuid() == 0 {
 		held, err := hold(p.Binary)
@@ -222,4 +223,12 @@ func hold(binary string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// over are the options for a start over a folder that it makes, as a Worker's start does, if it is missing.
+func over(temp string) []string {
+	if _, err := os.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
+		return []string{"--parents"}
+	}
+	return nil
 }

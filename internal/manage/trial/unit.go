@@ -55,7 +55,8 @@ func (p Places) TryIn(unit Unit) (t Tried) {
 	for _, e := range environment(p.Env) {
 		args = append(args, "--setenv="+e)
 	}
-	args = append(args, "--", p.Binary, "--temp", strings.ReplaceAll(p.Layout.Temp, "$", "$$"), "--", "/proc/self/exe", "--version")
+	args = append(append(args, "--", p.Binary), over(p.Layout.Temp)...)
+	args = append(args, "--temp", strings.ReplaceAll(p.Layout.Temp, "$", "$$"), "--", "/proc/self/exe", "--version")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	out, rerr := exec.CommandContext(ctx, "systemd-run", args...).CombinedOutput()
