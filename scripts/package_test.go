@@ -125,10 +125,11 @@ var contents = map[string][]string{
 	},
 }
 
-// TestPackages makes all six, looks into them, and installs one of each kind.
+// TestPackages makes a release, looks into it, and installs one package of each kind.
 func TestPackages(t *testing.T) {
-	out := packages(t, "1.2.3", "amd64", "arm64", "arm")
+	out := release(t, "1.2.3")
 	t.Run("contents", func(t *testing.T) { testContents(t, out) })
+	t.Run("release", func(t *testing.T) { testRelease(t, out) })
 	t.Run("life", func(t *testing.T) { testLife(t, out) })
 }
 
@@ -163,7 +164,7 @@ func testContents(t *testing.T, out string) {
 		}
 		compare(t, path, strings.Fields(query("-l", path)), contents["rpm"])
 		scripts := query("--scripts", path)
-		for _, want := range []string{"postinstall scriptlet", "setcap cap_sys_admin=p", "preuninstall scriptlet", "uninstall --all", "postuninstall scriptlet"} {
+		for _, want := range []string{"postinstall scriptlet", "__place", "preuninstall scriptlet", "uninstall --all", "postuninstall scriptlet"} {
 			if !strings.Contains(scripts, want) {
 				t.Errorf("%s has no %q in its scripts:\n%s", path, want, scripts)
 			}

@@ -102,6 +102,7 @@ func subcommands() []*cli.Command {
 		completionCommand(),
 		versionCommand(),
 		helpCommand(),
+		placeCommand(),
 		sweepCommand(),
 		endedCommand(),
 		relayCommand(),

@@ -57,7 +57,7 @@ func TestManPage(t *testing.T) {
 		t.Fatalf("%v: %v", cmd, err)
 	}
 	page := strings.NewReplacer(`\-`, "-", `\_`, "_").Replace(string(out))
-	for _, want := range []string{"worker-wrap", "WORKER_WRAP_FALLBACK", "SUBCOMMAND", "--runner-root", "uninstall", "EXIT STATUS", "125"} {
+	for _, want := range []string{"worker-wrap", "WORKER_WRAP_FALLBACK", "SUBCOMMAND", "--runner-root", "uninstall", "EXIT STATUS", "125", "EXAMPLES", "doctor --quiet"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in the man page", want)
 		}

@@ -90,6 +90,15 @@ func usable(place string) error {
 	}
 }
 
+// Place makes place a copy of a binary, with the file capability. Whoever starts it meanwhile finds the old one or the new
+// one, whole.
+func Place(from, place string) error {
+	if err := usable(place); err != nil {
+		return err
+	}
+	return placeBinary(from, place)
+}
+
 // placeBinary copies from to place by way of a new file beside it.
 func placeBinary(from, place string) (err error) {
 	dir := filepath.Dir(place)
