@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os/user"
 	"strconv"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // leftAction lists what the jobs of dead Workers have left running.
@@ -79,11 +79,7 @@ func userOf(uid int) string {
 	if uid < 0 {
 		return "?"
 	}
-	number := strconv.Itoa(uid)
-	if u, err := user.LookupId(number); err == nil {
-		return visible.Line(u.Username)
-	}
-	return number
+	return visible.Line(survey.UserName(uid))
 }
 
 // printEnded says what gc --kill has ended, or would end.

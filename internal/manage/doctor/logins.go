@@ -1,12 +1,11 @@
 package doctor
 
 import (
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // logins says of a runner whose user is logged in to registries that its jobs share that, unless they do not.
@@ -23,11 +22,11 @@ func logins(r *Runner) []Result {
 		}
 		return []Result{res}
 	}
-	u, err := user.LookupId(strconv.Itoa(r.UID))
-	if err != nil {
+	home, ok := survey.UserHome(r.UID)
+	if !ok {
 		return nil
 	}
-	path := filepath.Join(u.HomeDir, ".docker", "config.json")
+	path := filepath.Join(home, ".docker", "config.json")
 	if text := untrusted.Text(path); !strings.Contains(text, `"auth"`) && !strings.Contains(text, `"identitytoken"`) {
 		return nil
 	}

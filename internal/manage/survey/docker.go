@@ -44,7 +44,7 @@ func (s System) docker(r *Runner) Docker {
 			as.GID, as.Groups = groups[0], groups[1:]
 		}
 	}
-	if home, ok := userHome(r.UID); ok {
+	if home, ok := UserHome(r.UID); ok {
 		env = append(env[:len(env):len(env)], "HOME="+home)
 	}
 	d := Docker{Host: environ.Get(env, "DOCKER_HOST")}

@@ -36,8 +36,8 @@ func UserID(name string) (uid int, ok bool) {
 	return a.uid, ok
 }
 
-// userHome returns a user's home.
-func userHome(uid int) (home string, ok bool) {
+// UserHome returns a user's home.
+func UserHome(uid int) (home string, ok bool) {
 	a, ok := accountWith(func(a account) bool { return a.uid == uid })
 	return a.home, ok
 }
