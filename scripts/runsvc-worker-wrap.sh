@@ -18,6 +18,7 @@
 # As ExecStop= of the unit, with --end-watch, it ends the watch and waits for that: the unit's KillMode=process would leave
 # it running, and systemd complains of what is there when the runner has ended.
 if [ "${1-}" = --end-watch ]; then
+	# shellcheck disable=SC2013 # no name there has a blank
 	for worker_wrap_watch in $(grep -lszx -- "--while-pid=${MAINPID:-none}" /proc/[0-9]*/cmdline); do
 		worker_wrap_watch=${worker_wrap_watch#/proc/}
 		worker_wrap_watch=${worker_wrap_watch%/cmdline}
