@@ -131,7 +131,6 @@ func TestEachCallFailing(t *testing.T) {
 		"command": func(t *testing.T) ([]string, string) {
 			dir := testkit.Dir(t)
 			script := filepath.Join(dir, "script")
-			do(t, os.Mkdir(filepath.Join(dir, "_temp"), 0o755))
 			do(t, os.WriteFile(script, []byte("#!/bin/sh\neval \"$2\"\n"), 0o755))
 			return []string{binary, "--temp", filepath.Join(dir, "_temp"), "--", script}, filepath.Join(dir, "_temp")
 		},
