@@ -102,8 +102,11 @@ func (m *mix) step() error {
 func (m *mix) killKeeper(n *worker) error {
 	m.note("the keeper of %s is killed", n.id)
 	m.count["keeper killed"]++
-	if !killKeeper(n) {
-		return fmt.Errorf("%s is in the plain _temp and has no keeper", n.id)
+	// One that has just been forked may not have had the time to give itself its name.
+	for end := time.Now().Add(time.Minute); !killKeeper(n); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			return fmt.Errorf("%s is in the plain _temp and has no keeper", n.id)
+		}
 	}
 	n.bare = true
 	return nil
