@@ -34,11 +34,11 @@ a closed store of its own: fails, the runner is not protected
 somebody's store: fails, the runner is not protected
 → sudo chown nobody $W/r/_work/.worker-wrap
 a file for a store: fails, the runner is not protected
-→ move it out of the way: sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
+→ sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
 a link for a store: fails, the runner is not protected
-→ move it out of the way: sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
+→ sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
 a file for _temp: fails, the runner is not protected
-→ move it out of the way: sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
+→ sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
 a link to nothing for _temp: fails, the runner is not protected
 → make the folder it leads to, or remove the link: sudo rm $W/r/_work/_temp
 a closed work folder: fails, the runner is not protected
