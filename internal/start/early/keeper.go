@@ -248,9 +248,3 @@ func (r *room) await() {
 		}
 	}
 }
-
-//go:norace
-func sleepSecond() {
-	second := unix.Timespec{Sec: 1}
-	call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
-}
