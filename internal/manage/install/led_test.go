@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
@@ -45,11 +46,13 @@ func aLed(t *testing.T, state string) led {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Join(perpid.Path(l.other.Temp), "4194305-1-4026531836-000000000000"), 0o755); err != nil {
+	const dead = "4194305-1-4026531836-000000000000"
+	if err := os.MkdirAll(filepath.Join(perpid.Path(l.other.Temp), dead), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range []runner.Layout{l.own, l.other} {
 		text(t, filepath.Join(r.Diag(), early.RecordName), "{}\n")
+		text(t, filepath.Join(r.Diag(), left.Prefix+dead), "{}\n")
 	}
 	testkit.Give(t, l.own.Root, nobody)
 	testkit.Give(t, l.other.Root, victim)

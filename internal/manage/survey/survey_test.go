@@ -530,7 +530,7 @@ func TestPauses(t *testing.T) {
 
 func TestPausesByName(t *testing.T) {
 	s := System{Root: tree(t, map[string]string{
-		"proc/1/comm": "podman pause\n", "proc/1/status": "Name:\tpodman pause\n",
+		"proc/1/comm": "podman pause\n", "proc/1/status": "Name:\tpodman pause\n", "proc/1/cmdline": "podman\x00",
 		"proc/2/comm": "catatonit\n", "proc/2/status": "Name:\tcatatonit\n", "proc/2/cmdline": "catatonit\x00-P\x00",
 		"proc/3/comm": "catatonit\n", "proc/3/status": "Name:\tcatatonit\n", "proc/3/cmdline": "/run/podman-init\x00--\x00sh\x00",
 		"proc/4/comm": "podman\n", "proc/4/status": "Name:\tpodman\n",
