@@ -75,21 +75,21 @@ packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. Tests that
 # start programs do without, as the detector would look at the tests alone: race_starts has those for it.
 test_unit() {
-	local skip="$apart|$alone" code=0 job jobs=() logs=() half flags=("${own_mounts[@]}") list
+	local skip="$apart|$alone" code=0 job jobs=() logs=() flags=("${own_mounts[@]}") list
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
 	beside() { # NAME COMMAND…
 		"${@:2}" >"$scratch/$1.log" 2>&1 &
 		jobs+=("$!")
 		logs+=("$scratch/$1.log")
 	}
-	beside apart test_apart
-	for half in A-J K-Z; do
-		beside "starts-$half" gotest "starts-$half" "${own_mounts[@]}" -run "^(Test|Fuzz)[$half]" -skip "$skip" "$starts"
-	done
+	beside apart gotest apart "${own_mounts[@]}" -run "$apart" "$starts"
+	beside starts-A-J test_starts A-J "$skip"
+	beside starts-K-Z test_starts K-Z "$skip" test_plain
 	if wants race; then
 		beside race-starts race_starts
 		flags+=(-race)
-		mapfile -t list < <(packages -v "$plain")
+		# The longest first: two run at a time.
+		mapfile -t list < <(packages /manage/install$ && packages -v "$plain" | grep -v /manage/install$)
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	else
 		mapfile -t list < <(packages .)
@@ -101,15 +101,20 @@ test_unit() {
 	return "$code"
 }
 
-# test_apart runs a third of the tests that start the program, and then what does without the race detector.
-test_apart() {
-	local list code=0
-	gotest apart "${own_mounts[@]}" -run "$apart" "$starts" || code=$?
-	if wants race; then
-		mapfile -t list < <(packages "$plain")
-		gotest plain "${own_mounts[@]}" "${list[@]}" || code=$?
-	fi
+# test_starts LETTERS SKIP [COMMAND…] runs the tests whose names begin with those, and then the command.
+test_starts() {
+	local code=0
+	gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts" || code=$?
+	"${@:3}" || code=$?
 	return "$code"
+}
+
+# test_plain runs what does without the race detector, where that is in use.
+test_plain() {
+	local list
+	wants race || return 0
+	mapfile -t list < <(packages "$plain")
+	gotest plain "${own_mounts[@]}" "${list[@]}"
 }
 
 # Most tests that start the program would say nothing of races again: those that can run with one built with the race
