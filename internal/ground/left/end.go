@@ -1,6 +1,7 @@
 package left
 
 import (
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -87,7 +88,7 @@ func end(list []Process, grace time.Duration) (gone, left []Process) {
 	}
 	alive = wait(alive, killed)
 	for _, e := range open {
-		if !contains(alive, e) && !listed(left, e.PID) && !listed(gone, e.PID) {
+		if !slices.Contains(alive, e) && !listed(left, e.PID) && !listed(gone, e.PID) {
 			gone = append(gone, e.Process)
 		}
 	}
@@ -106,22 +107,8 @@ type ending struct {
 	pidfd int
 }
 
-func contains(list []*ending, e *ending) bool {
-	for _, other := range list {
-		if other == e {
-			return true
-		}
-	}
-	return false
-}
-
 func listed(list []Process, pid int) bool {
-	for _, p := range list {
-		if p.PID == pid {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(p Process) bool { return p.PID == pid })
 }
 
 // wait returns those that live after the time given, or when none does.

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -96,7 +97,7 @@ func (f *finder) add(j *job, root string) {
 
 // find looks through all processes.
 func (f *finder) find() (out Found, err error) {
-	all, err := pids(f.proc)
+	all, err := procfs.PIDs(f.proc)
 	if err != nil || len(f.jobs) == 0 {
 		return Found{Noted: f.noted}, err
 	}

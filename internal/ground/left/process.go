@@ -98,22 +98,6 @@ func entered(proc string, pid int) bool {
 	return environ.Get(environ.Parse(env), EnteredVar) != ""
 }
 
-// pids lists the processes that can be seen.
-func pids(proc string) (out []int, err error) {
-	dir, err := os.Open(proc)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil && pid > 0 {
-			out = append(out, pid)
-		}
-	}
-	return out, err
-}
-
 // signal sends a signal to the process that p is of, through its pidfd. The error is ESRCH if it has ended.
 func (p *Process) signal(pidfd int, s unix.Signal) error {
 	for {

@@ -76,17 +76,11 @@ func (p *Process) parseStatus(status procfs.Status) {
 
 // pids lists the processes that can be seen.
 func (s System) pids() []int {
-	entries, err := os.ReadDir(s.path("proc"))
+	all, err := procfs.PIDs(s.path("proc"))
 	if err != nil {
 		return nil
 	}
-	var out []int
-	for _, e := range entries {
-		if pid, err := strconv.Atoi(e.Name()); err == nil && pid > 0 {
-			out = append(out, pid)
-		}
-	}
-	return out
+	return all
 }
 
 // Listener finds the Listener of the runner in root: the process that was started from its bin folder.

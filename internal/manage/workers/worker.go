@@ -13,6 +13,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -58,15 +59,11 @@ func listIn(proc string) (list []Worker, hidden int, err error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	entries, err := os.ReadDir(proc)
+	all, err := procfs.PIDs(proc)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
+	for _, pid := range all {
 		w, err := l.find(pid)
 		switch {
 		case errors.Is(err, fs.ErrPermission) && w.Mode == "":
