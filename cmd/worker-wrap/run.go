@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -73,7 +74,7 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), shim.ExitFailed)
 	}
-	plan, err := shim.PlanCommand(shim.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
+	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
 		return cli.Exit(err.Error(), shim.ExitFailed)
 	}

@@ -4,23 +4,23 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // chosen is what a runner's settings change about what has to be there.
 type chosen struct {
 	policy.Settings
 	userns, noDocker, inMemory bool
-	leftovers                  shim.Leftovers
-	private                    []shim.Own
+	leftovers                  plan.Leftovers
+	private                    []plan.Own
 }
 
 // choices reads a runner's settings. What makes no sense there is judged by settings.
 func choices(r *Runner) chosen {
 	var c chosen
 	for _, v := range counting(r) {
-		if s, err := shim.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
+		if s, err := plan.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
 			c.noDocker = c.noDocker || s.NoDocker
 			c.leftovers += s.Leftovers // each variable is read by itself
 			c.private = append(c.private, s.Owns()...)

@@ -12,7 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // strays counts the processes of a runner's user that have a job's environment though no Worker lives: what its jobs
@@ -49,7 +49,7 @@ func processes(r *Runner) []Result {
 	}
 	root := visible.Word(r.Layout.Root)
 	switch {
-	case wanted != shim.LeftAlone && choices(r).userns:
+	case wanted != plan.LeftAlone && choices(r).userns:
 		res.Level, res.What = Warn, "WORKER_WRAP_LEFTOVERS does nothing with WORKER_WRAP_USERNS"
 		res.Why, res.Mend = "what jobs leave running is not found", "take one of the two settings away"
 	case ends > 0:
@@ -58,7 +58,7 @@ func processes(r *Runner) []Result {
 		res.Mend = "look at them, worker-wrap ps --left, and end them: sudo worker-wrap gc --kill --runner-root " + root
 	case others > 0:
 		res.What = screen.Count(others, "process") + " may be left of jobs whose Worker is dead; worker-wrap ps --left says why nothing ends them"
-	case wanted != shim.LeftAlone:
+	case wanted != plan.LeftAlone:
 		res.What = "none is known to be left of a job whose Worker is dead (WORKER_WRAP_LEFTOVERS=" + string(wanted) + ")"
 	case r.Strays > 0:
 		res.Level, res.What = Warn, screen.Count(r.Strays, "process")+" of "+r.User+" with a job's environment, and no Worker lives"

@@ -7,8 +7,8 @@ import (
 
 	places "github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // isolation says what a Worker gets, and who has chosen that.
@@ -59,7 +59,7 @@ func settings(r *Runner) (out []Result) {
 		add := func(level Level, what, why, mend string) {
 			out = append(out, Result{Check: "settings", Level: level, What: v.From + ": " + what, Why: why, Mend: mend + "; " + then})
 		}
-		s, err := shim.ParseSettings([]string{v.Name + "=" + v.Value})
+		s, err := plan.ParseSettings([]string{v.Name + "=" + v.Value})
 		i := strings.Index(v.Name, survey.SettingsPrefix)
 		switch {
 		case err != nil:
@@ -67,7 +67,7 @@ func settings(r *Runner) (out []Result) {
 		case i > 0:
 			add(Warn, fmt.Sprintf("%q is not a setting: all before the = is taken for the name", v.Name), "what it is to change stays as it is", "write the line as "+v.Name[i:]+"="+v.Value)
 		case s.Unknown != "":
-			add(Warn, fmt.Sprintf("%q %s", s.Unknown, shim.UnknownSetting), "what it is to change stays as it is", "change the line")
+			add(Warn, fmt.Sprintf("%q %s", s.Unknown, plan.UnknownSetting), "what it is to change stays as it is", "change the line")
 		}
 	}
 	return out

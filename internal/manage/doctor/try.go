@@ -12,7 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user, and
@@ -69,7 +69,7 @@ func (r *RunnerReport) try(of *Runner, own func() Result) {
 
 // misset says which settings make no sense.
 func misset(env []string) error {
-	_, err := shim.ParseSettings(env)
+	_, err := plan.ParseSettings(env)
 	return err
 }
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 )
 
 // Places is a start in a runner's own folders, with its settings and the Docker socket that its jobs use. It starts a
@@ -34,7 +34,7 @@ type Tried struct {
 // Try starts it. Where the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
 // is used.
 func (p Places) Try() Tried {
-	chosen, err := shim.ParseSettings(p.Env)
+	chosen, err := plan.ParseSettings(p.Env)
 	if err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // Unit is what systemd keeps the processes of a service from.
@@ -25,7 +25,7 @@ var units atomic.Int32
 // TryIn has systemd start it as it would start the service: a unit of its own with the same settings, of which nothing is
 // left. Only root can. It is not looked at from outside: that it became its program says that it was isolated.
 func (p Places) TryIn(unit Unit) (t Tried) {
-	if _, err := shim.ParseSettings(p.Env); err != nil {
+	if _, err := plan.ParseSettings(p.Env); err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
 	}
 	if p.nowhere() {

@@ -67,7 +67,7 @@ func (s *start) unisolated(why error) (f *Failure) {
 		}
 		if s.Settings.Policy.Fallback == policy.FallbackRun {
 			s.join()
-			s.journal.warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.program(), why)
+			s.journal.warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.Program(), why)
 		} else {
 			s.journal.debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
 		}

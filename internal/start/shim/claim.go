@@ -191,7 +191,7 @@ func (c *claiming) recorded() error {
 	if c.Runner == nil {
 		return nil
 	}
-	o, ok := early.Recorded(filepath.Dir(c.Temp), c.diag(), c.self)
+	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.self)
 	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
@@ -244,5 +244,5 @@ func (s *start) kept(work *os.File) early.Worker {
 	if s.unknown != nil {
 		self.PID = os.Getpid()
 	}
-	return early.Worker{Self: self, Begun: s.begun, Root: s.root(), Work: work}
+	return early.Worker{Self: self, Begun: s.begun, Root: s.Root(), Work: work}
 }

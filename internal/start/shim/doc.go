@@ -8,7 +8,7 @@
 //
 //	main                cmd/worker-wrap: argv says that it is a Worker
 //	StartWorker         start.go    takes the job's message if the start comes to nothing
-//	  PlanWorker        plan.go     → Plan: reads the settings and the runner's .runner
+//	  ForWorker         package plan → Plan: reads the settings and the runner's .runner
 //	  Run, follow       start.go    asks package policy for the next step until that is the last
 //	    look, wait      others.go     the runner's other Workers
 //	    claim           claim.go      may the real _temp be this one's? Its locks are left to a keeper

@@ -40,12 +40,12 @@ func fail(code int, format string, args ...any) *Failure {
 }
 
 // failure makes what went wrong before the program was reached the Failure it is.
-func (p Plan) failure(err error) *Failure {
+func (s *start) failure(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f
 	}
-	if p.Worker == nil { // who gave a command knows that it was to be isolated
+	if s.Worker == nil { // who gave a command knows that it was to be isolated
 		return fail(ExitFailed, "this command was not started: %w", blame.Squashed(err))
 	}
 	return fail(ExitFailed, "this job was not started, because its _temp could not be isolated: %w", blame.Squashed(err))

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // FuzzParseInner: the child's command line, which its user may choose, is refused in one line or gives numbers that
@@ -51,7 +53,7 @@ func FuzzParseInner(f *testing.F) {
 		if !slices.Equal(again[5:], args[5:]) || len(p.Argv) == 0 {
 			t.Fatalf("%q gives %q", args, again)
 		}
-		if p.Env != nil || p.Settings != (Settings{}) {
+		if p.Env != nil || p.Settings != (plan.Settings{}) {
 			t.Fatalf("%q gives settings: %+v", args, p)
 		}
 		got, err := parseInner(again)

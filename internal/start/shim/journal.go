@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -30,8 +31,8 @@ type journal struct {
 	unkept error // why nothing keeps the locks of the real _temp
 }
 
-func newJournal(p Plan, self perpid.Owner, begun time.Time) *journal {
-	j := &journal{job: p.Worker != nil, diag: p.diag(), self: events.Process{PID: os.Getpid(), Start: self.Start}, last: begun}
+func newJournal(p plan.Plan, self perpid.Owner, begun time.Time) *journal {
+	j := &journal{job: p.Worker != nil, diag: p.Diag(), self: events.Process{PID: os.Getpid(), Start: self.Start}, last: begun}
 	if p.Settings.Debug {
 		origin.Traces()
 		j.debug = logrus.New()

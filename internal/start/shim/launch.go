@@ -64,7 +64,7 @@ func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
 		Socket:  f.path() + ".docker.sock",
 		Temp:    s.Temp,
 		Private: f.path(),
-		Diag:    s.diag(),
+		Diag:    s.Diag(),
 		Places:  own.redirects(),
 	}
 	if s.Settings.Policy.Backing == policy.Tmpfs {
@@ -82,7 +82,7 @@ func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
 // no start, however many Workers there are.
 func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
-	s.journal.warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.program(), why, dockersocket.Mend)
+	s.journal.warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.Program(), why, dockersocket.Mend)
 	s.journal.noProxy(f.path(), why)
 }
 
@@ -105,7 +105,7 @@ func (s *start) sweep(store *perpid.Store) {
 	if !more {
 		return
 	}
-	if err := sweeper.Start(s.Store, s.diag()); err != nil {
+	if err := sweeper.Start(s.Store, s.Diag()); err != nil {
 		s.journal.debugf("leftovers in %s stay: %v", s.Store, err)
 		return
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -17,7 +18,7 @@ import (
 // namespace that the Worker has to itself, and in which every process is that it starts. If that cannot be, the start
 // goes on, and the event log says so.
 func (s *start) findable() bool {
-	if s.Worker == nil || s.Settings.Leftovers == LeftAlone {
+	if s.Worker == nil || s.Settings.Leftovers == plan.LeftAlone {
 		return false
 	}
 	if s.Settings.Policy.Userns {
@@ -95,7 +96,7 @@ func (s *start) tryNote(view *os.File, keeper int) error {
 	if err != nil {
 		return fmt.Errorf("the keeper has ended: %w", err)
 	}
-	root, err := openPath(s.root())
+	root, err := openPath(s.Root())
 	if err != nil {
 		return err
 	}
@@ -106,6 +107,6 @@ func (s *start) tryNote(view *os.File, keeper int) error {
 	}
 	defer diag.Close()
 	return left.Note(diag, left.Record{
-		Worker: s.self.String(), Begun: s.begun, Inode: ns.Inode, ID: ns.ID, Keeper: k.String(), End: s.Settings.Leftovers == LeftEnded,
+		Worker: s.self.String(), Begun: s.begun, Inode: ns.Inode, ID: ns.ID, Keeper: k.String(), End: s.Settings.Leftovers == plan.LeftEnded,
 	})
 }

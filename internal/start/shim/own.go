@@ -69,7 +69,7 @@ func (s *start) makeOwn(p places) (all owns, err error) {
 	}()
 	home := environ.Get(s.Env, "HOME")
 	for _, chosen := range s.Settings.Owns() {
-		o, err := s.openOwn(chosen.at(home))
+		o, err := s.openOwn(chosen.At(home))
 		if err != nil {
 			return all, err
 		}
@@ -141,7 +141,7 @@ func (s *start) mayCover(path string, f *os.File) error {
 	for _, needed := range []struct{ path, what string }{
 		{environ.Get(s.Env, "HOME"), "HOME"},
 		{filepath.Dir(s.Temp), "the work folder"},
-		{s.root(), "the runner"},
+		{s.Root(), "the runner"},
 		{environ.Get(s.Env, "RUNNER_TOOL_CACHE"), "the tools of all jobs"},
 		{environ.Get(s.Env, "AGENT_TOOLSDIRECTORY"), "the tools of all jobs"},
 	} {

@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -21,18 +22,18 @@ import (
 // caller says why at once and ends.
 func StartWorker(argv, env []string) *Failure {
 	return taking(argv, env, func() *Failure {
-		plan, err := PlanWorker(argv, env)
+		p, err := plan.ForWorker(argv, env)
 		if err != nil {
 			return &Failure{Code: ExitFailed, Err: err}
 		}
-		return Run(plan)
+		return Run(p)
 	})
 }
 
 // Run carries a plan out. It must be called on the main goroutine, and returns only if something
 // failed: otherwise the process is the program by then. In a user namespace the program is a child, and
 // Run returns how that ended.
-func Run(p Plan) *Failure {
+func Run(p plan.Plan) *Failure {
 	s := newStart(p)
 	f := s.follow()
 	if f.Err != nil {
@@ -43,7 +44,7 @@ func Run(p Plan) *Failure {
 
 // start is what does not change while a start goes on.
 type start struct {
-	Plan
+	plan.Plan
 	caller  caller
 	begun   time.Time
 	self    perpid.Owner // this process
@@ -51,7 +52,7 @@ type start struct {
 	journal *journal
 }
 
-func newStart(p Plan) *start {
+func newStart(p plan.Plan) *start {
 	s := &start{Plan: p, caller: caller(os.Getuid()), begun: time.Now()}
 	s.self, s.unknown = perpid.Self()
 	s.journal = newJournal(p, s.self, s.begun)
@@ -196,7 +197,7 @@ func (s *start) warnOfSettings() {
 		s.journal.warn("%s", warning)
 	}
 	if s.Settings.Unknown != "" {
-		s.journal.warn("%.80q %s", s.Settings.Unknown, UnknownSetting)
+		s.journal.warn("%.80q %s", s.Settings.Unknown, plan.UnknownSetting)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // supervise starts the program in a user namespace, as a child, and stays in its place. It returns how
 // the child ended, as a Failure without an error, or err if the child could not be isolated.
 func (s *start) supervise() (f *Failure, err error) {
-	s.journal.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this %s, which is a child of this process", s.program())
+	s.journal.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this %s, which is a child of this process", s.Program())
 	caught := catchSignals()
 	pid, f, err := s.startInner(caught)
 	if err != nil || f != nil {

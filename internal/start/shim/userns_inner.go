@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -43,7 +44,7 @@ const innerFields = 10
 type innerLine struct {
 	line, parent int // the descriptor of the line to the supervisor, and that one's PID
 	noted        origin.Inherited
-	plan         Plan // without what the environment says
+	plan         plan.Plan // without what the environment says
 }
 
 // parseInner takes the child's command line apart, which may be anybody's.
@@ -70,13 +71,13 @@ func parseInner(args []string) (in innerLine, err error) {
 	in = innerLine{
 		line: int(numbers[0]), parent: int(numbers[1]),
 		noted: origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]},
-		plan:  Plan{Temp: args[5], Store: args[6], Argv: args[innerFields:]},
+		plan:  plan.Plan{Temp: args[5], Store: args[6], Argv: args[innerFields:]},
 	}
 	if root != "" {
-		in.plan.Runner = &Runner{root}
+		in.plan.Runner = &plan.Runner{Root: root}
 	}
 	if entry != "" {
-		in.plan.Worker = &Worker{entry, real}
+		in.plan.Worker = &plan.Worker{Entry: entry, Real: real}
 	}
 	return in, nil
 }
@@ -88,9 +89,9 @@ func RunInner(args, env []string) *Failure {
 	if err != nil {
 		return &Failure{Code: ExitFailed, Err: err}
 	}
-	settings, err := ParseSettings(env)
+	settings, err := plan.ParseSettings(env)
 	if err != nil {
-		return in.plan.failure(err)
+		return (&start{Plan: in.plan}).failure(err)
 	}
 	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
 	in.plan.Env, in.plan.Settings = env, settings

@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
@@ -49,7 +50,7 @@ func (w worker) bind() []mounts.Mount {
 }
 
 // openWorker opens the real Worker and the entry that stands in its place.
-func (s *start) openWorker(names *Worker) (worker, error) {
+func (s *start) openWorker(names *plan.Worker) (worker, error) {
 	w := worker{path: names.Entry}
 	err := s.fillWorker(&w, names)
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *start) openWorker(names *Worker) (worker, error) {
 	return w, err
 }
 
-func (s *start) fillWorker(w *worker, names *Worker) (err error) {
+func (s *start) fillWorker(w *worker, names *plan.Worker) (err error) {
 	if w.bin, err = openPath(filepath.Dir(names.Entry)); err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (s *start) fillWorker(w *worker, names *Worker) (err error) {
 	// The rule of ownership, for a file: the entry is covered only if the caller owns the folder, and either owns the
 	// real Worker or it lies in that folder. A link to someone else's file must never become that file.
 	w.covers = s.caller.mustOwn(w.bin) == nil && (s.caller.mustOwn(w.real) == nil || w.inBin(real))
-	if w.covers && script && names.movedByOther() {
+	if w.covers && script && names.MovedByOther() {
 		w.covers, w.path = false, w.kept // another tool's, which would find itself by the name that it starts: see inCircle
 	} else if !w.covers {
 		w.path = w.kept
@@ -152,13 +153,10 @@ func (s *start) startedTwice() bool {
 	return ok && owner == s.self && s.Worker != nil
 }
 
-// movedByOther reports whether another tool has moved the entry, and starts worker-wrap itself.
-func (w *Worker) movedByOther() bool { return filepath.Base(w.Entry) == runner.RealWorkerName }
-
 // inCircle reports whether another tool starts worker-wrap as the runner's own Worker, and was itself started by
 // worker-wrap as that. In either order of the two that cannot be; with what one of them kept overwritten it would go
 // on for ever.
 func (s *start) inCircle() bool {
 	host := environ.Get(s.Env, perpid.HostTempVar)
-	return s.Worker.movedByOther() && host != "" && (host == s.Temp || filepath.Dir(host) == s.Store)
+	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || filepath.Dir(host) == s.Store)
 }

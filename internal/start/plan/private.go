@@ -1,4 +1,4 @@
-package shim
+package plan
 
 import (
 	"errors"
@@ -12,8 +12,8 @@ type Own struct {
 	Copy bool   // the job's folder begins with a copy of what is there
 }
 
-// at returns the absolute path of the place.
-func (o Own) at(home string) string {
+// At returns the absolute path of the place.
+func (o Own) At(home string) string {
 	if rest, ok := strings.CutPrefix(o.Path, "~/"); ok {
 		return path.Join(home, rest)
 	}

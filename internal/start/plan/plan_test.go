@@ -1,15 +1,12 @@
-package shim
+package plan
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
@@ -34,11 +31,11 @@ func runnerAt(t *testing.T, work string) string {
 	return root
 }
 
-func TestPlanWorker(t *testing.T) {
+func TestForWorker(t *testing.T) {
 	root := runnerAt(t, "orgs_miniohq_work")
 	for _, bin := range []string{"bin", "bin.2.333.1"} {
 		argv := []string{filepath.Join(root, bin, "Runner.Worker"), "spawnclient", "160", "164"}
-		p, err := PlanWorker(argv, []string{"WORKER_WRAP_LOG=debug"})
+		p, err := ForWorker(argv, []string{"WORKER_WRAP_LOG=debug"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,17 +53,17 @@ func TestPlanWorker(t *testing.T) {
 		}
 	}
 	absolute := runnerAt(t, "/data/work")
-	p, err := PlanWorker([]string{filepath.Join(absolute, "bin", "Runner.Worker")}, nil)
+	p, err := ForWorker([]string{filepath.Join(absolute, "bin", "Runner.Worker")}, nil)
 	if err != nil || p.Temp != "/data/work/_temp" {
 		t.Errorf("absolute workFolder: %q, %v", p.Temp, err)
 	}
-	_, err = PlanWorker([]string{"/nowhere/bin/Runner.Worker"}, nil)
+	_, err = ForWorker([]string{"/nowhere/bin/Runner.Worker"}, nil)
 	if err == nil || !strings.Contains(err.Error(), "/nowhere/bin/Runner.Worker is not in a configured runner") {
 		t.Errorf("no runner: %v", err)
 	}
 }
 
-func TestPlanCommand(t *testing.T) {
+func TestForCommand(t *testing.T) {
 	root := runnerAt(t, "_work")
 	for _, c := range []struct {
 		name string
@@ -86,31 +83,12 @@ func TestPlanCommand(t *testing.T) {
 		{"no runner", Options{Dir: "/proc/self"}, []string{"x"}, "", "looked for a .runner file in /proc/self and each folder above it"},
 		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner: no such file or directory: that is no configured runner"},
 	} {
-		p, err := PlanCommand(c.Options, c.argv, nil)
+		p, err := ForCommand(c.Options, c.argv, nil)
 		switch {
 		case c.temp == "" && (err == nil || !strings.Contains(err.Error(), c.err)):
 			t.Errorf("%s: error %v, want one with %q", c.name, err, c.err)
 		case c.temp != "" && (err != nil || p.Temp != c.temp || p.Store != filepath.Join(filepath.Dir(c.temp), ".worker-wrap")):
 			t.Errorf("%s: temp %q, store %q, error %v; want temp %q", c.name, p.Temp, p.Store, err, c.temp)
-		}
-	}
-}
-
-func TestFailureIsOneLine(t *testing.T) {
-	f := fail(ExitFailed, "cannot open %s: %w", "/a\nb\tc\x1b[31m", unix.EIO)
-	if got, want := f.Error(), `cannot open /a\x0ab\x09c\x1b[31m: input/output error`; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-	if !errors.Is(f, unix.EIO) {
-		t.Error("the cause is lost")
-	}
-	if (Plan{}).failure(f) != f {
-		t.Error("a failure is not what it was")
-	}
-	// Who has started a command reads nothing of a job.
-	for program, p := range map[string]Plan{"command": {}, "job": {Worker: &Worker{}}} {
-		if got := p.failure(unix.EIO).Error(); !strings.HasPrefix(got, "this "+program+" was not started") || !strings.HasSuffix(got, ": input/output error") {
-			t.Errorf("%s: %q", program, got)
 		}
 	}
 }

@@ -1,8 +1,10 @@
-package shim
+package plan
 
 import (
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
 // FuzzParseSettings: of an environment only the first string for each WORKER_WRAP_ name counts, and what is
@@ -27,7 +29,7 @@ func FuzzParseSettings(f *testing.F) {
 		}
 		got, err := ParseSettings(env)
 		if err != nil {
-			if text := (&Failure{Err: err}).Error(); strings.ContainsAny(text, "\n\r\x00\x1b") || !strings.Contains(text, settingsPrefix) {
+			if text := visible.Line(err.Error()); strings.ContainsAny(text, "\n\r\x00\x1b") || !strings.Contains(text, settingsPrefix) {
 				t.Fatalf("%q: %q", env, text)
 			}
 			got = Settings{}

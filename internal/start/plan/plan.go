@@ -1,4 +1,4 @@
-package shim
+package plan
 
 import (
 	"errors"
@@ -33,33 +33,33 @@ type Runner struct{ Root string }
 // it. Where another tool has moved that it is found under another name beside it.
 type Worker struct{ Entry, Real string }
 
-// root is the runner's, "" if there is none.
-func (p Plan) root() string {
+// Root is the runner's, "" if there is none.
+func (p Plan) Root() string {
 	if p.Runner == nil {
 		return ""
 	}
 	return p.Runner.Root
 }
 
-// program is the word for what is started, in messages.
-func (p Plan) program() string {
+// Program is the word for what is started, in messages.
+func (p Plan) Program() string {
 	if p.Worker == nil {
 		return "command"
 	}
 	return "job"
 }
 
-// diag is the folder of the runner's logs, "" if there is no runner.
-func (p Plan) diag() string {
+// Diag is the folder of the runner's logs, "" if there is no runner.
+func (p Plan) Diag() string {
 	if p.Runner == nil {
 		return ""
 	}
-	return filepath.Join(p.root(), "_diag")
+	return filepath.Join(p.Root(), "_diag")
 }
 
-// PlanWorker plans the start of a runner's Worker: argv[0] is the path that the Listener started
+// ForWorker plans the start of a runner's Worker: argv[0] is the path that the Listener started
 // (<root>/bin.<version>/Runner.Worker). It reads the runner's .runner and the files of its settings.
-func PlanWorker(argv, env []string) (Plan, error) {
+func ForWorker(argv, env []string) (Plan, error) {
 	chosen, err := ParseSettings(env)
 	if err != nil {
 		return Plan{}, err
@@ -104,8 +104,8 @@ type Options struct {
 	Userns     bool   // isolate in a user namespace, whatever WORKER_WRAP_USERNS says
 }
 
-// PlanCommand plans the start of any program with a _temp of its own. Without --temp it reads a .runner.
-func PlanCommand(o Options, argv, env []string) (Plan, error) {
+// ForCommand plans the start of any program with a _temp of its own. Without --temp it reads a .runner.
+func ForCommand(o Options, argv, env []string) (Plan, error) {
 	chosen, err := ParseSettings(env)
 	if err != nil {
 		return Plan{}, err
@@ -148,3 +148,6 @@ func PlanCommand(o Options, argv, env []string) (Plan, error) {
 	p.Store = perpid.Path(p.Temp)
 	return p, nil
 }
+
+// MovedByOther reports whether another tool has moved the entry, and starts worker-wrap itself.
+func (w *Worker) MovedByOther() bool { return filepath.Base(w.Entry) == runner.RealWorkerName }
