@@ -56,8 +56,8 @@ count_tests() {
 own_mounts=()
 ((EUID != 0)) || own_mounts=("-exec=$PWD/scripts/lib/own-mounts")
 
-# What a load leaves must be nothing, however great it was: these run alone, and with small numbers in
-# unit where that part is not run.
+# What a load leaves must be nothing, however great it was: these run alone. WORKER_WRAP_TEST_FULL_LOAD=1 has them take
+# their full numbers.
 load_tests='^(TestOverlap|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
 # Half of the time is that of tests which start the program, and often wait: three processes share them, but for one that
@@ -141,7 +141,7 @@ test_race() {
 }
 
 test_load() {
-	WORKER_WRAP_TEST_FULL_LOAD=1 gotest load -timeout 20m "${own_mounts[@]}" -run "$load_tests" "$starts" ./internal/evidence/demo
+	gotest load -timeout 40m "${own_mounts[@]}" -run "$load_tests" "$starts" ./internal/evidence/demo
 }
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.

@@ -28,13 +28,14 @@ func parallel(n, atOnce int, work func(i int)) {
 	wg.Wait()
 }
 
-// TestManyAliveAtOnce holds 200 Workers of one runner alive, and fewer of each other kind, each of which must find
+// TestManyAliveAtOnce holds 80 Workers, or 200, of one runner alive, and fewer of each other kind, each of which must find
 // what it wrote in its _temp and nothing else.
 func TestManyAliveAtOnce(t *testing.T) {
 	for _, l := range loads {
 		t.Run(l.name, func(t *testing.T) {
 			g := l.ground(t)
-			shells := make([]*testkit.Process, l.atOnce)
+			n, _ := l.numbers()
+			shells := make([]*testkit.Process, n)
 			for i := range shells {
 				shells[i] = g.shell(t)
 				shells[i].Do(t, fmt.Sprintf("echo %d > %s/mine", i, g.temp))
@@ -44,7 +45,7 @@ func TestManyAliveAtOnce(t *testing.T) {
 					t.Fatalf("Worker %d finds %q in its _temp, want %q", i, got, want)
 				}
 			}
-			if got, want := len(childrenOf(t, os.Getpid())), len(g.workers)+len(g.long)+l.atOnce*l.processes(); got != want {
+			if got, want := len(childrenOf(t, os.Getpid())), len(g.workers)+len(g.long)+n*l.processes(); got != want {
 				t.Errorf("%d processes were started or left, want %d: each Worker, and a Docker proxy where there is a socket", got, want)
 			}
 			// Half of them empty their _temp, as a Worker does at its end; the others must keep theirs.
@@ -83,7 +84,8 @@ func TestManyStartsInARow(t *testing.T) {
 	for _, l := range loads {
 		t.Run(l.name, func(t *testing.T) {
 			g := l.ground(t)
-			parallel(l.starts(), runtime.NumCPU(), func(int) {
+			_, n := l.numbers()
+			parallel(n, runtime.NumCPU(), func(int) {
 				if err := g.start(); err != nil {
 					t.Error(err)
 				}
