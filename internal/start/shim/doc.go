@@ -31,7 +31,7 @@
 //
 // If that fails policy may have it claim the real _temp after all (unisolated, alone.go), wait, or refuse.
 // WORKER_WRAP_USERNS has a child take these steps in a user namespace (userns.go, userns_inner.go), in which supervise
-// stays in front of it.
+// stays in front of it (package front).
 //
 // What every step writes goes into the journal (journal.go); the rules for what a caller may cover are in rules.go; what
 // a refusal comes from, and its mend, is package blame's. Relay (relay.go) is no start: a keeper has it cover _temp once more.

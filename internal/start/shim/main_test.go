@@ -6,7 +6,4 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-func TestMain(m *testing.M) {
-	partsMain()
-	testkit.Main(m)
-}
+func TestMain(m *testing.M) { testkit.Main(m) }

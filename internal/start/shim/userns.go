@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
+	"github.com/worker-wrap/worker-wrap/internal/start/front"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -19,16 +20,16 @@ import (
 // the child ended, as a Failure without an error, or err if the child could not be isolated.
 func (s *start) supervise() (f *Failure, err error) {
 	s.journal.debugf("in a user namespace: sudo and other set-user-ID programs will not work in this %s, which is a child of this process", s.Program())
-	caught := catchSignals()
+	caught := front.Catch()
 	pid, f, err := s.startInner(caught)
 	if err != nil || f != nil {
-		caught.release()
+		caught.Release()
 		return f, err
 	}
-	if err := letGo(); err != nil {
+	if err := front.LetGo(); err != nil {
 		return nil, abandon(pid, caught, err)
 	}
-	code, err := waitFor(pid)
+	code, err := front.Wait(pid)
 	if err != nil {
 		return nil, abandon(pid, caught, err)
 	}
@@ -36,15 +37,15 @@ func (s *start) supervise() (f *Failure, err error) {
 }
 
 // abandon ends a child that cannot be looked after. Nothing else may be started then.
-func abandon(pid int, caught *signals, err error) *Failure {
-	reap(pid)
+func abandon(pid int, caught *front.Signals, err error) *Failure {
+	front.Reap(pid)
 	message.Return() // what the child has left of it
-	caught.release()
+	caught.Release()
 	return fail(ExitFailed, "the program was ended, as it could not be supervised: %w", err)
 }
 
 // startInner starts the child and returns when it is the program.
-func (s *start) startInner(caught *signals) (pid int, f *Failure, err error) {
+func (s *start) startInner(caught *front.Signals) (pid int, f *Failure, err error) {
 	if s.unknown != nil {
 		return 0, nil, s.unknown
 	}
@@ -53,7 +54,7 @@ func (s *start) startInner(caught *signals) (pid int, f *Failure, err error) {
 		return 0, nil, err
 	}
 	defer p.close()
-	ours, theirs, err := connect()
+	ours, theirs, err := front.Connect()
 	if err != nil {
 		return 0, nil, err
 	}
@@ -66,13 +67,13 @@ func (s *start) startInner(caught *signals) (pid int, f *Failure, err error) {
 	}
 	f, err = s.escort(pid, ours, p)
 	if err != nil || f != nil {
-		if status := reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
+		if status := front.Reap(pid); errors.Is(err, errAtOnce) && status.Exited() && status.ExitStatus() == ExitFailed {
 			err = errSaid{err}
 		}
 		message.Return()
 		return 0, f, err
 	}
-	caught.forward(pid)
+	caught.Forward(pid)
 	return pid, nil, nil
 }
 
@@ -100,7 +101,7 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 		_, _ = unix.FcntlInt(made.below.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	}
 	message.Leave() // the child may be the Worker soon
-	if err := send(line, []byte(filepath.Base(made.path())+"\n")); err != nil {
+	if err := front.Send(line, []byte(filepath.Base(made.path())+"\n")); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
 	word, err := io.ReadAll(line)
@@ -120,35 +121,4 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 		return nil, errors.New(string(word[1:]))
 	}
 	return &Failure{Code: int(word[0]), Err: errors.New(string(word[1:]))}, nil
-}
-
-// connect returns the two ends of a stream between supervisor and child.
-func connect() (ours, theirs *os.File, err error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, nil, os.NewSyscallError("socketpair", err)
-	}
-	return os.NewFile(uintptr(fds[0]), "child"), os.NewFile(uintptr(fds[1]), "supervisor"), nil
-}
-
-// send writes to a stream whose other end may be gone, without a SIGPIPE.
-func send(line *os.File, data []byte) error {
-	for len(data) > 0 {
-		n, err := unix.SendmsgN(int(line.Fd()), data, nil, nil, unix.MSG_NOSIGNAL)
-		if err != nil && err != unix.EINTR {
-			return os.NewSyscallError("sendmsg", err)
-		}
-		data = data[max(n, 0):]
-	}
-	return nil
-}
-
-// reap ends a child, waits for its end, and returns how it came.
-func reap(pid int) (status unix.WaitStatus) {
-	_ = unix.Kill(pid, unix.SIGKILL)
-	for {
-		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			return status
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/front"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -107,7 +108,7 @@ func RunInner(args, env []string) *Failure {
 	if err == nil {
 		f = s.inUserns(line, in.parent, strings.TrimSuffix(name, "\n"))
 	}
-	_ = send(line, append([]byte{byte(f.Code)}, f.Error()...))
+	_ = front.Send(line, append([]byte{byte(f.Code)}, f.Error()...))
 	return &Failure{Code: f.Code}
 }
 
@@ -145,7 +146,7 @@ func (s *start) strip(line *os.File, parent int) *Failure {
 		err = errors.New("the supervisor has ended")
 	}
 	if err == nil {
-		err = send(line, []byte{becoming})
+		err = front.Send(line, []byte{becoming})
 	}
 	if err != nil {
 		return s.failure(err)

@@ -1,4 +1,4 @@
-package shim
+package front
 
 import (
 	"os"
@@ -27,7 +27,7 @@ func partsMain() {
 	if os.Args[0] == letter {
 		report, err := os.OpenFile(os.Args[1], os.O_WRONLY, 0)
 		if err == nil {
-			err = letGo()
+			err = LetGo()
 		}
 		if err != nil {
 			println(err.Error())
@@ -41,11 +41,11 @@ func partsMain() {
 		unix.Exit(0)
 	}
 	if os.Args[0] == releaser {
-		s := catchSignals()
+		s := Catch()
 		_ = unix.Kill(os.Getpid(), unix.SIGTERM)
 		s.caught <- <-s.caught // it has come
 		println("caught")
-		s.release()
+		s.Release()
 		select {} // until the signal does what it does
 	}
 }
@@ -118,12 +118,12 @@ func TestReleaseSendsAgain(t *testing.T) {
 			t.Fatal(what)
 		}
 	}
-	s := catchSignals()
+	s := Catch()
 	if err := unix.Kill(os.Getpid(), unix.SIGWINCH); err != nil {
 		t.Fatal(err)
 	}
 	seen("the signal did not come")
 	s.caught <- <-s.caught // it has come there too
-	s.release()
+	s.Release()
 	seen("the signal was not sent again")
 }

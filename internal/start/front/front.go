@@ -1,4 +1,4 @@
-package shim
+package front
 
 import (
 	"os"
@@ -10,13 +10,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
-// This file keeps a process in front of a child as if there were only one: signals reach the child, no descriptor of
-// the child's is held open, and the process ends as the child does.
-
-// letGo closes every descriptor that this process inherited, and puts /dev/null in the place of the first
+// LetGo closes every descriptor that this process inherited, and puts /dev/null in the place of the first
 // three. Inherited are those that are not close-on-exec: execve(2) closes the others, and whatever a Go
 // program opens itself is.
-func letGo() error {
+func LetGo() error {
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return &os.PathError{Op: "open", Path: "/dev/null", Err: err}
@@ -52,18 +49,18 @@ func letGo() error {
 	return nil
 }
 
-// signals catches every signal that can be caught, but for those that the kernel and Go's runtime send to
+// Signals catches every signal that can be caught, but for those that the kernel and Go's runtime send to
 // the process on their own account: SIGCHLD, SIGURG (which the runtime preempts goroutines with) and
 // the two that C libraries keep for themselves.
 //
 // A signal for a whole process group, such as ^C on a terminal, reaches the child twice: from its sender and
 // from here. os/signal does not tell who has sent one, and signalfd(2) would need every thread of
 // the runtime to block it.
-type signals struct{ caught chan os.Signal }
+type Signals struct{ caught chan os.Signal }
 
-// catchSignals begins to catch. signals wait until there is a child to hand them to.
-func catchSignals() *signals {
-	s := &signals{make(chan os.Signal, 256)}
+// Catch begins to catch. Signals wait until there is a child to hand them to.
+func Catch() *Signals {
+	s := &Signals{make(chan os.Signal, 256)}
 	var all []os.Signal
 	for n := unix.Signal(1); n <= 64; n++ {
 		switch n {
@@ -76,8 +73,8 @@ func catchSignals() *signals {
 	return s
 }
 
-// forward hands the signals to the process pid from now on, which must be a child not yet waited for.
-func (s *signals) forward(pid int) {
+// Forward hands the signals to the process pid from now on, which must be a child not yet waited for.
+func (s *Signals) Forward(pid int) {
 	go func() {
 		for sig := range s.caught {
 			_ = unix.Kill(pid, sig.(unix.Signal)) // a child that has just ended is waited for already
@@ -85,8 +82,8 @@ func (s *signals) forward(pid int) {
 	}()
 }
 
-// release stops catching, before there was a child, and lets what was caught do what it does.
-func (s *signals) release() {
+// Release stops catching, before there was a child, and lets what was caught do what it does.
+func (s *Signals) Release() {
 	signal.Stop(s.caught)
 	for {
 		select {
@@ -98,10 +95,10 @@ func (s *signals) release() {
 	}
 }
 
-// waitFor waits for the child pid to end, and returns its exit code, or ends this process by the signal
+// Wait waits for the child pid to end, and returns its exit code, or ends this process by the signal
 // that ended the child. Where a terminal stops the child this process stops too, so that a shell
 // with job control sees it; SIGCONT for this process is one of the signals that the child gets.
-func waitFor(pid int) (code int, err error) {
+func Wait(pid int) (code int, err error) {
 	for {
 		var status unix.WaitStatus
 		_, err := unix.Wait4(pid, &status, unix.WUNTRACED, nil)
