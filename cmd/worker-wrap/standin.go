@@ -4,6 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 )
 
 // standinWorkerCommand is what the demo's Workers are: their file is a script that names this program
@@ -15,7 +16,7 @@ func standinWorkerCommand() *cli.Command {
 		Hidden:          true,
 		SkipFlagParsing: true,
 		Action: func(c *cli.Context) error {
-			return cli.Exit("", standin.WorkerMain(c.Args().Slice()))
+			return cli.Exit("", worker.Main(c.Args().Slice()))
 		},
 	}
 }

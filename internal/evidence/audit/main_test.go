@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -19,7 +20,7 @@ var Writers struct {
 // TestMain makes this test program the one that the stand-in's Workers run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
-		os.Exit(standin.WorkerMain(os.Args[2:]))
+		os.Exit(worker.Main(os.Args[2:]))
 	}
 	testkit.Main(m)
 }

@@ -1,5 +1,5 @@
 // Package standin is a GitHub Actions runner without GitHub: a [Listener] that starts Workers, and the
-// Worker it starts ([WorkerMain]). Seen from the outside, by its processes, pipes, files, exit codes and
+// Worker it starts (package worker). Seen from the outside, by its processes, pipes, files, exit codes and
 // logs, it does what actions/runner 2.336.0 does; each part names the upstream file that its facts are
 // from. What it leaves out is the service: jobs come from the caller, and nothing is uploaded.
 //

@@ -79,9 +79,9 @@ func SetOutput(name, value string) string {
 		"printf '%s=%s\\n' " + quote(name) + " " + quote(value) + ` >>"$GITHUB_OUTPUT"` + "\n"
 }
 
-// message is the body of a new job's message: the part of upstream's AgentJobRequestMessage that the
+// Message is the body of a new job's message: the part of upstream's AgentJobRequestMessage that the
 // stand-in needs, under the same names.
-type message struct {
+type Message struct {
 	MessageType string `json:"messageType"`
 	Plan        struct {
 		PlanID string `json:"planId"`
@@ -98,7 +98,7 @@ type message struct {
 }
 
 func (j Job) encode() (string, error) {
-	m := message{MessageType: "RunnerJobRequest", JobID: j.ID, JobDisplayName: j.Name, Steps: j.Steps}
+	m := Message{MessageType: "RunnerJobRequest", JobID: j.ID, JobDisplayName: j.Name, Steps: j.Steps}
 	m.Plan.PlanID = j.plan
 	m.StandIn.Teardown, m.StandIn.TeardownUntil = j.Teardown, j.TeardownUntil
 	if j.Padding > 0 {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // Listener starts Workers as src/Runner.Listener/JobDispatcher.cs and src/Runner.Sdk/ProcessInvoker.cs do.
@@ -37,7 +39,7 @@ type Listener struct {
 	Held time.Duration
 
 	open     sync.Once
-	log      *traceLog
+	log      *common.Log
 	openErr  error
 	tracing  sync.Mutex
 	closed   chan struct{}
@@ -74,14 +76,14 @@ func (l *Listener) Dispatch(job Job) (*Worker, error) {
 	previous := l.previous
 	l.mu.Unlock()
 	if previous != nil && !previous.ended() {
-		l.record(job.ID, levelError, "JobDispatcher", "We are not yet checking the state of jobrequest %s status. Cancel running worker right away.", previous.Job.ID)
+		l.record(job.ID, common.Error, "JobDispatcher", "We are not yet checking the state of jobrequest %s status. Cancel running worker right away.", previous.Job.ID)
 		_ = previous.Cancel() // a Worker that cannot be told is killed
 		if l.Waits {
 			<-previous.Done()
 		}
 	}
 	if previous != nil && previous.hung() {
-		l.record(job.ID, levelError, "JobDispatcher", "Worker Dispatch failed with an exception for job request %s.", previous.Job.ID)
+		l.record(job.ID, common.Error, "JobDispatcher", "Worker Dispatch failed with an exception for job request %s.", previous.Job.ID)
 	}
 	return l.start(job)
 }
@@ -102,7 +104,7 @@ func (l *Listener) Close() error {
 		return err
 	}
 	l.closing.Do(func() { close(l.closed) })
-	return l.log.close()
+	return l.log.Close()
 }
 
 func (l *Listener) receive(job Job) (_ Job, err error) {
@@ -110,25 +112,25 @@ func (l *Listener) receive(job Job) (_ Job, err error) {
 		return job, err
 	}
 	if job.ID == "" {
-		if job.ID, err = guid(); err != nil {
+		if job.ID, err = common.GUID(); err != nil {
 			return job, err
 		}
 	}
 	if job.Name == "" {
 		job.Name = "job"
 	}
-	if job.plan, err = guid(); err != nil {
+	if job.plan, err = common.GUID(); err != nil {
 		return job, err
 	}
-	l.record(job.ID, levelInfo, "BrokerMessageListener", "Acknowledging runner request '%s'.", job.ID)
-	l.record(job.ID, levelInfo, "JobDispatcher", "Job request 0 for plan %s job %s received.", job.plan, job.ID)
+	l.record(job.ID, common.Info, "BrokerMessageListener", "Acknowledging runner request '%s'.", job.ID)
+	l.record(job.ID, common.Info, "JobDispatcher", "Job request 0 for plan %s job %s received.", job.plan, job.ID)
 	return job, nil
 }
 
 func (l *Listener) opened() error {
 	l.open.Do(func() {
 		l.closed = make(chan struct{})
-		l.log, l.openErr = openTrace(filepath.Join(l.Root, "_diag"), "Runner")
+		l.log, l.openErr = common.OpenLog(filepath.Join(l.Root, "_diag"), "Runner")
 	})
 	return l.openErr
 }
@@ -155,10 +157,10 @@ func (l *Listener) environment() ([]string, error) {
 		env = append(env, "CI=true")
 	}
 	if l.Scale > 0 {
-		env = set(env, fmt.Sprintf("%s=%g", scaleVar, l.Scale))
+		env = set(env, fmt.Sprintf("%s=%g", common.ScaleVar, l.Scale))
 	}
 	if l.Trace != nil {
-		env = set(env, echoVar+"=1")
+		env = set(env, common.EchoVar+"=1")
 	}
 	return env, nil
 }
@@ -187,7 +189,7 @@ func has(env []string, prefix string) bool {
 // record writes to the Listener's log.
 func (l *Listener) record(job, level, source, format string, args ...any) {
 	now, text := time.Now(), fmt.Sprintf(format, args...)
-	l.log.write(now, level, source, text)
+	l.log.Write(now, level, source, text)
 	l.trace(Record{Time: now, Job: job, Level: level, Source: source, Message: text})
 }
 
@@ -200,4 +202,4 @@ func (l *Listener) trace(r Record) {
 	l.Trace(r)
 }
 
-func (l *Listener) scaled(d time.Duration) time.Duration { return scaled(d, l.Scale) }
+func (l *Listener) scaled(d time.Duration) time.Duration { return common.Scaled(d, l.Scale) }

@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestMain makes this test program the one that its Workers' scripts run.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
-		os.Exit(standin.WorkerMain(os.Args[2:]))
+		os.Exit(worker.Main(os.Args[2:]))
 	}
 	testkit.Main(m)
 }

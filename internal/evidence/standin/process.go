@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // Worker is a Worker as its Listener sees it.
@@ -64,13 +66,13 @@ type Result struct {
 
 // Cancel asks the Worker to cancel its job, as a user's click does. A Worker that does not end within
 // 60 s is killed. The error is of the sending; the Worker is killed then too.
-func (w *Worker) Cancel() error { return w.stop(cancelJob) }
+func (w *Worker) Cancel() error { return w.stop(common.CancelJob) }
 
 // Shutdown tells the Worker that the runner is being stopped.
-func (w *Worker) Shutdown() error { return w.stop(runnerShutdown) }
+func (w *Worker) Shutdown() error { return w.stop(common.RunnerShutdown) }
 
 // stop sends a message after that of the job. For a job that hangs it does nothing, as upstream.
-func (w *Worker) stop(kind messageType) (err error) {
+func (w *Worker) stop(kind common.MessageType) (err error) {
 	<-w.sent
 	if w.hung() {
 		return nil
@@ -80,9 +82,9 @@ func (w *Worker) stop(kind messageType) (err error) {
 		w.mu.Lock()
 		w.cancelled = true
 		w.mu.Unlock()
-		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Send job cancellation message to worker for job %s.", w.Job.ID)
+		l.record(w.Job.ID, common.Info, "JobDispatcher", "Send job cancellation message to worker for job %s.", w.Job.ID)
 		if err = w.send(kind, nil); err != nil {
-			l.record(w.Job.ID, levelInfo, "JobDispatcher", "Job cancel message sending for job %s failed, kill running worker.", w.Job.ID)
+			l.record(w.Job.ID, common.Info, "JobDispatcher", "Job cancel message sending for job %s failed, kill running worker.", w.Job.ID)
 			_ = w.Kill()
 			return
 		}
@@ -90,7 +92,7 @@ func (w *Worker) stop(kind messageType) (err error) {
 			select {
 			case <-w.done:
 			case <-time.After(l.scaled(killAfter)):
-				l.record(w.Job.ID, levelInfo, "JobDispatcher", "worker process for job %s haven't exit within cancellation timout, kill running worker.", w.Job.ID)
+				l.record(w.Job.ID, common.Info, "JobDispatcher", "worker process for job %s haven't exit within cancellation timout, kill running worker.", w.Job.ID)
 				_ = w.Kill()
 			}
 		}()
@@ -111,7 +113,7 @@ func (w *Worker) Abort() {
 	w.aborting.Do(func() { close(w.aborted) })
 	if !w.ended() {
 		_ = w.process.Signal(syscall.SIGSTOP) // it starts nothing while its processes are counted
-		killTree(w.PID)
+		common.KillTree(w.PID)
 	}
 	<-w.done
 }
@@ -136,13 +138,13 @@ func (w *Worker) ended() bool {
 
 // send sends a message, for at most 30 s: a pipe holds less than most jobs' messages, so this waits
 // for the Worker to read.
-func (w *Worker) send(kind messageType, body []byte) error {
+func (w *Worker) send(kind common.MessageType, body []byte) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
 	if err := w.out.SetWriteDeadline(time.Now().Add(w.listener.scaled(sendLimit))); err != nil {
 		return err
 	}
-	return send(w.out, kind, body)
+	return common.Send(w.out, kind, body)
 }
 
 // note keeps why the job was not sent, and what has become of it.

@@ -12,7 +12,7 @@ import (
 const (
 	// WorkerName is the name under which the Listener starts its Worker (JobDispatcher.cs).
 	WorkerName = "Runner.Worker"
-	// ScriptCommand is the argument with which a program that calls [WorkerMain] is told to, in the
+	// ScriptCommand is the argument with which a program that calls worker.Main is told to, in the
 	// first line of the script that [WriteWorker] makes.
 	ScriptCommand = "__standin-worker"
 	// Version is the version a runner root is given where none is asked for: the one of issue 4357.
@@ -26,7 +26,7 @@ type RootOptions struct {
 	Version    string // Version where empty
 	Folder     bool   // bin is a folder, as in a runner that never updated itself; else a link to bin.<version>
 	WorkFolder string // relative to the root or absolute; "_work" where empty
-	// Program is the absolute path of a program that calls WorkerMain when its first argument is
+	// Program is the absolute path of a program that calls worker.Main when its first argument is
 	// ScriptCommand; bin/Runner.Worker becomes a script that runs it. Where it is empty there is no Worker.
 	Program string
 }
@@ -101,9 +101,9 @@ func WriteWorker(path, program string) error {
 	return os.WriteFile(path, []byte(script), 0o755)
 }
 
-// rootOf reads where the parts of the runner are whose programs lie in bin
+// ReadRoot reads where the parts of the runner are whose programs lie in bin
 // (src/Runner.Common/HostContext.cs, ConfigurationStore.cs).
-func rootOf(bin string) (Root, error) {
+func ReadRoot(bin string) (Root, error) {
 	r := Root{Dir: filepath.Dir(bin), Bin: bin}
 	r.Diag = filepath.Join(r.Dir, "_diag")
 	path := filepath.Join(r.Dir, ".runner")

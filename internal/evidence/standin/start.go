@@ -7,12 +7,14 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // start starts a Worker, and sends it its job while it runs already.
 func (l *Listener) start(job Job) (*Worker, error) {
-	l.record(job.ID, levelInfo, "Terminal", "WRITE LINE: %s: Running job: %s", time.Now().UTC().Format(lineTime), job.Name)
-	l.record(job.ID, levelInfo, "JobDispatcher", "Start renew job request 0 for job %s.", job.ID)
+	l.record(job.ID, common.Info, "Terminal", "WRITE LINE: %s: Running job: %s", time.Now().UTC().Format(common.LineTime), job.Name)
+	l.record(job.ID, common.Info, "JobDispatcher", "Start renew job request 0 for job %s.", job.ID)
 	l.renewed(job)
 	body := job.Body
 	if body == nil {
@@ -20,7 +22,7 @@ func (l *Listener) start(job Job) (*Worker, error) {
 		if err != nil {
 			return nil, err
 		}
-		body = utf16Bytes(text)
+		body = common.UTF16(text)
 	}
 	w := &Worker{Job: job, listener: l, sent: make(chan struct{}), done: make(chan struct{}), aborted: make(chan struct{}), began: time.Now()}
 	if err := w.spawn(); err != nil {
@@ -29,11 +31,11 @@ func (l *Listener) start(job Job) (*Worker, error) {
 	l.mu.Lock()
 	l.previous = w
 	l.mu.Unlock()
-	l.record(job.ID, levelInfo, "JobDispatcher", "Send job request message to worker for job %s.", job.ID)
+	l.record(job.ID, common.Info, "JobDispatcher", "Send job request message to worker for job %s.", job.ID)
 	go func() {
 		defer close(w.sent)
 		w.hold()
-		w.noteSent(w.send(newJob, body))
+		w.noteSent(w.send(common.NewJob, body))
 	}()
 	go w.watch()
 	return w, nil
@@ -69,7 +71,7 @@ func (w *Worker) noteSent(err error) {
 		l.warm = true
 		l.mu.Unlock()
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Job request message sending for job %s been cancelled, kill running worker.", w.Job.ID)
+		l.record(w.Job.ID, common.Info, "JobDispatcher", "Job request message sending for job %s been cancelled, kill running worker.", w.Job.ID)
 		w.note(err, Dropped)
 		_ = w.Kill()
 	default: // an IOException: it goes up to whoever waits for the dispatch, and for now nobody does
@@ -79,7 +81,7 @@ func (w *Worker) noteSent(err error) {
 
 func (l *Listener) renewed(job Job) {
 	till := time.Now().Add(10 * time.Minute).UTC().Format("1/2/2006 3:04:05 PM")
-	l.record(job.ID, levelInfo, "JobDispatcher", "Successfully renew job %s, job is valid till %s", job.ID, till)
+	l.record(job.ID, common.Info, "JobDispatcher", "Successfully renew job %s, job is valid till %s", job.ID, till)
 }
 
 // spawn starts the process. Of each pipe the Worker gets one end, under the number it is told, and the
@@ -145,10 +147,10 @@ func (w *Worker) spawn() (err error) {
 	const source = "ProcessInvokerWrapper"
 	path := filepath.Join(bin, WorkerName)
 	arguments := []string{"spawnclient", fmt.Sprint(handles[0]), fmt.Sprint(handles[1])}
-	l.record(w.Job.ID, levelInfo, source, "Starting process:")
-	l.record(w.Job.ID, levelInfo, source, "  File name: '%s'", path)
-	l.record(w.Job.ID, levelInfo, source, "  Arguments: '%s %s %s'", arguments[0], arguments[1], arguments[2])
-	l.record(w.Job.ID, levelInfo, source, "  Working directory: '%s'", bin)
+	l.record(w.Job.ID, common.Info, source, "Starting process:")
+	l.record(w.Job.ID, common.Info, source, "  File name: '%s'", path)
+	l.record(w.Job.ID, common.Info, source, "  Arguments: '%s %s %s'", arguments[0], arguments[1], arguments[2])
+	l.record(w.Job.ID, common.Info, source, "  Working directory: '%s'", bin)
 	w.process, err = os.StartProcess(path, append([]string{path}, arguments...), &os.ProcAttr{Dir: bin, Env: env, Files: files, Sys: l.Sys})
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w (is its file system mounted noexec?)", err)
@@ -157,6 +159,6 @@ func (w *Worker) spawn() (err error) {
 		return err
 	}
 	w.PID = w.process.Pid
-	l.record(w.Job.ID, levelInfo, source, "Process started with process id %d, waiting for process exit.", w.PID)
+	l.record(w.Job.ID, common.Info, source, "Process started with process id %d, waiting for process exit.", w.PID)
 	return nil
 }

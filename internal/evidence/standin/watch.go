@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // watch reads what the Worker writes, waits for its end and for that of its pipes, and reports.
@@ -102,22 +104,22 @@ func (w *Worker) finish(state *os.ProcessState, err error, held []string) {
 		code = 128 + int(r.Signal) // as .NET has it
 	}
 	l := w.listener
-	l.record(w.Job.ID, levelInfo, "ProcessInvokerWrapper", "Finished process %d with exit code %d, and elapsed time %s.", w.PID, code, elapsed(time.Since(w.began)))
+	l.record(w.Job.ID, common.Info, "ProcessInvokerWrapper", "Finished process %d with exit code %d, and elapsed time %s.", w.PID, code, common.Elapsed(time.Since(w.began)))
 	if r.State != Completed {
 		return // there is no more to be read of this job
 	}
 	if w.cancelled { // whatever the Worker says
 		outcome = Canceled
 	} else {
-		l.record(w.Job.ID, levelInfo, "JobDispatcher", "Worker finished for job %s. Code: %d", w.Job.ID, code)
+		l.record(w.Job.ID, common.Info, "JobDispatcher", "Worker finished for job %s. Code: %d", w.Job.ID, code)
 		if !valid {
-			l.record(w.Job.ID, levelInfo, "JobDispatcher", "Return code %d indicate worker encounter an unhandled exception or app crash, attach worker stdout/stderr to JobRequest result.", code)
+			l.record(w.Job.ID, common.Info, "JobDispatcher", "Return code %d indicate worker encounter an unhandled exception or app crash, attach worker stdout/stderr to JobRequest result.", code)
 		}
 	}
-	l.record(w.Job.ID, levelInfo, "JobDispatcher", "finish job request for job %s with result: %s", w.Job.ID, outcome)
+	l.record(w.Job.ID, common.Info, "JobDispatcher", "finish job request for job %s with result: %s", w.Job.ID, outcome)
 	if r.Shown != "" && !w.cancelled {
-		l.record(w.Job.ID, levelError, "JobDispatcher", "Unhandled exception happened in worker:")
-		l.record(w.Job.ID, levelError, "JobDispatcher", "%s", r.Shown)
+		l.record(w.Job.ID, common.Error, "JobDispatcher", "Unhandled exception happened in worker:")
+		l.record(w.Job.ID, common.Error, "JobDispatcher", "%s", r.Shown)
 	}
 }
 
@@ -127,7 +129,7 @@ func (w *Worker) readLines(r io.Reader, stdout bool) {
 	for {
 		line, err := lines.ReadString('\n')
 		line = strings.TrimRight(line, "\r\n")
-		if stdout && strings.HasPrefix(line, echoMark) {
+		if stdout && strings.HasPrefix(line, common.EchoMark) {
 			if record, ok := parseEcho(line); ok {
 				record.PID, record.Job = w.PID, w.Job.ID
 				w.listener.trace(record)

@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 )
 
-func main() { os.Exit(standin.WorkerMain(os.Args)) }
+func main() { os.Exit(worker.Main(os.Args)) }

@@ -1,28 +1,30 @@
-package standin
+package common
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"unicode/utf16"
 )
 
-// messageType is what a message on the pipes means (src/Runner.Common/ProcessChannel.cs).
-type messageType int32
+// MessageType is what a message on the pipes means (src/Runner.Common/ProcessChannel.cs).
+type MessageType int32
 
+// The types of messages.
 const (
-	newJob          messageType = 1
-	cancelJob       messageType = 2
-	runnerShutdown  messageType = 3
-	machineShutdown messageType = 4
+	NewJob          MessageType = 1
+	CancelJob       MessageType = 2
+	RunnerShutdown  MessageType = 3
+	MachineShutdown MessageType = 4
 )
 
 // maxString is the longest body in bytes that either side takes (src/Runner.Common/StreamString.cs).
 const maxString = 50 * 1000000
 
-// send writes a message: its type and its body's length in bytes, each an int32 in little-endian, and
+// Send writes a message: its type and its body's length in bytes, each an int32 in little-endian, and
 // the body in UTF-16LE. As upstream it makes three writes of it, so that a reader may see parts.
-func send(w io.Writer, kind messageType, data []byte) error {
+func Send(w io.Writer, kind MessageType, data []byte) error {
 	if len(data) > maxString {
 		return fmt.Errorf("a message of %d bytes is too long (limit %d)", len(data), maxString)
 	}
@@ -41,8 +43,8 @@ func send(w io.Writer, kind messageType, data []byte) error {
 	return nil
 }
 
-// utf16Bytes is a message's body.
-func utf16Bytes(body string) []byte {
+// UTF16 is a message's body.
+func UTF16(body string) []byte {
 	units := utf16.Encode([]rune(body))
 	data := make([]byte, 0, 2*len(units))
 	for _, u := range units {
@@ -51,16 +53,16 @@ func utf16Bytes(body string) []byte {
 	return data
 }
 
-// receive reads a message.
-func receive(r io.Reader) (messageType, string, error) {
+// Receive reads a message.
+func Receive(r io.Reader) (MessageType, string, error) {
 	var head [8]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
 		return 0, "", err
 	}
-	kind := messageType(binary.LittleEndian.Uint32(head[:4]))
+	kind := MessageType(binary.LittleEndian.Uint32(head[:4]))
 	n := int32(binary.LittleEndian.Uint32(head[4:]))
 	if n < 0 || n > maxString || n%2 != 0 {
-		return kind, "", upstreamError("System.IO.InvalidDataException: Found invalid data while decoding.")
+		return kind, "", errors.New("System.IO.InvalidDataException: Found invalid data while decoding.")
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {

@@ -1,4 +1,4 @@
-package standin
+package worker
 
 import (
 	"context"
@@ -15,23 +15,24 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 const (
 	// startLimit is how long a Worker waits for its job (src/Runner.Worker/Worker.cs).
 	startLimit = 30 * time.Second
-	// scaleVar tells the Worker how fast its Listener's time passes.
-	scaleVar = "STANDIN_SCALE"
 )
 
 // worker is one Worker at work.
 type worker struct {
-	root  Root
-	log   *traceLog
+	root  standin.Root
+	log   *common.Log
 	echo  bool
 	scale float64
 
-	job      message
+	job      standin.Message
 	tracking string            // RUNNER_TRACKING_ID
 	invoked  bool              // a process was given it
 	env      map[string]string // what steps have set for those after them
@@ -43,18 +44,18 @@ var (
 	errShutdown  = errors.New("the runner is shutting down")
 )
 
-// WorkerMain is the Worker: args are its path, "spawnclient", and the numbers of the inherited pipe ends
+// Main is the Worker: args are its path, "spawnclient", and the numbers of the inherited pipe ends
 // it reads and writes (src/Runner.Worker/Program.cs). It returns the exit code, which is 1 for a crash;
 // what is wrong then is on stdout.
-func WorkerMain(args []string) int {
+func Main(args []string) int {
 	runtime.GOMAXPROCS(1) // it mostly waits, and a hundred may run at once
-	w := &worker{scale: 1, env: map[string]string{}, echo: os.Getenv(echoVar) == "1"}
-	if scale, err := strconv.ParseFloat(os.Getenv(scaleVar), 64); err == nil && scale > 0 {
+	w := &worker{scale: 1, env: map[string]string{}, echo: os.Getenv(common.EchoVar) == "1"}
+	if scale, err := strconv.ParseFloat(os.Getenv(common.ScaleVar), 64); err == nil && scale > 0 {
 		w.scale = scale
 	}
 	code, err := w.main(args)
 	if w.log != nil {
-		defer w.log.close()
+		defer w.log.Close()
 	}
 	if err != nil {
 		text := exception(err)
@@ -75,15 +76,15 @@ func (w *worker) main(args []string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if w.root, err = rootOf(bin); err != nil {
+	if w.root, err = standin.ReadRoot(bin); err != nil {
 		return 0, err
 	}
-	if w.log, err = openTrace(w.root.Diag, "Worker"); err != nil {
+	if w.log, err = common.OpenLog(w.root.Diag, "Worker"); err != nil {
 		return 0, err
 	}
 	w.info("HostContext", "Well known directory 'Bin': '%s'", w.root.Bin)
 	w.info("HostContext", "Well known directory 'Root': '%s'", w.root.Dir)
-	version := Version
+	version := standin.Version
 	if v, ok := strings.CutPrefix(filepath.Base(bin), "bin."); ok {
 		version = v
 	}
@@ -102,14 +103,14 @@ func (w *worker) main(args []string) (int, error) {
 	defer out.Close() // the Listener sees its end; in is being read from until this process ends
 
 	type received struct {
-		kind messageType
+		kind common.MessageType
 		body string
 		err  error
 	}
 	messages := make(chan received)
 	next := func() {
 		var r received
-		r.kind, r.body, r.err = receive(in)
+		r.kind, r.body, r.err = common.Receive(in)
 		if errors.Is(r.err, io.EOF) {
 			return // upstream goes on reading: a Worker outlives its Listener
 		}
@@ -128,7 +129,7 @@ func (w *worker) main(args []string) (int, error) {
 		return 0, first.err
 	}
 	w.info("Worker", "Message received.")
-	if first.kind != newJob {
+	if first.kind != common.NewJob {
 		return 0, fmt.Errorf("the first message is of type %d and not a new job", first.kind)
 	}
 	if err := json.Unmarshal([]byte(first.body), &w.job); err != nil {
@@ -144,7 +145,7 @@ func (w *worker) main(args []string) (int, error) {
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGPIPE)
 	defer signal.Stop(signals)
 
-	result := make(chan TaskResult, 1)
+	result := make(chan standin.TaskResult, 1)
 	go func() { result <- w.run(ctx) }()
 	w.info("Worker", "Listening for cancel message from the channel.")
 	go next()
@@ -161,9 +162,9 @@ func (w *worker) main(args []string) (int, error) {
 			switch {
 			case m.err != nil:
 				return 0, m.err
-			case m.kind == cancelJob:
+			case m.kind == common.CancelJob:
 				cancel(errCancelled)
-			case m.kind == runnerShutdown, m.kind == machineShutdown:
+			case m.kind == common.RunnerShutdown, m.kind == common.MachineShutdown:
 				cancel(errShutdown)
 			default:
 				return 0, fmt.Errorf("a message of unknown type %d", m.kind)
@@ -196,25 +197,18 @@ func inherited(handle string, mode int) (*os.File, error) {
 }
 
 // scaled is how long a time of the runner lasts here.
-func (w *worker) scaled(d time.Duration) time.Duration { return scaled(d, w.scale) }
-
-func scaled(d time.Duration, scale float64) time.Duration {
-	if scale <= 0 {
-		scale = 1
-	}
-	return time.Duration(float64(d) * scale)
-}
+func (w *worker) scaled(d time.Duration) time.Duration { return common.Scaled(d, w.scale) }
 
 func (w *worker) info(source, format string, args ...any) {
-	w.trace(levelInfo, source, fmt.Sprintf(format, args...))
+	w.trace(common.Info, source, fmt.Sprintf(format, args...))
 }
 
-func (w *worker) error(source, text string) { w.trace(levelError, source, text) }
+func (w *worker) error(source, text string) { w.trace(common.Error, source, text) }
 
 func (w *worker) trace(level, source, text string) {
 	now := time.Now()
-	w.log.write(now, level, source, text)
+	w.log.Write(now, level, source, text)
 	if w.echo {
-		fmt.Print(echo(now, level, source, text))
+		fmt.Print(common.Echo(now, level, source, text))
 	}
 }

@@ -1,4 +1,4 @@
-package standin
+package worker
 
 import (
 	"context"
@@ -6,11 +6,14 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // run runs the job from the emptying of _temp to the emptying of _temp, as
 // src/Runner.Worker/JobRunner.cs has it.
-func (w *worker) run(ctx context.Context) TaskResult {
+func (w *worker) run(ctx context.Context) standin.TaskResult {
 	w.info("JobRunner", "Job ID %s", w.job.JobID)
 	w.info("JobRunner", "Starting the job execution context.")
 	w.info("HostContext", "Well known directory 'Work': '%s'", w.root.Work)
@@ -19,19 +22,19 @@ func (w *worker) run(ctx context.Context) TaskResult {
 	w.info("HostContext", "Well known directory 'Tools': '%s'", tools)
 	if err := os.MkdirAll(tools, 0o777); err != nil {
 		w.error("JobRunner", exception(err))
-		return w.complete(Failed)
+		return w.complete(standin.Failed)
 	}
 	w.info("HostContext", "Well known directory 'Temp': '%s'", w.root.Temp)
 	if err := w.initializeTemp(); err != nil {
 		w.error("JobRunner", exception(err))
-		return w.complete(Failed)
+		return w.complete(standin.Failed)
 	}
 	w.info("JobRunner", "Getting job extension.")
 	w.info("JobRunner", "Initialize job. Getting all job steps.")
 	if err := w.prepare(); err != nil {
 		w.error("JobRunner", "Job initialize failed.")
 		w.error("JobRunner", "Caught exception from InitializeJob: "+exception(err))
-		return w.complete(Failed)
+		return w.complete(standin.Failed)
 	}
 	w.info("JobRunner", "Total job steps: %d.", len(w.job.Steps))
 	w.info("JobRunner", "Run all job steps.")
@@ -45,7 +48,7 @@ func (w *worker) run(ctx context.Context) TaskResult {
 
 // complete ends the job: the uploads, which the Teardown stands for, still use _temp, and so it is
 // emptied after them. Cancelling does not shorten this.
-func (w *worker) complete(result TaskResult) TaskResult {
+func (w *worker) complete(result standin.TaskResult) standin.TaskResult {
 	teardown := w.scaled(w.job.StandIn.Teardown)
 	time.Sleep(teardown)
 	if until := w.job.StandIn.TeardownUntil; until != "" {
@@ -63,7 +66,7 @@ func (w *worker) complete(result TaskResult) TaskResult {
 // prepare does what src/Runner.Worker/JobExtension.cs does before the first step that touches files:
 // it deletes _actions, itself and not only what is in it, and gets the actions of all steps.
 func (w *worker) prepare() error {
-	id, err := guid()
+	id, err := common.GUID()
 	if err != nil {
 		return err
 	}
@@ -95,34 +98,34 @@ func (w *worker) prepare() error {
 func (w *worker) workspace() string { return filepath.Join(w.root.Work, "example", "example") }
 
 // actionFile is where the code of a step's action lies: _actions/owner/name/ref/dist/index.sh.
-func (w *worker) actionFile(step Step) string {
+func (w *worker) actionFile(step standin.Step) string {
 	name, ref, _ := strings.Cut(step.Uses, "@")
 	return filepath.Join(w.root.Work, "_actions", name, ref, "dist", "index.sh")
 }
 
 // steps runs the steps (src/Runner.Worker/StepsRunner.cs).
-func (w *worker) steps(ctx context.Context) TaskResult {
-	result := Succeeded
+func (w *worker) steps(ctx context.Context) standin.TaskResult {
+	result := standin.Succeeded
 	for _, step := range w.job.Steps {
 		w.info("StepsRunner", "Processing step: DisplayName='%s'", step.Name)
-		if ctx.Err() != nil && result == Succeeded {
+		if ctx.Err() != nil && result == standin.Succeeded {
 			result = cancelled(ctx)
 		}
-		if result != Succeeded {
+		if result != standin.Succeeded {
 			w.info("StepsRunner", "Skipping step due to condition evaluation.")
 			continue
 		}
 		w.info("StepsRunner", "Starting the step.")
 		r := w.step(ctx, step)
 		w.info("StepsRunner", "Step result: %s", r)
-		if r == Failed {
+		if r == standin.Failed {
 			w.info("StepsRunner", "Update job result with current step result '%s'.", r)
-			result = Failed
+			result = standin.Failed
 		} else {
 			w.info("StepsRunner", "No need for updating job result with current step result '%s'.", r)
 		}
 	}
-	if ctx.Err() != nil && result == Succeeded {
+	if ctx.Err() != nil && result == standin.Succeeded {
 		result = cancelled(ctx)
 	}
 	return result
@@ -130,9 +133,9 @@ func (w *worker) steps(ctx context.Context) TaskResult {
 
 // cancelled is a job's result after it was stopped: Canceled, or Failed where the whole runner is being
 // stopped.
-func cancelled(ctx context.Context) TaskResult {
+func cancelled(ctx context.Context) standin.TaskResult {
 	if context.Cause(ctx) == errShutdown {
-		return Failed
+		return standin.Failed
 	}
-	return Canceled
+	return standin.Canceled
 }

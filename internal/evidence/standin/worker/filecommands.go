@@ -1,4 +1,4 @@
-package standin
+package worker
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // commands are the files through which a step talks to the Worker (src/Runner.Worker/FileCommandManager.cs).
@@ -29,7 +31,7 @@ func (w *worker) newFileCommands() (*fileCommands, error) {
 		return nil, err
 	}
 	var err error
-	if f.suffix, err = guid(); err != nil {
+	if f.suffix, err = common.GUID(); err != nil {
 		return nil, err
 	}
 	for _, c := range commands {
@@ -115,7 +117,7 @@ func (f *fileCommands) processOne(w *worker, prefix string) error {
 
 // note tells the Listener what upstream writes to the job's own log, and not to _diag.
 func (w *worker) note(source, text string) {
-	fmt.Print(echo(time.Now(), levelInfo, source, text))
+	fmt.Print(common.Echo(time.Now(), common.Info, source, text))
 }
 
 // upstreamError is an error in the words of the runner or the actions toolkit.

@@ -1,4 +1,4 @@
-package standin
+package worker
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // Limits of src/Runner.Sdk/ProcessInvoker.cs.
@@ -72,7 +74,7 @@ func (w *worker) invoke(ctx context.Context, program string, args, env []string,
 	if status, ok := cmd.ProcessState.Sys().(interface{ Signal() unix.Signal }); ok && code < 0 {
 		code = 128 + int(status.Signal())
 	}
-	w.info(source, "Finished process %d with exit code %d, and elapsed time %s.", pid, code, elapsed(time.Since(began)))
+	w.info(source, "Finished process %d with exit code %d, and elapsed time %s.", pid, code, common.Elapsed(time.Since(began)))
 	return outcome{code, output.String()}, nil
 }
 
@@ -98,11 +100,6 @@ func (w *worker) stop(p *os.Process, ended <-chan error) error {
 		w.info(source, "Process did not honor %s signal within %s seconds.", try.name, strconv.FormatFloat(try.limit.Seconds(), 'f', -1, 64))
 	}
 	w.info(source, "Kill entire process tree since both cancel and terminate signal has been ignored by the target process.")
-	killTree(p.Pid)
+	common.KillTree(p.Pid)
 	return <-ended
-}
-
-// elapsed writes a duration as .NET's TimeSpan does.
-func elapsed(d time.Duration) string {
-	return fmt.Sprintf("%02d:%02d:%02d.%07d", int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60, d%time.Second/100)
 }

@@ -1,26 +1,28 @@
-package standin
+package worker
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
 // step runs one step: makes its files, runs it, reads its files
 // (src/Runner.Worker/ActionRunner.cs, Handlers/ScriptHandler.cs).
-func (w *worker) step(ctx context.Context, step Step) TaskResult {
+func (w *worker) step(ctx context.Context, step standin.Step) standin.TaskResult {
 	files, err := w.newFileCommands()
 	if err == nil {
 		err = w.writeEvent()
 	}
 	if err != nil {
 		w.error("StepsRunner", "Caught exception from step: "+exception(err))
-		return Failed
+		return standin.Failed
 	}
 	if w.echo { // upstream logs nothing here; a timeline needs it
 		w.note("FileCommandManager", "Created "+files.path("set_output_"))
@@ -29,27 +31,27 @@ func (w *worker) step(ctx context.Context, step Step) TaskResult {
 	result, errors := w.handle(ctx, step, files)
 	for _, err := range files.process(w) {
 		errors = append(errors, err.Error())
-		result = Failed
+		result = standin.Failed
 	}
-	if ctx.Err() != nil && result != Succeeded {
-		result = Canceled
+	if ctx.Err() != nil && result != standin.Succeeded {
+		result = standin.Canceled
 	}
 	w.telemetry(step, result, errors, time.Since(began))
 	return result
 }
 
 // handle does what the step says, and returns how it ended and the errors it reported.
-func (w *worker) handle(ctx context.Context, step Step, files *fileCommands) (TaskResult, []string) {
+func (w *worker) handle(ctx context.Context, step standin.Step, files *fileCommands) (standin.TaskResult, []string) {
 	var program string
 	switch {
 	case step.Run != "":
-		id, err := guid()
+		id, err := common.GUID()
 		if err != nil {
-			return Failed, []string{err.Error()}
+			return standin.Failed, []string{err.Error()}
 		}
 		program = filepath.Join(w.root.Temp, id+".sh")
 		if err := os.WriteFile(program, []byte(step.Run), 0o666); err != nil {
-			return Failed, []string{exception(err)}
+			return standin.Failed, []string{exception(err)}
 		}
 	case step.Uses != "":
 		program = w.actionFile(step)
@@ -57,15 +59,15 @@ func (w *worker) handle(ctx context.Context, step Step, files *fileCommands) (Ta
 		select {
 		case <-time.After(w.scaled(step.Sleep)):
 		case <-ctx.Done():
-			return Canceled, nil
+			return standin.Canceled, nil
 		}
 		if step.Output == "" {
-			return Succeeded, nil
+			return standin.Succeeded, nil
 		}
 		if err := files.issue("set_output_", step.Output); err != nil {
-			return Failed, []string{err.Error()}
+			return standin.Failed, []string{err.Error()}
 		}
-		return Succeeded, nil
+		return standin.Succeeded, nil
 	}
 	out, err := w.invoke(ctx, "/bin/sh", []string{"-e", program}, w.stepEnv(files), w.workspace())
 	var reported []string
@@ -76,16 +78,16 @@ func (w *worker) handle(ctx context.Context, step Step, files *fileCommands) (Ta
 	}
 	switch {
 	case err != nil:
-		return Failed, append(reported, err.Error())
+		return standin.Failed, append(reported, err.Error())
 	case ctx.Err() != nil:
-		return Canceled, reported
+		return standin.Canceled, reported
 	case out.code != 0:
 		if len(reported) == 0 {
 			reported = []string{fmt.Sprintf("Process completed with exit code %d.", out.code)}
 		}
-		return Failed, reported
+		return standin.Failed, reported
 	}
-	return Succeeded, reported
+	return standin.Succeeded, reported
 }
 
 // stepEnv is the environment of a step's process.
@@ -130,7 +132,7 @@ func (w *worker) writeEvent() error {
 
 // telemetry logs how a step ended, with its errors: in upstream's logs of issue 4357 these lines show
 // what was missing.
-func (w *worker) telemetry(step Step, result TaskResult, errors []string, took time.Duration) {
+func (w *worker) telemetry(step standin.Step, result standin.TaskResult, errors []string, took time.Duration) {
 	kind, action := "run", "sh"
 	if name, _, ok := strings.Cut(step.Uses, "@"); ok {
 		kind, action = "node24", name
@@ -148,20 +150,7 @@ func (w *worker) telemetry(step Step, result TaskResult, errors []string, took t
 	w.info("ExecutionContext", "Publish step telemetry for current step %s.", text)
 	for _, e := range errors {
 		if w.echo { // the lines of a record after its first do not reach the Listener
-			fmt.Print(echo(time.Now(), levelInfo, "ExecutionContext", "errorMessages: "+e))
+			fmt.Print(common.Echo(time.Now(), common.Info, "ExecutionContext", "errorMessages: "+e))
 		}
 	}
-}
-
-// guid makes a version 4 UUID.
-func guid() (string, error) {
-	const path = "/proc/sys/kernel/random/uuid"
-	data, err := os.ReadFile(path)
-	if err == nil && len(data) < 36 {
-		err = &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
-	}
-	if err != nil {
-		return "", err
-	}
-	return string(data[:36]), nil
 }
