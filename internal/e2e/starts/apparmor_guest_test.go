@@ -4,6 +4,7 @@ package starts_test
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -215,13 +216,18 @@ func TestAppArmorDeniesMounts(t *testing.T) {
 }
 
 // TestLXC starts Workers in real containers of lxc-start, with the profile that it has for them and with one that it
-// generates, as root and as an ordinary user. The process that starts them is the one that would see a mount.
+// generates, as root and as an ordinary user; and in one whose root is an ordinary user outside (lxc.idmap), which a file
+// capability of the host's root does not reach. The process that starts them is the one that would see a mount.
 func TestLXC(t *testing.T) {
 	loadProfiles(t)
 	lxcStart, shim := testkit.RequireTool(t, "lxc-start", "lxc"), capable(t)
 	mountFor(t, "cgroup2", "/sys/fs/cgroup", "cgroup2", "")
-	for _, profile := range []string{lxcPlain, "generated"} {
-		t.Run(profile, func(t *testing.T) {
+	const mapped = 100_000 // the first id outside
+	for _, c := range []struct {
+		name, profile string
+		idmap         bool
+	}{{lxcPlain, lxcPlain, false}, {"generated", "generated", false}, {"idmapped", "generated", true}} {
+		t.Run(c.name, func(t *testing.T) {
 			dir := testkit.Dir(t)
 			rootfs, results := filepath.Join(dir, "rootfs"), filepath.Join(dir, "results")
 			do(t, os.Mkdir(rootfs, 0o755), os.Mkdir(results, 0o777))
@@ -231,6 +237,22 @@ func TestLXC(t *testing.T) {
 			}
 			do(t, os.Symlink("usr/bin", filepath.Join(rootfs, "bin")), os.Symlink("usr/lib", filepath.Join(rootfs, "lib")))
 			inside := func(path string) string { return strings.TrimPrefix(path, rootfs) }
+			idmap, users := "", []string{"root", "capable"}
+			if c.idmap {
+				idmap, users = fmt.Sprintf("lxc.idmap = u 0 %[1]d 65536\nlxc.idmap = g 0 %[1]d 65536\n", mapped), users[:1]
+				for _, tree := range []string{rootfs, results} {
+					do(t, filepath.WalkDir(tree, func(path string, _ fs.DirEntry, err error) error {
+						var st unix.Stat_t
+						if err == nil {
+							err = unix.Lstat(path, &st)
+						}
+						if err == nil {
+							err = unix.Lchown(path, mapped+int(st.Uid), mapped+int(st.Gid))
+						}
+						return err
+					}))
+				}
+			}
 			config := filepath.Join(dir, "config")
 			do(t, os.WriteFile(config, []byte(fmt.Sprintf(`
 lxc.uts.name = runner
@@ -245,7 +267,7 @@ lxc.mount.entry = %s results none bind 0 0
 lxc.mount.entry = %s %s none bind,create=dir 0 0
 lxc.apparmor.profile = %s
 lxc.apparmor.allow_nesting = 0
-`, rootfs, results, filepath.Dir(shim), filepath.Dir(shim)[1:], profile)), 0o644))
+%s`, rootfs, results, filepath.Dir(shim), filepath.Dir(shim)[1:], c.profile, idmap)), 0o644))
 			// The Worker marks its _temp; who has started it looks for the mark, and at the mounts.
 			script := fmt.Sprintf(`
 cat /proc/self/attr/current >/results/label
@@ -259,8 +281,10 @@ try() { # NAME COMMAND…
 	[ ! -e %[2]s/mark ] && cat /proc/self/mountinfo | cmp -s - /results/before && echo unseen >>/results/$name
 }
 try root env
-try capable setpriv --reuid %[3]d --regid %[3]d --clear-groups sh -c 'exec "$@"' sh
-`, inside(s.worker), inside(s.temp), user)
+`, inside(s.worker), inside(s.temp))
+			if !c.idmap {
+				script += fmt.Sprintf(`try capable setpriv --reuid %[1]d --regid %[1]d --clear-groups sh -c 'exec "$@"' sh`, user)
+			}
 			cmd := exec.Command(lxcStart, "--name=runner", "--lxcpath="+dir, "--rcfile="+config, "--foreground", "--logfile="+dir+"/log", "--", "/bin/sh", "-c", script)
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -268,7 +292,7 @@ try capable setpriv --reuid %[3]d --regid %[3]d --clear-groups sh -c 'exec "$@"'
 				t.Fatalf("%v: %v\n%s\n%s", cmd, err, out, log)
 			}
 			label, _ := os.ReadFile(results + "/label")
-			for _, name := range []string{"root", "capable"} {
+			for _, name := range users {
 				text, err := os.ReadFile(filepath.Join(results, name))
 				do(t, err)
 				if got := string(text); !strings.HasPrefix(got, "isolated\n") || !strings.HasSuffix(got, "exit 0\nunseen\n") {
