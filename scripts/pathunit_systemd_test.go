@@ -32,7 +32,7 @@ ww=/usr/local/bin/worker-wrap unit=worker-wrap@srv-runner
 etc=/etc/systemd/system
 updates() { "$@" $ww doctor --json --runner-root /srv/runner | grep -A 2 '"check": "updates"' | sed -n 's/.*"\(level\|found\)": "\(.*\)",*/\2/p' | tr '\n' ' '; }
 eventually() {
-	for _ in $(seq 600); do
+	for _ in $(seq 6000); do
 		if "$@" >/dev/null 2>&1; then return; fi
 		sleep 0.1
 	done

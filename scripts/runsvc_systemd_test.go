@@ -38,11 +38,11 @@ printf '[Service]\nExecStop=+/srv/look\n' >/etc/systemd/system/$unit.d/look.conf
 systemctl daemon-reload
 systemctl start $unit
 eventually() {
-	for _ in $(seq 200); do
+	for _ in $(seq 6000); do # as long as testkit.Patience
 		if "$@" >/dev/null; then return; fi
 		sleep 0.05
 	done
-	echo "in 10 s this was not so: $*"
+	echo "this does not come: $*"
 }
 watches() { pgrep -f '^/usr/lib/worker-wrap/worker-wrap watch'; }
 watch_is_gone() { ! watches; }

@@ -20,11 +20,11 @@ unit=worker-wrap@$(systemd-escape --path "$PWD/r")
 is_wrapped() { head -n 1 "$1/Runner.Worker" | grep -aqs /worker-wrap && [ -e "$1/Runner.Worker.real" ] && [ -e "$1/Runner.Worker.worker-wrap" ]; }
 is_plain() { [ "$(ls -A "$1" | grep -c Runner.Worker)" = 1 ] && ! head -n 1 "$1/Runner.Worker" | grep -aq /worker-wrap; }
 soon() {
-	for _ in $(seq 200); do
+	for _ in $(seq 6000); do # as long as testkit.Patience
 		"$@" && return
 		sleep 0.05
 	done
-	echo "not within 10 s: $*"
+	echo "this does not come: $*"
 	systemctl status "$unit.path" "$unit.service" | cat
 	ls -lA r r/bin/ r/bin.*/
 	exit 1

@@ -114,7 +114,7 @@ func read(t *testing.T, conn *net.UnixConn) facts {
 // decode reads the one line of a reporter.
 func decode(t *testing.T, conn *net.UnixConn, f *facts) {
 	t.Helper()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	var line []byte

@@ -148,7 +148,7 @@ func TestAttackByHiddenSubcommand(t *testing.T) {
 	c := command(nil, shim, sweeper.Command, s.store)
 	do(t, c.Start())
 	dropped := false
-	for begin := time.Now(); time.Since(begin) < patience && !dropped; { // or until it ends
+	for begin := time.Now(); time.Since(begin) < testkit.Patience && !dropped; { // or until it ends
 		data, err := os.ReadFile("/proc/" + itoa(c.Process.Pid) + "/status")
 		if err != nil || strings.Contains(string(data), "State:\tZ") {
 			break

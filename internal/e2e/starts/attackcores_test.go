@@ -115,7 +115,7 @@ func TestAttackByCore(t *testing.T) {
 	do(t, err, os.WriteFile(plain, data, 0o755), os.Remove(a.worker), os.Symlink(plain, a.worker))
 	files, told := 0, 0
 	begin := time.Now()
-	for n := 0; n < 20 || told == 0 && time.Since(begin) < patience; n++ { // a busy machine is late with the first moments
+	for n := 0; n < 20 || told == 0 && time.Since(begin) < testkit.Patience; n++ { // a busy machine is late with the first moments
 		moment := time.Duration(n%20) * a.span / 100
 		if o := a.attacked(t, []string{"DOCKER=off"}, "stop", int(signals[n%len(signals)]), moment); o.core {
 			told++

@@ -31,7 +31,7 @@ func TestStartsWhileRootMounts(t *testing.T) {
 	goesOn := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return !t.Failed() && (ran < leastRan || refused < leastRefused || mounted < leastMounts) && time.Since(begin) < patience
+		return !t.Failed() && (ran < leastRan || refused < leastRefused || mounted < leastMounts) && time.Since(begin) < testkit.Patience
 	}
 	var wg sync.WaitGroup
 	for range 2 {

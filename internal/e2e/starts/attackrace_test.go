@@ -145,7 +145,7 @@ func TestAttackBySwapping(t *testing.T) {
 			swaps := swapsSoFar(c)
 			all, least = all+swaps, min(least, swaps)
 		}
-		return time.Since(begin) < patience && (ran.Load() < leastRan || living.Load() < leastLiving || all < leastSwaps || least < leastSwaps/10)
+		return time.Since(begin) < testkit.Patience && (ran.Load() < leastRan || living.Load() < leastLiving || all < leastSwaps || least < leastSwaps/10)
 	}
 	var wg sync.WaitGroup
 	for range 4 {

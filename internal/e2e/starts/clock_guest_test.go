@@ -155,7 +155,7 @@ func TestClockJumpBesideAContainer(t *testing.T) {
 		if line != "up" {
 			t.Fatalf("the container says %q", line)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the container's Worker does not start")
 	}
 	names := entries(t, s.store)
@@ -180,7 +180,7 @@ func TestClockJumpBesideAContainer(t *testing.T) {
 		if line != "mine" {
 			t.Errorf("the container's Worker finds %q in its _temp", line)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("the container's Worker does not answer")
 	}
 	in.Close()

@@ -36,7 +36,7 @@ func (s scratch) relatives(t *testing.T) (pids []int) {
 func (s scratch) gone(t *testing.T, when string) {
 	t.Helper()
 	var left []int
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if left = s.relatives(t); len(left) == 0 {
 			return
 		}

@@ -232,7 +232,7 @@ func leave(t *testing.T, temp string) {
 
 // inject runs a start with one fault and says how it ended.
 func inject(t *testing.T, strace string, f fault, argv []string, temp, log string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	args := append(append([]string{"-o", log}, f.options()...), "--")
 	cmd := exec.CommandContext(ctx, strace, append(append(args, argv...), "-c", program(temp))...)

@@ -158,7 +158,7 @@ func (b beside) run(t *testing.T, s scratch, strace string, f *modeFault) (trace
 	cmd, meanwhile := b.start(t, s, append(options, "--"))
 	var stderr printed
 	cmd.Stderr, cmd.Dir, cmd.Env, cmd.WaitDelay = &stderr, "/", []string{}, time.Second
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	if err := cmd.Start(); err != nil {
 		return trace{}, err
@@ -243,7 +243,7 @@ func (s scratch) proxy(t *testing.T, binary string, strace []string) (*exec.Cmd,
 	cmd.ExtraFiles = []*os.File{file, os.NewFile(uintptr(pidfd), "pidfd")}
 	return cmd, func() (hung error) {
 		if conn, err := net.Dial("unix", short); err == nil { // else it has ended
-			_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+			_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 			_, _ = io.WriteString(conn, "GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n")
 			if answer, failed := io.ReadAll(conn); errors.Is(failed, os.ErrDeadlineExceeded) {
 				hung = fmt.Errorf("it keeps its client waiting, after %q", answer)

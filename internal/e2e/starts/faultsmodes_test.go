@@ -320,7 +320,7 @@ func (m mode) inject(t *testing.T, strace string, g *spot, f fault) (string, err
 		g.gone(t, "before a fault") // the last start's proxy sweeps
 	}
 	g.leave(t)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), testkit.Patience)
 	defer cancel()
 	options := f.options()
 	if m.follow {

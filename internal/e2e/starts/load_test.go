@@ -118,12 +118,9 @@ func (s scratch) left(t *testing.T) []string {
 	return slices.DeleteFunc(entries(t, s.store), func(name string) bool { return name == "real" })
 }
 
-// patience is for what must come, where it is no matter when.
-const patience = 5 * time.Minute
-
 func eventually(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(testkit.Patience)
 	for {
 		err := check()
 		if err == nil {

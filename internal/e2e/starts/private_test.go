@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -67,15 +66,10 @@ func TestPrivatePlaces(t *testing.T) {
 	first.End()
 	second.End()
 	store := filepath.Join(w.root, "_work", ".worker-wrap")
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) { // until the keepers have swept
+	testkit.Await(t, "the end of the keepers' sweep", func() bool {
 		left, err := filepath.Glob(filepath.Join(store, "*-*"))
-		if err != nil || len(left) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("left: %q", left)
-		}
-	}
+		return err == nil && len(left) == 0
+	})
 }
 
 // TestRefusedPlaces: what may not be covered is refused in one line with the reason, and no job starts.

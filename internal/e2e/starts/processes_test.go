@@ -190,7 +190,7 @@ done
 		select {
 		case line := <-codes:
 			e.code, _ = strconv.Atoi(line)
-		case <-time.After(30 * time.Second):
+		case <-time.After(testkit.Patience):
 			_ = shell.Process.Kill()
 			t.Fatalf("with room for %d it hangs", n)
 		}
@@ -220,7 +220,7 @@ func adopt(t *testing.T) {
 // alone waits until what earlier starts left running in the group has ended.
 func alone(t *testing.T, group string, shell int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(2 * time.Millisecond) {
 		for _, pid := range childrenOf(t, os.Getpid()) {
 			if pid != shell {
 				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)

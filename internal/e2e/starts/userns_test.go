@@ -196,7 +196,7 @@ func (c *conversation) next(t *testing.T) string {
 	select {
 	case line := <-c.out:
 		return line
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the Worker says nothing")
 		return ""
 	}
@@ -307,7 +307,7 @@ func TestUsernsDescriptors(t *testing.T) {
 	for _, worker := range append(childrenOf(t, children[0]), children[0]) {
 		_ = unix.Kill(worker, unix.SIGKILL)
 	}
-	if err := read.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := read.SetReadDeadline(time.Now().Add(testkit.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := read.Read(got); err != io.EOF {

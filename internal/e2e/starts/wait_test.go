@@ -70,7 +70,7 @@ func (s scratch) waiting(t *testing.T, script string, settings ...string) *start
 	}
 	select {
 	case <-log.found:
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		_ = c.Process.Kill()
 		_ = c.Wait()
 		t.Fatalf("it does not wait: %s", log)

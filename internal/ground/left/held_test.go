@@ -61,7 +61,7 @@ func TestStay(t *testing.T) {
 		if _, gone := os.Lstat(path); err != nil || gone == nil {
 			t.Errorf("%v; the record: %v", err, gone)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("it stays though nothing is left")
 	}
 }

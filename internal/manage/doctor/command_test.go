@@ -143,7 +143,7 @@ func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 			}()
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(time.Millisecond) {
 				if p, err := (survey.System{}).Process(cmd.Process.Pid); err == nil && p.Command == listener {
 					break
 				}

@@ -74,17 +74,8 @@ func begin(t *testing.T, ctx context.Context, l runner.Layout, place string) (*s
 	go func() {
 		done <- watch.Run(ctx, watch.Options{Layouts: []runner.Layout{l}, Place: place, Say: s.say})
 	}()
-	soon(t, "the shim is in place", func() bool { return linked(l, place) })
+	testkit.Await(t, "the shim is in place", func() bool { return linked(l, place) })
 	return s, done
-}
-
-func soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("not within 10 s: %s", what)
-		}
-	}
 }
 
 func ends(t *testing.T, done chan error) {
@@ -94,7 +85,7 @@ func ends(t *testing.T, done chan error) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the watch did not end")
 	}
 }
@@ -196,7 +187,7 @@ func TestEndsWithoutRunner(t *testing.T) {
 		l, place := plain(t)
 		s, done := begin(t, t.Context(), l, place)
 		worker := filepath.Join(l.Bin(), runner.WorkerName)
-		soon(t, "the watch has seen its own work", func() bool { return strings.Contains(s.text(), "watching "+l.Root) })
+		testkit.Await(t, "the watch has seen its own work", func() bool { return strings.Contains(s.text(), "watching "+l.Root) })
 		if err := os.Remove(filepath.Join(l.Bin(), runner.RealWorkerName)); err != nil { // as uninstall does
 			t.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -164,7 +163,7 @@ func keep(t *testing.T, neverUpdated bool) *kept {
 			t.Logf("the watch said:\n%s", k.log)
 		}
 	})
-	k.soon(t, "the watch puts the shim in place", func() bool { return k.wrapped("bin") })
+	testkit.Await(t, "the watch puts the shim in place", func() bool { return k.wrapped("bin") })
 	return k
 }
 
@@ -188,18 +187,6 @@ func (k *kept) do(t *testing.T, next string, names ...string) {
 func (k *kept) wrapped(bin string) bool {
 	to, _ := survey.EntryAt(filepath.Join(k.root.Dir, bin, standin.WorkerName))
 	return to == k.binary
-}
-
-// soon waits for what the watch is to do. It has 5 s from the end of the old Listener, at which the script is
-// there, to the start of the new one (RunnerService.js).
-func (k *kept) soon(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Errorf("not within 5 s: %s", what)
-			return
-		}
-	}
 }
 
 // job starts a job as a new Listener would, from the folder that bin leads to, and checks that it was one
@@ -232,7 +219,7 @@ func (k *kept) update(t *testing.T, next string) {
 	}
 	k.job(t, k.version) // the old version's last
 	k.do(t, next, "prune", "script")
-	k.soon(t, "the next version has the shim before the switch", func() bool { return k.wrapped("bin." + next) })
+	testkit.Await(t, "the next version has the shim before the switch", func() bool { return k.wrapped("bin." + next) })
 	k.do(t, next, "switch")
 	k.job(t, next)
 }
@@ -264,14 +251,14 @@ func TestUpdatesThatFail(t *testing.T) {
 		{"between the copying and the script", func(t *testing.T, k *kept) { k.do(t, next, "download", "copy", "prune") }},
 		{"before the switch", func(t *testing.T, k *kept) {
 			k.do(t, next, "download", "copy", "prune", "script")
-			k.soon(t, "the next version has the shim", func() bool { return k.wrapped("bin." + next) })
+			testkit.Await(t, "the next version has the shim", func() bool { return k.wrapped("bin." + next) })
 		}},
 		{"in the switch", func(t *testing.T, k *kept) {
 			k.do(t, next, "download", "copy", "prune", "script", "switch fail")
 			// The runner is down until its owner makes the link.
 			k.do(t, k.version, ": ; ln -s bin.$1 bin; ln -s externals.$1 externals; :")
-			k.soon(t, "what bin leads to has the shim", func() bool { return k.wrapped("bin") })
-			k.soon(t, "the next version has it", func() bool { return k.wrapped("bin." + next) })
+			testkit.Await(t, "what bin leads to has the shim", func() bool { return k.wrapped("bin") })
+			testkit.Await(t, "the next version has it", func() bool { return k.wrapped("bin." + next) })
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -280,7 +267,7 @@ func TestUpdatesThatFail(t *testing.T) {
 			k.job(t, k.version)
 			k.do(t, next, "download")
 			// A download takes longer than that.
-			k.soon(t, "the next version is as the update left it", func() bool { return !k.wrapped("bin." + next) })
+			testkit.Await(t, "the next version is as the update left it", func() bool { return !k.wrapped("bin." + next) })
 			k.update(t, next)
 		})
 	}
@@ -299,7 +286,7 @@ func TestPersonReplacesWorker(t *testing.T) {
 			k := keep(t, false)
 			k.do(t, "2.334.0", "download")
 			k.do(t, k.version, ": ; "+how+"; rm -r _work/_update; :")
-			k.soon(t, "the shim is in place", func() bool { return k.wrapped("bin") })
+			testkit.Await(t, "the shim is in place", func() bool { return k.wrapped("bin") })
 			k.job(t, "2.334.0")
 		})
 	}
@@ -309,6 +296,6 @@ func TestPersonReplacesWorker(t *testing.T) {
 func TestPersonRemovesWorker(t *testing.T) {
 	k := keep(t, false)
 	k.do(t, k.version, "rm bin/Runner.Worker; :")
-	k.soon(t, "the shim is in place", func() bool { return k.wrapped("bin") })
+	testkit.Await(t, "the shim is in place", func() bool { return k.wrapped("bin") })
 	k.job(t, k.version)
 }

@@ -133,7 +133,7 @@ func lock(t *testing.T, dir string, wait bool) bool {
 	select {
 	case err := <-got:
 		return err == nil
-	case <-time.After(time.Minute):
+	case <-time.After(testkit.Patience):
 		return false
 	}
 }

@@ -114,7 +114,7 @@ func TestReleaseSendsAgain(t *testing.T) {
 		t.Helper()
 		select {
 		case <-other:
-		case <-time.After(10 * time.Second):
+		case <-time.After(testkit.Patience):
 			t.Fatal(what)
 		}
 	}

@@ -219,7 +219,7 @@ func TestWait(t *testing.T) {
 		if len(left) != 0 {
 			t.Errorf("left %+v", left)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("it did not notice the end")
 	}
 	// A PID that is used again is another process.

@@ -79,7 +79,7 @@ func newRig(t *testing.T) rig {
 		t.Fatal(err)
 	}
 	for _, c := range []*net.UnixConn{client, server} {
-		if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		if err := c.SetDeadline(time.Now().Add(testkit.Patience)); err != nil {
 			t.Fatal(err)
 		}
 	}
