@@ -9,43 +9,32 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
-
-// The exit codes of subcommands. Audit has its own.
-const (
-	exitDoubtful    = 1 // something could not be done, or is not as it should be; what, is said above
-	exitUnprotected = 2 // a runner's jobs are not protected
-	// exitUsage is the code for a command line that makes no sense, and for a subcommand that could not do its work.
-	exitUsage = shim.ExitFailed
-)
-
-// after is the metadata key of what stood after "--" on the command line.
-const after = "command"
 
 // runApp runs a subcommand and returns the exit code.
 func runApp(args []string) int {
 	origin.Quiet()
 	own, command := split(args)
 	app := newApp()
-	out := &output{w: visible.Writer(os.Stdout)}
+	out := &cmdline.Output{W: visible.Writer(os.Stdout)}
 	app.Writer, app.ErrWriter = out, visible.Writer(os.Stderr)
-	app.Metadata = map[string]any{after: command}
-	err := out.result(app.Run(own))
+	app.Metadata = map[string]any{cmdline.After: command}
+	err := out.Result(app.Run(own))
 	if err == nil {
 		return 0
 	}
 	if text := err.Error(); text != "" {
-		sayStderr(os.Stderr, journald.Err, text)
+		cmdline.SayStderr(os.Stderr, journald.Err, text)
 	}
 	var coder cli.ExitCoder
 	if errors.As(err, &coder) {
 		return coder.ExitCode()
 	}
-	return exitUsage
+	return cmdline.ExitUsage
 }
 
 // split parts the command line at the first "--", so that nothing after it can be taken for a
@@ -58,14 +47,8 @@ func split(args []string) (own, command []string) {
 	return args[:i], append([]string{}, args[i+1:]...)
 }
 
-// commandAfter returns what stood after "--", nil if there was none.
-func commandAfter(c *cli.Context) []string {
-	command, _ := c.App.Metadata[after].([]string)
-	return command
-}
-
 func newApp() *cli.App {
-	cli.HelpPrinter, cli.FlagStringer = printHelp, shortFlag
+	cli.HelpPrinter, cli.FlagStringer = cmdline.PrintHelp, cmdline.ShortFlag
 	return &cli.App{
 		Name:      "worker-wrap",
 		Usage:     "give each Worker of a GitHub Actions runner a _temp of its own",
@@ -79,9 +62,9 @@ func newApp() *cli.App {
 		HideVersion: true, // --version is ours: it asks the kernel too
 
 		DisableSliceFlagSeparator: true, // a folder's name may have commas
-		Commands:                  checked(subcommands()),
+		Commands:                  cmdline.Checked(subcommands()),
 		ExitErrHandler:            func(*cli.Context, error) {}, // runApp reports, once
-		OnUsageError:              usageError,
+		OnUsageError:              cmdline.UsageError,
 	}
 }
 
@@ -113,7 +96,7 @@ func subcommands() []*cli.Command {
 
 // beforeAny comes before each subcommand, and before what is done without one.
 func beforeAny(c *cli.Context) error {
-	for _, check := range []cli.BeforeFunc{misplacedOption, emptyValue, dropCapabilities} {
+	for _, check := range []cli.BeforeFunc{cmdline.MisplacedOption, cmdline.EmptyValue, dropCapabilities} {
 		if err := check(c); err != nil {
 			return err
 		}

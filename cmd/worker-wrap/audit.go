@@ -1,23 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit"
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/show"
-	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-)
-
-// The exit codes of audit, apart from 0: like grep's and diff's.
-const (
-	auditFound  = 1 // Workers overlapped on a shared _temp
-	auditFailed = 2 // the logs cannot tell, nothing was audited, or a report could not be written
+	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 )
 
 func auditCommand() *cli.Command {
@@ -40,20 +29,20 @@ func auditCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; FILE must not be there yet"},
 		},
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 		Action: func(c *cli.Context) error {
-			paths, err := auditPaths(c, append(c.Args().Slice(), commandAfter(c)...))
+			paths, err := auditPaths(c, append(c.Args().Slice(), cmdline.CommandAfter(c)...))
 			if err != nil {
-				return cli.Exit(err, auditFailed)
+				return cli.Exit(err, cmdline.AuditFailed)
 			}
 			page := c.String("html")
 			report, err := audit.Run(paths)
 			if err != nil {
-				return cli.Exit(err, auditFailed)
+				return cli.Exit(err, cmdline.AuditFailed)
 			}
 			if page != "" {
 				if err := show.SaveHTML(report, page); err != nil {
-					return cli.Exit(err, auditFailed)
+					return cli.Exit(err, cmdline.AuditFailed)
 				}
 			}
 			write := show.Text
@@ -61,48 +50,25 @@ func auditCommand() *cli.Command {
 				write = show.JSON
 			}
 			if err := write(report, c.App.Writer); err != nil {
-				return cli.Exit(err, auditFailed)
+				return cli.Exit(err, cmdline.AuditFailed)
 			}
 			switch {
 			case report.Found():
-				return cli.Exit("", auditFound)
+				return cli.Exit("", cmdline.AuditFound)
 			case len(report.Unsure) > 0:
-				return cli.Exit("", auditFailed)
+				return cli.Exit("", cmdline.AuditFailed)
 			}
 			return nil
 		},
 	}
 }
 
-// auditPaths are the arguments, or the logs of the runner around the working directory, of that directory, or of every
-// runner of the machine.
+// auditPaths are the arguments, or else the logs that are nearest.
 func auditPaths(c *cli.Context, args []string) ([]string, error) {
 	if len(args) > 0 {
 		return args, nil
 	}
-	dir, err := os.Getwd()
-	if err != nil {
-		return nil, err
-	}
-	layout, err := runner.FindUp(dir)
-	if err == nil {
-		return []string{layout.Diag()}, nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	// Logs are often looked at far from their runner.
-	if logs, _ := filepath.Glob(filepath.Join(dir, "*_*-utc.log*")); len(logs) > 0 {
-		return []string{dir}, nil
-	}
-	all := everyRunner(false)
+	paths, all, err := choose.Logs()
 	leftOut(c, all)
-	var paths []string
-	for _, l := range all.layouts {
-		paths = append(paths, l.Diag())
-	}
-	if len(paths) == 0 {
-		return nil, fmt.Errorf("%w, and no runner elsewhere on this machine; name a _diag folder or log files", err)
-	}
-	return paths, nil
+	return paths, err
 }

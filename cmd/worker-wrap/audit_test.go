@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -36,14 +37,14 @@ func runAudit(t *testing.T, args ...string) (string, int, error) {
 func TestAuditCommand(t *testing.T) {
 	issue := filepath.Join(testkit.Root(), "internal", "evidence", "audit", "testdata", "issue-4357")
 	out, code, _ := runAudit(t, issue)
-	if code != auditFound || !strings.Contains(out, "11:55:36  Job A runs TempDirectoryManager") {
+	if code != cmdline.AuditFound || !strings.Contains(out, "11:55:36  Job A runs TempDirectoryManager") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 
 	page := filepath.Join(t.TempDir(), "page.html")
 	out, code, _ = runAudit(t, "--json", "--html", page, issue)
 	var report struct{ Totals struct{ Harmed int } }
-	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Totals.Harmed != 1 || code != auditFound {
+	if err := json.Unmarshal([]byte(out), &report); err != nil || report.Totals.Harmed != 1 || code != cmdline.AuditFound {
 		t.Errorf("exit %d, %v:\n%s", code, err, out)
 	}
 	if html, err := os.ReadFile(page); err != nil || !bytes.HasSuffix(html, []byte("</html>\n")) {
@@ -52,7 +53,7 @@ func TestAuditCommand(t *testing.T) {
 
 	// The Worker of Job B alone overlaps with nothing, but missed files.
 	out, code, _ = runAudit(t, filepath.Join(issue, "Worker_20260420-115519-utc.log"))
-	if code != auditFailed || !strings.Contains(out, "Cannot tell: ") {
+	if code != cmdline.AuditFailed || !strings.Contains(out, "Cannot tell: ") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }
@@ -60,7 +61,7 @@ func TestAuditCommand(t *testing.T) {
 func TestAuditCommandErrors(t *testing.T) {
 	empty := t.TempDir()
 	for _, args := range [][]string{{"/nonexistent"}, {empty}, {"/etc/passwd"}, {"/dev/null"}, {"--html"}, {"--nonsense"}, {"--html", filepath.Join(empty, "no", "page"), filepath.Join(testkit.Root(), "internal/evidence/audit/testdata/issue-4357")}} {
-		if _, code, err := runAudit(t, args...); code != auditFailed || strings.Contains(err.Error(), "\n") {
+		if _, code, err := runAudit(t, args...); code != cmdline.AuditFailed || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: exit %d, %v", args, code, err)
 		}
 	}
@@ -75,7 +76,7 @@ func TestAuditSparesLogs(t *testing.T) {
 	log := filepath.Join(dir, "Runner_20260410-225245-utc.log")
 	before, _ := os.ReadFile(log)
 	out, code, err := runAudit(t, "--html", log, dir)
-	if code != auditFailed || out != "" || !strings.Contains(err.Error(), "--html PAGE.html") {
+	if code != cmdline.AuditFailed || out != "" || !strings.Contains(err.Error(), "--html PAGE.html") {
 		t.Errorf("exit %d, %v:\n%s", code, err, out)
 	}
 	if after, _ := os.ReadFile(log); !bytes.Equal(before, after) {
@@ -93,7 +94,7 @@ func TestAuditFindsTheRunner(t *testing.T) {
 	}
 	for _, dir := range []string{root, filepath.Join(root, "_work", "eos"), filepath.Join(root, "_diag")} {
 		t.Chdir(dir)
-		if out, code, _ := runAudit(t); code != auditFound {
+		if out, code, _ := runAudit(t); code != cmdline.AuditFound {
 			t.Errorf("in %s: exit %d:\n%s", dir, code, out)
 		}
 	}

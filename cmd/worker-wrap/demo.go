@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/demo"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
@@ -29,7 +30,7 @@ func demoCommand() *cli.Command {
 		},
 		Action: demoAction,
 
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
@@ -38,7 +39,7 @@ func demoAction(c *cli.Context) error {
 	if version := c.String("runner"); c.IsSet("runner") {
 		var minor int
 		if n, err := fmt.Sscanf(version, "2.%d", &minor); n != 1 || err != nil {
-			return refuse(c.Command, "--runner %s: is no version of a runner; give one as 2.335 or 2.336.0", version)
+			return cmdline.Refuse(c.Command, "--runner %s: is no version of a runner; give one as 2.335 or 2.336.0", version)
 		}
 		if minor >= 336 {
 			run = demo.RunHeld
@@ -53,7 +54,7 @@ func demoAction(c *cli.Context) error {
 	defer stop()
 	if err := demo.CanMount(); err != nil {
 		if c.Bool(insideFlag) {
-			return cli.Exit(fmt.Sprintf("demo: %v", demo.Forbidden(err)), exitUsage)
+			return cli.Exit(fmt.Sprintf("demo: %v", demo.Forbidden(err)), cmdline.ExitUsage)
 		}
 		if _, err := fmt.Fprintf(c.App.Writer, "Running as uid %d in a user namespace of its own, to be allowed to mount.\n", os.Getuid()); err != nil {
 			return err
@@ -82,5 +83,5 @@ func demoResult(err error) error {
 	case errors.As(err, &unmet):
 		return cli.Exit(fmt.Sprintf("demo: %v", err), 1)
 	}
-	return cli.Exit(fmt.Errorf("demo: %w", err), exitUsage)
+	return cli.Exit(fmt.Errorf("demo: %w", err), cmdline.ExitUsage)
 }

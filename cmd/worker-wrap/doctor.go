@@ -1,11 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -20,30 +21,30 @@ func doctorCommand() *cli.Command {
 			"runner's jobs are not protected (✗). Run it as root to see everything.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
-			jsonFlag("a JSON object"), wideFlag(), utcFlag(),
+			cmdline.JSONFlag("a JSON object"), cmdline.WideFlag(), cmdline.UTCFlag(),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show only what is not well", DisableDefaultText: true},
 		},
 		Action:       doctorAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
 func doctorAction(c *cli.Context) error {
-	chosen, err := theseRunners(c.StringSlice("runner-root"))
+	chosen, err := choose.These(c.StringSlice("runner-root"))
 	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
+		return cli.Exit(err.Error(), cmdline.ExitUsage)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	facts := doctor.Gather(chosen.layouts, chosen.broken, origin.Captured())
+	facts := doctor.Gather(chosen.Layouts, chosen.Broken, origin.Captured())
 	report := doctor.Judge(facts)
 	report.TryAll(facts, self)
 	if c.Bool("json") {
-		err = encode(c, report)
+		err = cmdline.Encode(c, report)
 	} else {
-		err = report.Print(theScreen(c), c.Bool("quiet"))
+		err = report.Print(cmdline.Screen(c), c.Bool("quiet"))
 	}
 	if err != nil {
 		return err
@@ -52,11 +53,4 @@ func doctorAction(c *cli.Context) error {
 		return cli.Exit("", code) // said above
 	}
 	return nil
-}
-
-func encode(c *cli.Context, v any) error {
-	e := json.NewEncoder(c.App.Writer)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
 }

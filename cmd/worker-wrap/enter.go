@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/enter"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
@@ -23,29 +24,29 @@ func enterCommand() *cli.Command {
 			"GITHUB_WORKSPACE. The latest Worker is the one that was started last.",
 		ArgsUsage:    "PID|latest",
 		Action:       enterAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
 func enterAction(c *cli.Context) error {
-	which, command := c.Args().First(), commandAfter(c)
+	which, command := c.Args().First(), cmdline.CommandAfter(c)
 	switch {
 	case c.NArg() > 1:
-		return cli.Exit("write what to run after --: worker-wrap enter "+words(which, append(c.Args().Tail(), command...)), exitUsage)
+		return cli.Exit("write what to run after --: worker-wrap enter "+words(which, append(c.Args().Tail(), command...)), cmdline.ExitUsage)
 	case which == "":
-		return cli.Exit("say which Worker: worker-wrap enter PID|latest [-- cmd args…]", exitUsage)
+		return cli.Exit("say which Worker: worker-wrap enter PID|latest [-- cmd args…]", cmdline.ExitUsage)
 	case os.Geteuid() != 0:
-		return cli.Exit("entering a mount namespace needs root, and so does looking into the processes of other users: sudo worker-wrap enter "+words(which, command), exitUsage)
+		return cli.Exit("entering a mount namespace needs root, and so does looking into the processes of other users: sudo worker-wrap enter "+words(which, command), cmdline.ExitUsage)
 	}
 	w, err := chosen(which)
 	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
+		return cli.Exit(err.Error(), cmdline.ExitUsage)
 	}
 	var job enter.Job
 	if layout, err := runner.FromRoot(w.Runner); w.Runner != "" && err == nil {
 		job = enter.Job{Workspace: w.Workspace(layout.Work), Temp: layout.Temp}
 	}
-	return cli.Exit(enter.Become(w.PID, job, command).Error(), exitUsage)
+	return cli.Exit(enter.Become(w.PID, job, command).Error(), cmdline.ExitUsage)
 }
 
 // words are the arguments of enter, as a shell takes them.

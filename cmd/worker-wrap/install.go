@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
@@ -32,7 +32,7 @@ func installCommand() *cli.Command {
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
 		Action:       installAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
@@ -60,22 +60,22 @@ func chooseRunners(verb string) []cli.Flag {
 func change(c *cli.Context, bare bool, do func(install.Options) install.Result) error {
 	o := install.Options{DryRun: c.Bool("dry-run"), BinOnly: c.Bool("bin-only"), Force: c.Bool("force"), Isolate: c.String("isolate")}
 	if _, err := new(policy.Settings).Set("ISOLATE", o.Isolate); err != nil {
-		return refuse(c.Command, "--isolate %s: %v", o.Isolate, err)
+		return cmdline.Refuse(c.Command, "--isolate %s: %v", o.Isolate, err)
 	}
 	chosen, err := chosenRunners(c, bare)
 	if err != nil {
-		return undone(err)
+		return cmdline.Undone(err)
 	}
-	o.Layouts = chosen.layouts
+	o.Layouts = chosen.Layouts
 	if o.Machine, err = thisMachine(c); err != nil {
-		return undone(err)
+		return cmdline.Undone(err)
 	}
 	o.Say = func(line string) { fmt.Fprintln(c.App.Writer, visible.Line(line)) }
 	if o.DryRun {
 		o.Say = func(line string) { fmt.Fprintln(c.App.Writer, "would do: "+visible.Line(line)) }
 	}
 	r := do(o)
-	for _, broken := range chosen.broken {
+	for _, broken := range chosen.Broken {
 		r.Failed = append(r.Failed, runner.Advise(broken))
 	}
 	for _, left := range r.Left {
@@ -100,15 +100,6 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 		fmt.Fprintln(c.App.Writer, "nothing to do")
 	}
 	return nil
-}
-
-// undone is the error of a subcommand that changes runners, and starts none: its exit status is 1, but for a command
-// line that makes no sense.
-func undone(err error) error {
-	if err == nil || errors.As(err, new(cli.ExitCoder)) {
-		return err
-	}
-	return cli.Exit(err.Error(), 1)
 }
 
 // thisMachine says where things are put.

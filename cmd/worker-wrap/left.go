@@ -10,13 +10,15 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // leftAction lists what the jobs of dead Workers have left running.
 func leftAction(c *cli.Context) error {
-	found, err := left.Of(everyRunner(false).layouts...)
+	found, err := left.Of(choose.Every(false).Layouts...)
 	if err != nil {
 		return err
 	}
@@ -24,11 +26,11 @@ func leftAction(c *cli.Context) error {
 		if found.Processes == nil {
 			found.Processes = []left.Process{}
 		}
-		return encode(c, found.Processes)
+		return cmdline.Encode(c, found.Processes)
 	}
 	if len(found.Processes) == 0 {
 		fmt.Fprintln(c.App.ErrWriter, noneLeft(found))
-	} else if err := printLeft(theScreen(c), found.Processes); err != nil {
+	} else if err := printLeft(cmdline.Screen(c), found.Processes); err != nil {
 		return err
 	}
 	sayHidden(c.App.ErrWriter, found.Hidden)

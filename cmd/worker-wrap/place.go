@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 )
 
@@ -23,7 +24,7 @@ func placeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return undone(install.Place(self, c.Args().First()))
+			return cmdline.Undone(install.Place(self, c.Args().First()))
 		},
 	}
 }

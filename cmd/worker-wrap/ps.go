@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
@@ -17,10 +18,10 @@ func psCommand() *cli.Command {
 		Usage: "list the Workers that worker-wrap has started and that are alive, and how each was started",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "left", Usage: "list what the jobs of dead Workers left running instead, where WORKER_WRAP_LEFTOVERS is set", DisableDefaultText: true},
-			jsonFlag("a JSON array"), wideFlag(), utcFlag(),
+			cmdline.JSONFlag("a JSON array"), cmdline.WideFlag(), cmdline.UTCFlag(),
 		},
 		Action:       psAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
@@ -36,11 +37,11 @@ func psAction(c *cli.Context) error {
 		if list == nil {
 			list = []workers.Worker{}
 		}
-		return encode(c, list)
+		return cmdline.Encode(c, list)
 	}
 	if len(list) == 0 {
 		fmt.Fprintln(c.App.ErrWriter, "no wrapped Worker is alive")
-	} else if err := workers.Print(theScreen(c), list); err != nil {
+	} else if err := workers.Print(cmdline.Screen(c), list); err != nil {
 		return err
 	}
 	sayHidden(c.App.ErrWriter, hidden)

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -24,7 +25,7 @@ func runCommand() *cli.Command {
 		Flags:     runFlags()[:5],
 		Action:    runAction,
 
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
@@ -58,12 +59,12 @@ func madeTemp(dir string, mkdir bool) error {
 }
 
 func runAction(c *cli.Context) error {
-	command, first := commandAfter(c), c.Args().First()
+	command, first := cmdline.CommandAfter(c), c.Args().First()
 	switch {
 	case c.Args().Present():
-		return refuse(c.Command, "%q is not a subcommand%s; to run a command write it after --: worker-wrap -- %s", first, nearestCommand(c.App, first), visible.Word(first))
+		return cmdline.Refuse(c.Command, "%q is not a subcommand%s; to run a command write it after --: worker-wrap -- %s", first, cmdline.NearestCommand(c.App, first), visible.Word(first))
 	case c.Bool("version") && command != nil:
-		return refuse(c.Command, "--version stands alone: worker-wrap --version")
+		return cmdline.Refuse(c.Command, "--version stands alone: worker-wrap --version")
 	case c.Bool("version"):
 		return printVersion(c.App.Writer)
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/figures"
 	"github.com/worker-wrap/worker-wrap/internal/manage/status"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -18,35 +20,35 @@ func statusCommand() *cli.Command {
 		Description: "The exit status is 0 if all runners are protected, 1 where that cannot be told, and 2 where one is not.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
-			jsonFlag("a JSON array"), wideFlag(), utcFlag(),
+			cmdline.JSONFlag("a JSON array"), cmdline.WideFlag(), cmdline.UTCFlag(),
 			&cli.StringFlag{Name: "prometheus", Usage: "print nothing, and write `FILE` for the textfile collector of Prometheus' node_exporter, adding to the totals that are there"},
 		},
 		Action:       statusAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }
 
 func statusAction(c *cli.Context) error {
-	chosen, err := theseRunners(c.StringSlice("runner-root"))
+	chosen, err := choose.These(c.StringSlice("runner-root"))
 	if err != nil {
-		return cli.Exit(err.Error(), exitUsage)
+		return cli.Exit(err.Error(), cmdline.ExitUsage)
 	}
-	runners, hidden, err := status.Gather(chosen.layouts, chosen.broken, origin.Captured())
+	runners, hidden, err := status.Gather(chosen.Layouts, chosen.Broken, origin.Captured())
 	if err != nil {
 		return err
 	}
 	if file := c.String("prometheus"); file != "" {
-		return figures.Write(file, runners, chosen.layouts, time.Now())
+		return figures.Write(file, runners, chosen.Layouts, time.Now())
 	}
 	if c.Bool("json") {
-		if err := encode(c, runners); err != nil {
+		if err := cmdline.Encode(c, runners); err != nil {
 			return err
 		}
 		return statusCode(runners)
 	}
 	if len(runners) == 0 {
 		fmt.Fprintln(c.App.ErrWriter, "no runner found on this machine; name one with --runner-root DIR")
-	} else if err := status.Print(theScreen(c), runners); err != nil {
+	} else if err := status.Print(cmdline.Screen(c), runners); err != nil {
 		return err
 	}
 	sayHidden(c.App.ErrWriter, hidden)
@@ -59,9 +61,9 @@ func statusCode(runners []status.Runner) error {
 	for _, r := range runners {
 		switch {
 		case r.Unknown:
-			code = max(code, exitDoubtful)
+			code = max(code, cmdline.ExitDoubtful)
 		case !r.Protected:
-			code = exitUnprotected
+			code = cmdline.ExitUnprotected
 		}
 	}
 	if code == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 )
 
@@ -20,6 +21,6 @@ func uninstallCommand() *cli.Command {
 			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
 		Action:       func(c *cli.Context) error { return change(c, true, install.Uninstall) },
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 )
 
 // parse reads a command line as runApp does, with actions that do nothing. It returns the name of the
@@ -23,7 +25,7 @@ func parseAs(t *testing.T, idle bool, args ...string) (ran string, code int, err
 	own, command := split(append([]string{"worker-wrap"}, args...))
 	app := newApp()
 	app.Writer, app.ErrWriter = io.Discard, io.Discard
-	app.Metadata = map[string]any{after: command}
+	app.Metadata = map[string]any{cmdline.After: command}
 	note := func(c *cli.Context) error {
 		ran = c.Command.Name
 		return nil
@@ -47,9 +49,9 @@ func parseAs(t *testing.T, idle bool, args ...string) (ran string, code int, err
 
 func refused(t *testing.T, want string, args ...string) {
 	t.Helper()
-	code := exitUsage
+	code := cmdline.ExitUsage
 	if slices.Contains(args, "audit") {
-		code = auditFailed
+		code = cmdline.AuditFailed
 	}
 	ran, got, err := parse(t, args...)
 	if ran != "" || err == nil || got != code || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -172,7 +174,7 @@ func TestUnknownSubcommands(t *testing.T) {
 	for given, want := range map[string]string{"instal": "install", "isntall": "install", "uninstal": "uninstall", "doctr": "doctor", "stats": "status", "hlep": "help"} {
 		for _, args := range [][]string{{given}, {"help", given}} {
 			_, code, err := parseAs(t, false, args...)
-			if err == nil || code != exitUsage || !strings.Contains(err.Error(), `"`+given+`" is not a subcommand, the nearest is `+want) {
+			if err == nil || code != cmdline.ExitUsage || !strings.Contains(err.Error(), `"`+given+`" is not a subcommand, the nearest is `+want) {
 				t.Errorf("%q: exit code %d, %v", args, code, err)
 			}
 		}
@@ -205,7 +207,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%q: %v, %q", args, err, out)
 		}
 	}
-	if _, code, err := parseAs(t, false, "help", "ps", "gc"); err == nil || code != exitUsage {
+	if _, code, err := parseAs(t, false, "help", "ps", "gc"); err == nil || code != cmdline.ExitUsage {
 		t.Errorf("help of two: exit code %d, %v", code, err)
 	}
 }
@@ -225,7 +227,7 @@ func TestVersion(t *testing.T) {
 func TestListedOptions(t *testing.T) {
 	const odd = " a,b, "
 	for _, c := range visibleCommands(t) {
-		if !hasFlag(c, "runner-root") || c.Name == "run" {
+		if !cmdline.HasFlag(c, "runner-root") || c.Name == "run" {
 			continue
 		}
 		app := newApp()

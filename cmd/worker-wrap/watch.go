@@ -3,17 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
-	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/watch"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -32,81 +30,45 @@ func watchCommand() *cli.Command {
 			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		},
 		Action:       watchAction,
-		OnUsageError: usageError,
+		OnUsageError: cmdline.UsageError,
 	}
-}
-
-// teller says what a watch does. In the journal that is a line for each run that ends by itself, as under systemd.
-type teller struct {
-	out   io.Writer
-	begun time.Time
-	once  bool
-	done  []string
-}
-
-func (t *teller) say(line string) {
-	if journald.Connected(os.Stderr) && t.once {
-		t.done = append(t.done, line)
-		return
-	}
-	sayStderr(t.out, journald.Info, line)
-}
-
-func (t *teller) warn(line string) { sayStderr(t.out, journald.Warning, line) }
-
-// sum tells of the whole run.
-func (t *teller) sum(layouts []runner.Layout) {
-	if !journald.Connected(os.Stderr) || !t.once {
-		return
-	}
-	var roots, done []string
-	for _, l := range layouts {
-		roots = append(roots, l.Root)
-	}
-	for _, line := range t.done {
-		if !strings.HasPrefix(line, "watching ") {
-			done = append(done, line)
-		}
-	}
-	if len(done) == 0 {
-		done = []string{"nothing had to be done"}
-	}
-	sayStderr(t.out, journald.Info, fmt.Sprintf("watched %s for %s: %s", strings.Join(roots, ", "), time.Since(t.begun).Round(time.Second), strings.Join(done, "; ")))
 }
 
 func watchAction(c *cli.Context) error {
 	if c.Duration("until-quiet") < 0 || c.Int("while-pid") < 0 {
-		return cli.Exit("--until-quiet and --while-pid take no negative numbers", exitUsage)
+		return cli.Exit("--until-quiet and --while-pid take no negative numbers", cmdline.ExitUsage)
 	}
 	o := watch.Options{UntilQuiet: c.Duration("until-quiet").Round(time.Millisecond)}
 	chosen, err := chosenRunners(c, false)
 	if err != nil {
-		return undone(err)
+		return cmdline.Undone(err)
 	}
 	leftOut(c, chosen)
-	o.Layouts = chosen.layouts
+	o.Layouts = chosen.Layouts
 	if len(o.Layouts) == 0 {
 		return cli.Exit("no runner found on this machine; name one with --runner-root DIR", 1)
 	}
 	machine, err := thisMachine(c)
 	if err != nil {
-		return undone(err)
+		return cmdline.Undone(err)
 	}
 	if o.Place, err = machine.Usable(); err != nil {
 		return cli.Exit(fmt.Sprintf("%v: sudo %s install", err, machine.Self), 1)
 	}
-	told := &teller{out: c.App.ErrWriter, begun: time.Now(), once: o.UntilQuiet > 0}
-	o.Say, o.Warn = told.say, told.warn
-	defer told.sum(o.Layouts)
+	told := &watch.Teller{Begun: time.Now(), Sums: o.UntilQuiet > 0 && journald.Connected(os.Stderr), Write: func(p journald.Priority, line string) {
+		cmdline.SayStderr(c.App.ErrWriter, p, line)
+	}}
+	o.Say, o.Warn = told.Say, told.Warn
+	defer told.Sum(o.Layouts)
 	origin.AllCPUs()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
 	if pid := c.Int("while-pid"); pid > 0 {
 		var cancel context.CancelFunc
 		if ctx, cancel, err = watch.WhileAlive(ctx, pid); err != nil {
-			return undone(err)
+			return cmdline.Undone(err)
 		}
 		defer cancel()
 	}
-	return undone(watch.Run(ctx, o))
+	return cmdline.Undone(watch.Run(ctx, o))
 }

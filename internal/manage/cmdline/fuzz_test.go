@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ func FuzzParseAge(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := parseAge(s)
+		got, err := ParseAge(s)
 		if err != nil {
 			if got != 0 || !strings.Contains(err.Error(), "--older-than") {
 				t.Fatalf("%q: %v, %v", s, got, err)
@@ -26,7 +26,7 @@ func FuzzParseAge(f *testing.F) {
 			t.Fatalf("%q is %v, not %v", s, got, want)
 		}
 		if strings.HasSuffix(s, "d") && got > 0 && got%time.Microsecond == 0 && got < 1000*time.Hour {
-			if again, err := parseAge(got.String()); err != nil || again != got {
+			if again, err := ParseAge(got.String()); err != nil || again != got {
 				t.Fatalf("%q is %v, and that %v (%v)", s, got, again, err)
 			}
 		}

@@ -1,4 +1,4 @@
-package main
+package cmdline
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
-// checked has each subcommand that people use refuse what it would ignore, and take folders by the names that they
+// Checked has each subcommand that people use refuse what it would ignore, and take folders by the names that they
 // have. Those that the shim starts take anything.
-func checked(all []*cli.Command) []*cli.Command {
+func Checked(all []*cli.Command) []*cli.Command {
 	for _, c := range all {
 		if !c.Hidden {
 			c.Before = checkUsage
@@ -28,34 +28,34 @@ func checked(all []*cli.Command) []*cli.Command {
 }
 
 func checkUsage(c *cli.Context) error {
-	if err := emptyValue(c); err != nil {
+	if err := EmptyValue(c); err != nil {
 		return err
 	}
 	return strayArgument(c)
 }
 
-// misplacedOption refuses options before a subcommand: they would count as the program's own, and the subcommand
+// MisplacedOption refuses options before a subcommand: they would count as the program's own, and the subcommand
 // would not know of them.
-func misplacedOption(c *cli.Context) error {
+func MisplacedOption(c *cli.Context) error {
 	sub, given := c.Command.Command(c.Args().First()), c.LocalFlagNames()
 	if sub == nil || len(given) == 0 {
 		return nil
 	}
 	name := given[0]
 	switch {
-	case hasFlag(sub, name):
-		return refuse(sub, "write --%[1]s after %[2]s: worker-wrap %[2]s --%[1]s …", name, sub.Name)
+	case HasFlag(sub, name):
+		return Refuse(sub, "write --%[1]s after %[2]s: worker-wrap %[2]s --%[1]s …", name, sub.Name)
 	case name == "version", name == "v":
-		return refuse(sub, "--version stands alone: worker-wrap --version")
+		return Refuse(sub, "--version stands alone: worker-wrap --version")
 	}
-	return refuse(sub, "%[2]s has no --%[1]s; if %[2]s is the command to run, write it after --: worker-wrap --%[1]s … -- %[2]s", name, sub.Name)
+	return Refuse(sub, "%[2]s has no --%[1]s; if %[2]s is the command to run, write it after --: worker-wrap --%[1]s … -- %[2]s", name, sub.Name)
 }
 
-// emptyValue refuses an option that is there and has no value: it would count as left out.
-func emptyValue(c *cli.Context) error {
+// EmptyValue refuses an option that is there and has no value: it would count as left out.
+func EmptyValue(c *cli.Context) error {
 	for _, name := range c.LocalFlagNames() {
 		if c.String(name) == "" || slices.Contains(c.StringSlice(name), "") {
-			return refuse(c.Command, "--%s has an empty value, as from a variable that is not set: give it one, or leave the option out", name)
+			return Refuse(c.Command, "--%s has an empty value, as from a variable that is not set: give it one, or leave the option out", name)
 		}
 	}
 	return nil
@@ -71,7 +71,7 @@ func strayArgument(c *cli.Context) error {
 	if list {
 		for _, arg := range stray { // the cli package takes options before the first argument only
 			if len(arg) > 1 && arg[0] == '-' {
-				return refuse(sub, "write options before the paths: worker-wrap %s %s …; a path that begins with a dash, after --", sub.Name, visible.Word(arg))
+				return Refuse(sub, "write options before the paths: worker-wrap %s %s …; a path that begins with a dash, after --", sub.Name, visible.Word(arg))
 			}
 		}
 	}
@@ -79,49 +79,49 @@ func strayArgument(c *cli.Context) error {
 		stray = nil
 	}
 	if !starts && !list {
-		stray = append(stray, commandAfter(c)...)
+		stray = append(stray, CommandAfter(c)...)
 	}
 	switch {
 	case len(stray) == 0:
 		return nil
 	case starts:
-		return refuse(sub, "%q is not an option; to run a command write it after --: worker-wrap %s -- %s", stray[0], sub.Name, visible.Word(stray[0]))
-	case hasFlag(sub, "runner-root"):
-		return refuse(sub, "%q is not an option; name a runner with --runner-root %s", stray[0], visible.Word(stray[0]))
+		return Refuse(sub, "%q is not an option; to run a command write it after --: worker-wrap %s -- %s", stray[0], sub.Name, visible.Word(stray[0]))
+	case HasFlag(sub, "runner-root"):
+		return Refuse(sub, "%q is not an option; name a runner with --runner-root %s", stray[0], visible.Word(stray[0]))
 	}
-	return refuse(sub, "%s takes no arguments, and got %q", sub.Name, stray[0])
+	return Refuse(sub, "%s takes no arguments, and got %q", sub.Name, stray[0])
 }
 
-// refuse is the error for a command line of sub that makes no sense.
-func refuse(sub *cli.Command, format string, args ...any) error {
-	code := exitUsage
+// Refuse is the error for a command line of sub that makes no sense.
+func Refuse(sub *cli.Command, format string, args ...any) error {
+	code := ExitUsage
 	if sub.Name == "audit" {
-		code = auditFailed
+		code = AuditFailed
 	}
 	return cli.Exit(fmt.Sprintf(format, args...), code)
 }
 
-// usageError is refuse for what the cli package finds. It has the words of package flag, which people are not to read.
-func usageError(c *cli.Context, err error, _ bool) error {
+// UsageError is refuse for what the cli package finds. It has the words of package flag, which people are not to read.
+func UsageError(c *cli.Context, err error, _ bool) error {
 	text, see := err.Error(), c.Command.HelpName+" --help"
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return refuse(c.Command, "there is no option %s%s; see %s", dashed(name), nearestOption(c.Command, name), see)
+		return Refuse(c.Command, "there is no option %s%s; see %s", dashed(name), nearestOption(c.Command, name), see)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
-		return refuse(c.Command, "%s %s; see %s", dashed(name), takes(c.Command, name), see)
+		return Refuse(c.Command, "%s %s; see %s", dashed(name), takes(c.Command, name), see)
 	}
 	if given, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
-		return refuse(c.Command, "%q is not an option; see %s", given, see)
+		return Refuse(c.Command, "%q is not an option; see %s", given, see)
 	}
 	if names, ok := strings.CutPrefix(text, "Cannot use two forms of the same flag: "); ok {
 		one, other, _ := strings.Cut(names, " ")
-		return refuse(c.Command, "%s and %s are the same; give one", dashed(one), dashed(other))
+		return Refuse(c.Command, "%s and %s are the same; give one", dashed(one), dashed(other))
 	}
 	// A value stands in quotes before the option, and may hold anything.
 	if m := regexp.MustCompile(`^invalid (?:boolean )?value (".*") for (?:flag )?-([^ :]+): `).FindStringSubmatch(text); m != nil {
-		return refuse(c.Command, "%s %s, and got %s; see %s", dashed(m[2]), takes(c.Command, m[2]), m[1], see)
+		return Refuse(c.Command, "%s %s, and got %s; see %s", dashed(m[2]), takes(c.Command, m[2]), m[1], see)
 	}
-	return refuse(c.Command, "%s; see %s", text, see)
+	return Refuse(c.Command, "%s; see %s", text, see)
 }
 
 // takes says what an option wants to be given.
@@ -146,6 +146,7 @@ func dashed(name string) string {
 	return "--" + name
 }
 
-func hasFlag(c *cli.Command, name string) bool {
+// HasFlag reports whether a subcommand has an option.
+func HasFlag(c *cli.Command, name string) bool {
 	return slices.ContainsFunc(c.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }

@@ -1,6 +1,7 @@
-package main
+package cmdline
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,16 +20,16 @@ import (
 // makes of that.
 const exitUnread = 128 + int(unix.SIGPIPE)
 
-// output is where subcommands print to. It keeps the first error, which many of them, and the cli package, do not
+// Output is where subcommands print to. It keeps the first error, which many of them, and the cli package, do not
 // look at.
-type output struct {
-	w   io.Writer
+type Output struct {
+	W   io.Writer
 	err error
-	of  *output // which keeps the error too
+	of  *Output // which keeps the error too
 }
 
-func (o *output) Write(p []byte) (int, error) {
-	n, err := o.w.Write(p)
+func (o *Output) Write(p []byte) (int, error) {
+	n, err := o.W.Write(p)
 	if o.err == nil {
 		o.err = err
 	}
@@ -38,8 +39,8 @@ func (o *output) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// result is what becomes of err, which a subcommand has returned, if its output could not be written.
-func (o *output) result(err error) error {
+// Result is what becomes of err, which a subcommand has returned, if its output could not be written.
+func (o *Output) Result(err error) error {
 	said := err == nil || err.Error() == ""
 	switch {
 	case o.err == nil, !said && !errors.Is(err, o.err):
@@ -47,13 +48,13 @@ func (o *output) result(err error) error {
 	case errors.Is(o.err, unix.EPIPE):
 		return cli.Exit("", exitUnread)
 	case said:
-		return cli.Exit(fmt.Sprintf("cannot print: %v", o.err), exitUsage)
+		return cli.Exit(fmt.Sprintf("cannot print: %v", o.err), ExitUsage)
 	}
 	return err
 }
 
-// sayStderr writes a line to stderr, with what the journal wants before it if that is what stderr is.
-func sayStderr(w io.Writer, p journald.Priority, line string) {
+// SayStderr writes a line to stderr, with what the journal wants before it if that is what stderr is.
+func SayStderr(w io.Writer, p journald.Priority, line string) {
 	before := "worker-wrap: "
 	if journald.Connected(os.Stderr) {
 		before = journald.Prefix(p)
@@ -61,30 +62,38 @@ func sayStderr(w io.Writer, p journald.Priority, line string) {
 	fmt.Fprintln(w, before+visible.Line(line))
 }
 
-// theScreen is what a table is printed on. It shows control characters itself, and has colours, which the app's writer
+// Screen is what a table is printed on. It shows control characters itself, and has colours, which the app's writer
 // would show.
-func theScreen(c *cli.Context) screen.Screen {
-	out, ok := c.App.Writer.(*output)
+func Screen(c *cli.Context) screen.Screen {
+	out, ok := c.App.Writer.(*Output)
 	if !ok { // a test's
 		return screen.Of(os.Stdout, c.App.Writer)
 	}
-	s := screen.Of(os.Stdout, &output{w: os.Stdout, of: out})
+	s := screen.Of(os.Stdout, &Output{W: os.Stdout, of: out})
 	s.Wide = c.Bool("wide")
 	return s
 }
 
-func jsonFlag(what string) cli.Flag {
+func JSONFlag(what string) cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print " + what, DisableDefaultText: true}
 }
 
-func wideFlag() cli.Flag {
+func WideFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "wide", Usage: "show everything, in lines longer than the terminal too", DisableDefaultText: true}
 }
 
-// utcFlag has all that is printed in UTC.
-func utcFlag() cli.Flag {
+// UTCFlag has all that is printed in UTC.
+func UTCFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "utc", Usage: "print times in UTC (default: in the local zone)", DisableDefaultText: true, Action: func(*cli.Context, bool) error {
 		time.Local = time.UTC
 		return nil
 	}}
+}
+
+// Encode prints JSON.
+func Encode(c *cli.Context, v any) error {
+	e := json.NewEncoder(c.App.Writer)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }
