@@ -1,6 +1,6 @@
 // Package standin is a GitHub Actions runner without GitHub: a [Listener] that starts Workers, and the
 // Worker it starts (package worker). Seen from the outside, by its processes, pipes, files, exit codes and
-// logs, it does what actions/runner 2.336.0 does; each part names the upstream file that its facts are
+// logs, it does what actions/runner 2.336.0 does, or an older one whose version its root has; each part names the upstream file that its facts are
 // from. What it leaves out is the service: jobs come from the caller, and nothing is uploaded.
 //
 // It exists to replay issue actions/runner#4357 where no runner is registered, for `worker-wrap demo`

@@ -45,6 +45,9 @@ type Job struct {
 	Teardown time.Duration
 	// TeardownUntil names a file. The teardown goes on until it is there, for Teardown again and again up to four times.
 	TeardownUntil string
+	// Forgotten makes the service not know the job any more when it ends, as one that it has given up meanwhile: the Worker
+	// crashes then (issue 4357's Job A, actions/runner #4670).
+	Forgotten bool
 	// Padding makes the job's message longer by that many bytes of JSON, as contexts and variables do
 	// for real jobs. In UTF-16 they are twice as many on the pipe, which holds 64 KiB.
 	Padding int
@@ -69,6 +72,10 @@ type Step struct {
 	// file at path" if the file that the Worker made for it is gone.
 	Output string        `json:"output,omitempty"`
 	Sleep  time.Duration `json:"sleep,omitempty"`
+	// Background has the next step begin while this one goes on, since 2.335. WaitAll is a step that waits for all such;
+	// the end of the steps does too.
+	Background bool `json:"background,omitempty"`
+	WaitAll    bool `json:"waitAll,omitempty"`
 }
 
 // SetOutput is a line of shell for Run and Script that sets an output as the actions toolkit does: it
@@ -94,13 +101,14 @@ type Message struct {
 	StandIn        struct {
 		Teardown      time.Duration `json:"teardown"`
 		TeardownUntil string        `json:"teardownUntil"`
+		Forgotten     bool          `json:"forgotten"`
 	} `json:"standIn"`
 }
 
 func (j Job) encode() (string, error) {
 	m := Message{MessageType: "RunnerJobRequest", JobID: j.ID, JobDisplayName: j.Name, Steps: j.Steps}
 	m.Plan.PlanID = j.plan
-	m.StandIn.Teardown, m.StandIn.TeardownUntil = j.Teardown, j.TeardownUntil
+	m.StandIn.Teardown, m.StandIn.TeardownUntil, m.StandIn.Forgotten = j.Teardown, j.TeardownUntil, j.Forgotten
 	if j.Padding > 0 {
 		m.Variables = map[string]string{"padding": strings.Repeat("x", j.Padding)}
 	}

@@ -98,6 +98,18 @@ func (l *Listener) Start(job Job) (*Worker, error) {
 	return l.start(job)
 }
 
+// Drop is what a Listener does with a job that the service has assigned to it and does not give when it asks for it: the
+// assignment has expired (actions/runner #4728). No Worker is started, and the job never runs.
+func (l *Listener) Drop(job Job) error {
+	if err := l.opened(); err != nil {
+		return err
+	}
+	l.record(job.ID, common.Info, "BrokerMessageListener", "Acknowledging runner request '%s'.", job.ID)
+	l.record(job.ID, common.Error, "Runner", "Best-effort acknowledge failed for request '%s'", job.ID)
+	l.record(job.ID, common.Info, "Runner", "Skipping message Job. Job message already acquired '%s'. MissingKey", job.ID)
+	return nil
+}
+
 // Close ends the Listener: it closes its log, and renews no job any more. Workers are not touched.
 func (l *Listener) Close() error {
 	if err := l.opened(); err != nil {

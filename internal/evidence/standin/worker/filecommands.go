@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,21 +13,36 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
-// commands are the files through which a step talks to the Worker (src/Runner.Worker/FileCommandManager.cs).
-var commands = [...]struct{ prefix, variable string }{
+// commands are the files through which a step talks to the Worker (src/Runner.Worker/FileCommandManager.cs), the last two
+// since 2.336.
+var commands = []struct{ prefix, variable string }{
 	{"set_output_", "GITHUB_OUTPUT"},
 	{"set_env_", "GITHUB_ENV"},
 	{"add_path_", "GITHUB_PATH"},
 	{"save_state_", "GITHUB_STATE"},
 	{"step_summary_", "GITHUB_STEP_SUMMARY"},
+	{"artifacts_", "GITHUB_ARTIFACTS"},
+	{"artifacts_list_", "GITHUB_ARTIFACTS_LIST"},
 }
 
-// fileCommands are one step's files.
-type fileCommands struct{ dir, suffix string }
+// fileCommands are one step's files. Steps that run at once have each their own.
+type fileCommands struct {
+	dir, suffix string
+	commands    []struct{ prefix, variable string }
+}
+
+// changes are what a step has set for those after it.
+type changes struct {
+	env  map[string]string
+	path []string
+}
 
 // newFileCommands makes the files of a step afresh.
 func (w *worker) newFileCommands() (*fileCommands, error) {
-	f := &fileCommands{dir: filepath.Join(w.root.Temp, "_runner_file_commands")}
+	f := &fileCommands{dir: filepath.Join(w.root.Temp, "_runner_file_commands"), commands: commands[:5]}
+	if w.since(336) {
+		f.commands = commands
+	}
 	if err := os.MkdirAll(f.dir, 0o777); err != nil {
 		return nil, err
 	}
@@ -34,7 +50,7 @@ func (w *worker) newFileCommands() (*fileCommands, error) {
 	if f.suffix, err = common.GUID(); err != nil {
 		return nil, err
 	}
-	for _, c := range commands {
+	for _, c := range f.commands {
 		if err := os.WriteFile(f.path(c.prefix), nil, 0o666); err != nil {
 			return nil, err
 		}
@@ -63,17 +79,17 @@ func (f *fileCommands) issue(prefix, command string) error {
 
 // process reads the files after the step. One that is missing is passed over, as upstream does: the
 // error that users see comes from the action that looks for it.
-func (f *fileCommands) process(w *worker) []error {
-	var all []error
-	for _, c := range commands {
-		if err := f.processOne(w, c.prefix); err != nil {
+func (f *fileCommands) process(w *worker) (set changes, all []error) {
+	set.env = map[string]string{}
+	for _, c := range f.commands {
+		if err := f.processOne(w, &set, c.prefix); err != nil {
 			all = append(all, upstreamError(fmt.Sprintf("Unable to process file command '%s' successfully. %v", strings.Trim(c.prefix, "_"), err)))
 		}
 	}
-	return all
+	return set, all
 }
 
-func (f *fileCommands) processOne(w *worker, prefix string) error {
+func (f *fileCommands) processOne(w *worker, set *changes, prefix string) error {
 	path := f.path(prefix)
 	data, err := os.ReadFile(path)
 	if prefix == "step_summary_" {
@@ -90,10 +106,13 @@ func (f *fileCommands) processOne(w *worker, prefix string) error {
 	if err != nil {
 		return err
 	}
+	if strings.HasPrefix(prefix, "artifacts_") {
+		return nil // read only with a feature that is off
+	}
 	if prefix == "add_path_" {
 		for line := range strings.Lines(string(data)) {
 			if line = strings.TrimRight(line, "\r\n"); line != "" {
-				w.path = append([]string{line}, w.path...)
+				set.path = append([]string{line}, set.path...)
 			}
 		}
 		return nil
@@ -105,7 +124,7 @@ func (f *fileCommands) processOne(w *worker, prefix string) error {
 	for _, p := range pairs {
 		switch prefix {
 		case "set_env_":
-			w.env[p[0]] = p[1]
+			set.env[p[0]] = p[1]
 		case "set_output_":
 			if w.echo {
 				w.note("ExecutionContext", "Set output "+p[0]+" = "+p[1])
@@ -113,6 +132,14 @@ func (f *fileCommands) processOne(w *worker, prefix string) error {
 		}
 	}
 	return nil
+}
+
+// apply has what a step has set count for those that start from now on.
+func (w *worker) apply(set changes) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.Copy(w.env, set.env)
+	w.path = append(set.path, w.path...)
 }
 
 // note tells the Listener what upstream writes to the job's own log, and not to _diag.

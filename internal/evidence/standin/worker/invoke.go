@@ -49,7 +49,7 @@ func (w *worker) invoke(ctx context.Context, program string, args, env []string,
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, dir, &output, &output
 	cmd.WaitDelay = w.scaled(streamLimit)
 	began := time.Now()
-	w.invoked = true
+	w.invoked.Store(true)
 	if err := cmd.Start(); err != nil {
 		return outcome{}, err
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 // run runs the job from the emptying of _temp to the emptying of _temp, as
 // src/Runner.Worker/JobRunner.cs has it.
-func (w *worker) run(ctx context.Context) standin.TaskResult {
+func (w *worker) run(ctx context.Context) (standin.TaskResult, error) {
 	w.info("JobRunner", "Job ID %s", w.job.JobID)
 	w.info("JobRunner", "Starting the job execution context.")
 	w.info("HostContext", "Well known directory 'Work': '%s'", w.root.Work)
@@ -48,7 +49,7 @@ func (w *worker) run(ctx context.Context) standin.TaskResult {
 
 // complete ends the job: the uploads, which the Teardown stands for, still use _temp, and so it is
 // emptied after them. Cancelling does not shorten this.
-func (w *worker) complete(result standin.TaskResult) standin.TaskResult {
+func (w *worker) complete(result standin.TaskResult) (standin.TaskResult, error) {
 	teardown := w.scaled(w.job.StandIn.Teardown)
 	time.Sleep(teardown)
 	if until := w.job.StandIn.TeardownUntil; until != "" {
@@ -60,7 +61,14 @@ func (w *worker) complete(result standin.TaskResult) standin.TaskResult {
 	}
 	w.cleanupTemp()
 	w.info("JobRunner", "Raising job completed against run service")
-	return result
+	if !w.job.StandIn.Forgotten {
+		return result, nil
+	}
+	w.error("GitHubActionsService", "POST request to https://run-actions.example/completejob failed. HTTP Status: NotFound")
+	w.error("JobRunner", fmt.Sprintf("Catch exception while attempting to complete job %s, job request 0.", w.job.JobID))
+	err := fmt.Errorf("GitHub.DistributedTask.WebApi.TaskOrchestrationJobNotFoundException: Job not found: %s. workflow instance not found", w.job.JobID)
+	w.error("JobRunner", err.Error())
+	return result, fmt.Errorf("One or more errors occurred. (%w)", err) //nolint:staticcheck // .NET's words
 }
 
 // prepare does what src/Runner.Worker/JobExtension.cs does before the first step that touches files:
@@ -101,41 +109,4 @@ func (w *worker) workspace() string { return filepath.Join(w.root.Work, "example
 func (w *worker) actionFile(step standin.Step) string {
 	name, ref, _ := strings.Cut(step.Uses, "@")
 	return filepath.Join(w.root.Work, "_actions", name, ref, "dist", "index.sh")
-}
-
-// steps runs the steps (src/Runner.Worker/StepsRunner.cs).
-func (w *worker) steps(ctx context.Context) standin.TaskResult {
-	result := standin.Succeeded
-	for _, step := range w.job.Steps {
-		w.info("StepsRunner", "Processing step: DisplayName='%s'", step.Name)
-		if ctx.Err() != nil && result == standin.Succeeded {
-			result = cancelled(ctx)
-		}
-		if result != standin.Succeeded {
-			w.info("StepsRunner", "Skipping step due to condition evaluation.")
-			continue
-		}
-		w.info("StepsRunner", "Starting the step.")
-		r := w.step(ctx, step)
-		w.info("StepsRunner", "Step result: %s", r)
-		if r == standin.Failed {
-			w.info("StepsRunner", "Update job result with current step result '%s'.", r)
-			result = standin.Failed
-		} else {
-			w.info("StepsRunner", "No need for updating job result with current step result '%s'.", r)
-		}
-	}
-	if ctx.Err() != nil && result == standin.Succeeded {
-		result = cancelled(ctx)
-	}
-	return result
-}
-
-// cancelled is a job's result after it was stopped: Canceled, or Failed where the whole runner is being
-// stopped.
-func cancelled(ctx context.Context) standin.TaskResult {
-	if context.Cause(ctx) == errShutdown {
-		return standin.Failed
-	}
-	return standin.Canceled
 }

@@ -12,7 +12,7 @@ import (
 
 // killOrphans ends what the job's steps left running: processes younger than the Worker that have its RUNNER_TRACKING_ID (src/Runner.Worker/JobExtension.cs).
 func (w *worker) killOrphans() {
-	if !w.invoked {
+	if !w.invoked.Load() {
 		return // nobody can have it
 	}
 	self := os.Getpid()

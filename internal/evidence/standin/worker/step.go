@@ -13,23 +13,29 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/common"
 )
 
-// step runs one step: makes its files, runs it, reads its files
+// step runs the nth step: makes its files, runs it, reads its files
 // (src/Runner.Worker/ActionRunner.cs, Handlers/ScriptHandler.cs).
-func (w *worker) step(ctx context.Context, step standin.Step) standin.TaskResult {
-	files, err := w.newFileCommands()
+func (w *worker) step(ctx context.Context, n int, step standin.Step) (standin.TaskResult, changes) {
+	pages, err := w.newPages(n)
+	var files *fileCommands
+	if err == nil {
+		defer pages.uploaded()
+		files, err = w.newFileCommands()
+	}
 	if err == nil {
 		err = w.writeEvent()
 	}
 	if err != nil {
 		w.error("StepsRunner", "Caught exception from step: "+exception(err))
-		return standin.Failed
+		return standin.Failed, changes{}
 	}
 	if w.echo { // upstream logs nothing here; a timeline needs it
 		w.note("FileCommandManager", "Created "+files.path("set_output_"))
 	}
 	began := time.Now()
 	result, errors := w.handle(ctx, step, files)
-	for _, err := range files.process(w) {
+	set, failures := files.process(w)
+	for _, err := range failures {
 		errors = append(errors, err.Error())
 		result = standin.Failed
 	}
@@ -37,7 +43,7 @@ func (w *worker) step(ctx context.Context, step standin.Step) standin.TaskResult
 		result = standin.Canceled
 	}
 	w.telemetry(step, result, errors, time.Since(began))
-	return result
+	return result, set
 }
 
 // handle does what the step says, and returns how it ended and the errors it reported.
@@ -92,6 +98,8 @@ func (w *worker) handle(ctx context.Context, step standin.Step, files *fileComma
 
 // stepEnv is the environment of a step's process.
 func (w *worker) stepEnv(files *fileCommands) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	env := os.Environ()
 	for name, value := range w.env {
 		env = append(env, name+"="+value)
@@ -108,7 +116,7 @@ func (w *worker) stepEnv(files *fileCommands) []string {
 		"GITHUB_EVENT_PATH="+w.eventFile(),
 		"GITHUB_JOB="+w.job.JobDisplayName,
 	)
-	for _, c := range commands {
+	for _, c := range files.commands {
 		env = append(env, c.variable+"="+files.path(c.prefix))
 	}
 	return env

@@ -95,6 +95,8 @@ func exception(err error) string {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "System.UnauthorizedAccessException: Access to the path '" + pe.Path + "' is denied."
+	case errors.Is(err, fs.ErrExist):
+		return "System.IO.IOException: The file '" + pe.Path + "' already exists."
 	case errors.Is(err, fs.ErrNotExist):
 		return "System.IO.DirectoryNotFoundException: Could not find a part of the path '" + pe.Path + "'."
 	}

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,11 +35,17 @@ type worker struct {
 	scale float64
 
 	job      standin.Message
-	tracking string            // RUNNER_TRACKING_ID
-	invoked  bool              // a process was given it
-	env      map[string]string // what steps have set for those after them
-	path     []string
+	tracking string      // RUNNER_TRACKING_ID
+	invoked  atomic.Bool // a process was given it
+	minor    int         // of the runner's version, 2.minor
+
+	mu   sync.Mutex        // of what background steps share
+	env  map[string]string // what steps have set for those after them
+	path []string
 }
+
+// since reports whether the runner is of version 2.minor or newer.
+func (w *worker) since(minor int) bool { return w.minor >= minor }
 
 var (
 	errCancelled = errors.New("the job was cancelled")
@@ -89,6 +97,7 @@ func (w *worker) main(args []string) (int, error) {
 		version = v
 	}
 	w.info("Worker", "Version: %s", version)
+	_, _ = fmt.Sscanf(version, "2.%d", &w.minor)
 	if len(args) != 4 || !strings.EqualFold(args[1], "spawnclient") {
 		return 0, fmt.Errorf("the arguments are %q and not 'spawnclient <pipe in> <pipe out>'", args[1:])
 	}
@@ -145,18 +154,28 @@ func (w *worker) main(args []string) (int, error) {
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGPIPE)
 	defer signal.Stop(signals)
 
-	result := make(chan standin.TaskResult, 1)
-	go func() { result <- w.run(ctx) }()
+	type completed struct {
+		result standin.TaskResult
+		err    error
+	}
+	result := make(chan completed, 1)
+	go func() {
+		r, err := w.run(ctx)
+		result <- completed{r, err}
+	}()
 	w.info("Worker", "Listening for cancel message from the channel.")
 	go next()
 	w.info("Worker", "Waiting for the job to complete or for a cancel message from the channel.")
 	for {
 		select {
 		case r := <-result:
+			if r.err != nil {
+				return 0, r.err
+			}
 			if ctx.Err() == nil {
 				w.info("Worker", "Job completed.")
 			}
-			return r.ExitCode(), nil
+			return r.result.ExitCode(), nil
 		case m := <-messages:
 			w.info("Worker", "Cancellation/Shutdown message received.")
 			switch {
