@@ -25,7 +25,7 @@ func demoCommand() *cli.Command {
 		Usage:     "replay actions/runner#4357, without worker-wrap and with it",
 		UsageText: "worker-wrap demo [--runner VERSION]",
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "runner", Usage: "play a runner of `VERSION`; since 2.336 it holds the next job, which the demo shows then"},
+			&cli.StringFlag{Name: "runner", Usage: "play a runner of `VERSION`; since 2.336 it holds the next job, which is shown then, beside an older one with WORKER_WRAP_WAIT"},
 			&cli.BoolFlag{Name: insideFlag, Hidden: true},
 		},
 		Action: demoAction,

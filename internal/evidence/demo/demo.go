@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 )
 
 // DefaultScale is how long a second of the issue lasts in the demo, in seconds.
@@ -35,16 +33,6 @@ type Options struct {
 	Dir string
 	// Scale is [DefaultScale] where zero.
 	Scale float64
-
-	listener func(*standin.Listener) // changes the runner that is played
-}
-
-// padding makes Job B's message longer than a pipe holds, unless its Worker is to wait before it reads that.
-func (o Options) padding() int {
-	if o.listener != nil {
-		return 0
-	}
-	return 100_000
 }
 
 // Unmet is the error of a demo in which something went otherwise than it should.
@@ -66,8 +54,11 @@ func Run(ctx context.Context, o Options) error {
 	return o.show(what, 2*o.scaled(aloneA+stepB+teardownB), func(dir string, hide func()) (err error) {
 		began := time.Now()
 		var halves [2]*half
-		for i, shim := range []string{"", o.Shim} {
-			if halves[i], err = replay(ctx, o, filepath.Join(dir, fmt.Sprint("runner", i+1)), shim); err != nil {
+		for i, c := range []course{
+			{title: "Without worker-wrap", teardownA: teardownA, stepB: stepB, meet: true, padding: padding},
+			{title: "With worker-wrap", shim: o.Shim, teardownA: teardownA, stepB: stepB, meet: true, padding: padding},
+		} {
+			if halves[i], err = replay(ctx, o, filepath.Join(dir, fmt.Sprint("runner", i+1)), c); err != nil {
 				return err
 			}
 		}

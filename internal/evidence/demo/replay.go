@@ -25,9 +25,23 @@ const (
 	action    = "actions/checkout@v6"
 )
 
+// padding makes a job's message longer than a pipe holds.
+const padding = 100_000
+
+// course is how a replay goes. Its times are the runner's own.
+type course struct {
+	title            string
+	shim             string        // what stands in the place of the Worker, if anything
+	holds            bool          // the runner waits for the Worker that it cancels, as since 2.336.0
+	wait             time.Duration // WORKER_WRAP_WAIT, if it is set
+	teardownA, stepB time.Duration
+	meet             bool // Job A empties _temp while Job B's step runs, however slow the machine is
+	padding          int  // of Job B's message
+}
+
 // half is one replay, and what is known of it.
 type half struct {
-	title   string
+	course
 	shimmed bool
 	root    standin.Root
 
@@ -39,26 +53,25 @@ type half struct {
 
 	jobA, jobB       string
 	resultA, resultB standin.Result
+	waitB            time.Duration // for which worker-wrap had Job B wait
 }
 
 // file is a folder's identity.
 type file struct{ dev, ino uint64 }
 
-// replay lets the stand-in runner in dir go through the issue, with shim in the place of the Worker
-// where it is not empty.
-func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
-	h := &half{title: "Without worker-wrap", shimmed: shim != "", temps: map[string]file{}}
+// replay lets the stand-in runner in dir go through the issue.
+func replay(ctx context.Context, o Options, dir string, c course) (*half, error) {
+	h := &half{course: c, shimmed: c.shim != "", temps: map[string]file{}}
 	var err error
 	if h.root, err = standin.MakeRoot(dir, standin.RootOptions{Program: o.Program}); err != nil {
 		return nil, err
 	}
 	if h.shimmed {
-		h.title = "With worker-wrap"
 		worker := filepath.Join(h.root.Bin, standin.WorkerName)
 		if err := os.Rename(worker, worker+".real"); err != nil {
 			return nil, err
 		}
-		if err := os.Symlink(shim, worker); err != nil {
+		if err := os.Symlink(c.shim, worker); err != nil {
 			return nil, err
 		}
 	}
@@ -72,22 +85,22 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 	h.plain = file{uint64(st.Dev), st.Ino}
 	running := make(chan struct{}) // closed when Job A's step runs
 	var once sync.Once
-	l := &standin.Listener{Root: h.root.Dir, Scale: o.Scale, Env: environment(), Trace: func(r standin.Record) {
+	l := &standin.Listener{Root: h.root.Dir, Scale: o.Scale, Waits: c.holds, Env: o.environment(c), Trace: func(r standin.Record) {
 		h.observe(r)
 		if r.PID != 0 && strings.HasPrefix(r.Message, processStarted) {
 			once.Do(func() { close(running) })
 		}
 	}}
-	if o.listener != nil {
-		o.listener(l)
-	}
 	defer l.Close()
 
-	// However slow the machine is, Job B's step has begun when Job A empties _temp.
 	runsB := filepath.Join(h.root.Dir, "job-b-runs")
-	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: teardownA, TeardownUntil: runsB, Padding: 100_000, Steps: []standin.Step{
+	jobA := standin.Job{Name: "run-tables-tests (spark)", Teardown: c.teardownA, Padding: padding, Steps: []standin.Step{
 		{Name: "Run tests", Run: "trap '' INT TERM\nsleep 600\n"},
-	}})
+	}}
+	if c.meet {
+		jobA.TeardownUntil = runsB
+	}
+	a, err := l.Dispatch(jobA)
 	if err != nil {
 		return nil, err
 	}
@@ -103,8 +116,8 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 		return nil, err
 	}
 	endedA := filepath.Join(h.root.Dir, "job-a-has-ended")
-	seconds := strconv.FormatFloat(o.scaled(stepB).Seconds(), 'f', 3, 64)
-	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: o.padding(), Steps: []standin.Step{
+	seconds := strconv.FormatFloat(o.scaled(c.stepB).Seconds(), 'f', 3, 64)
+	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: c.padding, Steps: []standin.Step{
 		// However slow the machine is, Job A's end comes within this step.
 		{Name: "Run " + action, Uses: action, Script: ": >'" + runsB + "'\nsleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
 	}})
@@ -127,6 +140,9 @@ func replay(ctx context.Context, o Options, dir, shim string) (*half, error) {
 		return nil, ctx.Err()
 	}
 	h.resultA, h.resultB = a.Wait(), b.Wait()
+	if err := h.readWait(); err != nil {
+		return nil, err
+	}
 	h.mounted, err = mountsBelow(h.root.Dir)
 	return h, err
 }
@@ -144,10 +160,13 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// environment is the Listener's: this process's, with the settings that an install makes and no other. What cannot be
-// isolated is not to wait for the other.
-func environment() []string {
+// environment is the Listener's: this process's, with the settings that an install makes, and those of the course. What
+// cannot be isolated is not to wait for the other.
+func (o Options) environment(c course) []string {
 	env := []string{"WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_FALLBACK=none"}
+	if c.wait > 0 {
+		env = append(env, "WORKER_WRAP_WAIT="+o.scaled(c.wait).String())
+	}
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "WORKER_WRAP_") {
 			env = append(env, e)

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func events(keys string) []event {
+func someEvents(keys string) []event {
 	var all []event
 	for i, k := range strings.Fields(keys) {
 		all = append(all, event{time.Duration(i) * time.Second, k, "something of the kind " + k})
@@ -25,7 +25,7 @@ func TestAlign(t *testing.T) {
 		{"x m e", "x o e", "x=x m=- -=o e=e"},
 	} {
 		var got []string
-		for _, row := range align(events(c.a), events(c.b)) {
+		for _, row := range align(someEvents(c.a), someEvents(c.b)) {
 			name := func(e *event) string {
 				if e == nil {
 					return "-"
@@ -41,7 +41,7 @@ func TestAlign(t *testing.T) {
 }
 
 func TestTableWidth(t *testing.T) {
-	a, b := events("x y averyveryverylongkeythathasnoblanksandsomustbebrokensomewhere z"), events("x z…")
+	a, b := someEvents("x y averyveryverylongkeythathasnoblanksandsomustbebrokensomewhere z"), someEvents("x z…")
 	for _, width := range []int{30, 60, 80, 81, 200} {
 		out := table(width, "Without worker-wrap", "With worker-wrap", a, b)
 		for line := range strings.Lines(out) {

@@ -47,6 +47,10 @@ func (h *half) tell(r standin.Record) (key, text string) {
 	starts := func(prefix string) bool { return strings.HasPrefix(r.Message, prefix) }
 	listener := r.PID == 0
 	switch {
+	case r.Source == waitSource:
+		return r.Message, map[string]string{waitBegins: "worker-wrap has " + job + " wait for Job A", waitEnds: fmt.Sprintf("worker-wrap has waited %.1f s, the most that is set", h.waitB.Seconds())}[r.Message]
+	case listener && starts("Start renew job request") && r.Job == h.jobB && (h.holds || h.wait > 0):
+		return "taken", job + " is shown as running, and renewed"
 	case listener && starts("Acknowledging runner request ") && r.Job == h.jobB:
 		return "arrives", job + " arrives while Job A runs"
 	case listener && starts("We are not yet checking"):

@@ -57,6 +57,7 @@ var (
 // what is wrong then is on stdout.
 func Main(args []string) int {
 	runtime.GOMAXPROCS(1) // it mostly waits, and a hundred may run at once
+	args = takeName(args)
 	w := &worker{scale: 1, env: map[string]string{}, echo: os.Getenv(common.EchoVar) == "1"}
 	if scale, err := strconv.ParseFloat(os.Getenv(common.ScaleVar), 64); err == nil && scale > 0 {
 		w.scale = scale
