@@ -66,8 +66,9 @@ starts=./internal/e2e/starts
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
-# What the race detector would not look at, or makes read less, runs without it, where that is in use.
-plain='/(scripts(/.*)?|internal/e2e|internal/evidence/audit/logs)$'
+# What the race detector would not look at runs without it, where that is in use: tests that start processes, whose own
+# threads it does not see, of packages that have no goroutines; and what it makes read less.
+plain='/(cmd/worker-wrap|scripts(/.*)?|internal/e2e|internal/evidence/audit/logs|internal/start/early|internal/manage/install(/.*)?)$'
 
 # packages PATTERN says which packages have a path like that; -v in front, which have not.
 packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }
@@ -84,13 +85,13 @@ test_unit() {
 	}
 	beside apart gotest apart "${own_mounts[@]}" -run "$apart" "$starts"
 	beside starts-A-J test_starts A-J "$skip"
-	beside starts-K-Z test_starts K-Z "$skip" test_plain
+	beside starts-K-Z test_starts K-Z "$skip"
 	if wants race; then
 		beside race-starts race_starts
 		flags+=(-race)
-		# The longest first: two run at a time.
-		mapfile -t list < <(packages /manage/install$ && packages -v "$plain" | grep -v /manage/install$)
+		mapfile -t list < <(packages -v "$plain")
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
+		test_plain || code=$?
 	else
 		mapfile -t list < <(packages .)
 		gotest unit "${flags[@]}" "${list[@]}" || code=$?
@@ -101,19 +102,13 @@ test_unit() {
 	return "$code"
 }
 
-# test_starts LETTERS SKIP [COMMAND…] runs the tests whose names begin with those, and then the command.
-test_starts() {
-	local code=0
-	gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts" || code=$?
-	"${@:3}" || code=$?
-	return "$code"
-}
+# test_starts LETTERS SKIP runs the tests whose names begin with those.
+test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts"; }
 
 # test_plain runs what does without the race detector, where that is in use.
 test_plain() {
 	local list
-	wants race || return 0
-	mapfile -t list < <(packages "$plain")
+	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
 	gotest plain "${own_mounts[@]}" "${list[@]}"
 }
 
