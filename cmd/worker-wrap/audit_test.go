@@ -122,7 +122,7 @@ cd /
 code "$1/ww" audit | grep -e Cannot -e skipped -e ^exit
 `)
 	const noLogs = ": has no Runner_*.log, Worker_*.log or worker-wrap.jsonl; give a runner's _diag folder or log files\nexit 2\n"
-	compareLines(t, out, `worker-wrap: no runner found: looked for a .runner file in $W and each folder above it: file does not exist, and no runner elsewhere on this machine; name a _diag folder or log files
+	compareLines(t, out, `worker-wrap: no runner found: there is no .runner in $W and the folders above it, and no runner elsewhere on this machine; name a _diag folder or log files
 exit 2
 No: these logs tell of one Worker only.
 exit 0

@@ -264,7 +264,7 @@ worker-wrap: "r" is not an option; name a runner with --runner-root r
 exit 125
 worker-wrap: --all and --runner-root exclude each other; give one
 exit 125
-worker-wrap: no runner found: looked for a .runner file in $W and each folder above it: file does not exist; say which with --runner-root DIR, or --all for every runner of this machine
+worker-wrap: no runner found: there is no .runner in $W and the folders above it; say which with --runner-root DIR, or --all for every runner of this machine
 exit 1
 worker-wrap: --until-quiet and --while-pid take no negative numbers
 exit 125

@@ -43,7 +43,7 @@ func (o *overlap) failed() []string {
 				list = append(list, fmt.Sprintf("Job %s lost %s to Job %s's cleanup at %s", victim, cmp.Or(f.Path, "a file"), by, clock(d.When)))
 			}
 			if more := d.victim.MoreFailures; more > 0 {
-				list = append(list, fmt.Sprintf("Job %s has %d more lines on missing files", victim, more))
+				list = append(list, fmt.Sprintf("Job %s has %s on missing files", victim, Count(more, "more line", "more lines")))
 			}
 		case Possible:
 			list = append(list, fmt.Sprintf("Job %s failed after Job %s's cleanup at %s; no line says what it missed", victim, by, clock(d.When)))
@@ -76,7 +76,7 @@ func (o *overlap) withShim() string {
 	}
 	if last >= 0 {
 		d := o.deadly[last]
-		s = fmt.Sprintf("With worker-wrap Job %s's cleanup at %s would have emptied a _temp of its own", o.letter(d.by), clock(d.When))
+		s = fmt.Sprintf("With worker-wrap Job %s's cleanup at %s would not have reached Job %s's _temp", o.letter(d.by), clock(d.When), o.letter(d.victim))
 		if d.harm == Certain {
 			kept := map[fate]string{
 				endedWell: "would have kept what its steps had set", failed: "would not have failed on missing files",
@@ -86,7 +86,7 @@ func (o *overlap) withShim() string {
 		}
 		s += "."
 	} else {
-		s = "With worker-wrap each of the two would have had a _temp of its own; these logs show no cleanup of one inside the other's life."
+		s = "With worker-wrap the two would not have shared a _temp; these logs show no cleanup of one inside the other's life."
 		if len(o.deadly) > 0 {
 			s = "With worker-wrap Job B's start would have emptied a _temp of its own, not Job A's."
 		}

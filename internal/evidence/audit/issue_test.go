@@ -71,7 +71,7 @@ func checkIssue(t *testing.T, r *Report) {
 	if len(r.Weeks) != 1 || r.Weeks[0] != (Week{Week: "2026-W17", Jobs: 2, Overlaps: 1, Harmed: 1}) {
 		t.Errorf("weeks %+v", r.Weeks)
 	}
-	if !strings.Contains(i.WithShim, "Job A's cleanup at 11:55:36 would have emptied a _temp of its own, and Job B would not have failed") ||
+	if !strings.Contains(i.WithShim, "Job A's cleanup at 11:55:36 would not have reached Job B's _temp, and Job B would not have failed") ||
 		!strings.Contains(i.WithShim, "still have been cancelled") {
 		t.Errorf("with the shim: %q", i.WithShim)
 	}

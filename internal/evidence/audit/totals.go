@@ -148,21 +148,34 @@ type Total struct {
 // List has the totals in words; what is zero and needs no saying is left out.
 func (t Totals) List() []Total {
 	all := []Total{
-		{t.Jobs, "jobs (Workers seen)", false},
-		{t.Overlaps, "overlaps of two Workers", false},
-		{t.Shielded, "overlaps with worker-wrap in between", false},
-		{t.Cleanups, "cleanups of the shared _temp inside another Worker's life", false},
-		{t.Lost, "jobs that ended well without what their steps had set", true},
-		{t.Failed, "jobs that failed on files it had deleted", true},
-		{t.Harmed - t.Lost - t.Failed, "jobs that lost files to it and ended otherwise, mostly cancelled", true},
-		{t.PossiblyHarmed, "jobs that failed after it, with no line that says why", false},
-		{t.Cancelled, "jobs that the runner cancelled right away for the next one (actions/runner #4670)", false},
-		{t.Held, "jobs that were held until a cancelled Worker had ended", false},
-		{t.Dropped, "jobs that the service would not give any more when the runner asked (actions/runner #4728)", false},
-		{t.Exists, "jobs that met a file in _diag/pages which a killed Worker had left (“already exists”)", false},
-		{t.Unexplained, "jobs that missed files in _temp with no overlap in these logs", false},
+		total(t.Jobs, "job (Worker seen)", "jobs (Workers seen)"),
+		total(t.Overlaps, "overlap of two Workers", "overlaps of two Workers"),
+		total(t.Shielded, "overlap with worker-wrap in between", "overlaps with worker-wrap in between"),
+		total(t.Cleanups, "cleanup of the shared _temp inside another Worker's life", "cleanups of the shared _temp inside another Worker's life"),
+		bad(t.Lost, "job that ended well without what its steps had set", "jobs that ended well without what their steps had set"),
+		bad(t.Failed, "job that failed on files that it had deleted", "jobs that failed on files that it had deleted"),
+		bad(t.Harmed-t.Lost-t.Failed, "job that lost files to it and ended otherwise", "jobs that lost files to it and ended otherwise, mostly cancelled"),
+		total(t.PossiblyHarmed, "job that failed after it, with no line that says why", "jobs that failed after it, with no line that says why"),
+		total(t.Cancelled, "job that the runner cancelled right away for the next one (actions/runner #4670)", "jobs that the runner cancelled right away for the next one (actions/runner #4670)"),
+		total(t.Held, "job that was held until a cancelled Worker had ended", "jobs that were held until a cancelled Worker had ended"),
+		total(t.Dropped, "job that the service would not give any more when the runner asked (actions/runner #4728)", "jobs that the service would not give any more when the runner asked (actions/runner #4728)"),
+		total(t.Exists, "job that met a file in _diag/pages which a killed Worker had left (“already exists”)", "jobs that met a file in _diag/pages which a killed Worker had left (“already exists”)"),
+		total(t.Unexplained, "job that missed files in _temp with no overlap in these logs", "jobs that missed files in _temp with no overlap in these logs"),
 	}
 	return append(all[:2:2], slices.DeleteFunc(all[2:], func(x Total) bool { return x.N == 0 })...)
+}
+
+func total(n int, one, many string) Total {
+	if n == 1 {
+		many = one
+	}
+	return Total{N: n, What: many}
+}
+
+func bad(n int, one, many string) Total {
+	t := total(n, one, many)
+	t.Bad = true
+	return t
 }
 
 func times(n int) string {

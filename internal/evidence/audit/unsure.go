@@ -60,7 +60,7 @@ func (r *Report) unsure(missed input.At) []string {
 		why = append(why, fmt.Sprintf("not everything could be read (%s)", r.Skipped.Files[0].Path))
 	}
 	if r.Skipped.Lives > 0 {
-		why = append(why, fmt.Sprintf("%d Workers are more than an audit compares", r.Skipped.Lives))
+		why = append(why, Count(int(r.Skipped.Lives), "Worker is", "Workers are")+" more than an audit compares")
 	}
 	return why
 }

@@ -91,10 +91,16 @@ func FindUp(dir string) (Layout, error) {
 			return layout, err
 		}
 		if d == filepath.Dir(d) {
-			return Layout{}, fmt.Errorf("no runner found: looked for a %s file in %s and each folder above it: %w", ConfigName, start, fs.ErrNotExist)
+			return Layout{}, noRunner(fmt.Sprintf("no runner found: there is no %s in %s and the folders above it", ConfigName, start))
 		}
 	}
 }
+
+// noRunner is an [fs.ErrNotExist] in words of its own.
+type noRunner string
+
+func (n noRunner) Error() string      { return string(n) }
+func (noRunner) Is(target error) bool { return target == fs.ErrNotExist }
 
 // readWorkFolder reads workFolder out of a .runner file.
 func readWorkFolder(path string) (string, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
@@ -174,6 +175,6 @@ func (r *run) removeStore(l runner.Layout) {
 		return err
 	}}})
 	if stay > 0 {
-		r.left("%s, which %d living Workers use; worker-wrap uninstall once more when they have ended removes it", path, stay)
+		r.left("%s, in use by %s; worker-wrap uninstall once more removes it after that", path, screen.Count(stay, "living Worker"))
 	}
 }

@@ -80,7 +80,7 @@ func TestForCommand(t *testing.T) {
 		{"no command", Options{Temp: "/t", Dir: "/"}, nil, "", "write it after --"},
 		{"empty command", Options{Temp: "/t", Dir: "/"}, []string{""}, "", "write it after --"},
 		{"the root folder", Options{Temp: "/", Dir: "/"}, []string{"x"}, "", "--temp /"},
-		{"no runner", Options{Dir: "/proc/self"}, []string{"x"}, "", "looked for a .runner file in /proc/self and each folder above it"},
+		{"no runner", Options{Dir: "/proc/self"}, []string{"x"}, "", "there is no .runner in /proc/self and the folders above it"},
 		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner: no such file or directory: that is no configured runner"},
 	} {
 		p, err := ForCommand(c.Options, c.argv, nil)

@@ -3,7 +3,9 @@ package input
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -100,6 +102,9 @@ func logsAt(path string) ([]string, error) {
 		return []string{path}, nil
 	}
 	st, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: there is no such file or folder", path)
+	}
 	if err != nil {
 		return nil, err
 	}

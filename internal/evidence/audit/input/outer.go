@@ -95,7 +95,7 @@ func wrapped(line []byte) (text []byte, source string, ok bool) {
 		PID     string  `json:"_PID"`
 		Name    string  `json:"SYSLOG_IDENTIFIER"`
 	}
-	if !bytes.Contains(line, []byte(`"log":"`)) && !bytes.Contains(line, []byte(`"MESSAGE"`)) || json.Unmarshal(line, &o) != nil {
+	if !bytes.Contains(line, []byte(`"log"`)) && !bytes.Contains(line, []byte(`"MESSAGE"`)) || json.Unmarshal(line, &o) != nil {
 		return nil, "", false
 	}
 	switch {

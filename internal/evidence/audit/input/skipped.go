@@ -52,19 +52,22 @@ func (s *Skipped) Lines() []string {
 	for _, f := range s.Files {
 		lines = append(lines, f.Path+": "+f.Why)
 	}
-	add := func(n int64, what string) {
+	add := func(n int64, one, many string) {
+		if n == 1 {
+			many = one
+		}
 		if n > 0 {
-			lines = append(lines, fmt.Sprintf("%d %s", n, what))
+			lines = append(lines, fmt.Sprintf("%d %s", n, many))
 		}
 	}
-	add(int64(s.MoreFiles), "more files")
-	add(s.LongLines, "lines beyond their first 16 KiB")
-	add(s.Torn, "records that break off inside a line")
-	add(s.BadHeaders, "lines that begin as a record and are none")
-	add(s.Headless, "lines outside any record")
-	add(s.Backwards, "records older than the one before them")
-	add(s.BadEvents, "lines of an events file that are no event")
-	add(int64(s.Shared), "Workers whose log is mixed into another's file")
-	add(s.Lives, "Workers beyond the first 200,000")
+	add(int64(s.MoreFiles), "more file", "more files")
+	add(s.LongLines, "line beyond its first 16 KiB", "lines beyond their first 16 KiB")
+	add(s.Torn, "record that breaks off inside a line", "records that break off inside a line")
+	add(s.BadHeaders, "line that begins as a record and is none", "lines that begin as a record and are none")
+	add(s.Headless, "line outside any record", "lines outside any record")
+	add(s.Backwards, "record older than the one before it", "records older than the one before them")
+	add(s.BadEvents, "line of an events file that is no event", "lines of an events file that are no event")
+	add(int64(s.Shared), "Worker whose log is mixed into another's file", "Workers whose log is mixed into another's file")
+	add(s.Lives, "Worker beyond the first 200,000", "Workers beyond the first 200,000")
 	return lines
 }

@@ -11,7 +11,7 @@ import (
 // take adds to l what w says of the same Worker.
 func take(l, w *logs.Life) {
 	if !l.Start.Known() {
-		l.Start = w.Start
+		l.Start, l.Running = w.Start, w.Running
 	}
 	// Of two Workers' mixed lines, the last may be the other's. A Worker that has finished writes nothing.
 	if !w.Mixed || !l.Finished.Known() {

@@ -44,7 +44,7 @@ func HTML(r *audit.Report, w io.Writer) error {
 			if len(all) <= maxPageIncidents {
 				return ""
 			}
-			return fmt.Sprintf("%d more incidents: --json has them all.", len(all)-maxPageIncidents)
+			return audit.Count(len(all)-maxPageIncidents, "more incident", "more incidents") + ": --json has them all."
 		},
 		"moreWeeks": func(all []audit.Week) string {
 			if len(all) <= maxPageWeeks {

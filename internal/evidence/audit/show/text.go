@@ -35,7 +35,7 @@ func Text(r *audit.Report, w io.Writer) error {
 	p("%s\n", r.Verdict)
 	for n, i := range r.Incidents {
 		if n == maxTextIncidents {
-			p("\n%d more incidents: --json or --html FILE has them all.\n", len(r.Incidents)-n)
+			p("\n%s: --json or --html FILE has them all.\n", audit.Count(len(r.Incidents)-n, "more incident", "more incidents"))
 			break
 		}
 		incident(i, p)
