@@ -1,6 +1,7 @@
 package dockerproxy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ func serve(c Config, listener *os.File, logger *log.Logger) {
 		Places: c.Places,
 		Runner: []string{filepath.Dir(c.Temp)},
 		Hidden: c.Hidden != "",
+		Own:    own,
 		Ask:    func(target string) []byte { return ask(c.Real, target) },
 	}
 	if c.Diag != "" {
@@ -53,6 +55,13 @@ func serve(c Config, listener *os.File, logger *log.Logger) {
 		}
 		go t.Serve(client)
 	}
+}
+
+// own reports whether this process is in the container with that ID: an engine mounts files for it, /etc/hostname and
+// others, from a folder of that name.
+func own(id string) bool {
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	return err == nil && len(id) == 64 && bytes.Contains(mounts, []byte("containers/"+id+"/"))
 }
 
 // dial connects to the real socket.

@@ -23,6 +23,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	tcexec "github.com/testcontainers/testcontainers-go/exec"
 	"github.com/testcontainers/testcontainers-go/wait"
+	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -170,6 +171,35 @@ func testServices(t *testing.T, d *daemon) {
 	}
 	if got := mountsOf(bare); !strings.Contains(got, `"`+w.private+`/y"`) {
 		t.Errorf("the daemon has %s", got)
+	}
+	testTask(ctx, t, s, w, c)
+}
+
+// testTask: the container of a service's task, and the task, are shown with the job's paths.
+func testTask(ctx context.Context, t *testing.T, s *site, w *worker, c *client.Client) {
+	w.must(`mkdir $T/task; echo task >$T/task/file; [ -d $T/y ] || mkdir $T/y`)
+	// dockerd leaves the host's network namespace mounted.
+	t.Cleanup(func() { _ = unix.Unmount(s.dir+"/exec/netns/default", unix.MNT_DETACH) })
+	one := uint64(1)
+	_, err := c.ServiceCreate(ctx, swarm.ServiceSpec{
+		Annotations: swarm.Annotations{Name: "running"},
+		Mode:        swarm.ServiceMode{Replicated: &swarm.ReplicatedService{Replicas: &one}},
+		TaskTemplate: swarm.TaskSpec{
+			Networks: []swarm.NetworkAttachmentConfig{{Target: "host"}},
+			ContainerSpec: &swarm.ContainerSpec{
+				Image: image, Command: []string{"sh", "-c", "cp /t/file /t/seen; exec tail -f /dev/null"}, StopSignal: "KILL",
+				Mounts: []mount.Mount{{Type: mount.TypeBind, Source: s.temp + "/task", Target: "/t"}, {Type: mount.TypeBind, Source: s.work, Target: "/w"}},
+			},
+		},
+	}, swarm.ServiceCreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = `$($D ps -q --no-trunc --filter label=com.docker.swarm.service.name=running)`
+	w.must(`for i in $(seq 200); do [ ! -e $T/task/seen ] || break; sleep 0.1; done; cat $T/task/seen`)
+	w.want(`$D inspect -f '{{range .Mounts}}{{.Source}} {{.Destination}}{{"\n"}}{{end}}' `+name+` | sort`, s.work+" /w\n"+s.temp+"/task /t")
+	if text := w.must(`$D inspect $($D service ps -q running) ` + name); !strings.Contains(text, `"`+s.temp+`/task"`) || strings.Contains(text, ".worker-wrap") {
+		t.Errorf("the task is shown as %s", text)
 	}
 }
 

@@ -15,12 +15,7 @@ import (
 // behind which the job's paths mean what they mean for the job.
 func testSocketInContainer(t *testing.T, d *daemon) {
 	s := newSite(t, d)
-	inside := filepath.Join(s.work, "inside")
-	build := exec.Command("go", "build", "-o", inside, "./inside")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	buildInside(t, s)
 	w := s.start(t, true)
 	w.must(`mkdir $T/sub`)
 	for _, give := range []string{`-v $S:/var/run/docker.sock`, `-v $(dirname $S):/var/run`, `--mount type=bind,source=$S,target=/var/run/docker.sock,readonly`} {
@@ -32,6 +27,16 @@ func testSocketInContainer(t *testing.T, d *daemon) {
 			t.Errorf("%s: the sibling has %q, want %q; the answer was %s", give, got, want, answer)
 		}
 		d.cli(t, "rm", "sibling")
+	}
+}
+
+// buildInside makes the client for containers in the work folder.
+func buildInside(t *testing.T, s *site) {
+	t.Helper()
+	build := exec.Command("go", "build", "-o", filepath.Join(s.work, "inside"), "./inside")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 }
 

@@ -1,6 +1,12 @@
 package e2e
 
 import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -14,7 +20,7 @@ func testVolumes(t *testing.T, d *daemon) {
 		$D volume create -d local -o type=none -o o=bind -o device=$W work
 		$D volume create -d local -o type=none -o o=bind -o device=$T temp
 		$D create --name runner --network none -v $W:/w $IMAGE true`)
-	defer s.onHost(t, w, `$D rm -f runner own heir kept; $D volume rm work temp`)
+	defer s.onHost(t, w, `$D rm -f runner own heir kept; $D volume rm work temp left`)
 	w.must(`mkdir $T/sub; echo mine >$T/file; echo sub >$T/sub/file`)
 	const run = `$D run --rm --network none `
 	w.want(run+`-v work:/v $IMAGE cat /v/_temp/file`, "mine")
@@ -40,9 +46,61 @@ func testVolumes(t *testing.T, d *daemon) {
 			t.Errorf("%s: %+v", failing, r)
 		}
 	}
-	w.must(`$D create --name kept --network none -v $T/sub:/s $IMAGE true`)
+	if r := w.run("", `$D create --name failed --network none -v $T/file:/tmp $IMAGE true; $D start failed`); r.code == 0 {
+		t.Errorf("%+v", r)
+	}
+	if text := w.must(`$D inspect -f '{{.State.Error}}' failed; $D rm failed >/dev/null`); !strings.Contains(text, s.temp+"/file") || strings.Contains(text, ".worker-wrap") {
+		t.Errorf("the state of a container that did not start: %s", text)
+	}
+	w.must(`$D create --name kept --network none -v $T/sub:/s $IMAGE true
+		$D volume create -d local -o type=none -o o=bind -o device=$T/sub left`)
+	if d.bin != "" {
+		w.want(`$D system df -v --format '{{json .}}' | grep -c worker-wrap/ || true`, "0")
+	}
 	w.stop()
 	w = s.start(t, true)
 	w.want(mounts+`kept`, s.temp+"/sub /s")
+	w.want(`$D volume inspect -f '{{.Options.device}}' left`, s.temp+"/sub")
+	w.want(`mkdir $T/sub; echo again >$T/sub/file; `+run+`-v left:/v $IMAGE cat /v/file`, "again")
+	if answer := overHTTP10(t, w, "/containers/kept/json"); !strings.Contains(answer, `"`+s.temp+`/sub:/s"`) || strings.Contains(answer, w.s.work+"/.worker-wrap") {
+		t.Errorf("by HTTP/1.0: %s", answer)
+	}
 	w.want(`$D ps -a --no-trunc --filter name=kept --format '{{.Mounts}}'`, s.temp+"/sub")
+}
+
+// overHTTP10 asks the job's socket as a client of HTTP/1.0 does, and returns what comes until the end.
+func overHTTP10(t *testing.T, w *worker, target string) string {
+	t.Helper()
+	conn, err := net.Dial("unix", w.proxySocket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", target)
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
+}
+
+// testOwnContainer: the runner is in a container, whose work folder the daemon knows by another path. A container that
+// takes over the runner's mounts sees the job's _temp.
+func testOwnContainer(t *testing.T, d *daemon) {
+	s := newSite(t, d)
+	buildInside(t, s)
+	if out, err := exec.Command("cp", s.binary, filepath.Join(s.work, "worker-wrap")).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	defer d.cli(t, "rm", "-f", "runner-container", "taken")
+	d.cli(t, "run", "--name", "runner-container", "--network", "none", "--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined", "-e", "DOCKER_HOST=unix:///var/run/docker.sock",
+		"-v", d.socket+":/var/run/docker.sock", "-v", s.work+":/ci/_work", image, "/ci/_work/worker-wrap", "--temp", "/ci/_work/_temp", "--", "sh", "-ec", `
+			echo mine >/ci/_work/_temp/file
+			ask() { /ci/_work/inside /var/run/docker.sock "$@"; }
+			ask POST "/v1.41/containers/create?name=taken" '{"Image":"`+image+`","Cmd":["sh","-c","cat /ci/_work/_temp/file >/ci/_work/seen"],"HostConfig":{"NetworkMode":"none","VolumesFrom":["'$(hostname)'"]}}'
+			ask POST /v1.41/containers/taken/start ''
+			ask POST /v1.41/containers/taken/wait ''`)
+	if seen, err := os.ReadFile(filepath.Join(s.work, "seen")); string(seen) != "mine\n" {
+		t.Errorf("the container saw %q (%v)", seen, err)
+	}
 }

@@ -4,10 +4,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 )
 
 // volumesFrom adds what is missing below the mounts that a container takes over from others (HostConfig.VolumesFrom),
-// and remembers what was changed in those. Another's mount of _temp itself stays that.
+// and remembers what was changed in those. Another's mount of _temp itself stays that. The mounts of the container that
+// the runner is in are looked at where the runner has them.
 func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container) {
 	var binds []string
 	for _, item := range host.last("VolumesFrom").items() {
@@ -21,6 +24,7 @@ func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container
 			continue
 		}
 		known := t.changes(from)
+		own := t.Own(from.string("Id"))
 		for _, m := range from.last("Mounts").items() {
 			place := path.Clean(m.string("Destination"))
 			if slices.Contains(other, place) {
@@ -31,8 +35,12 @@ func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container
 				continue
 			}
 			source := m.string("Source")
-			if m.string("Type") == "volume" {
+			if m.string("Type") == "volume" && !own {
 				source = t.device(m.string("Name"))
+			}
+			written := source
+			if own { // its folders have other paths on the host
+				written = place
 			}
 			if source == "" {
 				continue
@@ -41,9 +49,16 @@ func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container
 			if rw := m.last("RW"); mode == "ro" || rw != nil && string(answer[rw.start:rw.end]) == "false" {
 				flags = ":ro"
 			}
-			t.add(spec{place, m.string("Propagation")}, t.source(e, source).Below, other, func(place, host string) {
-				c.added = append(c.added, place)
-				binds = append(binds, quote(bind{host, place, flags}.String()))
+			t.add(spec{place, m.string("Propagation")}, t.source(e, written).Below, other, func(at, host string) {
+				if own {
+					rel, in := hostpath.Under(host, place)
+					if !in {
+						return
+					}
+					host = path.Join(source, rel)
+				}
+				c.added = append(c.added, at)
+				binds = append(binds, quote(bind{host, at, flags}.String()))
 			})
 		}
 	}

@@ -44,6 +44,7 @@ func TestVolumesOfOthers(t *testing.T) {
 		"/volumes/work":  `{"Name":"work","Driver":"local","Mountpoint":"/d/work","Options":{"type":"none","o":"bind","device":"{W}"}}`,
 		"/volumes/temp":  `{"Name":"temp","Driver":"local","Options":{"type":"none","o":"bind","device":"{T}"}}`,
 		"/volumes/mine":  `{"Name":"mine","Driver":"local","Options":{"type":"none","o":"bind","device":"{P}"}}`,
+		"/volumes/old":   `{"Name":"old","Driver":"local","Options":{"type":"none","o":"bind","device":"{W}/.worker-wrap/123-456-4026531836-0123456789ab/a"}}`,
 		"/volumes/plain": `{"Name":"plain","Driver":"local","Options":null}`,
 		"/volumes/nfs":   `{"Name":"nfs","Driver":"local","Options":{"type":"nfs","o":"addr=1.2.3.4","device":":/x"}}`,
 	}
@@ -64,6 +65,8 @@ func TestVolumesOfOthers(t *testing.T) {
 			{`{"HostConfig":{"Binds":["work:/v:nocopy,ro"]}}`, `{"HostConfig":{"Binds":["work:/v:nocopy,ro","{P}:/v/_temp:ro"]}}`},
 			{`{"HostConfig":{"Binds":["temp:/v:nocopy"]}}`, `{"HostConfig":{"Binds":["{P}:/v"]}}`},
 			{`{"HostConfig":{"Binds":["mine:/v","plain:/p","nfs:/n","none:/o"]}}`, ""},
+			{`{"HostConfig":{"Binds":["old:/v:ro"]}}`, `{"HostConfig":{"Binds":["{P}/a:/v:ro"]}}`},
+			{mount("old", sub("b")), bound("{P}/a/b")},
 			{mount("work", sub("repo")), ""},
 			{mount("work", sub("_temp/a")), bound("{P}/a")},
 			{mount("work", sub("../_temp")), `{"HostConfig":{"Mounts":[{"Type":"volume","Source":"work","Target":"/v","VolumeOptions":{"NoCopy":true,"Subpath":"../_temp"}},{"Type":"bind","Source":"{P}","Target":"/v/_temp","ReadOnly":false}]}}`},
@@ -130,11 +133,19 @@ func TestVolumesFrom(t *testing.T) {
 			t.Errorf("%s\nbecame %s (%v)\nwant   %s", body, got, err, want)
 		}
 	}
+	// From the container that the runner is in, where its folders have other names.
+	job = ofJob(map[string]string{"/containers/runner/json": `{"Id":"me","Mounts":[{"Type":"bind","Source":"/srv/ci","Destination":"{W}","RW":true},{"Type":"volume","Name":"x","Source":"/d/x/_data","Destination":"/tst","RW":true},{"Type":"bind","Source":"{W}","Destination":"/x","RW":true}]}`})
+	job.Own = func(id string) bool { return id == "me" }
+	body := `{"HostConfig":{"AutoRemove":true,"VolumesFrom":["runner"]}}`
+	want := expand(`{"HostConfig":{"AutoRemove":true,"VolumesFrom":["runner"],"Binds":["/srv/ci/.worker-wrap/1:{W}/_temp","/d/x/_data/work/.worker-wrap/1:/tst/work/_temp","/d/x/_data/work/.worker-wrap/1.sock:/tst/run/docker.sock"]}}`)
+	if got, _, err := rewrite.New(job).ContainerCreate([]byte(body)); err != nil || string(got) != want {
+		t.Errorf("became %s (%v)\nwant   %s", got, err, want)
+	}
 	// From one of this job's.
 	tr := rewrite.New(ofJob(map[string]string{"/containers/first/json": `{"Id":"c1","Mounts":[{"Source":"{W}","Destination":"/w"},{"Source":"{P}","Destination":"/w/_temp"},{"Source":"{P}/a","Destination":"/a"}]}`}))
 	_, created, _ := tr.ContainerCreate([]byte(expand(`{"HostConfig":{"Binds":["{W}:/w","{W}/./_temp/a:/a"]}}`)))
 	created(201, []byte(`{"Id":"c1"}`))
-	body := `{"HostConfig":{"VolumesFrom":["first"]}}`
+	body = `{"HostConfig":{"VolumesFrom":["first"]}}`
 	got, created, _ := tr.ContainerCreate([]byte(body))
 	if string(got) != body {
 		t.Errorf("became %s", got)

@@ -22,6 +22,8 @@ type Job struct {
 	Hidden bool
 	// Ask returns the daemon's answer to a GET of this path, or nil if that is none or an error. It may be nil.
 	Ask func(target string) []byte
+	// Own reports whether the container with this ID is the one that the runner is in. It may be nil.
+	Own func(id string) bool
 	// Note is told of every change. It may be nil.
 	Note func(format string, args ...any)
 }
@@ -62,6 +64,9 @@ func New(job Job) *Translator {
 	}
 	if job.Ask == nil {
 		job.Ask = func(string) []byte { return nil }
+	}
+	if job.Own == nil {
+		job.Own = func(string) bool { return false }
 	}
 	job.Runner = slices.Clone(job.Runner)
 	for i, dir := range job.Runner {

@@ -97,6 +97,9 @@ func (t *Translator) learn(volume []byte) (device string) {
 			device = d.text
 		}
 	}
+	if _, own := t.paths.Job(device); !own {
+		device = t.text(device) // one in an earlier job's folder means that place in this job's
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.volumes.put(n.string("Name"), device)
