@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -98,6 +99,12 @@ func startProxy(binary, dir, real string) (*proxy, error) {
 func (p *proxy) stop() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
+}
+
+// idle returns pss when nobody has asked for anything for longer than the proxy waits to give memory back.
+func (p *proxy) idle() float64 {
+	time.Sleep(6 * time.Second)
+	return p.pss()
 }
 
 // pss returns the memory that the proxy has to itself and its share of the rest, in MiB (proc_pid_smaps(5)).

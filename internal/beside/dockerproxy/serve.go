@@ -37,9 +37,13 @@ func serve(c Config, listener *os.File, logger *log.Logger) {
 		job.Note = logger.Printf
 	}
 	r := router{rewrite.New(job)}
+	idle := time.AfterFunc(idleTime, giveBack)
 	t := &tunnel.Tunnel{
-		Dial:    func() (stream.Conn, error) { return dial(c.Real) },
-		Route:   r.route,
+		Dial: func() (stream.Conn, error) { return dial(c.Real) },
+		Route: func(method, target string) tunnel.Exchange {
+			idle.Reset(idleTime)
+			return r.route(method, target)
+		},
 		Limit:   bodyLimit,
 		Refusal: refusal,
 	}

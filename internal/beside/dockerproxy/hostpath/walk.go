@@ -100,7 +100,7 @@ func (w *walk) host(source string) string {
 	if w.rest != "" {
 		written += "/" + w.rest
 	}
-	if w.links.follow(written) == w.links.follow(meant) {
+	if written == meant || w.links.follow(written) == w.links.follow(meant) {
 		return written
 	}
 	return meant

@@ -28,21 +28,32 @@ func parse(body []byte) (*node, bool) {
 		}
 		body = body[:first.InputOffset()] // dockerd up to 20.10 does not look further
 	}
-	p := parser{body: body}
+	p := parser{body: string(body)}
 	return p.value(), true
 }
 
 // parser reads a text that is known to be JSON. It does so because a json.Decoder tells where a token
 // ends, but not where it starts, and takes several times as long.
 type parser struct {
-	body []byte
+	body string
 	at   int
+	room []node // for values to come: they are many and small
+}
+
+func (p *parser) node(start int) *node {
+	if len(p.room) == 0 {
+		p.room = make([]node, min(len(p.body)/16+1, 64))
+	}
+	n := &p.room[0]
+	p.room = p.room[1:]
+	n.start = start
+	return n
 }
 
 // value reads the next value.
 func (p *parser) value() *node {
 	p.skip(" \t\r\n")
-	n := &node{start: p.at}
+	n := p.node(p.at)
 	switch c := p.body[p.at]; c {
 	case '"':
 		n.kind, n.text = c, p.string()
@@ -50,8 +61,8 @@ func (p *parser) value() *node {
 		n.kind = c
 		for p.at++; !p.closed(); p.skip(" \t\r\n,") {
 			if c == '{' {
-				name := &node{start: p.at, kind: '"'}
-				name.text = p.string()
+				name := p.node(p.at)
+				name.kind, name.text = '"', p.string()
 				name.end = p.at
 				n.names = append(n.names, name)
 				p.skip(" \t\r\n:")
@@ -98,9 +109,9 @@ func (p *parser) string() (text string) {
 	p.at++
 	quoted := p.body[start:p.at]
 	if plain {
-		return string(quoted[1 : len(quoted)-1])
+		return quoted[1 : len(quoted)-1]
 	}
-	_ = json.Unmarshal(quoted, &text) // it is valid
+	_ = json.Unmarshal([]byte(quoted), &text) // it is valid
 	return text
 }
 
@@ -231,6 +242,9 @@ func (e *edits) apply() []byte {
 
 // quote encodes a string without the escapes that are only for HTML.
 func quote(s string) string {
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) < 0 {
+		return `"` + s + `"`
+	}
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -62,15 +62,24 @@ func (t *Tunnel) Serve(client stream.Conn) {
 	wg.Wait()
 }
 
-var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
+// readers are for the next connections: as many as a client like Docker's needs at once. A sync.Pool is emptied by each
+// collection of garbage, and two new ones are more of that than all else in a connection.
+var readers = make(chan *bufio.Reader, 4)
 
 func newReader(conn io.Reader) *bufio.Reader {
-	r := readers.Get().(*bufio.Reader)
-	r.Reset(conn)
-	return r
+	select {
+	case r := <-readers:
+		r.Reset(conn)
+		return r
+	default:
+		return bufio.NewReaderSize(conn, bufferSize)
+	}
 }
 
 func putReader(r *bufio.Reader) {
 	r.Reset(nil)
-	readers.Put(r)
+	select {
+	case readers <- r:
+	default:
+	}
 }
