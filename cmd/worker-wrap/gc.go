@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/gc"
@@ -21,7 +22,8 @@ func gcCommand() *cli.Command {
 		Usage: "remove what dead Workers left, also what only root can delete",
 		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete: " +
 			"files that a container made as root, for instance. Run as root, gc removes that too. Of commands that were " +
-			"started by hand with --temp DIR it finds what lies in the current folder or above it. " +
+			"started by hand with --temp DIR it finds what the same user has started, and what lies in the current folder or " +
+			"above it. " +
 			"The exit status is 1 if something could not be removed.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
@@ -60,7 +62,11 @@ func gcAction(c *cli.Context) error {
 			o.Runners = append(o.Runners, choose.Beside(dir))
 		}
 	case !c.IsSet("runner-root"):
-		o.Runners = append(o.Runners, choose.Above(o.Runners)...)
+		places, err := choose.ByHand(o.Runners)
+		if err != nil {
+			fmt.Fprintf(c.App.ErrWriter, "worker-wrap: cannot tell where commands were started by hand, so give gc --temp DIR: %s\n", visible.Line(err.Error()))
+		}
+		o.Runners = append(o.Runners, places...)
 	}
 	origin.AllCPUs()
 	stop := func() {}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/byhand"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -83,6 +84,7 @@ func runAction(c *cli.Context) error {
 		if err := madeTemp(plan.Temp, c.Bool("mkdir")); err != nil {
 			return cli.Exit(err.Error(), shim.ExitFailed)
 		}
+		_ = byhand.Note(plan.Temp) // gc finds what is left without it too, if it is told where
 	}
 	f := shim.Run(plan)
 	return cli.Exit(f.Error(), f.Code)

@@ -25,6 +25,7 @@ func Main(m *testing.M) {
 			signal.Notify(make(chan os.Signal, 1), s) // what is caught has its default after exec (signal(7))
 		}
 	}
+	os.Setenv("XDG_STATE_HOME", os.DevNull) // no start by hand notes what it covers in the home of who runs the tests
 	before := snapshot()
 	code := m.Run()
 	Cleanup()
