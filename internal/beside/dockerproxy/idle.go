@@ -3,11 +3,14 @@ package dockerproxy
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/tunnel"
 )
 
 // idleTime is how long nobody asks for anything before memory is given back: most jobs use Docker for a moment, or not at
@@ -17,6 +20,8 @@ const idleTime = 5 * time.Second
 // giveBack returns what memory it can to the kernel: the heap's free pages, and those of the program's file, most of
 // which are mapped since the start or because they lie beside one that was needed. Those come back from the page cache.
 func giveBack() {
+	tunnel.Forget()
+	runtime.GC() // what a sync.Pool has is let go at the second
 	debug.FreeOSMemory()
 	exe, err := os.Readlink("/proc/self/exe")
 	if err != nil {

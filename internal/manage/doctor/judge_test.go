@@ -353,6 +353,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"Docker snap at home", func(_ *Facts, r *Runner) {
 			r.Docker, r.Work.Path = survey.Docker{Socket: "/s", Snap: true}, "/home/ci/_work"
 		}, "ok docker: below /home", ""},
+		{"a containerd", func(_ *Facts, r *Runner) { r.Docker.Containerd = true }, "ok containerd: nerdctl", ""},
 		{"rootless Docker", func(_ *Facts, r *Runner) {
 			r.Docker = survey.Docker{Socket: "/run/user/1000/docker.sock", Rootless: true}
 		}, "ok docker: rootless", ""},

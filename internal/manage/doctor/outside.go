@@ -29,17 +29,27 @@ func docker(r *Runner) []Result {
 			Mend: "name the socket of a daemon of this machine by DOCKER_HOST in " + whence(r, "DOCKER_HOST") + ", or as that user: docker context use default",
 		})
 	}
+	if d.Containerd {
+		out = append(out, Result{
+			Check: "containerd", Level: OK,
+			What: "containers that a job makes by this machine's containerd (ctr, nerdctl, a dockerd that the job starts) see the host's _temp, as containerd mounts in its own namespace" + lone(r),
+		})
+	}
 	return out
+}
+
+// lone says whom a check of what containers see does not concern.
+func lone(r *Runner) string {
+	if choices(r).Isolate == policy.Always {
+		return ""
+	}
+	return "; a job that is alone is as without worker-wrap"
 }
 
 // daemon judges the daemon that a start finds.
 func daemon(r *Runner) Result {
 	d := r.Docker
 	res := Result{Check: "docker", Level: Warn}
-	lone := ""
-	if choices(r).Isolate != policy.Always {
-		lone = "; a job that is alone is as without worker-wrap"
-	}
 	scheme, _, remote := strings.Cut(d.Host, "://")
 	switch {
 	case remote && scheme != "unix" && scheme != "fd":
@@ -56,18 +66,18 @@ func daemon(r *Runner) Result {
 		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
 	case d.Closed != "" && d.Socket == "":
 		res.What = r.User + " cannot use the Docker socket " + d.Closed + ", so worker-wrap's proxy is not laid over it"
-		res.Why = "a container that a job starts by sudo docker sees the host's _temp and not its job's" + lone
+		res.Why = "a container that a job starts by sudo docker sees the host's _temp and not its job's" + lone(r)
 		res.Mend = "sudo usermod -aG \"$(stat -Lc %G " + d.Closed + ")\" " + visible.Word(r.User) + " # and restart the runner; not needed if no job uses Docker"
 	case d.Socket == "":
 		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
 	case choices(r).noDocker:
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
-		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost" + lone
+		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost" + lone(r)
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_DOCKER") + " and restart the runner, unless no job uses Docker"
 	case d.Refused != "" && (r.UID == 0 || !choices(r).userns): // in a user namespace any socket can be covered
 		res.Level = Fail
 		res.What = "the Docker socket " + d.Refused
-		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone
+		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone(r)
 		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
 	case d.Elsewhere:
 		at := "nothing of the work folder " + r.Layout.Work
@@ -79,7 +89,7 @@ func daemon(r *Runner) Result {
 		res.Mend = "start the runner's container with its work folder at a path that is the host's too (-v PATH:PATH, and config.sh --work)"
 	case choices(r).inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
-		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone
+		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone(r)
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_BACKING") + " and restart the runner, unless no job uses containers"
 	case d.Snap && strings.HasPrefix(r.Work.Path, "/home/"):
 		return Result{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}

@@ -27,7 +27,9 @@ type Docker struct {
 	// Elsewhere is true if the daemon has started this container, and sees the work folder at the path There, "" for nowhere.
 	Elsewhere bool
 	There     string
-	Snap      bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
+	// Containerd is true if this machine's containerd listens where each dockerd looks for one first.
+	Containerd bool
+	Snap       bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
 }
 
 // ofDocker are the variables that say where the daemon is.
@@ -66,6 +68,7 @@ func (s System) docker(r *Runner) Docker {
 	}
 	d.Rootless = strings.HasPrefix(d.Socket, "/run/user/")
 	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
+	d.Containerd = s.exists("run/containerd/containerd.sock")
 	if name, host := dockersocket.Context(env); host != "unix://"+d.Socket {
 		d.Context = name
 	}

@@ -83,3 +83,14 @@ func putReader(r *bufio.Reader) {
 	default:
 	}
 }
+
+// Forget lets go of the memory that is kept for the next connections.
+func Forget() {
+	for {
+		select {
+		case <-readers:
+		default:
+			return
+		}
+	}
+}
