@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // How many Workers are started, how many live at most, and how many start at one moment.
@@ -103,7 +105,7 @@ func (m *mix) killKeeper(n *worker) error {
 	m.note("the keeper of %s is killed", n.id)
 	m.count["keeper killed"]++
 	// One that has just been forked may not have had the time to give itself its name.
-	for end := time.Now().Add(time.Minute); !killKeeper(n); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); !killKeeper(n); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			return fmt.Errorf("%s is in the plain _temp and has no keeper", n.id)
 		}

@@ -55,7 +55,7 @@ func TestAttackOnGC(t *testing.T) {
 	gc.Stdout, gc.Stderr = &said, &said
 	do(t, gc.Start())
 	begin := time.Now()
-	for !removing(gc.Process.Pid) && time.Since(begin) < 20*time.Second {
+	for !removing(gc.Process.Pid) && time.Since(begin) < testkit.Patience {
 		time.Sleep(time.Millisecond)
 	}
 	do(t, unix.Renameat2(unix.AT_FDCWD, dead+"/d", unix.AT_FDCWD, link, unix.RENAME_EXCHANGE))

@@ -1,65 +1,68 @@
 package starts_test
 
 import (
-	"math/rand/v2"
-	"os"
+	"fmt"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"runtime"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestKilledWhileStarting kills starts at random moments, 200 times, before, in and after the making of the
-// mounts, and looks for what stays on the host and whether the next start clears it away.
-func TestKilledWhileStarting(t *testing.T) {
+// TestKilledAtEachCall kills a start before each of its system calls, and looks for what stays on the host and whether the
+// next start clears it away.
+func TestKilledAtEachCall(t *testing.T) {
 	testkit.RequireRoot(t)
-	root, path := testkit.Runner(t, testkit.Dir(t), testkit.Binary(t), "/bin/sh")
-	temp := filepath.Join(root, "_work", "_temp")
-	run := func() *exec.Cmd { return exec.Command(path, "-c", "echo > "+temp+"/of-the-job; exec sleep 100") }
-
-	// How long a start takes decides from when to when it is worth to kill: half of them are to get through, however
-	// busy the machine gets.
-	begin := time.Now()
-	if out, err := exec.Command(path, "-c", ":").CombinedOutput(); err != nil {
+	strace := testkit.RequireTool(t, "strace", "strace")
+	type runner struct{ path, temp, log string }
+	start := func(r runner, options ...string) ([]byte, error) {
+		leave(t, r.temp)
+		args := append(append([]string{"-o", r.log}, options...), "--", r.path, "-c", "echo >"+r.temp+"/of-the-job")
+		return exec.Command(strace, args...).CombinedOutput()
+	}
+	runners := make(chan runner, runtime.NumCPU())
+	for range cap(runners) {
+		root, path := testkit.Runner(t, testkit.Dir(t), testkit.Binary(t), "/bin/sh")
+		runners <- runner{path, filepath.Join(root, "_work", "_temp"), filepath.Join(t.TempDir(), "trace")}
+	}
+	before := hostMounts(t)
+	r := <-runners
+	if out, err := start(r); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	whole := time.Since(begin)
-
-	before := hostMounts(t)
-	reached := 0
-	const starts = 200
-	for range starts {
-		cmd := run()
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+	tr := readTrace(t, r.log)
+	runners <- r
+	calls := tr.calls[tr.main]
+	var killed atomic.Int64
+	parallel(len(calls), cap(runners), func(i int) {
+		r, c := <-runners, calls[i-1]
+		defer func() { runners <- r }()
+		out, err := start(r, "-e", "trace="+c.name, "-e", fmt.Sprintf("inject=%s:signal=KILL:when=%d", c.name, c.nth))
+		if err != nil {
+			killed.Add(1)
 		}
-		time.Sleep(time.Duration(rand.Int64N(int64(2 * whole))))
-		comm, _ := os.ReadFile("/proc/" + itoa(cmd.Process.Pid) + "/comm")
-		if strings.TrimSpace(string(comm)) == "sleep" {
-			reached++
-			whole = max(whole*19/20, time.Millisecond)
-		} else {
-			whole = whole * 21 / 20
+		if len(out) > 0 {
+			t.Errorf("%s no. %d: said %q", c.name, c.nth, out)
 		}
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	if reached < starts/10 || reached > starts*9/10 {
-		t.Errorf("%d of %d had become their program when they were killed: the moments are too early or too late to show anything", reached, starts)
-	}
-	t.Logf("%d of %d had become their program when they were killed", reached, starts)
-	sameMounts(t, before)
-	if left := entries(t, temp); len(left) > 0 {
-		t.Errorf("in the host's _temp: %v", left)
-	}
-	eventually(t, func() error {
-		if out, err := exec.Command(path, "-c", ":").CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s", err, out)
+		if left := entries(t, r.temp); len(left) > 0 {
+			t.Errorf("%s no. %d: in the host's _temp: %v", c.name, c.nth, left)
 		}
-		return atMostOne(entries(t, perpid.Path(temp)))
 	})
+	if n := int(killed.Load()); n < 60 || n < len(calls)*9/10 { // what a start makes only now and then may not come
+		t.Errorf("of %d calls %d were the last", len(calls), n)
+	}
+	t.Logf("killed before %d of %d calls", killed.Load(), len(calls))
+	sameMounts(t, before)
+	for range cap(runners) {
+		r := <-runners
+		eventually(t, func() error {
+			if out, err := exec.Command(r.path, "-c", ":").CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			return atMostOne(entries(t, perpid.Path(r.temp)))
+		})
+	}
 }

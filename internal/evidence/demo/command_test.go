@@ -23,16 +23,16 @@ const ordinary = 65534
 
 // command makes `worker-wrap demo` with a TMPDIR of its own, in which nothing may be left when the test
 // ends. With uid 0 it runs as who runs the test.
-func command(t *testing.T, uid uint32) (*exec.Cmd, *bytes.Buffer) {
+func command(t *testing.T, uid uint32) (cmd *exec.Cmd, out *bytes.Buffer, dir string) {
 	t.Helper()
-	dir := testkit.Dir(t)
+	dir = testkit.Dir(t)
 	if err := os.Chmod(dir, 0o1777); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	cmd := exec.Command(testkit.Binary(t), "demo")
+	out = &bytes.Buffer{}
+	cmd = exec.Command(testkit.Binary(t), "demo")
 	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout, cmd.Stderr = out, out
 	if uid != 0 {
 		testkit.RequireRoot(t)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
@@ -42,7 +42,7 @@ func command(t *testing.T, uid uint32) (*exec.Cmd, *bytes.Buffer) {
 			t.Errorf("the demo left %v", left)
 		}
 	})
-	return cmd, &out
+	return cmd, out, dir
 }
 
 // TestCommand runs the demo as users do.
@@ -50,7 +50,7 @@ func TestCommand(t *testing.T) {
 	for name, uid := range map[string]uint32{"root": 0, "ordinary user": ordinary} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd, out := command(t, uid)
+			cmd, out, _ := command(t, uid)
 			began := time.Now()
 			if err := cmd.Run(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
@@ -74,16 +74,16 @@ func TestCommandInterrupted(t *testing.T) {
 	for name, c := range map[string]struct {
 		uid   uint32
 		group bool
-		after time.Duration
+		when  string // when there is this
 	}{
-		"Ctrl-C":                     {0, true, 1500 * time.Millisecond},
-		"Ctrl-C as an ordinary user": {ordinary, true, 1500 * time.Millisecond},
-		"kill":                       {0, false, 300 * time.Millisecond},
-		"kill as an ordinary user":   {ordinary, false, 4500 * time.Millisecond},
+		"Ctrl-C":                     {0, true, "runner1/_work/_temp/_runner_file_commands"},
+		"Ctrl-C as an ordinary user": {ordinary, true, "runner1/_work/_temp/_runner_file_commands"},
+		"kill":                       {0, false, "runner1"},
+		"kill as an ordinary user":   {ordinary, false, "runner2/_work/_temp/_runner_file_commands"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd, out := command(t, c.uid)
+			cmd, out, dir := command(t, c.uid)
 			if cmd.SysProcAttr == nil {
 				cmd.SysProcAttr = &syscall.SysProcAttr{}
 			}
@@ -91,7 +91,10 @@ func TestCommandInterrupted(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(c.after)
+			testkit.Await(t, "half of the demo", func() bool {
+				found, _ := filepath.Glob(filepath.Join(dir, "*", c.when))
+				return len(found) > 0
+			})
 			pid, sig := cmd.Process.Pid, unix.SIGTERM
 			if c.group {
 				pid, sig = -pid, unix.SIGINT

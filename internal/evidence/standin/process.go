@@ -112,7 +112,7 @@ func (w *Worker) Kill() error {
 func (w *Worker) Abort() {
 	w.aborting.Do(func() { close(w.aborted) })
 	if !w.ended() {
-		_ = w.process.Signal(syscall.SIGSTOP) // it starts nothing while its processes are counted
+		common.StopTree(w.PID)
 		common.KillTree(w.PID)
 	}
 	<-w.done

@@ -325,7 +325,7 @@ func memoryOf(t *testing.T, pid int) (kB int) {
 // recorded waits for an event of the runner in root.
 func recorded(t *testing.T, root string, kind events.Kind) events.Event {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		f, err := os.Open(filepath.Join(root, "_diag", events.FileName))
 		if err != nil {
 			continue

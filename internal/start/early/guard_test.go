@@ -29,7 +29,7 @@ func sees(t *testing.T, s *started, root string) unix.Stat_t {
 // within waits until what holds, for a minute at most.
 func within(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("in a minute this was not so: %s", what)
 		}

@@ -73,16 +73,39 @@ func ReadProc(pid int, name string, buf []byte) []byte {
 
 // KillTree sends SIGKILL to a process and its descendants, those first (NixKillProcessTree).
 func KillTree(pid int) {
+	for _, pid := range tree(pid) {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+// StopTree sends SIGSTOP to a process and its descendants, until there are no more: none of them starts another one then.
+// The upstream runner does no such thing, and can leave what a step starts just then.
+func StopTree(pid int) {
+	stopped := map[int]bool{}
+	for more := true; more; {
+		more = false
+		for _, pid := range tree(pid) {
+			if !stopped[pid] {
+				_ = unix.Kill(pid, unix.SIGSTOP)
+				stopped[pid], more = true, true
+			}
+		}
+	}
+}
+
+// tree lists a process and its descendants, those first.
+func tree(pid int) (out []int) {
 	children := map[int][]int{}
 	for _, p := range Processes() {
 		children[p.Parent] = append(children[p.Parent], p.PID)
 	}
-	var kill func(int)
-	kill = func(pid int) {
+	var list func(int)
+	list = func(pid int) {
 		for _, child := range children[pid] {
-			kill(child)
+			list(child)
 		}
-		_ = unix.Kill(pid, unix.SIGKILL)
+		out = append(out, pid)
 	}
-	kill(pid)
+	list(pid)
+	return out
 }
