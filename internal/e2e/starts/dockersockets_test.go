@@ -104,8 +104,12 @@ func TestPodmanSocket(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+socket)
 	testkit.ImportDockerImage(t, exec.Command(docker, "import", "-", testkit.DockerImage))
 	s := ordinary(t, capable(t))
-	c := s.dockerStart(socket, listTemp)
-	if code := c.end(t); code != 0 || c.out.String() != "here\n" || c.err.String() != "" {
+	// It writes the options of a bind in its own way (src:/t:rw,rprivate,rbind).
+	c := s.dockerStart(socket, listTemp+`; mkdir "$T/sub"; docker create --name=shown --network=none -v "$T/sub:/s" -v "$T/..:/w" "$IMAGE" /bin/ls >/dev/null
+		docker inspect -f '{{range .HostConfig.Binds}}{{.}} {{end}}{{range .Mounts}}{{.Source}} {{end}}' shown | tr ' ' '\n' | cut -d: -f1-2 | LC_ALL=C sort; docker rm shown >/dev/null`)
+	work := filepath.Dir(s.temp)
+	want := "here\n\n" + work + "\n" + s.temp + "/sub\n" + s.temp + "/sub:/s\n" + work + ":/w\n"
+	if code := c.end(t); code != 0 || c.out.String() != want || c.err.String() != "" {
 		t.Errorf("exit code %d, %q, %q", code, &c.out, &c.err)
 	}
 	if level, what := s.doctorOnDocker(t, socket); level != "ok" {
