@@ -54,8 +54,8 @@ func newApp() *cli.App {
 		Usage:     "give each Worker of a GitHub Actions runner a _temp of its own",
 		UsageText: "worker-wrap [--temp DIR | --runner-root DIR] -- cmd args…\nworker-wrap SUBCOMMAND [options]",
 		Description: "Two Workers of one runner can be alive at once, and the one that ends empties the _temp of both. " +
-			"worker-wrap stands where the runner starts its Worker, lays a fresh folder over _temp in a mount " +
-			"namespace that only this Worker sees, and becomes the Worker.",
+			"worker-wrap stands where the runner starts its Worker. A Worker that meets another gets a fresh folder over _temp, in a " +
+			"mount namespace that only it sees.",
 		Flags:       append(runFlags(), cli.HelpFlag),
 		Before:      beforeAny,
 		Action:      runAction,

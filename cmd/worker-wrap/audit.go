@@ -16,15 +16,15 @@ func auditCommand() *cli.Command {
 		ArgsUsage: "[DIR|FILE|-…]",
 		Description: "Reads Runner_*.log and Worker_*.log and worker-wrap.jsonl in each DIR, a runner's _diag or its root, each " +
 			"FILE, and standard input for -; plain, gzip, or zstd if there is a zstd command. A FILE with another name, or " +
-			"standard input, may hold several whole logs, as cat and tail -v join them, or what containers and services " +
-			"printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, with what docker, kubectl, containerd or journalctl put " +
-			"before each line:\n\n" +
+			"standard input, may hold several whole logs, as cat and tail -v join them. It may also hold what containers and " +
+			"services printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, and what docker, kubectl, containerd or journalctl " +
+			"put before each line:\n\n" +
 			"    journalctl -u 'actions.runner.*' | worker-wrap audit -\n\n" +
 			"Default: the _diag of the runner found from here upwards, elsewhere those of all runners of this machine. " +
 			"Needs no worker-wrap in use and changes nothing.\n\n" +
-			"Exit code: 0 the logs show whole lives of Workers, and no two shared a _temp, 1 some did, 2 the logs cannot " +
-			"tell, and the report says what is missing (a Worker's end, the Listener's log that shows all Workers, …), or " +
-			"nothing could be audited.",
+			"The exit status is 0 if the logs show whole lives of Workers, and no two shared a _temp. It is 1 if some did. It is 2 " +
+			"if the logs cannot tell, or nothing could be audited: the report says what is missing (a Worker's end, the " +
+			"Listener's log that shows all Workers, …).",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},
 			&cli.StringFlag{Name: "html", Usage: "also write the report to `FILE`, one self-contained page; FILE must not be there yet"},

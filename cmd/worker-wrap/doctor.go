@@ -17,7 +17,7 @@ func doctorCommand() *cli.Command {
 		Usage: "say whether the jobs of this machine's runners are protected, and what mends it if not",
 		Description: "Looks at the kernel, at where the privilege comes from and what takes it away, at each runner and its " +
 			"work folder, and at Docker and Podman. At the end a process is really isolated in the runner's own folders, as " +
-			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 where a " +
+			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 if a " +
 			"runner's jobs are not protected (✗). Run it as root to see everything.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},

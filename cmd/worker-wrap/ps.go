@@ -17,7 +17,7 @@ func psCommand() *cli.Command {
 		Name:  "ps",
 		Usage: "list the Workers that worker-wrap has started and that are alive, and how each was started",
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "left", Usage: "list what the jobs of dead Workers left running instead, where WORKER_WRAP_LEFTOVERS is set", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "left", Usage: "list what the jobs of dead Workers left running instead, if WORKER_WRAP_LEFTOVERS is set", DisableDefaultText: true},
 			cmdline.JSONFlag("a JSON array"), cmdline.WideFlag(), cmdline.UTCFlag(),
 		},
 		Action:       psAction,

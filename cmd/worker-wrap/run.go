@@ -44,6 +44,9 @@ func runFlags() []cli.Flag {
 // madeTemp sees to it that the folder is there which a person has named. A start makes a missing one, which a typo should not
 // have it do.
 func madeTemp(dir string, mkdir bool) error {
+	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
+		return fmt.Errorf("--temp %s: that is no folder; give one", dir)
+	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return nil // the start has words for all else
 	}

@@ -17,7 +17,7 @@ func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "status",
 		Usage:       "list the runners of this machine: protected or not, living Workers, the last start",
-		Description: "The exit status is 0 if all runners are protected, 1 where that cannot be told, and 2 where one is not.",
+		Description: "The exit status is 0 if all runners are protected, 1 if that cannot be told, and 2 if one is not.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
 			cmdline.JSONFlag("a JSON array"), cmdline.WideFlag(), cmdline.UTCFlag(),

@@ -17,7 +17,7 @@ func uninstallCommand() *cli.Command {
 			"once, as with --all, all others are too. A runner that config.sh has removed, or whose .runner makes no " +
 			"sense, gets its Worker back too.",
 		Flags: append(chooseRunners("uninstall"),
-			&cli.BoolFlag{Name: "force", Usage: "also where wrapped Workers are alive, whose folders then stay", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "force", Usage: "also if wrapped Workers are alive, whose folders then stay", DisableDefaultText: true},
 			&cli.StringFlag{Name: "prefix", Usage: "the binary was put into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),
 		Action:       func(c *cli.Context) error { return change(c, true, install.Uninstall) },

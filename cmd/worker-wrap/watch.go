@@ -20,7 +20,7 @@ func watchCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "watch",
 		Usage: "keep worker-wrap in runners while they update themselves",
-		Description: "Under systemd the units that install makes start this when it is needed. Where there is no systemd, " +
+		Description: "Under systemd the units that install makes start this when it is needed. Without systemd " +
 			"keep it running beside the runner, as its user; scripts/runsvc-worker-wrap.sh does.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "watch the runner in `DIR` (default: the runner found from the current folder upwards)"},

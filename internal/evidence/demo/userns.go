@@ -66,5 +66,5 @@ func Forbidden(err error) error {
 			return fmt.Errorf("the demo must mount, and %w: run it as root, or allow ordinary users namespaces: sudo %s", err, s.cure)
 		}
 	}
-	return fmt.Errorf("the demo must mount, and %w: run it as root; in a container, give it --cap-add SYS_ADMIN and, where AppArmor is on, --security-opt apparmor=unconfined", err)
+	return fmt.Errorf("the demo must mount, and %w: run it as root; in a container, give it --cap-add SYS_ADMIN and, if AppArmor is on, --security-opt apparmor=unconfined", err)
 }

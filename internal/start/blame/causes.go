@@ -27,12 +27,12 @@ type mend struct{ profile, capability, filter string }
 var mends = map[manager]mend{
 	docker: {
 		"run the container with --security-opt apparmor=unconfined",
-		"run it with --cap-add SYS_ADMIN (and, where AppArmor is on, --security-opt apparmor=unconfined)",
+		"run it with --cap-add SYS_ADMIN (and, if AppArmor is on, --security-opt apparmor=unconfined)",
 		"add --cap-add SYS_ADMIN, or a --security-opt seccomp=… profile that allows unshare and mount",
 	},
 	kubernetes: {
 		"set appArmorProfile: {type: Unconfined} in the container's securityContext",
-		"add SYS_ADMIN to capabilities in the container's securityContext (and, where AppArmor is on, appArmorProfile: {type: Unconfined})",
+		"add SYS_ADMIN to capabilities in the container's securityContext (and, if AppArmor is on, appArmorProfile: {type: Unconfined})",
 		"give the container's securityContext a seccompProfile that allows unshare and mount",
 	},
 	lxc: {
