@@ -23,7 +23,7 @@ func runCommand() *cli.Command {
 		Name:      "run",
 		Usage:     "run a command with a _temp of its own",
 		UsageText: "worker-wrap [run] [--temp DIR | --runner-root DIR] -- cmd args…",
-		Flags:     runFlags()[:5],
+		Flags:     runFlags()[:7],
 		Action:    runAction,
 
 		OnUsageError: cmdline.UsageError,
@@ -36,7 +36,10 @@ func runFlags() []cli.Flag {
 		&cli.StringFlag{Name: "runner-root", Usage: "… over the _temp of the runner in `DIR` (default: the runner found from the current folder upwards)"},
 		&cli.BoolFlag{Name: "userns", Usage: "isolate in a user namespace: needs no privilege, but sudo does not work in it (as WORKER_WRAP_USERNS=1)", DisableDefaultText: true},
 		&cli.BoolFlag{Name: "mkdir", Usage: "make the DIR of --temp if it is missing, in a folder of yours", DisableDefaultText: true},
-		&cli.BoolFlag{Name: "parents", Usage: "make it, and all above it, as a Worker's start does", Hidden: true}, // for install's and doctor's trial
+		// For the trials of install and doctor:
+		&cli.BoolFlag{Name: "parents", Usage: "make it, and all above it, as a Worker's start does", Hidden: true},
+		&cli.StringSliceFlag{Name: "also", Usage: "lay one over `DIR` too, before, in a view of its own", Hidden: true},
+		&cli.StringFlag{Name: "mark", Usage: "the file to leave there, until stdin has a byte", Hidden: true},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
 }
@@ -88,6 +91,11 @@ func runAction(c *cli.Context) error {
 			return cli.Exit(err.Error(), shim.ExitFailed)
 		}
 		_ = byhand.Note(plan.Temp) // gc finds what is left without it too, if it is told where
+	}
+	for _, dir := range c.StringSlice("also") {
+		if err := shim.Also(plan, dir, c.String("mark"), os.Stdin, os.Stdout); err != nil {
+			return cli.Exit(err.Error(), shim.ExitFailed)
+		}
 	}
 	f := shim.Run(plan)
 	return cli.Exit(f.Error(), f.Code)

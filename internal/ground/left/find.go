@@ -97,8 +97,11 @@ func (f *finder) add(j *job, root string) {
 
 // find looks through all processes.
 func (f *finder) find() (out Found, err error) {
+	if len(f.jobs) == 0 {
+		return Found{Noted: f.noted}, nil
+	}
 	all, err := procfs.PIDs(f.proc)
-	if err != nil || len(f.jobs) == 0 {
+	if err != nil {
 		return Found{Noted: f.noted}, err
 	}
 	for _, pid := range all {

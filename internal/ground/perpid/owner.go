@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -100,7 +101,19 @@ func (o Owner) perhapsIn(proc string, pid int) bool {
 
 // Self returns the calling process as an owner. It fails where /proc is missing or belongs to another
 // PID namespace.
-func Self() (Owner, error) { return self("/proc") }
+func Self() (Owner, error) {
+	if o := thisOne.Load(); o != nil {
+		return *o, nil
+	}
+	o, err := self("/proc")
+	if err == nil {
+		thisOne.Store(&o)
+	}
+	return o, err
+}
+
+// thisOne is what Self has found: many runners are looked at by one process.
+var thisOne atomic.Pointer[Owner]
 
 func self(proc string) (Owner, error) {
 	pid := os.Getpid()

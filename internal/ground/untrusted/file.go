@@ -92,7 +92,7 @@ func Head(path string, n int) ([]byte, error) {
 		return nil, err
 	}
 	defer unix.Close(fd)
-	data := make([]byte, 0, min(n, 4096))
+	data := make([]byte, 0, min(n, 1024))
 	for len(data) < n {
 		if len(data) == cap(data) {
 			data = append(data, 0)[:len(data)]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
@@ -22,17 +23,23 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		f.Broken = append(f.Broken, b)
 	}
 	for _, layout := range layouts {
-		r := Runner{Runner: s.Runner(layout)}
-		r.Install, r.InstallErr = install.Inspect(layout)
-		if b := r.current(); b.Wrapped() {
-			r.Shim = survey.BinaryAt(b.Program())
-			r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
-			r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
-		}
-		r.look()
-		f.Runners = append(f.Runners, r)
+		f.Runners = append(f.Runners, gather(s, layout))
 	}
 	return f
+}
+
+// gather collects those about one runner.
+func gather(s survey.System, layout runner.Layout) Runner {
+	r := Runner{Runner: s.Runner(layout)}
+	r.Install, r.InstallErr = install.Inspect(layout)
+	if b := r.current(); b.Wrapped() {
+		r.Shim = survey.BinaryAt(b.Program())
+		r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
+		r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
+	}
+	r.Left, _ = left.Of(layout) // what cannot be looked into is not known to be left
+	r.Strays = s.Strays(&r.Runner)
+	return r
 }
 
 // current is the bin folder that the Listener runs from, the zero Bin where there is none.

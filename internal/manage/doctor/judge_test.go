@@ -117,8 +117,8 @@ func TestEachFactIsJudged(t *testing.T) {
 		}, "problem bounding set: this doctor runs without CAP_SYS_ADMIN", "--cap-add SYS_ADMIN"},
 		{"own build", func(f *Facts, _ *Runner) { f.Captured = false }, "warning build: not built by scripts/build", "scripts/build"},
 		{"figures", func(f *Facts, _ *Runner) { f.Machine.Exporter, f.Machine.Systemd = true, true }, "ok figures: systemctl enable --now worker-wrap-figures.timer", ""},
-		{"processes left", func(_ *Facts, r *Runner) { r.Left.Processes = make([]left.Process, 2) }, "warning processes: 2 processes run on", "sudo worker-wrap gc --kill --runner-root /r"},
-		{"perhaps left", func(_ *Facts, r *Runner) { r.Left.Processes = []left.Process{{Why: "perhaps"}} }, "ok processes: 1 process may be left", ""},
+		{"processes left", func(_ *Facts, r *Runner) { r.Left.Processes = make([]left.Process, 2) }, "warning processes: 2 processes left", "sudo worker-wrap gc --kill --runner-root /r"},
+		{"perhaps left", func(_ *Facts, r *Runner) { r.Left.Processes = []left.Process{{Why: "perhaps"}} }, "ok processes: 1 process left, as it seems", ""},
 		{"none left", func(_ *Facts, r *Runner) {
 			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_LEFTOVERS=end")
 		}, "ok processes: none is known", ""},

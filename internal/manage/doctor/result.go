@@ -101,7 +101,7 @@ type Runner struct {
 	Shim       survey.Binary // what the shim in the current bin leads to
 	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
 	Left       left.Found    // processes of dead Workers' jobs
-	Strays     int           // see [strays]
+	Strays     int           // see [survey.System.Strays]
 	Barred     string        // what keeps the runner's user from running that, see [survey.BarredFrom]
 }
 

@@ -3,10 +3,8 @@ package doctor
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -19,35 +17,50 @@ import (
 // adds what came of it. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
 // runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an install.
 func (r *Report) TryAll(f Facts, fallback string) {
-	own := sync.OnceValue(func() Result {
+	var places []trial.Places
+	var then []func(trial.Tried)
+	try := func(p trial.Places, judge func(trial.Tried)) { places, then = append(places, p), append(then, judge) }
+	own := func(add func(Result)) {
 		p := trial.Places{Layout: runner.Layout{Guessed: true}, Binary: fallback, UID: os.Getuid()}
-		return tried(p, survey.UserName(p.UID), trial.Unit{}, "no job would be protected")[0]
-	})
-	slots := make(chan struct{}, runtime.NumCPU())
-	var all sync.WaitGroup
+		try(p, func(t trial.Tried) { add(outcome(p, t, survey.UserName(p.UID), "no job would be protected")[0]) })
+	}
+	var bare []*RunnerReport
 	for i := range f.Runners {
-		all.Go(func() {
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			r.Runners[i].try(&f.Runners[i], own)
+		of, to := &f.Runners[i], &r.Runners[i]
+		p, untried := trialOf(of)
+		switch {
+		case p.Binary == "":
+			bare = append(bare, to)
+		case untried != nil:
+			to.Results = append(to.Results, *untried)
+		default:
+			var inPlace bool
+			p.In, inPlace = confinement(&of.Unit)
+			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, shared(of)), inPlace) })
+		}
+	}
+	if len(bare) > 0 {
+		own(func(res Result) {
+			for _, to := range bare {
+				to.Results = append(to.Results, res)
+			}
 		})
 	}
-	all.Wait()
 	if len(r.Runners) == 0 {
-		r.Machine = append(r.Machine, own())
+		own(func(res Result) { r.Machine = append(r.Machine, res) })
+	}
+	for i, t := range trial.All(places) {
+		then[i](t)
 	}
 	r.conclude()
 }
 
-// try adds what a trial of one runner shows. Root starts nothing that others can change: who owns a runner chooses what
-// its shim is, and by .service as whose it would be started.
-func (r *RunnerReport) try(of *Runner, own func() Result) {
-	p := trial.Places{Layout: of.Layout, Binary: of.Shim.Path, UID: of.UID, Env: of.Env()}
+// trialOf returns how the start of a runner's Worker is tried, and why that is not done, nil if it can be. Root starts
+// nothing that others can change: who owns a runner chooses what its shim is, and by .service as whose it would be started.
+func trialOf(of *Runner) (p trial.Places, untried *Result) {
+	p = trial.Places{Layout: of.Layout, Binary: of.Shim.Path, UID: of.UID, Env: of.Env()}
 	res := Result{Check: "trial", Level: Warn, Why: "whether a Worker can be isolated is known only from trying"}
 	switch writable := of.Shim.WritableBy; {
-	case p.Binary == "":
-		r.Results = append(r.Results, own())
-		return
 	case p.UID < 0:
 		res.What = "not tried: there is no user " + of.User + " on this machine"
 		res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(of.Unit.Name)
@@ -60,11 +73,9 @@ func (r *RunnerReport) try(of *Runner, own func() Result) {
 		res.Level, res.What, res.Why = Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
 		res.Mend = "correct what is marked above"
 	default:
-		unit, inPlace := confinement(&of.Unit)
-		r.judge(tried(p, of.User, unit, shared(of)), inPlace)
-		return
+		return p, nil
 	}
-	r.Results = append(r.Results, res)
+	return p, &res
 }
 
 // misset says which settings make no sense.
@@ -97,15 +108,12 @@ func (r *RunnerReport) judge(results []Result, inPlace bool) {
 	r.Results = append(kept, results...)
 }
 
-// tried makes a trial, and says what came of it. The first result is on the trial itself.
-func tried(p trial.Places, user string, unit trial.Unit, without string) []Result {
+// outcome says what came of a trial. The first result is on the trial itself.
+func outcome(p trial.Places, t trial.Tried, user, without string) []Result {
 	res := Result{Check: "trial", Level: OK}
-	var t trial.Tried
 	where := ""
-	if unit.Name == "" {
-		t = p.Try()
-	} else {
-		t, where = p.TryIn(unit), " as systemd starts the unit "+unit.Name
+	if p.In.Name != "" {
+		where = " as systemd starts the unit " + p.In.Name
 	}
 	if t.Refused != nil {
 		res.Level, res.Why = Fail, "as long as that is so, "+without
@@ -117,7 +125,7 @@ func tried(p trial.Places, user string, unit trial.Unit, without string) []Resul
 			place = p.Layout.Work
 		}
 		res.What = fmt.Sprintf("a process of %s was started through %s%s in %s: its _temp was its own", user, p.Binary, where, place)
-		if unit.Name == "" {
+		if p.In.Name == "" {
 			res.What += ", and not to be seen from outside"
 		}
 	}

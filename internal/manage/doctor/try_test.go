@@ -71,7 +71,7 @@ func TestTry(t *testing.T) {
 		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, Fail, "WORKER_WRAP_WAIT="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := tried(test.p, "them", trial.Unit{}, "jobs share one _temp")
+			got := outcome(test.p, test.p.Try(), "them", "jobs share one _temp")
 			if len(got) != 1 || got[0].Level != test.want || !strings.Contains(got[0].What, test.what) {
 				t.Errorf("%+v, want %s %q", got, test.want, test.what)
 			}
@@ -178,9 +178,9 @@ func TestTryNeedsRootForOthers(t *testing.T) {
 		}
 		return
 	}
-	var r RunnerReport
-	r.try(&Runner{Runner: survey.Runner{User: "root"}, Shim: survey.Binary{Path: "/bin/true"}}, nil)
-	if got := r.Results; len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].What, "only root can") {
+	r := Report{Runners: []RunnerReport{{}}}
+	r.TryAll(Facts{Runners: []Runner{{Runner: survey.Runner{User: "root"}, Shim: survey.Binary{Path: "/bin/true"}}}}, "/bin/true")
+	if got := r.Runners[0].Results; len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].What, "only root can") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -59,16 +59,16 @@ func dangling(path string) bool {
 // closedTo reports whether a folder's mode keeps a user from making anything in it.
 func closedTo(path string, uid int) bool {
 	const writeSearch = 0o3
-	return denies(path, uid, writeSearch)
+	return denies(path, uid, UserGroups(uid), writeSearch)
 }
 
 // BarredFrom returns what keeps a user from running the program at path: a folder on the way that the user may not
 // search, or the program itself. It returns "" if nothing does, as far as owners and modes tell.
 func BarredFrom(path string, uid int) string {
 	const execute = 0o1
-	barred := ""
+	barred, groups := "", UserGroups(uid)
 	for at := path; ; at = filepath.Dir(at) {
-		if denies(at, uid, execute) {
+		if denies(at, uid, groups, execute) {
 			barred = at
 		}
 		if at == filepath.Dir(at) {
@@ -79,7 +79,7 @@ func BarredFrom(path string, uid int) string {
 
 // denies reports whether the mode of what is at path lacks one of these bits for a user. Where an access control list
 // may say otherwise it does not.
-func denies(path string, uid int, bits uint32) bool {
+func denies(path string, uid int, groups []int, bits uint32) bool {
 	var st unix.Stat_t
 	if uid <= 0 || unix.Stat(path, &st) != nil {
 		return false
@@ -90,7 +90,7 @@ func denies(path string, uid int, bits uint32) bool {
 	switch {
 	case int(st.Uid) == uid:
 		return st.Mode>>6&bits != bits
-	case slices.Contains(UserGroups(uid), int(st.Gid)):
+	case slices.Contains(groups, int(st.Gid)):
 		return st.Mode>>3&bits != bits
 	}
 	return st.Mode&bits != bits

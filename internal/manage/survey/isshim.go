@@ -2,15 +2,21 @@ package survey
 
 import (
 	"bytes"
-	"io"
+	"debug/elf"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// mark is a line of the build information that Go puts into each program, stripped or not (runtime/debug.BuildInfo):
-// the path of its main package. It holds whatever the packages within are called, in every version so far.
-const mark = "path\tgithub.com/worker-wrap/worker-wrap/cmd/worker-wrap\n"
+const (
+	// infoSection has what Go says of a program, stripped or not (runtime/debug.BuildInfo).
+	infoSection = ".go.buildinfo"
+	// maxInfo bounds how much of that is read.
+	maxInfo = 1 << 20
+	// mark is a line of it: the path of the main package. It holds whatever the packages within are called, in every
+	// version so far.
+	mark = "path\tgithub.com/worker-wrap/worker-wrap/cmd/worker-wrap\n"
+)
 
 // EntryAt returns which worker-wrap the file at path starts, if it is an entry: see [runner.Entry]. It may be gone.
 func EntryAt(path string) (place string, ok bool) {
@@ -28,18 +34,15 @@ func IsShim(path string) bool {
 		return false
 	}
 	defer f.Close()
-	const chunk, limit = 1 << 20, 64
-	buf := make([]byte, chunk+len(mark))
-	kept := 0
-	for range limit {
-		n, err := io.ReadFull(f, buf[kept:])
-		if bytes.Contains(buf[:kept+n], []byte(mark)) {
-			return true
-		}
-		if err != nil {
-			return false
-		}
-		kept = copy(buf, buf[len(buf)-len(mark):])
+	program, err := elf.NewFile(f)
+	if err != nil {
+		return false
 	}
-	return false
+	info := program.Section(infoSection)
+	if info == nil || info.Type == elf.SHT_NOBITS {
+		return false
+	}
+	data := make([]byte, min(info.FileSize, maxInfo))
+	n, _ := info.ReadAt(data, 0)
+	return bytes.Contains(data[:n], []byte(mark))
 }

@@ -12,21 +12,23 @@ import (
 
 // once is what looks at several runners share.
 type once struct {
-	processes func() []listed
-	shown     map[string]map[string]string // what systemd says of units, by the names that it was asked for
+	processes  func() []listed
+	workspaces map[int][]string             // of jobs, by the user of their processes
+	shown      map[string]map[string]string // what systemd says of units, by the names that it was asked for
 }
 
 // listed is a process as a list of all has it.
 type listed struct {
 	pid     int
 	cmdline string
+	command string // see [runner.Started]
 	comm    string // "" for a thread of the kernel's
 }
 
 // Once returns the machine with a list of its processes that is made once, and with what systemd says of these runners'
 // units, for which it is asked once.
 func (s System) Once(layouts []runner.Layout) System {
-	o := &once{processes: sync.OnceValue(s.list), shown: map[string]map[string]string{}}
+	o := &once{processes: sync.OnceValue(s.list), workspaces: map[int][]string{}, shown: map[string]map[string]string{}}
 	var units []string
 	for _, l := range layouts {
 		path := PathUnit{Name: pathUnitName(l.Root)}
@@ -57,6 +59,7 @@ func (s System) list() (out []listed) {
 		dir := filepath.Join("proc", strconv.Itoa(pid))
 		p := listed{pid: pid, cmdline: s.read(dir + "/cmdline")}
 		if p.cmdline != "" {
+			p.command = runner.Started([]byte(p.cmdline))
 			p.comm = strings.TrimSpace(s.read(dir + "/comm"))
 		}
 		out = append(out, p)

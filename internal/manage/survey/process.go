@@ -104,12 +104,11 @@ func (s System) Workers(root string) []int {
 func (s System) started(root string, names ...string) []int {
 	var out []int
 	for _, p := range s.processes() {
-		command := runner.Started([]byte(p.cmdline))
-		if !slices.Contains(names, filepath.Base(command)) || !filepath.IsAbs(command) {
+		if !filepath.IsAbs(p.command) || !slices.Contains(names, filepath.Base(p.command)) {
 			continue
 		}
 		process := s.path("proc/" + strconv.Itoa(p.pid))
-		if is, err := runner.InBin(process, s.path(command), s.path(root)); is && err == nil {
+		if is, err := runner.InBin(process, s.path(p.command), s.path(root)); is && err == nil {
 			out = append(out, p.pid)
 		}
 	}

@@ -24,7 +24,7 @@ type account struct {
 
 // UserName returns the name of a user, or the number if the machine knows none.
 func UserName(uid int) string {
-	if a, ok := accountWith(func(a account) bool { return a.uid == uid }); ok {
+	if a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid }); ok {
 		return a.name
 	}
 	return strconv.Itoa(uid)
@@ -32,20 +32,20 @@ func UserName(uid int) string {
 
 // UserID returns the uid of a user.
 func UserID(name string) (uid int, ok bool) {
-	a, ok := accountWith(func(a account) bool { return a.name == name })
+	a, ok := accountWith(name, func(a account) bool { return a.name == name })
 	return a.uid, ok
 }
 
 // UserHome returns a user's home.
 func UserHome(uid int) (home string, ok bool) {
-	a, ok := accountWith(func(a account) bool { return a.uid == uid })
+	a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid })
 	return a.home, ok
 }
 
 // UserGroups returns the groups that a login gives a user, the primary one first. It returns none for a user
 // that the machine does not know.
 func UserGroups(uid int) []int {
-	a, ok := accountWith(func(a account) bool { return a.uid == uid })
+	a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid })
 	if !ok {
 		return nil
 	}
@@ -53,17 +53,17 @@ func UserGroups(uid int) []int {
 	return groupsOf(a, string(data))
 }
 
-func accountWith(is func(account) bool) (account, bool) {
+func accountWith(word string, is func(account) bool) (account, bool) {
 	data, err := os.ReadFile(usersFile)
 	if err != nil {
 		return account{}, false
 	}
-	return findAccount(string(data), is)
+	return findAccount(string(data), word, is)
 }
 
 // findAccount returns the first account of a passwd file that is the one asked for.
-func findAccount(passwd string, is func(account) bool) (account, bool) {
-	for fields := range entries(passwd, 7) {
+func findAccount(passwd, word string, is func(account) bool) (account, bool) {
+	for fields := range entries(passwd, 7, word) {
 		uid, uerr := strconv.Atoi(fields[2])
 		gid, gerr := strconv.Atoi(fields[3])
 		if a := (account{fields[0], uid, gid, fields[5]}); uerr == nil && gerr == nil && is(a) {
@@ -76,7 +76,7 @@ func findAccount(passwd string, is func(account) bool) (account, bool) {
 // groupsOf returns an account's primary group, and those that name it in a group file (group(5)).
 func groupsOf(a account, group string) []int {
 	out := []int{a.gid}
-	for fields := range entries(group, 4) {
+	for fields := range entries(group, 4, a.name) {
 		gid, err := strconv.Atoi(fields[2])
 		if err == nil && !slices.Contains(out, gid) && slices.Contains(strings.Split(fields[3], ","), a.name) {
 			out = append(out, gid)
@@ -85,11 +85,14 @@ func groupsOf(a account, group string) []int {
 	return out
 }
 
-// entries yields the lines that have so many fields. Comments, and what NIS takes the place of ("+", "-"), are
-// no entries.
-func entries(file string, fields int) func(yield func([]string) bool) {
+// entries yields the lines that have so many fields and this word in one of them. Comments, and what NIS takes the place
+// of ("+", "-"), are no entries.
+func entries(file string, fields int, word string) func(yield func([]string) bool) {
 	return func(yield func([]string) bool) {
 		for line := range strings.Lines(file) {
+			if !strings.Contains(line, word) { // split none of the others: each runner's user is asked for many times
+				continue
+			}
 			line = strings.TrimSpace(line)
 			out := strings.Split(line, ":")
 			if len(out) == fields && out[0] != "" && !strings.ContainsAny(out[0][:1], "#+-") && !yield(out) {

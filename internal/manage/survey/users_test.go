@@ -27,7 +27,7 @@ kvm:x:106:ci
 
 func TestAccounts(t *testing.T) {
 	byName := func(name string) (account, bool) {
-		return findAccount(passwd, func(a account) bool { return a.name == name })
+		return findAccount(passwd, "", func(a account) bool { return a.name == name })
 	}
 	if a, ok := byName("ci"); !ok || a != (account{"ci", 1000, 1001, "/home/ci"}) {
 		t.Errorf("ci: %+v, %v", a, ok)
@@ -37,7 +37,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("%q: %+v", name, a)
 		}
 	}
-	if a, ok := findAccount(passwd, func(a account) bool { return a.uid == 1000 }); !ok || a.name != "ci" {
+	if a, ok := findAccount(passwd, "", func(a account) bool { return a.uid == 1000 }); !ok || a.name != "ci" {
 		t.Errorf("uid 1000: %+v, %v; the first counts", a, ok)
 	}
 	if got := groupsOf(account{name: "ci", uid: 1000, gid: 1001}, groupFile); !slices.Equal(got, []int{1001, 998, 106}) {

@@ -6,11 +6,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,6 +43,7 @@ func environment(env []string) []string {
 	out := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
 		"WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_ISOLATE=always",
+		"XDG_STATE_HOME=/dev/null", // where a start by hand notes itself (package byhand)
 	}
 	for _, e := range env {
 		begins := func(prefix string) bool { return strings.HasPrefix(e, prefix) }
@@ -64,18 +63,22 @@ rm -f "$1/$2"
 exit 103`
 
 // start has the binary start the probe with a folder of its own over temp, as the runner's user, and looks at it from
-// outside.
-func (p Places) start(temp string, chosen policy.Settings) (t Tried) {
-	t.Said, t.Refused = p.run(temp, chosen, &t.pids)
+// outside. It has the same process try the others before, see shim.Also.
+func (p Places) start(temp string, chosen policy.Settings, others ...string) (t Tried) {
+	t.Said, t.Refused = p.run(temp, chosen, others, &t.pids)
 	return t
 }
 
-func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said string, err error) {
+func (p Places) run(temp string, chosen policy.Settings, others []string, pids *[]int) (said string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	mark := "worker-wrap-trial-" + strconv.Itoa(os.Getpid())
 	cmd := exec.CommandContext(ctx, p.Binary)
-	cmd.Args = append(append([]string{"worker-wrap"}, over(temp)...), "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
+	cmd.Args = append([]string{"worker-wrap"}, over(temp)...)
+	for _, other := range others {
+		cmd.Args = append(cmd.Args, "--mark", mark, "--also", other)
+	}
+	cmd.Args = append(cmd.Args, "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
 	cmd.Dir, cmd.Env = "/", environment(p.Env)
 	if os.Geteuid() == 0 {
 		held, err := hold(p.Binary)
@@ -100,20 +103,24 @@ func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said stri
 		return "", notStarted(p.Binary, p.UID, err)
 	}
 	*pids = append(*pids, cmd.Process.Pid)
-	line, rerr := bufio.NewReader(io.LimitReader(stdout, 8192)).ReadString(0) // a path may have a line feed
-	var seen error
-	if rerr == nil {
-		*pids = append(*pids, inner(line))
-		seen = p.look(cmd.Process.Pid, strings.TrimSuffix(line, "\x00"), temp, mark, chosen)
+	words := bufio.NewReader(stdout)
+	said, seen := "", error(nil)
+	silent := marks(words, stdin, others, func(other, host string) { seen = errors.Join(seen, apart(host, other, mark, chosen)) })
+	if silent == nil {
+		said, silent = word(words)
+	}
+	if silent == nil {
+		*pids = append(*pids, inner(said))
+		seen = errors.Join(seen, p.look(cmd.Process.Pid, said, temp, mark, chosen))
 	}
 	stdin.Close()
 	werr := cmd.Wait()
 	switch why := reason(stderr.String()); {
 	case ctx.Err() != nil:
 		return "", fmt.Errorf("a start did not end within %v", patience)
-	case rerr != nil && why != "":
+	case silent != nil && why != "":
 		return "", errors.New(why)
-	case rerr != nil:
+	case silent != nil:
 		return "", fmt.Errorf("a start ended without a word (%w)", werr)
 	case seen != nil:
 		return "", seen
@@ -121,43 +128,6 @@ func (p Places) run(temp string, chosen policy.Settings, pids *[]int) (said stri
 		return "", fmt.Errorf("the program's exit code 103 became %v", cmd.ProcessState)
 	}
 	return strings.TrimSpace(strings.ReplaceAll(stderr.String(), "worker-wrap: ", "")), nil
-}
-
-// look compares what the probe says it sees with what is there.
-func (p Places) look(pid int, said, temp, mark string, chosen policy.Settings) error {
-	words := strings.SplitN(said, " ", 3)
-	if len(words) != 3 || words[2] == "" {
-		return errors.New("the program does not know its per-PID folder (WORKER_WRAP_HOST_TEMP is not set)")
-	}
-	self, above, host := words[0], words[1], words[2]
-	if started := strconv.Itoa(pid); self != started && !(chosen.Userns && above == started) {
-		return fmt.Errorf("the program has PID %s and not %d, the one that was started", self, pid)
-	}
-	if _, err := os.Lstat(filepath.Join(temp, mark)); !errors.Is(err, os.ErrNotExist) {
-		return errors.New("the host's _temp shows the program's file, so it is not isolated")
-	}
-	if chosen.Backing != policy.Tmpfs { // the host sees nothing of that
-		if data, err := untrusted.Head(filepath.Join(host, mark), 16); err != nil || string(data) != "inside" {
-			return fmt.Errorf("the program's file is not in its per-PID folder %s (%v)", host, err)
-		}
-	}
-	is, err := survey.System{}.Process(inner(said))
-	switch {
-	case err != nil:
-		return err
-	case is.UID != p.UID:
-		return fmt.Errorf("the program runs as uid %d and not as %d", is.UID, p.UID)
-	case p.UID != 0 && is.CapPrm != 0:
-		return fmt.Errorf("the program has capabilities (%#x), which it must not", is.CapPrm)
-	}
-	return nil
-}
-
-// inner is the PID that the probe says it has.
-func inner(said string) int {
-	word, _, _ := strings.Cut(said, " ")
-	pid, _ := strconv.Atoi(word)
-	return pid
 }
 
 // reason is why a start was refused, as the last line that it said has it.

@@ -21,6 +21,7 @@ type Places struct {
 	Binary string   // the installed worker-wrap, or the one that is about to be
 	UID    int      // whose process it is
 	Env    []string // what the runner's settings say, and its .env
+	In     Unit     // what systemd is to keep it from; of no name if that is nothing
 }
 
 // Tried is what came of a start.
@@ -34,6 +35,9 @@ type Tried struct {
 // Try starts it. Where the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
 // is used.
 func (p Places) Try() Tried {
+	if p.In.Name != "" && !p.nowhere() {
+		return p.tryIn()
+	}
 	chosen, err := plan.ParseSettings(p.Env)
 	if err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}

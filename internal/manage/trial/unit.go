@@ -22,14 +22,11 @@ type Unit struct {
 
 var units atomic.Int32
 
-// TryIn has systemd start it as it would start the service: a unit of its own with the same settings, of which nothing is
+// tryIn has systemd start it as it would start the service: a unit of its own with the same settings, of which nothing is
 // left. Only root can. It is not looked at from outside: that it became its program says that it was isolated.
-func (p Places) TryIn(unit Unit) (t Tried) {
+func (p Places) tryIn() (t Tried) {
 	if _, err := plan.ParseSettings(p.Env); err != nil {
 		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
-	}
-	if p.nowhere() {
-		return p.Try()
 	}
 	held, err := hold(p.Binary)
 	if err != nil {
@@ -49,7 +46,7 @@ func (p Places) TryIn(unit Unit) (t Tried) {
 	said := filepath.Join(dir, "said")
 	name := fmt.Sprintf("worker-wrap-trial-%d-%d.service", os.Getpid(), units.Add(1))
 	args := []string{"--quiet", "--collect", "--unit=" + name, "--property=Type=oneshot", "--property=StandardError=truncate:" + said, "--property=TimeoutStartSec=" + patience.String()}
-	for _, setting := range unit.Settings {
+	for _, setting := range p.In.Settings {
 		args = append(args, "--property="+setting)
 	}
 	for _, e := range environment(p.Env) {
@@ -64,7 +61,7 @@ func (p Places) TryIn(unit Unit) (t Tried) {
 	if text := strings.TrimSpace(string(data)); rerr == nil {
 		t.Said = strings.ReplaceAll(text, "worker-wrap: ", "")
 	} else if why := reason(text); why != "" {
-		t.Refused = errors.New(strings.ReplaceAll(why, name, unit.Name))
+		t.Refused = errors.New(strings.ReplaceAll(why, name, p.In.Name))
 	} else {
 		t.Refused = fmt.Errorf("%w: %s", rerr, slices.Compact(strings.Split(strings.TrimSpace(string(out)), "\n"))[0])
 	}

@@ -1,0 +1,78 @@
+package trial
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
+)
+
+// All tries each of them, and answers in their order. What differs only in its folders is tried by one process first: each
+// is told of by a process of its own only if not all went well there, without a word.
+func All(places []Places) []Tried {
+	out := make([]Tried, len(places))
+	alike := map[string][]int{}
+	for i, p := range places {
+		alike[p.likeness(i)] = append(alike[p.likeness(i)], i)
+	}
+	slots := make(chan struct{}, runtime.NumCPU())
+	var all sync.WaitGroup
+	for _, group := range alike {
+		all.Go(func() {
+			slots <- struct{}{}
+			well := together(places, group)
+			<-slots
+			for _, i := range group {
+				if well {
+					continue
+				}
+				all.Go(func() {
+					slots <- struct{}{}
+					out[i] = places[i].Try()
+					<-slots
+				})
+			}
+		})
+	}
+	all.Wait()
+	return out
+}
+
+// likeness is the same for those that one process can try. The process is not the program's parent, as with USERNS.
+func (p Places) likeness(i int) string {
+	if chosen, err := plan.ParseSettings(p.Env); err != nil || chosen.Policy.Userns || p.In.Name != "" || p.nowhere() {
+		return strconv.Itoa(i)
+	}
+	return strings.Join(append([]string{p.Binary, strconv.Itoa(p.UID)}, environment(p.Env)...), "\x00")
+}
+
+// together tries some of the places by one process, and reports whether all went well.
+func together(places []Places, group []int) bool {
+	if len(group) < 2 {
+		return false
+	}
+	var undos []*undo
+	var temps []string
+	for _, i := range group {
+		u, err := remember(places[i].Layout)
+		if err != nil {
+			return false
+		}
+		defer u.close()
+		undos, temps = append(undos, u), append(temps, places[i].Layout.Temp)
+	}
+	p, last := places[group[0]], len(temps)-1
+	chosen, err := plan.ParseSettings(p.Env)
+	if err != nil {
+		return false
+	}
+	t := p.start(temps[last], chosen.Policy, temps[:last]...)
+	well := t.Refused == nil && t.Said == ""
+	for _, u := range undos {
+		u.owners = t.pids
+		well = u.patiently() == nil && well
+	}
+	return well
+}

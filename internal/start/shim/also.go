@@ -1,0 +1,44 @@
+package shim
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
+	"github.com/worker-wrap/worker-wrap/nsenter"
+)
+
+// Also makes what a start of this plan over another folder would make, before that becomes its program: for whoever tries
+// the starts of many runners and cannot pay for a process for each (package trial). It is made from the host's view, on a
+// thread with which its namespace ends.
+//
+// It leaves a file named mark in what is seen as that folder there, says to out where the host sees it, with a zero byte at
+// its end, and removes both when in has a byte.
+func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
+	p.Temp, p.Store = temp, perpid.Path(temp)
+	return nsenter.Outside(func() error {
+		runtime.LockOSThread() // for good
+		s := newStart(p)
+		if err := s.plainIDs(); err != nil {
+			return err
+		}
+		made, err := s.private(func(at places) (folder, error) { return s.makeFolder(at, s.self) })
+		if err != nil {
+			return s.failure(err)
+		}
+		defer os.Remove(made.temp)
+		path := filepath.Join(temp, mark)
+		defer os.Remove(path)
+		if err := os.WriteFile(path, []byte("inside"), 0o600); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(out, made.temp+"\x00"); err != nil {
+			return err
+		}
+		_, err = io.ReadFull(in, make([]byte, 1))
+		return err
+	})
+}
