@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
@@ -71,7 +72,7 @@ func chosen(which string) (workers.Worker, error) {
 		case len(list) > 0:
 			return list[len(list)-1], nil
 		case hidden > 0:
-			return workers.Worker{}, fmt.Errorf("no wrapped Worker is alive among the processes that could be looked into; %d could not", hidden)
+			return workers.Worker{}, fmt.Errorf("no wrapped Worker is alive among the processes that could be looked into; %d could not; %s", hidden, procfs.Mend)
 		}
 		return workers.Worker{}, errors.New("no wrapped Worker is alive")
 	}
@@ -81,7 +82,7 @@ func chosen(which string) (workers.Worker, error) {
 	}
 	w, err := workers.Find(pid)
 	if err != nil {
-		return w, fmt.Errorf("process %d: %w", pid, err)
+		return w, fmt.Errorf("process %d: %w", pid, procfs.Advised(err))
 	}
 	return w, nil
 }

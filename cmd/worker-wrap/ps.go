@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
@@ -53,7 +54,7 @@ func sayHidden(out io.Writer, hidden int) {
 	switch {
 	case hidden == 0:
 	case os.Geteuid() == 0:
-		fmt.Fprintf(out, "%s could not be looked into; that takes CAP_SYS_PTRACE, which this container may lack: run it with --cap-add SYS_PTRACE, or look from the host\n", screen.Count(hidden, "process"))
+		fmt.Fprintf(out, "%s could not be looked into; %s\n", screen.Count(hidden, "process"), procfs.Mend)
 	default:
 		fmt.Fprintf(out, "%s of other users could not be looked into; sudo shows theirs too\n", screen.Count(hidden, "process"))
 	}

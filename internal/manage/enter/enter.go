@@ -107,7 +107,7 @@ func look(pid int) (*target, error) {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			return nil, fmt.Errorf("process %d has ended", pid)
 		}
-		return nil, err
+		return nil, procfs.Advised(err)
 	}
 	return t, nil
 }
