@@ -14,9 +14,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
@@ -25,6 +27,8 @@ const (
 	name   = "by-hand"
 	// most is how long the list may become, in bytes.
 	most = 64 << 10
+	// patience is how long a start, or gc, waits for whoever has the list locked: another start has it for a moment.
+	patience = 100 * time.Millisecond
 )
 
 // Note adds the folder that a start covers.
@@ -105,7 +109,7 @@ func open(make bool) (*os.File, error) {
 		err = fmt.Errorf("%s is no file of this user's alone", list.Name())
 	}
 	if err == nil {
-		err = unix.Flock(int(list.Fd()), unix.LOCK_EX)
+		err = flock.Lock(list, unix.LOCK_EX, patience)
 	}
 	if err != nil {
 		list.Close()

@@ -1,12 +1,16 @@
 package byhand
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -56,6 +60,28 @@ func TestNoted(t *testing.T) {
 		if err := Note(bad); err == nil {
 			t.Errorf("%q was noted", bad)
 		}
+	}
+}
+
+// TestHeldLock: whoever keeps the list locked holds up no start.
+func TestHeldLock(t *testing.T) {
+	state, temp := home(t)
+	if err := Note(temp); err != nil {
+		t.Fatal(err)
+	}
+	list, err := os.Open(filepath.Join(state, folder, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	if err := unix.Flock(int(list.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := Note("/another/temp"); !errors.Is(err, flock.ErrTaken) {
+		t.Errorf("a start is told %v", err)
+	}
+	if _, err := Noted(); !errors.Is(err, flock.ErrTaken) {
+		t.Errorf("gc is told %v", err)
 	}
 }
 
