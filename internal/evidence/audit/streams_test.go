@@ -83,6 +83,9 @@ func TestIssueFromContainer(t *testing.T) {
 					i.B.Harm != Certain || *i.B.ExitCode != 102 || i.Seconds != 17 {
 					t.Errorf("A %+v\nB %+v, %d s", i.A, i.B, i.Seconds)
 				}
+				if !slices.ContainsFunc(i.Timeline, func(row Row) bool { return row.Kind == "start" && row.Text == "Job A is running — job 42b445e6" }) {
+					t.Errorf("no row says that Job A is running: %+v", i.Timeline)
+				}
 				// Only the start of Job A, which the name of its log tells, is not in the text.
 				for n, row := range i.Timeline[len(i.Timeline)-7:] {
 					want := issueTable[len(issueTable)-7+n]
