@@ -2,7 +2,6 @@ package common
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"unicode/utf16"
@@ -62,7 +61,7 @@ func Receive(r io.Reader) (MessageType, string, error) {
 	kind := MessageType(binary.LittleEndian.Uint32(head[:4]))
 	n := int32(binary.LittleEndian.Uint32(head[4:]))
 	if n < 0 || n > maxString || n%2 != 0 {
-		return kind, "", errors.New("System.IO.InvalidDataException: Found invalid data while decoding.")
+		return kind, "", Upstream("System.IO.InvalidDataException: Found invalid data while decoding.")
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {

@@ -64,3 +64,8 @@ func Echo(now time.Time, level, source, text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	return fmt.Sprintf("%s%s %s %s] %s\n", EchoPrefix, now.UTC().Format(EchoTime), level, source, text)
 }
+
+// Upstream is an error in the words of the runner, of .NET or of the actions toolkit.
+type Upstream string
+
+func (e Upstream) Error() string { return string(e) }

@@ -66,7 +66,7 @@ func (f *fileCommands) issue(prefix, command string) error {
 	path := f.path(prefix)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		return upstreamError("Missing file at path: " + path)
+		return common.Upstream("Missing file at path: " + path)
 	}
 	if err != nil {
 		return err
@@ -83,7 +83,7 @@ func (f *fileCommands) process(w *worker) (set changes, all []error) {
 	set.env = map[string]string{}
 	for _, c := range f.commands {
 		if err := f.processOne(w, &set, c.prefix); err != nil {
-			all = append(all, upstreamError(fmt.Sprintf("Unable to process file command '%s' successfully. %v", strings.Trim(c.prefix, "_"), err)))
+			all = append(all, common.Upstream(fmt.Sprintf("Unable to process file command '%s' successfully. %v", strings.Trim(c.prefix, "_"), err)))
 		}
 	}
 	return set, all
@@ -147,11 +147,6 @@ func (w *worker) note(source, text string) {
 	fmt.Print(common.Echo(time.Now(), common.Info, source, text))
 }
 
-// upstreamError is an error in the words of the runner or the actions toolkit.
-type upstreamError string
-
-func (e upstreamError) Error() string { return string(e) }
-
 // parsePairs reads NAME=VALUE lines and NAME<<DELIMITER blocks.
 func parsePairs(text string) ([][2]string, error) {
 	var pairs [][2]string
@@ -169,19 +164,19 @@ func parsePairs(text string) ([][2]string, error) {
 		case block >= 0:
 			name, delimiter, _ := strings.Cut(line, "<<")
 			if name == "" || delimiter == "" {
-				return nil, upstreamError("Invalid format '" + line + "'. Name must not be empty and delimiter must not be empty")
+				return nil, common.Upstream("Invalid format '" + line + "'. Name must not be empty and delimiter must not be empty")
 			}
 			end := i + 1
 			for end < len(lines) && lines[end] != delimiter {
 				end++
 			}
 			if end == len(lines) {
-				return nil, upstreamError("Invalid value. Matching delimiter not found '" + delimiter + "'")
+				return nil, common.Upstream("Invalid value. Matching delimiter not found '" + delimiter + "'")
 			}
 			pairs = append(pairs, [2]string{name, strings.Join(lines[i+1:end], "\n")})
 			i = end
 		default:
-			return nil, upstreamError("Invalid format '" + line + "'")
+			return nil, common.Upstream("Invalid format '" + line + "'")
 		}
 	}
 	return pairs, nil

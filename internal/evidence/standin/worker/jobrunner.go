@@ -66,9 +66,9 @@ func (w *worker) complete(result standin.TaskResult) (standin.TaskResult, error)
 	}
 	w.error("GitHubActionsService", "POST request to https://run-actions.example/completejob failed. HTTP Status: NotFound")
 	w.error("JobRunner", fmt.Sprintf("Catch exception while attempting to complete job %s, job request 0.", w.job.JobID))
-	err := fmt.Errorf("GitHub.DistributedTask.WebApi.TaskOrchestrationJobNotFoundException: Job not found: %s. workflow instance not found", w.job.JobID)
-	w.error("JobRunner", err.Error())
-	return result, fmt.Errorf("One or more errors occurred. (%w)", err) //nolint:staticcheck // .NET's words
+	gone := "GitHub.DistributedTask.WebApi.TaskOrchestrationJobNotFoundException: Job not found: " + w.job.JobID + ". workflow instance not found"
+	w.error("JobRunner", gone)
+	return result, common.Upstream("One or more errors occurred. (" + gone + ")")
 }
 
 // prepare does what src/Runner.Worker/JobExtension.cs does before the first step that touches files:
