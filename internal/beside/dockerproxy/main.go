@@ -51,14 +51,29 @@ func Main(args []string, after func(Config) error) error {
 
 	logger := newLogger(openLog(c.Log))
 	logger.Printf("serving %s for %s, with %s for %s", c.Socket, c.Real, c.Private, c.Temp)
-	go serve(c, listener, logger)
-	waitErr := detach.WaitEnd(int(pidfd.Fd()))
-	listener.Close()
-	logger.Printf("the Worker has ended")
-	if err := os.Remove(c.Socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		waitErr = errors.Join(waitErr, err)
+	workerEnded, unused := make(chan error, 1), make(chan struct{})
+	go func() { workerEnded <- detach.WaitEnd(int(pidfd.Fd())) }()
+	go func() {
+		defer close(unused)
+		serve(c, listener, logger)
+	}()
+	select {
+	case <-unused: // the start goes on without, and its folder is its own concern
+		logger.Printf("nobody will use this")
+		return ignore(os.Remove(c.Socket), os.ErrNotExist)
+	case waitErr := <-workerEnded:
+		listener.Close()
+		logger.Printf("the Worker has ended")
+		return errors.Join(waitErr, ignore(os.Remove(c.Socket), os.ErrNotExist), after(c))
 	}
-	return errors.Join(waitErr, after(c))
+}
+
+// ignore returns err unless it is that one.
+func ignore(err, that error) error {
+	if errors.Is(err, that) {
+		return nil
+	}
+	return err
 }
 
 // inherited takes over a descriptor that is a listening unix socket.

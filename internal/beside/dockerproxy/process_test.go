@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	case os.Args[0] == starterName:
 		c, err := parseArgs(os.Args[2:])
 		if err == nil {
-			err = Start(c)
+			_, err = Start(c)
 		}
 		if err == nil {
 			err = syscall.Exec(os.Args[1], []string{"sleep", "1000"}, os.Environ())
@@ -369,17 +369,42 @@ func TestDies(t *testing.T) {
 // TestStartFails: an error leaves no socket.
 func TestStartFails(t *testing.T) {
 	c := newConfig(t, testkit.Dir(t))
-	if err := Start(c); err == nil || strings.Contains(err.Error(), "\n") {
+	if _, err := Start(c); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("without a real socket: %v", err)
 	}
 	startEngine(t, c.Real)
 	c.Temp = "/" + strings.Repeat("x", 1<<18) // no command line can hold it
-	if err := Start(c); err == nil {
+	if _, err := Start(c); err == nil {
 		t.Error("no error")
 	}
 	if _, err := os.Lstat(c.Socket); err == nil {
 		t.Error("a socket is left")
 	}
+}
+
+// TestUnused: a proxy that nobody will use ends though the process that started it lives, with its socket, and leaves the
+// folder alone.
+func TestUnused(t *testing.T) {
+	c := newConfig(t, testkit.Dir(t))
+	startEngine(t, c.Real)
+	l, err := Start(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, c: c}
+	if status, _, err := r.get("/_ping"); err != nil || status != 200 {
+		t.Errorf("%d, %v", status, err)
+	}
+	l.End()
+	r.await("the proxy's end", func() bool { return !r.running() })
+	if _, err := os.Lstat(c.Socket); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket: %v", err)
+	}
+	if _, err := os.Stat(c.Private); err != nil {
+		t.Error(err)
+	}
+	(*Launched)(nil).End()
+	(*Launched)(nil).Keep()
 }
 
 // TestByHand: whoever runs the hidden subcommand by hand is told so in a line.

@@ -19,7 +19,7 @@ import (
 // bodyLimit is the largest body, in bytes, in which paths are changed.
 const bodyLimit = 16 << 20
 
-// serve relays the listener's connections until it is closed.
+// serve relays the listener's connections until it is closed, or shut down by [Launched.End].
 func serve(c Config, listener *os.File, logger *log.Logger) {
 	job := rewrite.Job{
 		Temp:   hostpath.Redirect{Job: c.Temp, Host: c.Private},

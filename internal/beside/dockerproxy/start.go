@@ -15,13 +15,34 @@ const (
 	pidfdFD
 )
 
+// Launched is a proxy whose socket is not laid over the real one yet. Nil is none.
+type Launched struct{ listener *os.File }
+
+// Keep leaves the proxy to the end of this process.
+func (l *Launched) Keep() {
+	if l != nil {
+		l.listener.Close()
+	}
+}
+
+// End ends the proxy, which nobody will use.
+func (l *Launched) End() {
+	if l == nil {
+		return
+	}
+	defer l.listener.Close()
+	if raw, err := l.listener.SyscallConn(); err == nil { // Fd makes the proxy's descriptor block
+		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
+	}
+}
+
 // Start makes the proxy's socket, c.Socket, and starts the proxy for the calling process: it ends
 // when this process does, whatever program that has become by then.
 //
 // The caller must be in the host's mount namespace still. When Start returns the socket exists and
 // queues clients, with the access of c.Real; the caller may lay it over c.Real in the job's namespace. On
-// an error there is neither a socket nor a process. Requires Linux 5.3 (pidfd_open).
-func Start(c Config) (err error) {
+// an error there is neither a socket nor a process. The caller must call Keep or End. Requires Linux 5.3 (pidfd_open).
+func Start(c Config) (l *Launched, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("no Docker proxy: %w", err)
@@ -30,18 +51,18 @@ func Start(c Config) (err error) {
 	// Of itself, so that there is no doubt about whose end is waited for.
 	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
-		return os.NewSyscallError("pidfd_open", err)
+		return nil, os.NewSyscallError("pidfd_open", err)
 	}
 	pidfd := os.NewFile(uintptr(fd), "pidfd")
 	defer pidfd.Close()
 	socket, err := listen(c.Socket, c.Real)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer socket.Close()
 	if err := detach.Start("worker-wrap", c.args(), []*os.File{socket, pidfd}); err != nil {
+		socket.Close()
 		_ = os.Remove(c.Socket)
-		return err
+		return nil, err
 	}
-	return nil
+	return &Launched{socket}, nil
 }

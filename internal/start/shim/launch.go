@@ -16,6 +16,7 @@ import (
 type proxy struct {
 	real   string // path of the daemon's socket
 	socket string // path of its own, which is to be laid over that
+	*dockerproxy.Launched
 }
 
 // launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
@@ -73,10 +74,11 @@ func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
 	if s.Settings.Debug && c.Diag != "" {
 		c.Log = filepath.Join(c.Diag, "worker-wrap-docker.log")
 	}
-	if err := dockerproxy.Start(c); err != nil {
+	launched, err := dockerproxy.Start(c)
+	if err != nil {
 		return proxy{}, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
 	}
-	return proxy{real, c.Socket}, nil
+	return proxy{real, c.Socket, launched}, nil
 }
 
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops

@@ -150,7 +150,10 @@ func (s *start) private(get func(places) (folder, error)) (program, error) {
 	s.journal.stage("docker")
 	host.places.close() // a process may have few descriptors
 	p, err := s.enter(host, made, own, beside)
-	if err != nil {
+	if err == nil {
+		beside.Keep()
+	} else {
+		beside.End()
 		made.discard()
 		own.discard()
 	}

@@ -53,7 +53,7 @@ func Dial(path string) (Conn, error) {
 }
 
 // Accept waits for the next connection to a listening socket. It fails with [os.ErrClosed] when that is
-// closed meanwhile.
+// closed meanwhile, or shut down by whoever has it as well: accept4(2) tells that only if it waits.
 func Accept(listener *os.File) (Conn, error) {
 	raw, err := listener.SyscallConn()
 	if err != nil {
@@ -63,6 +63,9 @@ func Accept(listener *os.File) (Conn, error) {
 	var acceptErr error
 	err = raw.Read(func(socket uintptr) bool {
 		fd, _, acceptErr = unix.Accept4(int(socket), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
+		if acceptErr == unix.EAGAIN && hungUp(int(socket)) {
+			acceptErr = os.ErrClosed
+		}
 		return acceptErr != unix.EAGAIN && acceptErr != unix.EINTR && acceptErr != unix.ECONNABORTED
 	})
 	switch {
@@ -84,12 +87,16 @@ func (c Conn) CloseWrite() error {
 func (c Conn) HungUp() bool {
 	gone := true
 	_ = c.control(func(fd int) error {
-		fds := []unix.PollFd{{Fd: int32(fd)}}
-		n, err := unix.Poll(fds, 0)
-		gone = err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+		gone = hungUp(fd)
 		return nil
 	})
 	return gone
+}
+
+func hungUp(fd int) bool {
+	fds := []unix.PollFd{{Fd: int32(fd)}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
 }
 
 func (c Conn) control(f func(fd int) error) error {
