@@ -1,6 +1,8 @@
 package starts_test
 
 import (
+	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -22,17 +24,15 @@ func TestInnerByHand(t *testing.T) {
 		return []string{shim.InnerName, itoa(line), itoa(parent), "0", "0", s.temp, s.store, "", "", "", "sh", "-c", s.script()}
 	}
 	for says, c := range map[string]struct {
-		args     []string
-		settings []string
+		args []string
 	}{
 		"worker-wrap-inner is started by worker-wrap only\n": {args: []string{shim.InnerName, "3", "1"}},
 		"started by worker-wrap only: strconv.ParseUint":     {args: append([]string{shim.InnerName, "three"}, good(3, 1)[2:]...)},
 		`"_work/_temp" is not an absolute path`:              {args: slices.Replace(good(3, 1), 5, 6, "_work/_temp")},
 		`no runner has "/w" and ""`:                          {args: slices.Replace(good(3, 1), 8, 9, "/w")},
-		"WORKER_WRAP_WAIT":                                   {args: good(3, 1), settings: []string{"WAIT=x"}},
 		"":                                                   {args: good(3, 1)}, // nobody there to tell it to go on
 	} {
-		start := command(c.settings, testkit.Binary(t))
+		start := command(nil, testkit.Binary(t))
 		start.Args = c.args
 		code := start.end(t)
 		if says != "" {
@@ -43,6 +43,9 @@ func TestInnerByHand(t *testing.T) {
 		}
 	}
 
+	place := testkit.Dir(t)
+	testkit.Give(t, place, user)
+	theirs := func(path string) error { return errors.Join(os.MkdirAll(path, 0o755), os.Chown(path, user, user)) }
 	// With someone there, the folder must be, and be the caller's and the child's, and that someone the parent.
 	for _, c := range []struct {
 		says    string
@@ -51,12 +54,17 @@ func TestInnerByHand(t *testing.T) {
 		prepare func(folder string) error
 		folder  string // as it is told; the child's own if empty
 		temp    string // instead of the runner's
+		private string // places of the user's
+		own     []string
 	}{
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return nil }},
 		{says: "no such file or directory", uid: 0, parent: os.Getpid(), prepare: func(string) error { return os.RemoveAll(s.store) }},
 		{says: "belongs to uid 0", uid: user, parent: os.Getpid(), prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
 		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "../_temp"},
 		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, folder: "1-2-3-0123456789ab"},
+		{says: "1 folders were made for 2 places", uid: user, parent: os.Getpid(), prepare: theirs, private: "/a:/b", own: []string{"x"}},
+		{says: "is no name of a folder of process", uid: user, parent: os.Getpid(), prepare: theirs, private: place, own: []string{"../_temp"}},
+		{says: "WORKER_WRAP_PRIVATE: /etc belongs to uid 0", uid: user, parent: os.Getpid(), prepare: theirs, private: "/etc", own: []string{"x"}},
 		{says: "another mount namespace", uid: user, parent: os.Getpid(), prepare: func(string) error { return nil }, temp: "/proc/self/root" + s.temp},
 		{says: "the supervisor has ended", uid: 0, parent: 1, prepare: func(path string) error { return os.MkdirAll(path, 0o755) }},
 	} {
@@ -79,7 +87,9 @@ func TestInnerByHand(t *testing.T) {
 		if folder == "" {
 			folder = child.String()
 		}
-		if _, err := line.Write([]byte(folder + "\n")); err != nil {
+		over, err := json.Marshal(map[string]any{"Folder": folder, "Own": c.own, "Settings": map[string]string{"Private": c.private}})
+		do(t, err)
+		if _, err := line.Write(append(over, '\n')); err != nil {
 			t.Fatal(err)
 		}
 		said, err := io.ReadAll(line)

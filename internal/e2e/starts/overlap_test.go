@@ -92,3 +92,25 @@ func TestOverlapAtOnce(t *testing.T) {
 		t.Errorf("of 120 Workers %d had the real _temp and %d their own", count["real"], count[""])
 	}
 }
+
+// TestOverlapsAreCounted: a start that had no reason to look notes who lives beside it, of those that have a _temp of
+// their own. Of two each is not the other's.
+func TestOverlapsAreCounted(t *testing.T) {
+	for _, settings := range [][]string{nil, {"USERNS=1"}} {
+		s := ordinary(t, capable(t))
+		first := launch(t, command(settings, s.worker), s.worker, "-c", "echo up; read end")
+		begun := s.last(t, events.Start)
+		if begun.Outcome != events.Private || begun.Harmless() {
+			t.Errorf("%q: the first one's event is %+v", settings, begun)
+		}
+		s.run(t, ":", settings...)
+		if e := s.last(t, events.Start); !e.Harmless() || len(e.Alive) != 1 || e.Alive[0] != begun.Job.PID {
+			t.Errorf("%q: beside process %d the event is %+v", settings, begun.Job.PID, e)
+		}
+		first.end(t)
+		s.run(t, ":", settings...)
+		if e := s.last(t, events.Start); e.Outcome != events.Private || e.Harmless() {
+			t.Errorf("%q: after its end the event is %+v", settings, e)
+		}
+	}
+}

@@ -44,12 +44,22 @@ func (w ownWorld) words(args ...string) []string {
 // TestPrivatePlaces: of two Workers at once, each has its own folder over a place, sudo in it sees the same, the host's
 // stays as it was, and what they had is gone when they have ended.
 func TestPrivatePlaces(t *testing.T) {
-	w := newOwnWorld(t, "~/.docker=copy:~/.config/gh")
+	t.Run("by the capability", func(t *testing.T) { privatePlaces(t, newOwnWorld(t, "~/.docker=copy:~/.config/gh"), true) })
+	t.Run("in a user namespace", func(t *testing.T) {
+		privatePlaces(t, newOwnWorld(t, "~/.docker=copy:~/.config/gh\nWORKER_WRAP_USERNS=1\nWORKER_WRAP_LEFTOVERS=list"), false)
+	})
+}
+
+func privatePlaces(t *testing.T, w ownWorld, sudo bool) {
 	words := w.words()
 	first, second := testkit.Shell(t, words[0], words[1:]...), testkit.Shell(t, words[0], words[1:]...)
 	for name, job := range map[string]*testkit.Process{"first": first, "second": second} {
+		look := "sudo -n cat ~/.docker/config.json"
+		if !sudo {
+			look = "cat ~/.docker/config.json"
+		}
 		out := job.Do(t, "cat ~/.docker/contexts/link; stat -c ' %a %U' ~/.docker ~/.docker/config.json; ls -A ~/.config/gh; "+
-			"echo "+name+" >~/.docker/new; mv ~/.docker/new ~/.docker/config.json; echo "+name+" >~/.config/gh/hosts.yml; sudo -n cat ~/.docker/config.json")
+			"echo "+name+" >~/.docker/new; mv ~/.docker/new ~/.docker/config.json; echo "+name+" >~/.config/gh/hosts.yml; "+look)
 		if want := "the machine's 700 " + w.name + "\n 600 " + w.name + "\n" + name; out != want {
 			t.Errorf("%s: %q, want %q", name, out, want)
 		}

@@ -58,8 +58,8 @@ type Event struct {
 	Dir string `json:"dir,omitempty"`
 	// Namespace is the inode number of the job's mount namespace, as in mnt:[4026531841].
 	Namespace uint64 `json:"ns,omitempty"`
-	// Alive are the PIDs of the other job processes of this runner that were alive: for a start, the
-	// overlaps this start met. At most 32 are written, of which AliveTotal has the true number.
+	// Alive are the PIDs of the other job processes of this runner, or in its work folder, that were alive: for a start,
+	// the overlaps this start met. At most 32 are written, of which AliveTotal has the true number.
 	Alive      []int `json:"alive,omitempty"`
 	AliveTotal int   `json:"alive_total,omitempty"` // left out where Alive is complete
 	// Files and Bytes are what a sweep removed, where it counted.

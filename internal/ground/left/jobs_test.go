@@ -25,7 +25,14 @@ type world struct {
 func newWorld(t *testing.T, settings string) *world {
 	t.Helper()
 	testkit.RequireRoot(t)
-	w := &world{binary: testkit.Capable(t)}
+	return newWorldOf(t, testkit.Capable(t), settings)
+}
+
+// newWorldOf is newWorld with that worker-wrap.
+func newWorldOf(t *testing.T, binary, settings string) *world {
+	t.Helper()
+	testkit.RequireRoot(t)
+	w := &world{binary: binary}
 	w.name, w.uid = testkit.User(t)
 	testkit.MaySudo(t, w.name)
 	dir := testkit.Dir(t)
@@ -177,17 +184,90 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// TestInUserNamespace: with WORKER_WRAP_USERNS too a job's processes are found and ended, by its own user, whose
+// set-group-ID programs hide nothing there. Root believes the record for that user's processes only.
+func TestInUserNamespace(t *testing.T) {
+	w := newWorld(t, "WORKER_WRAP_USERNS=1\nWORKER_WRAP_LEFTOVERS=list\n")
+	agent := testkit.RequireTool(t, "ssh-agent", "openssh-client")
+	first, second := w.worker(t), w.worker(t)
+	var all []int
+	for _, command := range []string{
+		"env -i setsid sleep 1011 >/dev/null 2>&1 </dev/null & echo $!",
+		agent + " -s | sed -n 's/^SSH_AGENT_PID=\\([0-9]*\\);.*/\\1/p'",
+	} {
+		all = append(all, watch(t, first.Do(t, command)))
+	}
+	other := watch(t, second.Do(t, "env -i setsid sleep 1012 >/dev/null 2>&1 </dev/null & echo $!"))
+	if got := w.left(t, true); len(got) > 0 {
+		t.Errorf("left while both live: %q", got)
+	}
+	first.End()
+	for _, asUser := range []bool{true, false} {
+		if got := w.left(t, asUser); len(got) != 2 || !strings.Contains(got[0], "ssh-agent") || got[1] != "sleep 1011" {
+			t.Errorf("left, as the user %v: %q", asUser, got)
+		}
+	}
+	if out := w.run(t, true, "gc", "--kill", "--runner-root", w.root); strings.Count(out, "ended process") != 2 {
+		t.Errorf("gc --kill:\n%s", out)
+	}
+	for i, pidfd := range all {
+		if !ends(t, pidfd, 10_000) {
+			t.Errorf("process %d lives", i)
+		}
+	}
+	if ends(t, other, 0) {
+		t.Error("the living Worker's process has ended")
+	}
+	second.End()
+	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, other, 10_000) {
+		t.Errorf("gc --kill, as root:\n%s", out)
+	}
+}
+
+// TestAloneInNoUserNamespace: a lone Worker stays out of a user namespace, in which sudo would not work. That what it
+// leaves is not found then, the event log says.
+func TestAloneInNoUserNamespace(t *testing.T) {
+	w := newWorldOf(t, testkit.Binary(t), "WORKER_WRAP_USERNS=1\nWORKER_WRAP_ISOLATE=alone\nWORKER_WRAP_LEFTOVERS=list\n")
+	host, err := os.Readlink("/proc/self/ns/user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := w.worker(t), w.worker(t)
+	if got := first.Do(t, "readlink /proc/self/ns/user; sudo -n id -u"); got != host+"\n0" {
+		t.Errorf("the lone job has %q", got)
+	}
+	if got := second.Do(t, "readlink /proc/self/ns/user"); got == host {
+		t.Error("the other one is in no user namespace")
+	}
+	left := watch(t, second.Do(t, "env -i setsid sleep 1013 >/dev/null 2>&1 </dev/null & echo $!"))
+	second.End()
+	if got := w.left(t, true); !slices.Equal(got, []string{"sleep 1013"}) {
+		t.Errorf("left: %q", got)
+	}
+	_ = unix.PidfdSendSignal(left, unix.SIGKILL, nil, 0)
+	data, err := os.ReadFile(filepath.Join(w.root, "_diag", "worker-wrap.jsonl"))
+	if err != nil || strings.Count(string(data), `"kind":"unnoted"`) != 1 || !strings.Contains(string(data), "unless WORKER_WRAP_ISOLATE=always") {
+		t.Errorf("the event log: %v\n%s", err, data)
+	}
+}
+
 // lives reports whether a process lives.
 func lives(pid int) bool { return unix.Kill(pid, 0) == nil }
 
 // TestEndByKeeper: with WORKER_WRAP_LEFTOVERS=end the keeper ends what is left, as far as the runner's user may, and the
 // event log says so.
 func TestEndByKeeper(t *testing.T) {
-	for _, isolate := range []string{"alone", "always"} {
-		t.Run(isolate, func(t *testing.T) {
-			w := newWorld(t, "WORKER_WRAP_ISOLATE="+isolate+"\nWORKER_WRAP_LEFTOVERS=end\n")
+	for _, how := range []string{"ISOLATE=alone", "ISOLATE=always", "USERNS=1"} {
+		t.Run(how, func(t *testing.T) {
+			w := newWorld(t, "WORKER_WRAP_"+how+"\nWORKER_WRAP_LEFTOVERS=end\n")
 			job := w.worker(t)
 			own := watch(t, job.Do(t, "env -i setsid sleep 1004 >/dev/null 2>&1 </dev/null & echo $!"))
+			if how == "USERNS=1" { // where sudo does not work
+				if job.End(); !ends(t, own, 20_000) {
+					t.Error("the user's process lives")
+				}
+				return
+			}
 			roots := watch(t, job.Do(t, "sudo -n sh -c 'sleep 1005 >/dev/null 2>&1 </dev/null & echo $!'"))
 			job.End()
 			if !ends(t, own, 20_000) {

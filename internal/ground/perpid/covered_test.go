@@ -72,7 +72,7 @@ func TestCoveredStays(t *testing.T) {
 	}
 	entry := entries[0]
 	for name, sweep := range map[string]func(){
-		"tidied":             func() { _, _ = s.Tidy(j) },
+		"tidied":             func() { _, _, _ = s.Tidy(j) },
 		"swept":              func() { _, _ = s.Sweep(j, Sweep{}) },
 		"swept as one's own": func() { _, _ = s.Sweep(j, Sweep{Of: dead}) },
 		"dissolved":          func() { _, _ = s.Dissolve(j) },

@@ -83,14 +83,14 @@ func TestByLock(t *testing.T) {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if more, err := s.Tidy(j); !more || err != nil {
+	if _, more, err := s.Tidy(j); !more || err != nil {
 		t.Errorf("a file is no reason for a sweep: %v", err)
 	}
 	want("tidied in part", Dead, 2)
 	if err := os.Remove(filepath.Join(s.path, deadPrefix+other.String(), "file")); err != nil { // as the sweep would find it
 		t.Fatal(err)
 	}
-	if more, err := s.Tidy(j); more || err != nil {
+	if _, more, err := s.Tidy(j); more || err != nil {
 		t.Errorf("something is left: %v, %v", more, err)
 	}
 	want("tidied", Dead, 0)

@@ -2,6 +2,7 @@ package perpid
 
 import (
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -10,13 +11,16 @@ import (
 
 // Tidy removes what dead owners left, as far as that takes no time: folders that are empty, as a
 // Worker leaves them that ended in good order. It reports whether something is left that needs a
-// [Store.Sweep].
-func (s *Store) Tidy(j *Judge) (more bool, err error) {
+// [Store.Sweep], and which others that are in the store live.
+func (s *Store) Tidy(j *Judge) (living []Owner, more bool, err error) {
 	entries, err := s.List(j)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	for _, e := range entries {
+		if e.Verdict == Living && e.What == "" && e.Owner != j.Self && !slices.Contains(living, e.Owner) {
+			living = append(living, e.Owner)
+		}
 		if e.Verdict != Dead || e.Undeletable || more && e.What == keptName { // a folder that stays needs it
 			continue
 		}
@@ -29,7 +33,7 @@ func (s *Store) Tidy(j *Judge) (more bool, err error) {
 			more = true
 		}
 	}
-	return more, nil
+	return living, more, nil
 }
 
 // Swept is what a sweep did.

@@ -1,8 +1,6 @@
 package doctor
 
 import (
-	"strings"
-
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -16,24 +14,48 @@ type chosen struct {
 	private                    []plan.Own
 }
 
-// choices reads a runner's settings. What makes no sense there is judged by settings.
+// choices reads a runner's settings as a start does, but for those that make no sense, which settings judges.
 func choices(r *Runner) chosen {
-	var c chosen
+	var good []string
 	for _, v := range counting(r) {
-		if s, err := plan.ParseSettings([]string{v.Name + "=" + v.Value}); err == nil {
-			c.noDocker = c.noDocker || s.NoDocker
-			c.leftovers += s.Leftovers // each variable is read by itself
-			c.private = append(c.private, s.Owns()...)
-		}
-		if name, ok := strings.CutPrefix(v.Name, survey.SettingsPrefix); ok {
-			_, _ = c.Set(name, v.Value)
+		line := v.Name + "=" + v.Value
+		if _, err := plan.ParseSettings([]string{line}); err == nil {
+			good = append(good, line)
 		}
 	}
-	if len(c.private) > 0 {
-		c.Isolate = policy.Always
+	s, _ := plan.ParseSettings(good) // each was fine by itself
+	return chosen{s.Policy, s.Policy.Userns, s.NoDocker, s.Policy.Backing == policy.Tmpfs, s.Leftovers, s.Owns()}
+}
+
+// Isolation is which of a runner's Workers get a _temp or a mount namespace of their own, and by which settings.
+type Isolation struct {
+	Value string // of WORKER_WRAP_ISOLATE, as it holds
+	From  string // where that is set, or the setting that comes before it; "" if nowhere
+	// Private is the setting WORKER_WRAP_PRIVATE if it comes before that of ISOLATE, which would say Instead.
+	Private, Instead string
+	// Leftovers is the setting WORKER_WRAP_LEFTOVERS if it is what gives each Worker a mount namespace of its own.
+	Leftovers string
+}
+
+// Isolation says what holds.
+func (r *Runner) Isolation() (i Isolation) {
+	c := choices(r)
+	said := func(name string) (value, text, from string) {
+		v, _ := r.Setting(survey.SettingsPrefix + name)
+		return v.Value, v.Name + "=" + v.Value + " in " + v.From, v.From
 	}
-	c.userns, c.inMemory = c.Userns, c.Backing == policy.Tmpfs
-	return c
+	i.Value, _, i.From = said("ISOLATE")
+	if i.Value == "" {
+		i.Value = policy.Always.String()
+	}
+	if len(c.private) > 0 && c.Isolate.String() != i.Value {
+		i.Instead, i.Value = i.Value, c.Isolate.String()
+		_, i.Private, i.From = said("PRIVATE")
+	}
+	if c.leftovers != plan.LeftAlone && c.Isolate != policy.Always {
+		_, i.Leftovers, _ = said("LEFTOVERS")
+	}
+	return i
 }
 
 // counting are a runner's variables without those that another one of that name comes before.

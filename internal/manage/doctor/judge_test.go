@@ -124,14 +124,25 @@ func TestEachFactIsJudged(t *testing.T) {
 		}, "ok processes: none is known", ""},
 		{"left without a record", func(_ *Facts, r *Runner) { r.Strays = 3 }, "warning processes: 3 processes of ci with a job's environment", "WORKER_WRAP_LEFTOVERS=list"},
 		{"left in a user namespace", func(_ *Facts, r *Runner) {
+			r.Shim.SysAdmin = false
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_LEFTOVERS=end", "WORKER_WRAP_USERNS=1", "WORKER_WRAP_ISOLATE=alone")
+		}, "warning processes: does nothing for a Worker that is alone", "WORKER_WRAP_ISOLATE=always"},
+		{"left in a user namespace, always", func(_ *Facts, r *Runner) {
+			r.Shim.SysAdmin = false
 			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_LEFTOVERS=end", "WORKER_WRAP_USERNS=1")
-		}, "warning processes: does nothing with WORKER_WRAP_USERNS", "take one"},
+		}, "ok processes: none is known", ""},
+		{"a namespace for each Worker", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_LEFTOVERS=list")
+		}, "ok isolation: each has a mount namespace of its own, in which nothing more is mounted (WORKER_WRAP_LEFTOVERS=list in /r/.env)", ""},
+		{"private places come before", func(_ *Facts, r *Runner) {
+			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_PRIVATE=/srv/x")
+		}, "ok isolation: each Worker gets a _temp of its own (WORKER_WRAP_PRIVATE=/srv/x in /r/.env", ""},
 		{"private places", func(_ *Facts, r *Runner) {
 			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_PRIVATE=~/.docker=copy:/srv/x")
 		}, "ok private: its own ~/.docker, /srv/x", ""},
 		{"private places in a user namespace", func(_ *Facts, r *Runner) {
 			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_PRIVATE=~/.docker", "WORKER_WRAP_USERNS=1")
-		}, "problem private: does not go with WORKER_WRAP_USERNS", "take one"},
+		}, "ok private: its own ~/.docker", ""},
 		{"a place that cannot be", func(_ *Facts, r *Runner) {
 			r.Variables = survey.Assigned("/r/.env", "WORKER_WRAP_PRIVATE=~")
 		}, "problem settings: HOME itself", "correct the line"},

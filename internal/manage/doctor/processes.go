@@ -4,6 +4,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // keeps is what is wrong with one process or more.
@@ -12,7 +13,8 @@ const keeps = "memory, ports and files stay taken by jobs that are over"
 // processes says what jobs have left running.
 func processes(r *Runner) []Result {
 	res := Result{Check: "processes", Level: OK}
-	wanted := choices(r).leftovers
+	c := choices(r)
+	wanted := c.leftovers
 	var ends, others int
 	for _, p := range r.Left.Processes {
 		if p.Why == "" {
@@ -23,9 +25,9 @@ func processes(r *Runner) []Result {
 	}
 	root := visible.Word(r.Layout.Root)
 	switch {
-	case wanted != plan.LeftAlone && choices(r).userns:
-		res.Level, res.What = Warn, "WORKER_WRAP_LEFTOVERS does nothing with WORKER_WRAP_USERNS"
-		res.Why, res.Mend = "what jobs leave running is not found", "take one of the two settings away"
+	case wanted != plan.LeftAlone && c.userns && c.Isolate != policy.Always && r.UID != 0 && !r.Shim.SysAdmin:
+		res.Level, res.What = Warn, "WORKER_WRAP_LEFTOVERS does nothing for a Worker that is alone, which is in no user namespace"
+		res.Why, res.Mend = "what its job leaves running is not found", "set WORKER_WRAP_ISOLATE=always in "+root+"/.worker-wrap.env: then each Worker is in one, and sudo works in none; or see that isolation needs no WORKER_WRAP_USERNS"
 	case ends > 0:
 		res.Level, res.What = Warn, screen.Count(ends, "process")+" left of jobs whose Worker is dead"
 		res.Why = keeps

@@ -16,10 +16,13 @@ func isolation(r *Runner) []Result {
 	if !r.current().Wrapped() {
 		return nil
 	}
-	value, from := r.Isolate()
+	i := r.Isolation()
 	by := "nobody has set WORKER_WRAP_ISOLATE"
-	if from != "" {
-		by = "WORKER_WRAP_ISOLATE=" + value + " in " + from
+	switch {
+	case i.Private != "":
+		by = i.Private + ", which takes mounts, whatever WORKER_WRAP_ISOLATE says"
+	case i.From != "":
+		by = "WORKER_WRAP_ISOLATE=" + i.Value + " in " + i.From
 	}
 	what := "each Worker gets a _temp of its own"
 	switch choices(r).Isolate {
@@ -27,6 +30,9 @@ func isolation(r *Runner) []Result {
 		what = "a Worker that is alone in the plain _temp is started as without worker-wrap, and one that comes while it lives gets a _temp of its own, by a mount"
 	case policy.Overlap:
 		what = "a Worker beside which no other one lives is started in the plain _temp, and every other gets one of its own"
+	}
+	if i.Leftovers != "" {
+		by += "); each has a mount namespace of its own, in which nothing more is mounted (" + i.Leftovers
 	}
 	return []Result{{Check: "isolation", Level: OK, What: what + " (" + by + ")"}}
 }

@@ -21,11 +21,14 @@ type Runner struct {
 	Version   string `json:"version"`
 	User      string `json:"user"`
 	Listener  int    `json:"listener,omitempty"` // PID, left out where none runs
-	// Isolate is which Workers are isolated, WORKER_WRAP_ISOLATE, and IsolateFrom is where that is set, "" if nowhere.
-	Isolate     string           `json:"isolate"`
-	IsolateFrom string           `json:"isolateFrom,omitempty"`
-	Workers     []workers.Worker `json:"workers"` // those that are alive
-	Last        *Start           `json:"lastStart,omitempty"`
+	// Isolate is which Workers are isolated, a value of WORKER_WRAP_ISOLATE, and IsolateFrom is where that is set, "" if
+	// nowhere.
+	Isolate     string `json:"isolate"`
+	IsolateFrom string `json:"isolateFrom,omitempty"`
+	// IsolateWhy is what says more of that: another setting, which comes before ISOLATE or beside it.
+	IsolateWhy []string         `json:"isolateWhy,omitempty"`
+	Workers    []workers.Worker `json:"workers"` // those that are alive
+	Last       *Start           `json:"lastStart,omitempty"`
 	// Harmless counts the starts since then that got a _temp of their own while another Worker lived.
 	Harmless int       `json:"harmlessOverlaps"`
 	Since    time.Time `json:"recordedSince,omitzero"`
@@ -50,7 +53,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	report := doctor.Judge(facts)
 	out = []Runner{}
 	for i := range facts.Runners {
-		out = append(out, one(&facts.Runners[i].Runner, &report, i, alive))
+		out = append(out, one(&facts.Runners[i], &report, i, alive))
 	}
 	for _, r := range report.Runners[len(out):] {
 		out = append(out, Runner{Root: r.Root, Unknown: r.Unknown, Why: r.Results[0].What, User: r.User, Workers: []workers.Worker{}})
@@ -58,7 +61,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	return out, hidden, nil
 }
 
-func one(r *survey.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
+func one(r *doctor.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
 	s := Runner{
 		Root: r.Layout.Root, Version: r.Version, User: r.User,
 		Protected: report.Runners[i].Protected, Workers: []workers.Worker{}, Last: start(r.Last),
@@ -69,7 +72,14 @@ func one(r *survey.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	if r.Listener != nil {
 		s.Listener = r.Listener.PID
 	}
-	s.Isolate, s.IsolateFrom = r.Isolate()
+	how := r.Isolation()
+	s.Isolate, s.IsolateFrom = how.Value, how.From
+	if how.Private != "" {
+		s.IsolateWhy = append(s.IsolateWhy, "each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is "+how.Instead+": that takes "+how.Private)
+	}
+	if how.Leftovers != "" {
+		s.IsolateWhy = append(s.IsolateWhy, "each Worker has a mount namespace of its own, in which nothing more is mounted: "+how.Leftovers)
+	}
 	record := survey.AllStarts(r.Layout.Diag())
 	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {

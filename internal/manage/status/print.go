@@ -67,6 +67,7 @@ func details(s screen.Screen, r Runner) error {
 	if !s.Roomy() && r.Last != nil && r.Last.Error != "" {
 		all = append(all, "last start: "+last(s, r.Last))
 	}
+	all = append(all, r.IsolateWhy...)
 	for i := range r.Workers {
 		all = append(all, fmt.Sprintf("Worker %d since %s, %s", r.Workers[i].PID, s.Time(r.Workers[i].Since), what(&r.Workers[i])))
 	}
@@ -100,6 +101,9 @@ func what(w *workers.Worker) string {
 		text = "private" + beside(w) + ", " + atLeast + screen.Size(w.Bytes) + " in " + w.Temp
 	case workers.Alone:
 		text = "alone in the plain _temp"
+		if w.Apart {
+			text += ", in a mount namespace of its own"
+		}
 	case workers.Plain:
 		text = "in the plain _temp, since it could not be isolated (" + w.Why + ")"
 		if len(w.Beside) > 0 {

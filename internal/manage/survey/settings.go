@@ -70,16 +70,6 @@ func asEnv(all []Variable) (out []string) {
 // Setting returns the variable of that name that counts.
 func (r *Runner) Setting(name string) (Variable, bool) { return first(r.Variables, name) }
 
-// Isolate returns which of a runner's Workers are isolated, a value of WORKER_WRAP_ISOLATE, and where that is set, "" if
-// nowhere.
-func (r *Runner) Isolate() (value, from string) {
-	v, _ := r.Setting(SettingsPrefix + "ISOLATE")
-	if v.Value == "" {
-		return "always", v.From
-	}
-	return v.Value, v.From
-}
-
 // Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error is that
 // of a file that cannot be read.
 func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {

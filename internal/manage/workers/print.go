@@ -42,6 +42,9 @@ func Print(s screen.Screen, list []Worker) error {
 			namespace = fmt.Sprintf("mnt:[%d]", r.Namespace)
 		}
 		mode := screen.Cell{Text: string(r.Mode)}
+		if r.Mode == Alone && r.Apart {
+			mode.Text += ", own namespace"
+		}
 		if r.Mode == Plain {
 			mode.Colour = screen.Yellow
 		}

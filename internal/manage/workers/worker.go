@@ -30,6 +30,7 @@ type Worker struct {
 	Why       string    `json:"why,omitempty"`  // it has none of its own
 	Since     time.Time `json:"since"`          // when the process started
 	Namespace uint64    `json:"mountNamespace"` // inode number
+	Apart     bool      `json:"apart"`          // that is not its parent's
 	Temp      string    `json:"perPIDFolder"`   // as the host sees it; "" if it has none
 	Files     int64     `json:"files"`
 	Bytes     int64     `json:"bytes"`   // on disk
@@ -147,6 +148,7 @@ func (l *looker) find(pid int) (Worker, error) {
 		w.UID = int(st.Uid)
 	}
 	w.Namespace, _ = nsenter.Inode(filepath.Join(dir, "ns", "mnt"))
+	w.Apart = w.Namespace != 0 && l.apart(dir, w.Namespace)
 	if w.Temp != "" {
 		u := perpid.Measure(w.Temp, measured)
 		w.Files, w.Bytes, w.Partial = u.Files, u.Bytes, u.Partial
@@ -154,6 +156,13 @@ func (l *looker) find(pid int) (Worker, error) {
 	}
 	w.Step = step(dir)
 	return w, nil
+}
+
+// apart reports whether a process's mount namespace is known to be another than its parent's, the Listener's.
+func (l *looker) apart(dir string, own uint64) bool {
+	status, _ := procfs.Read(dir)
+	above, err := nsenter.Inode(filepath.Join(l.proc, status.Word("PPid"), "ns", "mnt"))
+	return err == nil && above != own
 }
 
 // hasProxy reports whether something named like a Docker proxy's is kept for the same owner.

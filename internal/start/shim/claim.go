@@ -193,6 +193,7 @@ func (c *claiming) recorded() error {
 	}
 	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.self)
 	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
+		c.journal.beside(o.PID) // it may be another runner's
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
 	return nil
@@ -233,7 +234,7 @@ func (c *claiming) hold(work *os.File) error {
 	var keeper int
 	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, c.locks.Files); return err })
 	if err == nil {
-		c.note(w.View, keeper)
+		c.note(w, keeper)
 	}
 	return err
 }

@@ -54,7 +54,7 @@ func (s *start) cover(host hostPlaces, v view, own owns, beside proxy) (program,
 		s.journal.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
 	s.journal.debugf("%s lies over %s", v.folder.path(), s.Temp)
-	if s.Worker != nil {
+	if s.Worker != nil && v.folder.from != handed { // else the supervisor leaves a keeper
 		s.guard(v)
 	}
 	if host.inside {
@@ -119,7 +119,7 @@ func (s *start) addSocket(b *binds, host hostPlaces, f folder, beside proxy) err
 func (s *start) guard(v view) {
 	w := s.kept(v.work)
 	if s.findable() {
-		if w.View = s.thisView(); w.View != nil {
+		if w.View = s.openNamespace(thisNamespace); w.View != nil {
 			defer w.View.Close()
 		}
 	}
@@ -133,7 +133,7 @@ func (s *start) guard(v view) {
 		s.journal.debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
 		return
 	}
-	s.note(w.View, keeper)
+	s.note(w, keeper)
 	if unlocked == nil {
 		unlocked = perpid.Vouch(s.self, v.folder.dir)
 	}

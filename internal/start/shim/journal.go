@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -66,6 +67,13 @@ func (j *journal) stage(name string) {
 // found notes which other Workers are alive.
 func (j *journal) found(workers []presence.Worker) {
 	j.alive = pidsOf(workers)
+}
+
+// beside notes one more.
+func (j *journal) beside(pid int) {
+	if !slices.Contains(j.alive, pid) {
+		j.alive = append(j.alive, pid)
+	}
 }
 
 func pidsOf(workers []presence.Worker) (pids []int) {

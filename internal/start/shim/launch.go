@@ -97,12 +97,17 @@ func (s *start) sweepAt(p places) {
 }
 
 // sweep removes what dead Workers left, as far as it costs no time, and leaves the rest to a process of
-// its own. Nothing here is a reason for a start to fail.
+// its own. Whom it finds alive is an overlap, also for a start that had no reason to look (WORKER_WRAP_ISOLATE=always). Nothing here is a reason for a start to fail.
 func (s *start) sweep(store *perpid.Store) {
-	more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
+	living, more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
 	if err != nil {
 		s.journal.debugf("leftovers in %s: %v", s.Store, err)
 		return
+	}
+	for _, o := range living {
+		if o.Start < s.self.Start || o.Start == s.self.Start && o.PID < s.self.PID { // of two one meets the other
+			s.journal.beside(o.PID)
+		}
 	}
 	if !more {
 		return

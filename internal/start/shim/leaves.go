@@ -1,13 +1,13 @@
 package shim
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -18,14 +18,7 @@ import (
 // namespace that the Worker has to itself, and in which every process is that it starts. If that cannot be, the start
 // goes on, and the event log says so.
 func (s *start) findable() bool {
-	if s.Worker == nil || s.Settings.Leftovers == plan.LeftAlone {
-		return false
-	}
-	if s.Settings.Policy.Userns {
-		s.journal.unnoted(errors.New("WORKER_WRAP_LEFTOVERS does nothing with WORKER_WRAP_USERNS; take one of them away"))
-		return false
-	}
-	return true
+	return s.Worker != nil && s.Settings.Leftovers != plan.LeftAlone
 }
 
 // ownView gives this thread a mount namespace in which nothing is mounted but what the host has. It returns nil if none is
@@ -38,17 +31,22 @@ func (s *start) ownView() *os.File {
 	if err == nil {
 		err = s.unshare()
 	}
+	if err != nil && s.Settings.Policy.Userns {
+		err = fmt.Errorf("%w; and one that is alone is in no user namespace, unless WORKER_WRAP_ISOLATE=always", err)
+	}
 	if err != nil {
 		s.journal.unnoted(err)
 		return nil
 	}
 	s.journal.stage("namespace")
-	return s.thisView()
+	return s.openNamespace(thisNamespace)
 }
 
-// thisView opens the mount namespace that this thread is in.
-func (s *start) thisView() *os.File {
-	const path = "/proc/thread-self/ns/mnt"
+// thisNamespace is the mount namespace that a thread is in.
+const thisNamespace = "/proc/thread-self/ns/mnt"
+
+// openNamespace opens a mount namespace. It returns nil if it cannot be, and the event log says so.
+func (s *start) openNamespace(path string) *os.File {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		s.journal.unnoted(&os.PathError{Op: "open", Path: path, Err: err})
@@ -74,21 +72,33 @@ func (s *start) watchOver(w early.Worker, below *os.File) {
 		s.journal.unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
 		return
 	}
-	s.note(w.View, keeper)
+	s.note(w, keeper)
+}
+
+// watchChild is watchOver for the child in a user namespace, which is in the mount namespace that its program will have.
+// The kernel lets its user look, who has made that user namespace (user_namespaces(7)).
+func (s *start) watchChild(child perpid.Owner, work *os.File) {
+	w := early.Worker{Self: child, Begun: s.begun, Root: s.Root(), Work: work}
+	if s.findable() {
+		if w.View = s.openNamespace(fmt.Sprintf("/proc/%d/ns/mnt", child.PID)); w.View != nil {
+			defer w.View.Close()
+		}
+	}
+	s.watchOver(w, nil)
 }
 
 // note records which namespace the Worker has.
-func (s *start) note(view *os.File, keeper int) {
-	if view == nil {
+func (s *start) note(w early.Worker, keeper int) {
+	if w.View == nil {
 		return
 	}
-	if err := s.tryNote(view, keeper); err != nil {
+	if err := s.tryNote(w, keeper); err != nil {
 		s.journal.unnoted(err)
 	}
 }
 
-func (s *start) tryNote(view *os.File, keeper int) error {
-	ns, err := nsenter.MountNSAt(untrusted.Through(view))
+func (s *start) tryNote(w early.Worker, keeper int) error {
+	ns, err := nsenter.MountNSAt(untrusted.Through(w.View))
 	if err != nil {
 		return err
 	}
@@ -107,6 +117,6 @@ func (s *start) tryNote(view *os.File, keeper int) error {
 	}
 	defer diag.Close()
 	return left.Note(diag, left.Record{
-		Worker: s.self.String(), Begun: s.begun, Inode: ns.Inode, ID: ns.ID, Keeper: k.String(), End: s.Settings.Leftovers == plan.LeftEnded,
+		Worker: w.Self.String(), Begun: w.Begun, Inode: ns.Inode, ID: ns.ID, Keeper: k.String(), End: s.Settings.Leftovers == plan.LeftEnded,
 	})
 }

@@ -1,14 +1,10 @@
 package shim
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
@@ -46,14 +42,19 @@ func (all owns) redirects() (out []hostpath.Redirect) {
 	return out
 }
 
-// makeOwn opens the places in the host's view, makes what is missing, and a folder of the store for each. A place that
-// may not be covered is the user's mistake: no job is started with it.
-func (s *start) makeOwn(p places) (all owns, err error) {
+// names are those of the folders in the store.
+func (all owns) names() (out []string) {
+	for _, o := range all {
+		out = append(out, filepath.Base(o.dir.Name()))
+	}
+	return out
+}
+
+// makeOwn opens the places in the host's view, makes what is missing, and a folder of owner's in the store for each. A
+// place that may not be covered is the user's mistake: no job is started with it.
+func (s *start) makeOwn(p places, owner perpid.Owner) (all owns, err error) {
 	if s.Worker == nil || len(s.Settings.Private) == 0 {
 		return nil, nil
-	}
-	if s.Settings.Policy.Userns {
-		return nil, notCovered("WORKER_WRAP_USERNS=1", "is set, and in a user namespace this is not done; take one of the two settings away")
 	}
 	store, err := openStore(p)
 	if err != nil {
@@ -79,7 +80,7 @@ func (s *start) makeOwn(p places) (all owns, err error) {
 				return all, notCovered(o.path, "and "+other.path+" hold one another; name the outer one only")
 			}
 		}
-		o.dir, err = store.Create(s.self, o.place)
+		o.dir, err = store.Create(owner, o.place)
 		if err != nil {
 			o.place.Close()
 			return all, err
@@ -94,83 +95,33 @@ func (s *start) makeOwn(p places) (all owns, err error) {
 	return all, nil
 }
 
-// openOwn opens a place, and makes it if it is missing.
-func (s *start) openOwn(path string) (own, error) {
-	if !filepath.IsAbs(path) {
-		return own{}, notCovered(path, "is no absolute path; HOME has to be one")
+// findOwn opens the places, and the folders that a supervisor has made for them.
+func (s *start) findOwn(p places, names []string) (all owns, err error) {
+	chosen := s.Settings.Owns()
+	if len(names) != len(chosen) {
+		return nil, fmt.Errorf("%d folders were made for %d places", len(names), len(chosen))
 	}
-	f, err := openPath(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if s.caller == 0 && !within(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
-			return own{}, notCovered(path, "is not there; make it first")
-		}
-		if err := os.MkdirAll(path, 0o700); err != nil {
-			return own{}, notCovered(path, "is not there, and cannot be made: "+err.Error())
-		}
-		f, err = openPath(path)
+	if len(names) == 0 {
+		return nil, nil
 	}
-	if errors.Is(err, unix.ENOTDIR) {
-		return own{}, notCovered(path, "is a file, and tools replace those by rename, which a mount on it makes fail; name its folder")
-	}
+	store, err := perpid.OpenIn(p.work)
 	if err != nil {
-		return own{}, err
+		return nil, err
 	}
-	if err := s.mayCover(path, f); err != nil {
-		f.Close()
-		return own{}, err
-	}
-	return own{path: path, place: f}, nil
-}
-
-// mayCover is the rule for a place: a folder that is the caller's own, and not shared or needed by others than the job.
-func (s *start) mayCover(path string, f *os.File) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return &fs.PathError{Op: "stat", Path: path, Err: err}
-	}
-	switch {
-	case int(st.Uid) != int(s.caller):
-		return notCovered(path, fmt.Sprintf("belongs to uid %d and you are uid %d", st.Uid, s.caller))
-	case st.Mode&0o002 != 0:
-		return notCovered(path, "is a folder that everybody may write to, and that processes of others use")
-	}
-	if err := s.caller.mustFill(f); err != nil {
-		return notCovered(path, err.Error())
-	}
-	at := resolved(f)
-	for _, needed := range []struct{ path, what string }{
-		{environ.Get(s.Env, "HOME"), "HOME"},
-		{filepath.Dir(s.Temp), "the work folder"},
-		{s.Root(), "the runner"},
-		{environ.Get(s.Env, "RUNNER_TOOL_CACHE"), "the tools of all jobs"},
-		{environ.Get(s.Env, "AGENT_TOOLSDIRECTORY"), "the tools of all jobs"},
-	} {
-		if needed.path == "" {
-			continue
+	defer store.Close()
+	for i, name := range names {
+		o, err := s.openOwn(chosen[i].At(environ.Get(s.Env, "HOME")))
+		if err == nil {
+			o.dir, err = store.Folder(s.self, name)
 		}
-		real, err := filepath.EvalSymlinks(needed.path)
 		if err != nil {
-			real = needed.path
+			closeAll(o.place)
+			all.close()
+			return nil, err
 		}
-		switch {
-		case at == real:
-			return notCovered(path, "is "+needed.what+", which the job needs as it is; name a folder in it")
-		case within(real, at):
-			return notCovered(path, "holds "+needed.what+", which the job needs as it is")
-		case needed.what != "HOME" && within(at, real):
-			return notCovered(path, "lies in "+needed.what+", which the runner and other jobs use")
-		}
+		all = append(all, o)
 	}
-	return nil
-}
-
-// within reports whether a path lies in a folder, or is it.
-func within(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
-}
-
-func notCovered(path, why string) *Failure {
-	return fail(ExitFailed, "this job was not started: WORKER_WRAP_PRIVATE: %s %s", path, why)
+	return all, nil
 }
 
 // addOwn adds the binds over the places, opened anew in the job's view.

@@ -100,15 +100,17 @@ func (s *start) isolated() (f *Failure, err error) {
 	if s.Settings.Policy.Userns {
 		return s.supervise()
 	}
-	p, err := s.private(func(p places) (folder, error) { return s.makeFolder(p, s.self) })
+	p, err := s.private(
+		func(p places) (folder, error) { return s.makeFolder(p, s.self) },
+		func(p places) (owns, error) { return s.makeOwn(p, s.self) })
 	if err != nil {
 		return nil, err
 	}
 	return s.become(p), nil
 }
 
-// private is the way of a program that gets a _temp of its own: in the folder that get makes, or finds.
-func (s *start) private(get func(places) (folder, error)) (program, error) {
+// private is the way of a program that gets a _temp of its own: in the folders that get and getOwn make, or find.
+func (s *start) private(get func(places) (folder, error), getOwn func(places) (owns, error)) (program, error) {
 	if err := s.mayMount(); err != nil {
 		return program{}, err
 	}
@@ -130,7 +132,7 @@ func (s *start) private(get func(places) (folder, error)) (program, error) {
 	defer made.close()
 	var own owns
 	if made.from != mounted { // else they lie there, too
-		if own, err = s.makeOwn(host.places); err != nil {
+		if own, err = getOwn(host.places); err != nil {
 			made.discard()
 			return program{}, err
 		}

@@ -1,6 +1,8 @@
 package shim
 
 import (
+	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/front"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
@@ -97,14 +100,27 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 		return nil, err
 	}
 	defer made.close()
+	own, err := s.makeOwn(p, child)
+	if err != nil {
+		made.discard()
+		return nil, err
+	}
+	defer own.close()
 	if made.below != nil { // locked by a descriptor that nobody closes: this process lives as long as the Worker
 		_, _ = unix.FcntlInt(made.below.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	}
+	over, err := json.Marshal(handover{filepath.Base(made.path()), own.names(), s.journal.alive, s.Settings})
+	if err != nil {
+		return nil, err
+	}
 	message.Leave() // the child may be the Worker soon
-	if err := front.Send(line, []byte(filepath.Base(made.path())+"\n")); err != nil {
+	if err := front.Send(line, append(over, '\n')); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
-	word, err := io.ReadAll(line)
+	word, err := s.listen(line, child, p)
+	if err == nil && (len(word) == 0 || word[0] == ExitFailed) {
+		own.discard()
+	}
 	switch {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
 		return nil, err
@@ -121,4 +137,15 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 		return nil, errors.New(string(word[1:]))
 	}
 	return &Failure{Code: int(word[0]), Err: errors.New(string(word[1:]))}, nil
+}
+
+// listen returns what the child says before it is the program, and leaves a keeper beside it if it asks for that.
+func (s *start) listen(line *os.File, child perpid.Owner, p places) ([]byte, error) {
+	in := bufio.NewReader(line)
+	if word, err := in.Peek(1); err == nil && word[0] == covered {
+		_, _ = in.Discard(1)
+		s.watchChild(child, p.work)
+		_ = front.Send(line, []byte{covered}) // if it has died the line says so
+	}
+	return io.ReadAll(in)
 }

@@ -2,13 +2,13 @@ package shim
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -90,34 +90,45 @@ func RunInner(args, env []string) *Failure {
 	if err != nil {
 		return &Failure{Code: ExitFailed, Err: err}
 	}
-	settings, err := plan.ParseSettings(env)
-	if err != nil {
-		return (&start{Plan: in.plan}).failure(err)
-	}
-	settings.Policy.Wait, settings.Policy.Fallback, settings.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
-	in.plan.Env, in.plan.Settings = env, settings
 	unix.CloseOnExec(in.line)
 	line := os.NewFile(uintptr(in.line), "supervisor")
 	origin.Adopt(in.noted)
-	s := newStart(in.plan)
-	name, err := bufio.NewReader(line).ReadString('\n') // of the folder that the supervisor has made
+	var over handover
+	text, err := bufio.NewReader(line).ReadBytes('\n')
 	if errors.Is(err, io.EOF) {
 		return &Failure{Code: ExitFailed} // it is gone, or knows better
 	}
+	if err == nil {
+		err = json.Unmarshal(text, &over)
+	}
 	f := &Failure{Code: ExitFailed, Err: err}
 	if err == nil {
-		f = s.inUserns(line, in.parent, strings.TrimSuffix(name, "\n"))
+		chosen := over.Settings
+		chosen.Policy.Wait, chosen.Policy.Fallback, chosen.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
+		in.plan.Env, in.plan.Settings = env, chosen
+		f = newStart(in.plan).inUserns(line, in.parent, over)
 	}
 	_ = front.Send(line, append([]byte{byte(f.Code)}, f.Error()...))
 	return &Failure{Code: f.Code}
 }
 
-// inUserns becomes the program in the folder of that name.
-func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
+// handover is what the supervisor tells the child, as a line of JSON.
+type handover struct {
+	Folder   string        // the name of the per-PID folder that it has made
+	Own      []string      // those of the folders for the places of WORKER_WRAP_PRIVATE
+	Alive    []int         // PIDs of the other Workers that it has found
+	Settings plan.Settings // some are in files of the runner's
+}
+
+// inUserns becomes the program in the folders that were made for it.
+func (s *start) inUserns(line *os.File, parent int, over handover) (f *Failure) {
+	s.journal.alive = over.Alive
 	err := s.plainIDs()
 	var p program
 	if err == nil {
-		p, err = s.private(func(p places) (folder, error) { return s.findFolder(p, name, handed) })
+		p, err = s.private(
+			func(p places) (folder, error) { return s.findFolder(p, over.Folder, handed) },
+			func(p places) (owns, error) { return s.findOwn(p, over.Own) })
 	}
 	if err != nil && !errors.As(err, &f) {
 		f = &Failure{Code: ExitFailed, Err: err}
@@ -125,6 +136,9 @@ func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
 	path := ""
 	if f == nil {
 		path, f = s.ready(p)
+	}
+	if f == nil {
+		f = s.askKeeper(line)
 	}
 	if f == nil {
 		f = s.strip(line, parent)
@@ -135,9 +149,29 @@ func (s *start) inUserns(line *os.File, parent int, name string) (f *Failure) {
 	return f
 }
 
-// becoming is what the child says just before it becomes the program. If nothing follows when the line ends, it has; if
-// the line ends without it, the child has died.
-const becoming = 0
+const (
+	// becoming is what the child says just before it becomes the program. If nothing follows when the line ends, it has;
+	// if the line ends without it, the child has died.
+	becoming = 0
+	// covered is what it says before that, in the mount namespace that the program will have, if a keeper is to be left
+	// beside it. The supervisor leaves that in the host's view, and answers the same.
+	covered = 1
+)
+
+// askKeeper has the supervisor leave a keeper, if this start is to have one.
+func (s *start) askKeeper(line *os.File) *Failure {
+	if !s.findable() && len(s.Settings.Private) == 0 {
+		return nil
+	}
+	err := front.Send(line, []byte{covered})
+	if err == nil {
+		_, err = io.ReadFull(line, make([]byte, 1))
+	}
+	if err != nil {
+		return s.failure(fmt.Errorf("the supervisor has ended: %w", err))
+	}
+	return nil
+}
 
 // strip is the last thing before the child becomes the program.
 func (s *start) strip(line *os.File, parent int) *Failure {
