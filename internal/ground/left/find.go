@@ -53,7 +53,9 @@ type finder struct {
 	judge *perpid.Judge
 	own   []nsenter.MountNS // nothing in these is any job's
 	jobs  []*found
-	noted int
+	// living are of Workers that live: whatever another record says, nothing in their namespaces is ended.
+	living []*job
+	noted  int
 }
 
 // found is a dead Worker's job, and what of it was found.
@@ -80,18 +82,23 @@ func newFinder(proc string) (*finder, error) {
 	return f, nil
 }
 
-// add takes a job in, if its Worker is dead. Of another boot nothing lives.
+// add takes a job in, if its Worker is dead. Of another boot nothing lives, and after it the kernel gives the same IDs
+// again.
 func (f *finder) add(j *job, root string) {
+	self := f.judge.Self
+	if j.worker.BootKnown() && self.BootKnown() && j.worker.Boot != self.Boot {
+		if j.worker.PIDNS == self.PIDNS {
+			j.remove()
+		}
+		return
+	}
 	switch f.judge.Verdict(j.worker, time.Now()) {
 	case perpid.Living:
 		f.noted++
+		f.living = append(f.living, j)
 	case perpid.Dead:
 		f.noted++
 		f.jobs = append(f.jobs, &found{job: j, root: root})
-	case perpid.Unknown:
-		if j.worker.PIDNS == f.judge.Self.PIDNS && j.worker.Boot != f.judge.Self.Boot {
-			j.remove()
-		}
 	}
 }
 
@@ -152,6 +159,9 @@ func (f *finder) match(p Process) {
 			if runs(f.proc, p.PID) {
 				j.busy = "a runner's own process lives in its namespace"
 			}
+			if slices.ContainsFunc(f.living, func(other *job) bool { return other.is(p.ns) }) {
+				j.busy = "its namespace is on record as a living Worker's"
+			}
 			return
 		}
 	}
@@ -160,8 +170,8 @@ func (f *finder) match(p Process) {
 // why returns why a process is not ended, "" if it is.
 func (f *finder) why(j *found, p *Process) string {
 	switch {
-	case j.ID == 0 && !j.held && f.judge.Verdict(j.keeper, time.Now()) != perpid.Living:
-		return "perhaps another's: this kernel tells no IDs of namespaces (Linux 6.11 does), and the job's keeper has ended"
+	case !j.sure() && !j.held && f.judge.Verdict(j.keeper, time.Now()) != perpid.Living:
+		return "perhaps another's: this machine tells no IDs of namespaces and boots (Linux 6.11 does), and the job's keeper has ended"
 	case os.Geteuid() == 0 && !j.sealed && (j.uid < 0 || p.UID != j.uid):
 		return "perhaps another's: the record could have been made up, as its file system keeps no seal (trusted extended attributes)"
 	case entered(f.proc, p.PID):

@@ -63,7 +63,7 @@ func (h *Held) Stay() error {
 			h.job.remove()
 			return nil
 		}
-		if h.job.ID != 0 {
+		if h.job.sure() {
 			return nil
 		}
 		await(append(list, hidden...))

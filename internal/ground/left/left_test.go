@@ -67,6 +67,12 @@ func dead(t *testing.T) perpid.Owner {
 	return o
 }
 
+// rebooted is a process of another boot.
+func rebooted(o perpid.Owner) perpid.Owner { o.Boot = "0123456789ab"; return o }
+
+// unbooted is one that could not see which boot it was.
+func unbooted(o perpid.Owner) perpid.Owner { o.Boot = "unknown"; return o }
+
 // TestWhoIsEnded: a process is ended only if the namespace is surely the one on record, and the record surely a start's.
 func TestWhoIsEnded(t *testing.T) {
 	testkit.RequireRoot(t)
@@ -93,16 +99,18 @@ func TestWhoIsEnded(t *testing.T) {
 		"by its ID":                   {dead(t), ns, none, false, true, ""},
 		"the ID of another":           {dead(t), nsenter.MountNS{Inode: ns.Inode, ID: ns.ID + 1<<40}, none, false, false, ""},
 		"held open by a keeper":       {dead(t), old, self.String(), false, true, ""},
-		"the number may be another's": {dead(t), old, none, false, true, "perhaps another's: this kernel"},
+		"the number may be another's": {dead(t), old, none, false, true, "perhaps another's: this machine"},
 		"of a living Worker":          {self, ns, none, false, false, ""},
 		"made up":                     {dead(t), ns, none, true, true, "perhaps another's: the record could"},
 		"the host's":                  {dead(t), host, none, false, false, ""},
+		"of another boot":             {rebooted(dead(t)), ns, none, false, false, ""},
+		"of a boot that is not known": {unbooted(dead(t)), ns, none, false, true, "perhaps another's: this machine"},
 	} {
 		if ns.ID == 0 && c.ns.ID != 0 {
 			continue // an older kernel
 		}
 		if ns.ID == 0 && c.listed && c.keeper == none {
-			c.why = "perhaps another's: this kernel"
+			c.why = "perhaps another's: this machine"
 		}
 		dir := testkit.Dir(t)
 		testkit.Give(t, dir, user)
@@ -137,6 +145,36 @@ func TestWhoIsEnded(t *testing.T) {
 		if _, err := os.Lstat(path); (err == nil) != (c.listed || c.worker == self || found.Hidden > 0) {
 			t.Errorf("%s: the record: %v", name, err)
 		}
+	}
+}
+
+// TestNeverOfALivingWorker: a record that names a living Worker's namespace as a dead one's ends nothing in it, also if
+// no process there looks like a Worker.
+func TestNeverOfALivingWorker(t *testing.T) {
+	testkit.RequireRoot(t)
+	cmd, ns := apart(t)
+	dir := testkit.Dir(t)
+	diag, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer diag.Close()
+	self, err := perpid.Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, worker := range []perpid.Owner{self, dead(t)} {
+		if err := left.Note(diag, left.Record{Worker: worker.String(), Begun: time.Now(), Inode: ns.Inode, ID: ns.ID, Keeper: self.String()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func() ([]left.Process, error) {
+		found, err := left.Find([]left.Place{{Root: "/runner", Diag: diag}})
+		return found.Processes, err
+	}
+	done, err := left.End(find, 0)
+	if err != nil || len(done.Gone) > 0 || len(done.Left) != 1 || !strings.Contains(done.Left[0].Why, "living Worker's") || unix.Kill(cmd.Process.Pid, 0) != nil {
+		t.Errorf("%+v, %v", done, err)
 	}
 }
 

@@ -44,6 +44,9 @@ func (r *Record) is(ns nsenter.MountNS) bool {
 	return ns.ID == r.ID
 }
 
+// sure reports whether no other namespace can be the one on record, on a machine that tells which boot is which.
+func (j *job) sure() bool { return j.ID != 0 && j.worker.BootKnown() }
+
 // Note writes a record into diag, a runner's open _diag. It is sealed if the calling thread may do that.
 func Note(diag *os.File, r Record) error {
 	name := Prefix + r.Worker

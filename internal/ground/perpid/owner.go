@@ -32,6 +32,9 @@ type Owner struct {
 // no digits, so that it is no boot id, and a worker-wrap that does not know it leaves the folder alone.
 const unknownBoot = "unknown"
 
+// BootKnown reports whether the owner could see its boot id.
+func (o Owner) BootKnown() bool { return o.Boot != unknownBoot }
+
 // String is the name of the owner's folder: <pid>-<start>-<pid namespace>-<boot>.
 func (o Owner) String() string {
 	return fmt.Sprintf("%d-%d-%d-%s", o.PID, o.Start, o.PIDNS, o.Boot)

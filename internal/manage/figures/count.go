@@ -16,9 +16,13 @@ func count(t *table, runner, diag string, since, until time.Time) {
 	for _, outcome := range []string{events.Alone, events.Private, events.Plain} {
 		t.add(starts, 0, "runner", runner, "outcome", outcome)
 	}
-	for _, m := range []*metric{harmless, unisolated, waited} {
+	for _, m := range []*metric{harmless, unisolated, waited, ended} {
 		t.add(m, 0, "runner", runner)
 	}
+	for _, r := range reasons { // increase() does not see the first one of a series that begins with it
+		t.add(refusals, 0, "runner", runner, "reason", r.reason)
+	}
+	t.add(refusals, 0, "runner", runner, "reason", otherReason)
 	for _, path := range events.Files(diag) {
 		f, err := untrusted.Open(path)
 		if err != nil {
@@ -77,6 +81,8 @@ var reasons = [...]struct{ words, reason string }{
 	{"panic", "mistake"},
 }
 
+const otherReason = "other"
+
 // Reason says in a word what a refusal was about.
 func Reason(message string) string {
 	for _, r := range reasons {
@@ -84,5 +90,5 @@ func Reason(message string) string {
 			return r.reason
 		}
 	}
-	return "other"
+	return otherReason
 }
