@@ -25,7 +25,9 @@ func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
 		if err := s.plainIDs(); err != nil {
 			return err
 		}
-		made, err := s.private(func(at places) (folder, error) { return s.makeFolder(at, s.self) })
+		made, err := s.private(
+			func(at places) (folder, error) { return s.makeFolder(at, s.self) },
+			func(at places) (owns, error) { return s.makeOwn(at, s.self) })
 		if err != nil {
 			return s.failure(err)
 		}
