@@ -190,6 +190,9 @@ const takeMessage = "n=$(head -c 8 <&9 | od -A n -t d4 -j 4); head -c $n <&9 >/d
 
 // TestLimits: a Worker that does not read its job in 30 s is killed, and one that gets none ends.
 func TestLimits(t *testing.T) {
+	t.Parallel()
+	idle := newRoot(t, standin.RootOptions{})
+	cmd := newSilentWorker(t, idle)
 	root := newRoot(t, standin.RootOptions{})
 	write(t, filepath.Join(root.Bin, "Runner.Worker"), "#!/bin/sh\nexec sleep 300\n")
 	l := newListener(t, root)
@@ -207,8 +210,6 @@ func TestLimits(t *testing.T) {
 	default:
 	}
 
-	idle := newRoot(t, standin.RootOptions{})
-	cmd := newSilentWorker(t, idle)
 	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 {
 		t.Errorf("a Worker without a job: %v", err)
 	}

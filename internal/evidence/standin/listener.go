@@ -23,7 +23,8 @@ type Listener struct {
 	// Handles are the descriptor numbers of a Worker's pipe ends, the one it reads and the one it
 	// writes; 160 and 164 where zero.
 	Handles [2]int
-	// Scale is how long a second of the runner lasts here, in seconds; 1 where zero.
+	// Scale is how long a second of the runner lasts here, in seconds; 1 where zero. The limits for what must happen are not
+	// scaled: a busy machine is not faster.
 	Scale float64
 	// Waits makes [Listener.Dispatch] wait for the end of a Worker it cancels, as 2.336.0 does.
 	Waits bool

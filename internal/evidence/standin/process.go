@@ -141,7 +141,7 @@ func (w *Worker) ended() bool {
 func (w *Worker) send(kind common.MessageType, body []byte) error {
 	w.sending.Lock()
 	defer w.sending.Unlock()
-	if err := w.out.SetWriteDeadline(time.Now().Add(w.listener.scaled(sendLimit))); err != nil {
+	if err := w.out.SetWriteDeadline(time.Now().Add(sendLimit)); err != nil {
 		return err
 	}
 	return common.Send(w.out, kind, body)

@@ -132,7 +132,7 @@ func (w *worker) main(args []string) (int, error) {
 	var first received
 	select {
 	case first = <-messages:
-	case <-time.After(w.scaled(startLimit)):
+	case <-time.After(startLimit):
 		return 0, errors.New("System.OperationCanceledException: no job message came in time")
 	}
 	if first.err != nil {
