@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -145,13 +146,13 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 		out = append(out, Result{Check: check, Level: level, What: fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), Why: why, Mend: mend})
 	}
 	blamed := func(check string) bool {
-		return slices.ContainsFunc(obstacles(r, m.SystemdVersion), func(o obstacle) bool { return o.check == check })
+		return slices.ContainsFunc(r.service().Obstacles(m.SystemdVersion), func(o confine.Obstacle) bool { return o.Check == check })
 	}
 	if l.NoNewPrivs && r.UID != 0 && !blamed("no_new_privs") && l.CapAmb&survey.SysAdmin == 0 {
 		add("no_new_privs", Fail, "runs with no_new_privs", "the file capability of worker-wrap counts for nothing",
 			"start the runner without it (NoNewPrivileges=, setpriv, a container's no-new-privileges); if that is mended already: "+restart)
 	}
-	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && !boundsSysAdmin(&r.Unit) {
+	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && !confine.BoundsSysAdmin(&r.Unit) {
 		add("bounding set", Fail, "runs without CAP_SYS_ADMIN in its bounding set", "no Worker can get the capability",
 			"start the runner with it (CapabilityBoundingSet=CAP_SYS_ADMIN in a unit); if that is mended already: "+restart)
 	}
@@ -159,7 +160,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 		add("user namespace", Warn, "is in another user namespace than this doctor", "what is said here of privileges may not hold there",
 			fmt.Sprintf("sudo nsenter -t %d -a worker-wrap doctor", l.PID))
 	}
-	if l.Seccomp == 2 && m.Self.Seccomp != 2 && !filtered(&r.Unit) { // the unit's filter is judged by its words
+	if l.Seccomp == 2 && m.Self.Seccomp != 2 && !confine.Filtered(&r.Unit) { // the unit's filter is judged by its words
 		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
 			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=)")
 	}
@@ -174,9 +175,6 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	}
 	return out
 }
-
-// filtered reports whether the unit has systemd make a filter.
-func filtered(u *survey.Unit) bool { return len(noNewPrivs(u, 0)) > 0 }
 
 // trusted looks at who could change the binary that has the privilege.
 func trusted(b survey.Binary) []Result {

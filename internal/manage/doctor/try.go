@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -142,7 +143,7 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []Result {
 // confinement is what a unit keeps its processes from, its name "" if that is nothing. inPlace is true if a trial under it
 // is made as the service is started: not if only the unit's files could be read, or a trial would change something.
 func confinement(u *survey.Unit) (out trial.Unit, inPlace bool) {
-	root, own := u.Last("RootDirectory")+u.Last("RootImage"), on(u.Last("DynamicUser"))
+	root, own := u.Last("RootDirectory")+u.Last("RootImage"), confine.On(u.Last("DynamicUser"))
 	if u.Name == "" || !u.Asked || os.Geteuid() != 0 || root != "" || own {
 		return trial.Unit{}, u.Name == ""
 	}

@@ -1,4 +1,4 @@
-package doctor
+package confine
 
 import (
 	"path/filepath"
@@ -25,7 +25,7 @@ var (
 )
 
 // pathObstacles looks whether the work folder can be written and the installed binary run in the unit's view.
-func pathObstacles(r *Runner) (out []obstacle) {
+func (r *Service) pathObstacles() (out []Obstacle) {
 	u := &r.Unit
 	rules := pathRules(u)
 	var lifted []*pathRule
@@ -33,7 +33,7 @@ func pathObstacles(r *Runner) (out []obstacle) {
 		if lift {
 			lifted = append(lifted, rule)
 		}
-		out = append(out, obstacle{"service", rule.key + "=" + rule.value, what, why, mend})
+		out = append(out, Obstacle{"service", rule.key + "=" + rule.value, what, why, mend})
 	}
 	work, root := r.Layout.Work, r.Layout.Root
 	switch rule := nearest(rules, work, hiding, readOnly, writable); {
@@ -56,25 +56,25 @@ func pathObstacles(r *Runner) (out []obstacle) {
 		}
 		add(rule, "which hides the work folder "+work, "no job can run there", rule.key == "InaccessiblePaths", mend)
 	}
-	if r.Shim.Path != "" {
-		dir := filepath.Dir(r.Shim.Path)
-		if rule := nearest(rules, r.Shim.Path, hiding, readOnly, writable); rule != nil && slices.Contains(hiding, rule.key) {
+	if r.Shim != "" {
+		dir := filepath.Dir(r.Shim)
+		if rule := nearest(rules, r.Shim, hiding, readOnly, writable); rule != nil && slices.Contains(hiding, rule.key) {
 			mend := "BindReadOnlyPaths=" + unitWord(dir)
 			if rule.key == "ProtectHome" && rule.value != "tmpfs" {
-				if mend = "ProtectHome=read-only"; len(out) > 0 && slices.Contains(out[0].mend, "ProtectHome=no") {
+				if mend = "ProtectHome=read-only"; len(out) > 0 && slices.Contains(out[0].Mend, "ProtectHome=no") {
 					mend = "ProtectHome=no"
 				}
 			}
-			add(rule, "which hides worker-wrap itself, "+r.Shim.Path, "no job can start", rule.key == "InaccessiblePaths", mend)
+			add(rule, "which hides worker-wrap itself, "+r.Shim, "no job can start", rule.key == "InaccessiblePaths", mend)
 		}
-		if rule := nearest(rules, r.Shim.Path, noExec, canExec); rule != nil && rule.key == "NoExecPaths" {
-			add(rule, "which forbids to run worker-wrap itself, "+r.Shim.Path, "no job can start", below(rule.path, dir), "ExecPaths="+unitWord(dir))
+		if rule := nearest(rules, r.Shim, noExec, canExec); rule != nil && rule.key == "NoExecPaths" {
+			add(rule, "which forbids to run worker-wrap itself, "+r.Shim, "no job can start", below(rule.path, dir), "ExecPaths="+unitWord(dir))
 		}
 	}
 	for i, o := range out {
 		for _, rule := range lifted {
-			if o.setting == rule.key+"="+rule.value {
-				out[i].mend = without(u, rule.key, lifted)
+			if o.Setting == rule.key+"="+rule.value {
+				out[i].Mend = without(u, rule.key, lifted)
 			}
 		}
 	}
@@ -108,18 +108,18 @@ func pathRules(u *survey.Unit) (out []pathRule) {
 	switch system := strings.ToLower(u.Last("ProtectSystem")); {
 	case system == "strict":
 		add("ProtectSystem", "strict", "/")
-	case on(system):
+	case On(system):
 		add("ProtectSystem", system, "/usr", "/boot", "/efi")
 		if system == "full" {
 			add("ProtectSystem", system, "/etc")
 		}
 	}
-	if home := strings.ToLower(u.Last("ProtectHome")); home != "read-only" && on(home) {
+	if home := strings.ToLower(u.Last("ProtectHome")); home != "read-only" && On(home) {
 		add("ProtectHome", home, "/home", "/root", "/run/user")
-	} else if on(home) {
+	} else if On(home) {
 		out = append(out, pathRule{"/home", "ReadOnlyPaths", home}, pathRule{"/root", "ReadOnlyPaths", home})
 	}
-	if on(u.Last("PrivateTmp")) {
+	if On(u.Last("PrivateTmp")) {
 		add("PrivateTmp", "yes", "/tmp", "/var/tmp")
 	}
 	for key, dir := range map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"} {

@@ -1,4 +1,4 @@
-package doctor
+package confine
 
 import (
 	"slices"
@@ -9,10 +9,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
-// runnerWith is a runner of an ordinary user whose unit has these lines.
-func runnerWith(lines ...string) *Runner {
-	r := &Runner{Runner: survey.Runner{UID: 1000, User: "ci", Layout: runner.Layout{Root: "/r", Work: "/r/_work"}}}
-	r.Unit.Name, r.Shim.Path = "u.service", "/usr/local/lib/worker-wrap/worker-wrap"
+// serviceWith is that of an ordinary user whose unit has these lines.
+func serviceWith(lines ...string) *Service {
+	r := &Service{UID: 1000, Layout: runner.Layout{Root: "/r", Work: "/r/_work"}, Shim: "/usr/local/lib/worker-wrap/worker-wrap"}
+	r.Unit.Name = "u.service"
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
 		r.Unit.Settings = append(r.Unit.Settings, survey.Setting{Key: key, Value: value})
@@ -92,17 +92,17 @@ func TestObstacles(t *testing.T) {
 			lines = strings.Split(test.lines, "|")
 		}
 		var got []string
-		for _, o := range obstacles(runnerWith(lines...), test.version) {
-			got = append(got, o.setting+" -> "+strings.Join(o.mend, "|"))
+		for _, o := range serviceWith(lines...).Obstacles(test.version) {
+			got = append(got, o.Setting+" -> "+strings.Join(o.Mend, "|"))
 		}
 		if strings.Join(got, "; ") != test.want {
 			t.Errorf("%s with systemd %d: %q, want %q", test.lines, test.version, got, test.want)
 		}
 		// What the drop-in says is enough.
-		for _, o := range obstacles(runnerWith(lines...), test.version) {
-			lines = append(lines, o.mend...)
+		for _, o := range serviceWith(lines...).Obstacles(test.version) {
+			lines = append(lines, o.Mend...)
 		}
-		if left := obstacles(runnerWith(lines...), test.version); len(left) > 0 {
+		if left := serviceWith(lines...).Obstacles(test.version); len(left) > 0 {
 			t.Errorf("%s with systemd %d, mended: %+v", test.lines, test.version, left)
 		}
 	}
@@ -111,18 +111,18 @@ func TestObstacles(t *testing.T) {
 // TestObstaclesForOthers: root needs no capability of a file's, and WORKER_WRAP_USERNS no capability, but both some calls.
 func TestObstaclesForOthers(t *testing.T) {
 	lines := []string{"NoNewPrivileges=yes", "CapabilityBoundingSet=CAP_KILL", "RestrictNamespaces=yes", "SystemCallFilter=~@privileged"}
-	root, userns := runnerWith(lines...), runnerWith(lines...)
-	root.UID, userns.Variables = 0, survey.Assigned("", "WORKER_WRAP_USERNS=1")
+	root, userns := serviceWith(lines...), serviceWith(lines...)
+	root.UID, userns.Userns = 0, true
 	for _, test := range []struct {
-		r    *Runner
+		r    *Service
 		want []string
 	}{
 		{root, []string{"RestrictNamespaces=mnt", "CapabilityBoundingSet=CAP_SYS_ADMIN"}},
 		{userns, []string{"RestrictNamespaces=mnt user"}},
 	} {
 		var mends []string
-		for _, o := range obstacles(test.r, 252) {
-			mends = append(mends, o.mend...)
+		for _, o := range test.r.Obstacles(252) {
+			mends = append(mends, o.Mend...)
 		}
 		if !slices.Equal(mends, test.want) {
 			t.Errorf("%q, want %q", mends, test.want)
@@ -130,29 +130,9 @@ func TestObstaclesForOthers(t *testing.T) {
 	}
 }
 
-// TestUnknownSystemd: where its version is not known, the Listener that runs tells, or it is a warning.
-func TestUnknownSystemd(t *testing.T) {
-	r := runnerWith("LockPersonality=yes")
-	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].Why, "255") {
-		t.Errorf("%+v", got)
-	}
-	r.Listener = &survey.Process{}
-	if got := takenByService(r, survey.Machine{}); len(got) != 0 {
-		t.Errorf("%+v", got)
-	}
-	r.Unit.Settings[0].Key = "NoNewPrivileges"
-	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Fail {
-		t.Errorf("%+v", got)
-	}
-	r = runnerWith("PrivateUsers=yes")
-	if got := takenByService(r, survey.Machine{SystemdVersion: 257}); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].What, "inside") {
-		t.Errorf("%+v", got)
-	}
-}
-
 // TestDropInIsForAShell: a path with anything in it comes through printf(1) and the shell as it is.
 func TestDropInIsForAShell(t *testing.T) {
-	got := dropIn(&survey.Unit{Name: "a b.service"}, []string{`ReadWritePaths="/50%% it's \x"`})
+	got := DropIn(&survey.Unit{Name: "a b.service"}, []string{`ReadWritePaths="/50%% it's \x"`})
 	want := `printf '[Service]\nReadWritePaths="/50%%%% it'\''s \\x"\n'`
 	if !strings.Contains(got, want) {
 		t.Errorf("%s\nhas not\n%s", got, want)
@@ -179,7 +159,7 @@ func TestDropInComesLast(t *testing.T) {
 		{"both ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf", dir + "zzz.conf-worker-wrap.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
 	} {
 		test.u.Name = "a.service"
-		if got := dropIn(&test.u, []string{"A=1"}); !strings.Contains(got, test.want) {
+		if got := DropIn(&test.u, []string{"A=1"}); !strings.Contains(got, test.want) {
 			t.Errorf("%s: %s\nhas not\n%s", test.name, got, test.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package doctor
+package confine
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 // ownDropIn ends the names of the drop-ins that doctor tells people to make.
 const ownDropIn = "worker-wrap.conf"
 
-// dropIn is a command that adds lines to a unit, in a drop-in that comes after all others. Run once more it changes nothing.
-func dropIn(u *survey.Unit, lines []string) string {
+// DropIn is a command that adds lines to a unit, in a drop-in that comes after all others. Run once more it changes nothing.
+func DropIn(u *survey.Unit, lines []string) string {
 	dir := "/etc/systemd/system/" + u.Name + ".d"
 	path := filepath.Join(dir, lastName(u, dir))
 	var all []string

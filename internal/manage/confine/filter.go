@@ -1,4 +1,4 @@
-package doctor
+package confine
 
 import (
 	"slices"
@@ -21,7 +21,7 @@ func allowedNamespaces(lines []string) []string {
 		case line == "":
 			allowed, fresh = namespaceTypes, true
 			continue
-		case !on(line):
+		case !On(line):
 			allowed = namespaceTypes
 		case isTrue(line):
 			allowed = nil

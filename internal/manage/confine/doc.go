@@ -1,0 +1,5 @@
+// Package confine has doctor say what in the unit of a runner's service keeps its Workers from a _temp of their own, and
+// which drop-in mends that.
+//
+// It reads words, as systemd has them in force or as its files have them, and tries nothing.
+package confine

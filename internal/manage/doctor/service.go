@@ -1,0 +1,50 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+)
+
+// service is a runner's, for package confine.
+func (r *Runner) service() *confine.Service {
+	return &confine.Service{Unit: r.Unit, Layout: r.Layout, UID: r.UID, Userns: choices(r).userns, Shim: r.Shim.Path}
+}
+
+// takenByService looks at the unit: as systemd has it in force, which counts from the next start of the service, or else as
+// its files have it.
+func takenByService(r *Runner, m survey.Machine) (out []Result) {
+	all := r.service().Obstacles(m.SystemdVersion)
+	var mend []string // for all of them, in one file
+	for i, o := range all {
+		if i == 0 || !slices.Equal(o.Mend, all[i-1].Mend) {
+			mend = append(mend, o.Mend...)
+		}
+	}
+	for _, o := range all {
+		res := Result{
+			Check: o.Check, Level: Fail, What: fmt.Sprintf("the unit %s has %s, %s", r.Unit.Name, o.Setting, o.What),
+			Why: o.Why, Mend: confine.DropIn(&r.Unit, mend), ofUnit: true,
+		}
+		if o.Check == "no_new_privs" && m.SystemdVersion == 0 && !confine.On(r.Unit.Last("NoNewPrivileges")) && !confine.On(r.Unit.Last("DynamicUser")) {
+			if r.Listener != nil && !r.Listener.NoNewPrivs {
+				continue // systemd is new enough
+			}
+			res.Level = Warn
+			res.Why += fmt.Sprintf("; not so with systemd %d and later, and which one this is cannot be told", confine.NoMoreNoNewPrivs)
+		}
+		out = append(out, res)
+	}
+	if r.Unit.Reload {
+		out = append(out, Result{
+			Check: "service", Level: Warn, What: "the files of the unit " + r.Unit.Name + " have changed since systemd read them",
+			Why: "what they say now is not in force, also after a restart of the runner", Mend: "sudo systemctl daemon-reload",
+		})
+	}
+	if users := r.Unit.Last("PrivateUsers"); confine.On(users) {
+		out = append(out, Result{Check: "service", Level: OK, What: fmt.Sprintf("PrivateUsers=%s of the unit %s keeps what a job mounts inside the service, as it does without worker-wrap", users, r.Unit.Name)})
+	}
+	return out
+}

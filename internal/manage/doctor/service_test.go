@@ -1,0 +1,36 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+)
+
+// runnerOf is a runner of an ordinary user whose unit has this setting.
+func runnerOf(key, value string) *Runner {
+	r := &Runner{Runner: survey.Runner{UID: 1000, User: "ci"}}
+	setting := survey.Setting{Key: key, Value: value}
+	r.Unit = survey.Unit{Name: "u.service", Settings: []survey.Setting{setting}, Lines: []survey.Line{{Setting: setting}}}
+	return r
+}
+
+// TestUnknownSystemd: where its version is not known, the Listener that runs tells, or it is a warning.
+func TestUnknownSystemd(t *testing.T) {
+	r := runnerOf("LockPersonality", "yes")
+	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].Why, "255") {
+		t.Errorf("%+v", got)
+	}
+	r.Listener = &survey.Process{}
+	if got := takenByService(r, survey.Machine{}); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+	r.Unit.Settings[0].Key = "NoNewPrivileges"
+	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Fail {
+		t.Errorf("%+v", got)
+	}
+	r = runnerOf("PrivateUsers", "yes")
+	if got := takenByService(r, survey.Machine{SystemdVersion: 257}); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].What, "inside") {
+		t.Errorf("%+v", got)
+	}
+}
