@@ -8,7 +8,6 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -36,7 +35,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 			to.Results = append(to.Results, *untried)
 		default:
 			var inPlace bool
-			p.In, inPlace = confinement(&of.Unit)
+			p.In, inPlace = trial.UnitOf(&of.Unit)
 			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, shared(of)), inPlace) })
 		}
 	}
@@ -138,30 +137,4 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []Result {
 		out = append(out, Result{Check: "docker", Level: Fail, What: "in the trial, containers would not see" + line, Why: "outputs of container steps are lost, or come to another job", Mend: "do what the line says"})
 	}
 	return out
-}
-
-// confinement is what a unit keeps its processes from, its name "" if that is nothing. inPlace is true if a trial under it
-// is made as the service is started: not if only the unit's files could be read, or a trial would change something.
-func confinement(u *survey.Unit) (out trial.Unit, inPlace bool) {
-	root, own := u.Last("RootDirectory")+u.Last("RootImage"), confine.On(u.Last("DynamicUser"))
-	if u.Name == "" || !u.Asked || os.Geteuid() != 0 || root != "" || own {
-		return trial.Unit{}, u.Name == ""
-	}
-	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
-	for _, s := range u.Settings {
-		switch dir, makes := dirs[s.Key]; {
-		case !slices.Contains(survey.Confining, s.Key), s.Value == "" && s.Key != "CapabilityBoundingSet": // only that can be made empty
-		case makes: // a trial makes no such folder, and removes none
-			for _, word := range survey.SplitWords(s.Value) {
-				name, _, _ := strings.Cut(word, ":")
-				out.Settings = append(out.Settings, "ReadWritePaths=-"+dir+"/"+name)
-			}
-		default:
-			if !slices.Contains([]string{"User", "Group", "SupplementaryGroups", "UMask"}, s.Key) {
-				out.Name = u.Name
-			}
-			out.Settings = append(out.Settings, s.Key+"="+s.Value)
-		}
-	}
-	return out, true
 }

@@ -116,27 +116,6 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestConfinement: of a unit a trial is given what confines its processes, and no folder that systemd would make.
-func TestConfinement(t *testing.T) {
-	testkit.RequireRoot(t)
-	u := survey.Unit{Name: "a.service", Asked: true, Settings: []survey.Setting{
-		{Key: "ExecStart", Value: "/x"}, {Key: "User", Value: "ci"}, {Key: "RuntimeDirectory", Value: "a b:c"}, {Key: "ProtectSystem", Value: "strict"},
-	}}
-	got, inPlace := confinement(&u)
-	want := []string{"User=ci", "ReadWritePaths=-/run/a", "ReadWritePaths=-/run/b", "ProtectSystem=strict"}
-	if got.Name != "a.service" || !inPlace || !slices.Equal(got.Settings, want) {
-		t.Errorf("%+v, %v", got, inPlace)
-	}
-	u.Settings = u.Settings[:2]
-	if got, inPlace := confinement(&u); got.Name != "" || !inPlace {
-		t.Errorf("nothing confines it: %+v, %v", got, inPlace)
-	}
-	u.Asked = false
-	if _, inPlace := confinement(&u); inPlace {
-		t.Error("what is in force is not known")
-	}
-}
-
 // TestRootTriesNothingOfOthers: root starts no program that its runner's user, or somebody else, has put there.
 func TestRootTriesNothingOfOthers(t *testing.T) {
 	testkit.RequireRoot(t)
