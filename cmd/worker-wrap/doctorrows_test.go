@@ -31,7 +31,7 @@ var doctorRows = []struct{ name, make, want string }{
 }
 
 // TestDoctorSaysWhatJobsGet: doctor's verdict is what a job of the runner gets, in each of these states, and each command
-// that it prints for a problem mends that.
+// that it prints for a problem mends that. What status says is the same, and an install then has nothing to refuse.
 func TestDoctorSaysWhatJobsGet(t *testing.T) {
 	script := `
 ./ww install --isolate always --runner-root r >/dev/null 2>&1
@@ -52,7 +52,12 @@ job() {
 }
 verdict() {
 	"$base/ww" doctor --runner-root "$base/r" >said || :
-	if grep -q '^the runner is protected' said; then echo true; else echo false; fi
+	is=false state=false
+	if grep -q '^the runner is protected' said; then is=true; fi
+	"$base/ww" status --runner-root "$base/r" >state 2>&1 || :
+	if sed -n 2p state | grep -q ' yes '; then state=true; fi
+	echo $is
+	[ $is = $state ] || cat state
 }
 row() {
 	cd "$base"
@@ -72,6 +77,9 @@ row() {
 		cd "$base"
 		was="$was, mended: $(job) $(verdict)"
 	fi
+	case $was in
+	*true) "$base/ww" install --isolate always --runner-root "$base/r" >installed 2>&1 || was="$was, but $(cat installed)" ;;
+	esac
 	echo "$1: $was"
 }
 `
