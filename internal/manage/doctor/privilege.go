@@ -27,6 +27,12 @@ func privilege(r *Runner, m survey.Machine) []Result {
 	}
 	out = append(out, takenByService(r, m)...)
 	out = append(out, takenByListener(r, m)...)
+	if m.Container != "" && m.Self.NoNewPrivs && r.UID != 0 && r.Listener == nil { // else that tells
+		out = append(out, Result{
+			Check: "no_new_privs", Level: Fail, What: "this container (" + m.Container + ") sets no_new_privs",
+			Why: "the file capability of worker-wrap counts for nothing", Mend: "run it without --security-opt no-new-privileges (Kubernetes: allowPrivilegeEscalation: true)",
+		})
+	}
 	out = append(out, trusted(b)...)
 	if len(out) == 1 || worst(out) == OK {
 		return out

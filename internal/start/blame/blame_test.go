@@ -41,6 +41,7 @@ func TestCauses(t *testing.T) {
 		"a binary on NFS":       {privilege{uid: 1000, keepsNoCaps: true}, "unshare", unix.EPERM, []string{"NFS", "install worker-wrap on a local one"}, "setcap"},
 		"on NFS, no_new_privs":  {privilege{uid: 1000, keepsNoCaps: true, noNewPrivs: true}, "unshare", unix.EPERM, []string{"NFS"}, "setcap"},
 		"no_new_privs, no caps": {privilege{uid: 1000, noNewPrivs: true}, "unshare", unix.EPERM, []string{"NoNewPrivileges=no", "setcap"}, ""},
+		"no_new_privs, Docker":  {privilege{uid: 1000, hasFileCaps: true, noNewPrivs: true, manager: docker}, "unshare", unix.EPERM, []string{"--security-opt no-new-privileges"}, "unit"},
 		"no_new_privs":          {privilege{uid: 1000, hasFileCaps: true, noNewPrivs: true}, "unshare", unix.EPERM, []string{"NoNewPrivileges=no"}, "RestrictNamespaces"},
 		"of systemd 252":        {privilege{uid: 1000, hasFileCaps: true, noNewPrivs: true, seccomp: true, unit: unit}, "unshare", unix.EPERM, []string{"NoNewPrivileges=no", unit, "RestrictNamespaces="}, ""},
 		"nosuid":                {privilege{uid: 1000, hasFileCaps: true, nosuid: true}, "unshare", unix.EPERM, []string{"nosuid"}, ""},

@@ -147,7 +147,11 @@ var causes = []struct {
 	},
 	{
 		func(r refusal) bool { return r.hasFileCaps && r.noNewPrivs },
-		func(refusal) string {
+		func(r refusal) string {
+			if !r.manager.whole() { // no service manager in it
+				return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: run the container without --security-opt no-new-privileges " +
+					"(Kubernetes: allowPrivilegeEscalation: true)"
+			}
 			return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: set NoNewPrivileges=no in the service's unit"
 		},
 	},
