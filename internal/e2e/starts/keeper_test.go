@@ -11,7 +11,8 @@ import (
 )
 
 // TestKeeper: the process that keeps a plain Worker's locks has none of its descriptors, no capability and no such name,
-// and ends with it, also if that becomes another program; a signal to all of the service does not end it.
+// and ends with it, also if that becomes another program; a signal to all of the service does not end it. It gives back
+// the memory that the start had.
 func TestKeeper(t *testing.T) {
 	s := ordinary(t, capable(t))
 	pipe, err := os.OpenFile(s.temp, unix.O_PATH, 0)
@@ -58,6 +59,15 @@ func TestKeeper(t *testing.T) {
 	if !strings.Contains(string(status), "\nCapPrm:\t0000000000000000\n") || strings.Contains(string(cmdline), "Runner") {
 		t.Errorf("it is %q with\n%s", cmdline, status)
 	}
+	eventually(t, func() error {
+		rollup, err := os.ReadFile(keeper + "/smaps_rollup")
+		_, own, _ := strings.Cut(string(rollup), "\nPss_Anon:")
+		memory := 0 // KiB
+		if _, scanned := fmt.Sscanf(own, "%d", &memory); err != nil || scanned != nil || memory > 100 {
+			return fmt.Errorf("it has %d KiB of its own (%v, %v)", memory, err, scanned)
+		}
+		return nil
+	})
 	pid := 0
 	_, err = fmt.Sscanf(keeper, "/proc/%d", &pid)
 	do(t, err, unix.Kill(pid, unix.SIGTERM))

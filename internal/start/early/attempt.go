@@ -54,6 +54,9 @@ type room struct {
 	allSet  uint64
 	action  [4]uint64 // a struct sigaction, and more where words are short
 	noEnv   uintptr
+	g       [64]uintptr     // stands for the runtime's g; a stack guard of 0 lies below every stack
+	tls     [2]uintptr      // the storage in which amd64 looks for it
+	stack   [stackSize]byte // of spawned processes
 }
 
 var r room

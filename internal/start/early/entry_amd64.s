@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 #define SYS_clone 56
@@ -7,11 +8,11 @@
 // OWNG gives this thread the package's g: a Go prologue compares SP with its stack guard, which is 0 here, and assembly
 // that calls Go loads the g from thread-local storage. Clobbers AX, CX, DI, SI and R11.
 #define OWNG \
-	LEAQ	·g(SB), R14 \
-	MOVQ	R14, ·tls(SB) \
+	LEAQ	·r+room_g(SB), R14 \
+	MOVQ	R14, ·r+room_tls(SB) \
 	MOVQ	$SYS_arch_prctl, AX \
 	MOVQ	$ARCH_SET_FS, DI \
-	LEAQ	·tls+8(SB), SI \
+	LEAQ	·r+(room_tls+8)(SB), SI \
 	SYSCALL
 
 // The kernel starts the program here: SP at argc, no g. The runtime sets thread-local storage of its own later.
@@ -42,3 +43,8 @@ TEXT ·spawn(SB),NOSPLIT,$0-24
 parent:
 	MOVQ	AX, ret+16(FP)
 	RET
+
+// Where the program's variables begin and end.
+DATA ·variables+0(SB)/8, $runtime·noptrdata(SB)
+DATA ·variables+8(SB)/8, $runtime·end(SB)
+GLOBL ·variables(SB), RODATA|NOPTR, $16

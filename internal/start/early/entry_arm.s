@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 #define SYS_clone 120
@@ -5,7 +6,7 @@
 // See entry_amd64.s. On arm the g is in a register of its own.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVW	R13, R4
-	MOVW	$·g(SB), g
+	MOVW	$·r+room_g(SB), g
 	SUB	$32, R13
 	MOVW	R4, 24(R13)
 	MOVW	R4, 4(R13)
@@ -25,9 +26,14 @@ TEXT ·spawn(SB),NOSPLIT,$0-12
 	SWI	$0
 	CMP	$0, R0
 	BNE	parent
-	MOVW	$·g(SB), g
+	MOVW	$·r+room_g(SB), g
 	CALL	·between(SB)
 	WORD	$0xe7f000f0 // udf
 parent:
 	MOVW	R0, ret+8(FP)
 	RET
+
+// Where the program's variables begin and end.
+DATA ·variables+0(SB)/4, $runtime·noptrdata(SB)
+DATA ·variables+4(SB)/4, $runtime·end(SB)
+GLOBL ·variables(SB), RODATA|NOPTR, $8

@@ -1,3 +1,4 @@
+#include "go_asm.h"
 #include "textflag.h"
 
 #define SYS_clone 220
@@ -5,7 +6,7 @@
 // See entry_amd64.s. On arm64 the g is in a register of its own.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	RSP, R19
-	MOVD	$·g(SB), g
+	MOVD	$·r+room_g(SB), g
 	SUB	$64, RSP
 	MOVD	R19, 48(RSP)
 	MOVD	R19, 8(RSP)
@@ -24,9 +25,14 @@ TEXT ·spawn(SB),NOSPLIT,$0-24
 	MOVD	$SYS_clone, R8
 	SVC
 	CBNZ	R0, parent
-	MOVD	$·g(SB), g
+	MOVD	$·r+room_g(SB), g
 	CALL	·between(SB)
 	BRK
 parent:
 	MOVD	R0, ret+16(FP)
 	RET
+
+// Where the program's variables begin and end.
+DATA ·variables+0(SB)/8, $runtime·noptrdata(SB)
+DATA ·variables+8(SB)/8, $runtime·end(SB)
+GLOBL ·variables(SB), RODATA|NOPTR, $16

@@ -9,8 +9,6 @@ import (
 // stackSize is the room, in bytes, that spawned processes have; what they do not touch costs nothing.
 const stackSize = 64 << 10
 
-var keeperStack [stackSize]byte
-
 // take makes this Worker the one that is in the plain _temp: it takes the locks on the work folder and on the root,
 // notes itself as their owner, and leaves them to a keeper. ok is false if another is, or anything fails: then nothing
 // is held.
@@ -68,7 +66,7 @@ func flock(fd uintptr, how uintptr) bool {
 //go:nocheckptr
 func fork() bool {
 	const flags = unix.CLONE_VM | unix.CLONE_VFORK
-	pid := spawn(flags, uintptr(unsafe.Pointer(&keeperStack))+stackSize-64)
+	pid := spawn(flags, (uintptr(unsafe.Pointer(&r.stack))+stackSize-64)&^15)
 	if int(pid) < 0 {
 		return false
 	}
@@ -122,6 +120,7 @@ func (r *room) keep() {
 	call(unix.SYS_PRCTL, unix.PR_SET_NAME, ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
 	call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.hideWords()
+	r.shed()
 	switch r.does {
 	case guards:
 		r.setCapabilities(0, 0)

@@ -11,7 +11,8 @@ type process struct {
 	argv, envp unsafe.Pointer // C strings, and a null
 	worker     unsafe.Pointer // the part of argv that is the Worker's: all of it, or what follows an entry's word
 	uid, gid   uintptr
-	plainIDs   bool // the effective ids are the real ones
+	page       uintptr // how large one is
+	plainIDs   bool    // the effective ids are the real ones
 }
 
 // Words of the auxiliary vector (include/uapi/linux/auxvec.h).
@@ -20,6 +21,8 @@ const (
 	auxEUID
 	auxGID
 	auxEGID
+
+	auxPage = 6
 )
 
 // read takes the stack apart.
@@ -45,7 +48,7 @@ func (p *process) read(sp unsafe.Pointer) {
 			ids[key] = *(*uintptr)(unsafe.Add(aux, word))
 		}
 	}
-	p.uid, p.gid = ids[auxUID], ids[auxGID]
+	p.uid, p.gid, p.page = ids[auxUID], ids[auxGID], ids[auxPage]
 	p.plainIDs = ids[auxEUID] == p.uid && ids[auxEGID] == p.gid
 }
 

@@ -7,13 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// g stands for the runtime's g, and tls for the storage in which amd64 looks for it. A stack guard of 0 lies below
-// every stack.
-var (
-	g   [64]uintptr
-	tls [2]uintptr
-)
-
 func entry()
 
 // What the assembly calls, by its old names for functions of Go.
@@ -21,8 +14,6 @@ var (
 	_ = entry
 	_ = attempt
 	_ = between
-	_ = &g
-	_ = &tls
 )
 
 // spawn is clone(2) with a stack for the new process, which calls [between]. It returns what the kernel does: a PID,
