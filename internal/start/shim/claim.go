@@ -134,12 +134,13 @@ var (
 	sleep = time.Sleep
 )
 
-// anybody fails if another Worker is known to be in the real _temp.
+// anybody fails if another Worker is known to be in the real _temp. The record mostly names it: then no process is
+// looked at but that one.
 func (c *claiming) anybody() error {
-	if err := c.nobodyElse(c.facts.Failed); err != nil {
+	if err := c.recorded(); err != nil {
 		return err
 	}
-	if err := c.recorded(); err != nil {
+	if err := c.nobodyElse(c.facts.Failed); err != nil {
 		return err
 	}
 	err := c.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
