@@ -16,9 +16,10 @@ const (
 	head, foot    = 64, 34
 	gap           = 4
 	titleHeight   = 26
-	axis          = 52 // room for the numbers
+	axis          = 66 // room for the numbers
 	legendHeight  = 18
 	legendColumns = 2
+	letter        = 7 // its width
 )
 
 const style = `
@@ -89,8 +90,16 @@ func (p *panel) draw(out *bytes.Buffer, from, to time.Time) {
 		out.WriteString("\"/>\n")
 		lx, ly := x+12+float64(i%legendColumns)*w/legendColumns, bottom+32+float64(i/legendColumns*legendHeight)
 		fmt.Fprintf(out, "<line x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\" style=\"stroke: var(--c%d); stroke-width: 3\"/>\n", lx, lx+14, ly-4, ly-4, i%8)
-		text(out, "faint", "start", lx+20, ly, s.legend, "")
+		text(out, "faint", "start", lx+20, ly, ending(s.legend, int(w/legendColumns-36)/letter), "")
 	}
+}
+
+// ending returns the end of s if it is longer than most letters.
+func ending(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return "…" + s[len(s)-most+1:]
 }
 
 // nice returns a number not below n for the end of an axis.
