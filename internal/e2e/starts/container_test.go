@@ -136,6 +136,8 @@ func TestTmpfsAndContainers(t *testing.T) {
 		t.Errorf("another folder: exit code %d, %q", code, out)
 	}
 
+	privateInContainers(t, d, s)
+
 	// In a user namespace the proxy serves an ordinary user, and may lie over any socket: nobody there has more rights.
 	socket := d.Command().Args[2][len("unix://"):]
 	cmd := d.Command("run", "--rm", "--network=none", "-v", s.temp+":/x", testkit.DockerImage, "/bin/ls", "/x")

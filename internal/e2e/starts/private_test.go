@@ -118,3 +118,25 @@ func TestRefusedPlaces(t *testing.T) {
 		}
 	}
 }
+
+// privateInContainers: a real daemon mounts what the job sees at a place of its own, or below it, and writes there.
+func privateInContainers(t *testing.T, d *testkit.Dockerd, s scratch) {
+	t.Helper()
+	place := filepath.Join(testkit.Dir(t), "place")
+	must(t, os.MkdirAll(filepath.Join(place, "sub"), 0o755))
+	must(t, os.WriteFile(filepath.Join(place, "sub", "file"), []byte("the machine's\n"), 0o644))
+	for _, mounted := range []string{place, place + "/sub", filepath.Dir(place) + "/place/../place/sub"} {
+		cmd := d.Command("run", "--rm", "--network=none", "-v", mounted+":/x", testkit.DockerImage, "/bin/sh", "-c", "cat /x/file /x/sub/file; echo container >/x/made")
+		c := command([]string{"PRIVATE=" + place + "=copy"}, s.worker, "-c", "echo job >"+place+"/file; echo job >"+place+"/sub/file; '"+strings.ReplaceAll(strings.Join(cmd.Args, "' '"), "\n", " ")+"'; cat "+mounted+"/made")
+		c.SysProcAttr = nil // root, who may reach the daemon
+		c.Env = append(c.Env, "DOCKER_HOST=unix://"+cmd.Args[2][len("unix://"):])
+		code := c.end(t)
+		if said := c.out.String(); code != 0 || !strings.HasPrefix(said, "job\n") || !strings.HasSuffix(said, "container\n") || strings.Contains(said, "machine's") {
+			t.Errorf("%s: exit code %d, %q, %q", mounted, code, said, &c.err)
+		}
+		names, err := os.ReadDir(filepath.Join(place, "sub"))
+		if data, rerr := os.ReadFile(filepath.Join(place, "sub", "file")); err != nil || rerr != nil || len(names) != 1 || string(data) != "the machine's\n" {
+			t.Errorf("%s: the host has %q, %v", mounted, names, data)
+		}
+	}
+}
