@@ -277,12 +277,12 @@ func (m mode) faults(t *testing.T, tr, another trace, usual []string, way int) (
 // an earlier one has made.
 func (g *spot) leave(t *testing.T) {
 	g.keep(t)
-	for _, path := range []string{filepath.Join(perpid.Path(g.temp), perpid.ClaimName), filepath.Join(g.root, "_diag", events.FileName)} {
+	for _, path := range []string{filepath.Join(g.store, perpid.ClaimName), filepath.Join(g.root, "_diag", events.FileName)} {
 		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			t.Error(err)
 		}
 	}
-	leave(t, g.store, g.temp)
+	leave(t, g.temp)
 	for _, path := range append(entries(t, g.store), ".") {
 		if err := os.Lchown(filepath.Join(g.store, path), g.uid, g.uid); err != nil {
 			t.Error(err)

@@ -82,11 +82,11 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 		}
 	})
 	for range 12 {
-		newRun(stays).removeStores(l)
+		newRun(stays).removeStore(l)
 		if err := newRun(stays).change(l, Bin{Dir: bin}, unwrapInUseSteps); err != nil {
 			t.Error(err)
 		}
-		newRun(stays).removeStores(l)
+		newRun(stays).removeStore(l)
 		good(t, "install", Install(o))
 	}
 	end()

@@ -33,7 +33,7 @@ func ran(t *testing.T, l runner.Layout) (what string, isolated bool) {
 	if err != nil {
 		what = err.Error() + ": " + string(out)
 	}
-	return what, strings.HasPrefix(temp, l.Root+"/.worker-wrap/")
+	return what, strings.HasPrefix(temp, l.Work+"/.worker-wrap/")
 }
 
 // TestReleaseCopiedOverTheRunner: a release laid over a runner by whatever program, as root or as the runner's user,

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -135,8 +134,7 @@ func TestUninstallPutsBack(t *testing.T) {
 	}
 	now := tree(t, o.Root)
 	for path := range now { // of the job
-		store := strings.TrimPrefix(last.Root, o.Root) + "/" + perpid.StoreName
-		if path == store || strings.HasPrefix(path, store+"/") || strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
+		if strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
 			delete(now, path)
 		}
 	}

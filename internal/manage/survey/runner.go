@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
@@ -48,16 +47,13 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Version, r.VersionFrom = VersionOf(layout.Root)
 	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), noUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
-	r.Leftovers = LeftoversAt(layout)
+	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
 	r.Hooks = hooks(r.Variables)
 	r.User, r.UID = owner(&r)
-	if store := &r.Leftovers.Store; !store.Exists && filepath.Dir(store.Path) == layout.Root && closedTo(layout.Root, r.UID) {
-		*store = FolderAt(perpid.Path(layout.Temp)) // as perpid.Home has it for the Workers' user
-	}
 	store := r.Leftovers.Store
 	if !store.Exists {
-		store = FolderAt(filepath.Dir(store.Path))
+		store = r.Work
 	}
 	if closedTo(store.Path, r.UID) {
 		r.Closed = store.Path
@@ -65,7 +61,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Docker = s.docker(&r)
 	for _, p := range s.pauses() {
 		if p.UID == r.UID {
-			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Root, layout.Temp)})
+			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Temp)})
 		}
 	}
 	r.Last = LastStart(layout.Diag())

@@ -3,7 +3,6 @@ package shim
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -72,7 +71,7 @@ func (c *claiming) try() error {
 	}
 	defer c.locks.Close()
 	err = c.inStore(func(s *perpid.Store, j *perpid.Judge) error {
-		c.sweep(s, perpid.Path(c.Temp))
+		c.sweep(s)
 		return s.Claim(j, perpid.Terms{Patience: lockPatience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
 	})
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
@@ -165,7 +164,7 @@ func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 		return err
 	}
 	defer p.close()
-	store, err := openStore(p.work, p.temp)
+	store, err := openStore(p)
 	if err != nil {
 		return err
 	}
@@ -181,9 +180,6 @@ func (c *claiming) decide() error {
 	c.decided = true
 	if c.failed = c.nobodyElse(c.facts.Failed); c.failed == nil {
 		c.failed = c.recorded()
-	}
-	if c.failed == nil && c.strict(c.facts.Failed) {
-		c.failed = c.vacant()
 	}
 	if c.failed == nil {
 		c.failed = c.locks.Share()
@@ -202,28 +198,6 @@ func (c *claiming) recorded() error {
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
 	return nil
-}
-
-// vacant fails if another owner of a folder in the store of the runner's root may be alive. The other store has the
-// claim, and is looked through for that.
-func (s *start) vacant() error {
-	return s.inRoot(func(store *perpid.Store) error { return store.Vacant(perpid.NewJudge(s.self, store.Remote())) })
-}
-
-// inRoot calls f with the store in the runner's root, if there is one.
-func (s *start) inRoot(f func(*perpid.Store) error) error {
-	if s.Runner == nil {
-		return nil
-	}
-	store, err := perpid.Open(filepath.Join(s.Root(), perpid.StoreName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return f(store)
 }
 
 // keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives. Without

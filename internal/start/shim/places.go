@@ -1,7 +1,6 @@
 package shim
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,19 +10,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// places are the folders that a start works in: _temp, or what a link in its place leads to, the work folder, which
-// holds that, and the one that holds the store, which may be the work folder too. What is made, laid and given away is
-// found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
-type places struct{ work, temp, home *os.File }
+// places are the folders that a start works in: _temp, or what a link in its place leads to, and the work folder, which
+// holds that and the store. What is made, laid and given away is found by these, so that whoever owns the folders cannot
+// have it done elsewhere meanwhile.
+type places struct{ work, temp *os.File }
 
-func (p places) close() { closeAll(p.work, p.temp, p.home) }
+func (p places) close() { closeAll(p.work, p.temp) }
 
-// closeAll closes those files that there are. One that is closed already stays so.
+// closeAll closes those files that there are.
 func closeAll(files ...*os.File) {
 	for _, f := range files {
 		if f != nil {
@@ -39,17 +37,14 @@ type hostPlaces struct {
 	inside bool     // the current folder is _temp
 }
 
-func (h hostPlaces) close() {
-	h.places.close()
-	closeAll(h.root)
-}
+func (h hostPlaces) close() { closeAll(h.work, h.temp, h.root) }
 
 // openHost opens the places in the host's view. It makes _temp if it is missing.
 func (s *start) openHost() (h hostPlaces, err error) {
 	if h.root, err = openPath("/"); err != nil {
 		return hostPlaces{}, err
 	}
-	if h.places, err = s.openPlaces(s.Home); err == nil {
+	if h.places, err = s.caller.openPlaces(s.Temp); err == nil {
 		h.inside, err = s.startsIn(h.temp)
 	}
 	if err != nil {
@@ -57,28 +52,6 @@ func (s *start) openHost() (h hostPlaces, err error) {
 		return hostPlaces{}, err
 	}
 	return h, nil
-}
-
-// openPlaces opens the places in the calling thread's view, with the store in home, or where it is to be if that is "".
-func (s *start) openPlaces(home string) (places, error) {
-	p, err := s.caller.openPlaces(s.Temp)
-	if err != nil {
-		return places{}, err
-	}
-	if home == "" {
-		same := false
-		if home, same = perpid.Home(cmp.Or(s.Root(), s.StoreOf), s.Temp); !same {
-			s.journal.elsewhere(home)
-		}
-	}
-	if p.home = p.work; home != p.work.Name() {
-		p.home, err = openPath(home)
-	}
-	if err != nil {
-		p.close()
-		return places{}, err
-	}
-	return p, nil
 }
 
 // open opens the folder that an absolute path leads to in the host's view.
@@ -110,7 +83,7 @@ func (h hostPlaces) above(path string) (*os.File, error) {
 	return untrusted.At(f, "..", asPlace)
 }
 
-// openPlaces opens the places but for home, and makes _temp if it is missing.
+// openPlaces opens the places in the calling thread's view, and makes _temp if it is missing.
 func (c caller) openPlaces(temp string) (places, error) {
 	p, err := c.findPlaces(temp)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -159,5 +158,5 @@ func (s *start) startedTwice() bool {
 // on for ever.
 func (s *start) inCircle() bool {
 	host := environ.Get(s.Env, perpid.HostTempVar)
-	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || slices.Contains(perpid.Paths(s.Root(), s.Temp), filepath.Dir(host)))
+	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || filepath.Dir(host) == s.Store)
 }
