@@ -128,7 +128,7 @@ No: these logs tell of one Worker only.
 exit 0
 -- named
 Cannot tell: these logs tell of one Worker only, but not everything could be read (nowhere). Give the whole _diag of the runner.
-skipped: nowhere: no such file or directory
+skipped: nowhere: there is no such file or folder
 skipped: s`+noLogs+`-- all
 Cannot tell: these logs tell of one Worker only, but not everything could be read ($W/s/_diag). Give the whole _diag of the runner.
 skipped: $W/s/_diag`+noLogs)
