@@ -111,7 +111,7 @@ static int inner(char **args, int n) {
 	int fds[2];
 	self(name, sizeof name);
 	snprintf(path, sizeof path, "%s/%s", args[1], name);
-	if (rename(args[3], path) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || dprintf(fds[1], "%s\n", name) < 0)
+	if (rename(args[3], path) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || dprintf(fds[1], "{\"Folder\":\"%s\",\"Settings\":{\"NoDocker\":true}}\n", name) < 0)
 		return 97;
 	snprintf(line, sizeof line, "%d", fds[0]);
 	snprintf(parent, sizeof parent, "%d", getppid());
