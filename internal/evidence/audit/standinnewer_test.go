@@ -50,6 +50,7 @@ func TestStandInLosesJobs(t *testing.T) {
 	w.Wait()
 	twice.Steps[0].Sleep = 0
 	for _, job := range []standin.Job{twice, {Name: "given up", Forgotten: true, Steps: []standin.Step{{Name: "short", Sleep: time.Millisecond}}}} {
+		time.Sleep(1100 * time.Millisecond) // the logs count in seconds
 		w, err := l.Start(job)
 		if err != nil {
 			t.Fatal(err)
