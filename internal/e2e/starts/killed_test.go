@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -12,8 +13,14 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestKilledAtEachCall kills a start before each of its system calls, and looks for what stays on the host and whether the
-// next start clears it away.
+// looks are calls that change nothing: a start that is killed before one leaves what it leaves before the next other call.
+var looks = []string{
+	"capget", "close", "faccessat", "faccessat2", "fcntl", "fgetxattr", "fstat", "fstatfs", "getcwd", "getdents64", "getrlimit", "getxattr",
+	"lseek", "newfstatat", "open", "openat", "openat2", "pread64", "read", "readlinkat", "statfs", "statx",
+}
+
+// TestKilledAtEachCall kills a start before each of its system calls that changes something, and looks for what stays on the
+// host and whether the next start clears it away.
 func TestKilledAtEachCall(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
@@ -35,7 +42,7 @@ func TestKilledAtEachCall(t *testing.T) {
 	}
 	tr := readTrace(t, r.log)
 	runners <- r
-	calls := tr.calls[tr.main]
+	calls := slices.DeleteFunc(slices.Clone(tr.calls[tr.main]), func(c call) bool { return slices.Contains(looks, c.name) })
 	var killed atomic.Int64
 	parallel(len(calls), cap(runners), func(i int) {
 		r, c := <-runners, calls[i-1]
@@ -51,7 +58,7 @@ func TestKilledAtEachCall(t *testing.T) {
 			t.Errorf("%s no. %d: in the host's _temp: %v", c.name, c.nth, left)
 		}
 	})
-	if n := int(killed.Load()); n < 60 || n < len(calls)*9/10 { // what a start makes only now and then may not come
+	if n := int(killed.Load()); n < 20 || n < len(calls)*9/10 { // what a start makes only now and then may not come
 		t.Errorf("of %d calls %d were the last", len(calls), n)
 	}
 	t.Logf("killed before %d of %d calls", killed.Load(), len(calls))
