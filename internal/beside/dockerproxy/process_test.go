@@ -157,11 +157,7 @@ func (r *rig) end() {
 
 func (r *rig) await(what string, done func() bool) {
 	r.t.Helper()
-	for deadline := time.Now().Add(testkit.Patience); !done(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			r.t.Fatalf("%s does not come", what)
-		}
-	}
+	testkit.Await(r.t, what, done)
 }
 
 // proxy returns the PID of the proxy, or 0.

@@ -127,6 +127,19 @@ func leave(t *testing.T, job *testkit.Process) (all []int) {
 	return all
 }
 
+// onlyThese demands that processes of dead Workers end, and that a living one's does not.
+func onlyThese(t *testing.T, all []int, other int) {
+	t.Helper()
+	for i, pidfd := range all {
+		if !ends(t, pidfd, 10_000) {
+			t.Errorf("process %d lives", i)
+		}
+	}
+	if ends(t, other, 0) {
+		t.Error("the living Worker's process has ended")
+	}
+}
+
 // TestLeft: of two Workers at once, what the dead one has left is found, and ended, and nothing of the living one. Root
 // sees all of it; the runner's user not what is root's, nor a set-group-ID program.
 func TestLeft(t *testing.T) {
@@ -155,14 +168,7 @@ func TestLeft(t *testing.T) {
 	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); strings.Count(out, "ended process") != 3 {
 		t.Errorf("gc --kill:\n%s", out)
 	}
-	for i, pidfd := range all {
-		if !ends(t, pidfd, 10_000) {
-			t.Errorf("process %d lives", i)
-		}
-	}
-	if ends(t, other, 0) {
-		t.Error("the living Worker's process has ended")
-	}
+	onlyThese(t, all, other)
 	if got := w.left(t, false); len(got) > 0 {
 		t.Errorf("left after that: %q", got)
 	}
@@ -210,14 +216,7 @@ func TestInUserNamespace(t *testing.T) {
 	if out := w.run(t, true, "gc", "--kill", "--runner-root", w.root); strings.Count(out, "ended process") != 2 {
 		t.Errorf("gc --kill:\n%s", out)
 	}
-	for i, pidfd := range all {
-		if !ends(t, pidfd, 10_000) {
-			t.Errorf("process %d lives", i)
-		}
-	}
-	if ends(t, other, 0) {
-		t.Error("the living Worker's process has ended")
-	}
+	onlyThese(t, all, other)
 	second.End()
 	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, other, 10_000) {
 		t.Errorf("gc --kill, as root:\n%s", out)

@@ -148,21 +148,26 @@ func TestWhoIsEnded(t *testing.T) {
 	}
 }
 
+// recordable is apart, with an open folder for its record and this process for an owner.
+func recordable(t *testing.T) (cmd *exec.Cmd, ns nsenter.MountNS, diag *os.File, self perpid.Owner) {
+	t.Helper()
+	testkit.RequireRoot(t)
+	cmd, ns = apart(t)
+	diag, err := os.Open(testkit.Dir(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { diag.Close() })
+	if self, err = perpid.Self(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd, ns, diag, self
+}
+
 // TestNeverOfALivingWorker: a record that names a living Worker's namespace as a dead one's ends nothing in it, also if
 // no process there looks like a Worker.
 func TestNeverOfALivingWorker(t *testing.T) {
-	testkit.RequireRoot(t)
-	cmd, ns := apart(t)
-	dir := testkit.Dir(t)
-	diag, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer diag.Close()
-	self, err := perpid.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd, ns, diag, self := recordable(t)
 	for _, worker := range []perpid.Owner{self, dead(t)} {
 		if err := left.Note(diag, left.Record{Worker: worker.String(), Begun: time.Now(), Inode: ns.Inode, ID: ns.ID, Keeper: self.String()}); err != nil {
 			t.Fatal(err)
@@ -180,18 +185,7 @@ func TestNeverOfALivingWorker(t *testing.T) {
 
 // TestEnd: whoever does not care for SIGTERM is sent SIGKILL, and whoever has a Why nothing.
 func TestEnd(t *testing.T) {
-	testkit.RequireRoot(t)
-	cmd, ns := apart(t)
-	dir := testkit.Dir(t)
-	diag, err := os.Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer diag.Close()
-	self, err := perpid.Self()
-	if err != nil {
-		t.Fatal(err)
-	}
+	cmd, ns, diag, self := recordable(t)
 	r := left.Record{Worker: dead(t).String(), Begun: time.Now(), Inode: ns.Inode, ID: ns.ID, Keeper: self.String()}
 	if err := left.Note(diag, r); err != nil {
 		t.Fatal(err)

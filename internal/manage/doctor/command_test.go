@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -143,14 +142,10 @@ func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 			}()
-			for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(time.Millisecond) {
-				if p, err := (survey.System{}).Process(cmd.Process.Pid); err == nil && p.Command == listener {
-					break
-				}
-				if time.Now().After(deadline) {
-					t.Fatal("the Listener does not start")
-				}
-			}
+			testkit.Await(t, "the Listener's start", func() bool {
+				p, err := (survey.System{}).Process(cmd.Process.Pid)
+				return err == nil && p.Command == listener
+			})
 			r := ask(t, root)
 			has(t, r, test.level, test.check, test.what)
 			if r.Protected != (test.level != Fail) {

@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 )
 
 // privilege says where the right to mount comes from, and what takes it away.
@@ -30,7 +31,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 	if m.Container != "" && m.Self.NoNewPrivs && r.UID != 0 && r.Listener == nil { // else that tells
 		out = append(out, Result{
 			Check: "no_new_privs", Level: Fail, What: "this container (" + m.Container + ") sets no_new_privs",
-			Why: "the file capability of worker-wrap counts for nothing", Mend: "run it without --security-opt no-new-privileges (Kubernetes: allowPrivilegeEscalation: true)",
+			Why: "the file capability of worker-wrap counts for nothing", Mend: "run it " + blame.WithoutNoNewPrivs,
 		})
 	}
 	out = append(out, trusted(b)...)

@@ -15,7 +15,8 @@ func All(places []Places) []Tried {
 	out := make([]Tried, len(places))
 	alike := map[string][]int{}
 	for i, p := range places {
-		alike[p.likeness(i)] = append(alike[p.likeness(i)], i)
+		like := p.likeness(i)
+		alike[like] = append(alike[like], i)
 	}
 	slots := make(chan struct{}, runtime.NumCPU())
 	var all sync.WaitGroup

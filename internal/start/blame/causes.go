@@ -67,6 +67,9 @@ func init() { mends[podman] = mends[docker] }
 // whole reports whether the container is like a machine, with systemd and units of its own.
 func (m manager) whole() bool { return m == "" || m == lxc || m == lxd || m == incus }
 
+// WithoutNoNewPrivs is how to run a container in which no_new_privs is not set.
+const WithoutNoNewPrivs = "without --security-opt no-new-privileges (Kubernetes: allowPrivilegeEscalation: true)"
+
 // refusal is a step of isolation that was refused, and what is known of the process.
 type refusal struct {
 	privilege
@@ -149,8 +152,7 @@ var causes = []struct {
 		func(r refusal) bool { return r.hasFileCaps && r.noNewPrivs },
 		func(r refusal) string {
 			if !r.manager.whole() { // no service manager in it
-				return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: run the container without --security-opt no-new-privileges " +
-					"(Kubernetes: allowPrivilegeEscalation: true)"
+				return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: run the container " + WithoutNoNewPrivs
 			}
 			return "no_new_privs is set, so the file capability of worker-wrap counts for nothing: set NoNewPrivileges=no in the service's unit"
 		},

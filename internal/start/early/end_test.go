@@ -19,7 +19,7 @@ import (
 // endOf waits for the event of a Worker's end.
 func endOf(t *testing.T, root string, worker int) (e events.Event) {
 	t.Helper()
-	within(t, fmt.Sprintf("the end of process %d is recorded", worker), func() bool {
+	testkit.Await(t, fmt.Sprintf("the end of process %d is recorded", worker), func() bool {
 		f, err := os.Open(filepath.Join(root, "_diag", events.FileName))
 		if err != nil {
 			return false

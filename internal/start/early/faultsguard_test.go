@@ -68,7 +68,7 @@ func strikeGuard(t *testing.T, strace, root, call, what string) bool {
 	if err := tracer.Start(); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "it is traced", func() bool {
+	testkit.Await(t, "it is traced", func() bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", keeper))
 		return strings.Contains(string(status), fmt.Sprintf("\nTracerPid:\t%d\n", tracer.Process.Pid))
 	})
@@ -84,13 +84,13 @@ func strikeGuard(t *testing.T, strace, root, call, what string) bool {
 		return err == nil && !strings.Contains(string(stat), ") Z ")
 	}
 	// It may make no such call: then the folder is laid.
-	within(t, call+": something comes of it", func() bool { return struck() || !alive() || sees(t, private, root).Ino == own.Ino })
+	testkit.Await(t, call+": something comes of it", func() bool { return struck() || !alive() || sees(t, private, root).Ino == own.Ino })
 	came := struck() || !alive()
 	if err := tracer.Process.Kill(); err != nil { // asked to end it may wait for a thread that has ended
 		t.Fatal(err)
 	}
 	_ = tracer.Wait()
-	within(t, fmt.Sprintf("%s, %s: it sees its own", call, what), func() bool { return !alive() || sees(t, private, root).Ino == own.Ino })
+	testkit.Await(t, fmt.Sprintf("%s, %s: it sees its own", call, what), func() bool { return !alive() || sees(t, private, root).Ino == own.Ino })
 	var plain unix.Stat_t
 	if err := unix.Stat(temp, &plain); err == nil && plain.Ino == own.Ino {
 		t.Errorf("%s, %s: the host sees it", call, what)
@@ -101,7 +101,7 @@ func strikeGuard(t *testing.T, strace, root, call, what string) bool {
 	if killed {
 		start(t, root, alone).end() // which sweeps
 	}
-	within(t, fmt.Sprintf("%s, %s: what it used is swept", call, what), func() bool {
+	testkit.Await(t, fmt.Sprintf("%s, %s: what it used is swept", call, what), func() bool {
 		return !slices.ContainsFunc(folders(t, root), func(name string) bool {
 			return strings.Contains("."+name, fmt.Sprintf(".%d-", private.cmd.Process.Pid))
 		})

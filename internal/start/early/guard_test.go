@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,16 +23,6 @@ func sees(t *testing.T, s *started, root string) unix.Stat_t {
 		t.Fatal(err)
 	}
 	return st
-}
-
-// within waits until what holds, for a minute at most.
-func within(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for end := time.Now().Add(testkit.Patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("in a minute this was not so: %s", what)
-		}
-	}
 }
 
 // TestLaidAgain: whoever is in the plain _temp removes it while another Worker has one of its own, and makes it anew at
@@ -60,12 +49,12 @@ func TestLaidAgain(t *testing.T) {
 			if out, err := exec.Command("/bin/sh", "-ec", how.script, temp).CombinedOutput(); err != nil {
 				t.Fatalf("%v: %s", err, out)
 			}
-			within(t, "each sees its own", again)
+			testkit.Await(t, "each sees its own", again)
 			if before.Ino != own.Ino {
 				t.Error("it had not its own before")
 			}
 			var plain unix.Stat_t
-			within(t, "there is a plain _temp", func() bool { return unix.Stat(temp, &plain) == nil })
+			testkit.Await(t, "there is a plain _temp", func() bool { return unix.Stat(temp, &plain) == nil })
 			if plain.Ino == own.Ino || plain.Ino == other.Ino {
 				t.Error("the host sees the folder of a Worker")
 			}
@@ -100,7 +89,7 @@ func TestLaidAgainForAUser(t *testing.T) {
 	if out, err := remove.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	testkit.Await(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 	keeper := keeperOf(t, second.cmd.Process.Pid)
 	look := testkit.AsUser(exec.Command("/bin/ls", fmt.Sprintf("/proc/%d/fd", keeper)), uid)
 	if out, err := look.CombinedOutput(); err == nil {
@@ -133,7 +122,7 @@ func TestLaidElsewhere(t *testing.T) {
 				t.Fatalf("%v: %s", err, out)
 			}
 			file := fmt.Sprintf("/proc/%d/root%s/file", second.cmd.Process.Pid, temp)
-			within(t, "it sees its own", func() bool {
+			testkit.Await(t, "it sees its own", func() bool {
 				var plain unix.Stat_t
 				now := sees(t, second, root)
 				return unix.Stat(temp, &plain) == nil && now.Ino != 0 && now.Ino != plain.Ino && os.WriteFile(file, nil, 0o600) == nil
@@ -175,13 +164,13 @@ func TestLaidOverNothingElse(t *testing.T) {
 		return string(children)
 	}
 	as(`until rm -rf "$0" && ln -sT ../roots "$0"; do :; done`) // it may have been made anew in between
-	within(t, "a relay is started", func() bool { return relays() != "" })
-	within(t, "it has ended", func() bool { return relays() == "" })
+	testkit.Await(t, "a relay is started", func() bool { return relays() != "" })
+	testkit.Await(t, "it has ended", func() bool { return relays() == "" })
 	if now := sees(t, second, root); now.Ino == own.Ino {
 		t.Error("a folder of root's is covered, as its user's link leads there")
 	}
 	as(`rm "$0"; mkdir -p "$0"`)
-	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	testkit.Await(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 }
 
 // TestRelayByHand: nobody but a keeper can have a folder laid in a namespace that others see.

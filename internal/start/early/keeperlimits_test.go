@@ -55,7 +55,7 @@ func TestKeeperUnderLimits(t *testing.T) {
 			for _, keeper := range keepers {
 				limit(keeper, "--nproc=4096:", "--as=8589934592:", "--data=8589934592:", "--stack=8388608:", "--fsize=1073741824:", "--nofile=1024:")
 			}
-			within(t, "it sees its own", func() bool { return sees(t, private, root).Ino == own.Ino })
+			testkit.Await(t, "it sees its own", func() bool { return sees(t, private, root).Ino == own.Ino })
 			lone.end()
 			if !lock(t, root+"/_work", true) || !lock(t, root, true) {
 				t.Error("the locks stay")
@@ -69,7 +69,7 @@ func TestKeeperUnderLimits(t *testing.T) {
 				keeper := keeperOf(t, s.cmd.Process.Pid)
 				limit(keeper, limits...)
 				s.end()
-				within(t, "its keeper has ended", func() bool { return unix.Kill(keeper, 0) == unix.ESRCH })
+				testkit.Await(t, "its keeper has ended", func() bool { return unix.Kill(keeper, 0) == unix.ESRCH })
 			}
 			if !lock(t, root+"/_work", true) || !lock(t, root, true) {
 				t.Error("the locks stay")

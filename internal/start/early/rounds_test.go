@@ -57,7 +57,7 @@ func TestRounds(t *testing.T) {
 		}
 		begun := time.Now()
 		_ = os.WriteFile(temp+"/plain", nil, 0o600)
-		within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+		testkit.Await(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 		gaps = append(gaps, time.Since(begun))
 		if text, err := os.ReadFile(theirs + "kept"); err != nil || string(text) != "mine" {
 			t.Fatalf("what it kept is %q, %v", text, err)
@@ -142,7 +142,7 @@ func TestKeeperUnderAttack(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755), os.Chown(temp, uid, uid)); err != nil {
 		t.Fatal(err)
 	}
-	within(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
+	testkit.Await(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 	if after := memoryOf(t, keeper); after > before+100 {
 		t.Errorf("%d kB of memory were its own before the flood, and %d are after it", before, after)
 	}

@@ -97,7 +97,8 @@ func (s *start) sweepAt(p places) {
 }
 
 // sweep removes what dead Workers left, as far as it costs no time, and leaves the rest to a process of
-// its own. Whom it finds alive is an overlap, also for a start that had no reason to look (WORKER_WRAP_ISOLATE=always). Nothing here is a reason for a start to fail.
+// its own. Whom it finds alive is an overlap, also for a start that had no reason to look (WORKER_WRAP_ISOLATE=always).
+// Nothing here is a reason for a start to fail.
 func (s *start) sweep(store *perpid.Store) {
 	living, more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
 	if err != nil {

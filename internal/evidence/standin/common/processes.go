@@ -2,10 +2,11 @@ package common
 
 import (
 	"bytes"
-	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
 
 // Process is what /proc/PID/stat says of a process.
@@ -15,19 +16,9 @@ type Process struct {
 }
 
 // Processes lists what runs, as far as this process may see it.
-func Processes() []Process {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	var all []Process
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
+func Processes() (all []Process) {
+	pids, _ := procfs.PIDs("/proc")
+	for _, pid := range pids {
 		if p, ok := ReadProcess(pid); ok {
 			all = append(all, p)
 		}
