@@ -201,8 +201,12 @@ func TestEnd(t *testing.T) {
 	if done, err := left.End(find, 0); err != nil || len(done.Gone) > 0 || len(done.Left) != 1 || !done.Left[0].Alive() {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	if err := cmd.Process.Signal(unix.SIGSTOP); err != nil { // SIGTERM does nothing to it now
+	if err := cmd.Process.Signal(unix.SIGSTOP); err != nil { // SIGTERM does nothing to one that has stopped
 		t.Fatal(err)
+	}
+	var stopped unix.WaitStatus
+	if _, err := unix.Wait4(cmd.Process.Pid, &stopped, unix.WUNTRACED, nil); err != nil || !stopped.Stopped() {
+		t.Fatalf("it has not stopped: %v, %v", stopped, err)
 	}
 	keep = ""
 	done, err := left.End(find, 50*time.Millisecond)
