@@ -201,3 +201,17 @@ func TestKilledWorker(t *testing.T) {
 		t.Errorf("%+v", i.Timeline)
 	}
 }
+
+// TestJobThatComesTwice: a killed Worker that opened its log late, on a busy machine, is not taken for the next Worker of the
+// same job, which began a second later.
+func TestJobThatComesTwice(t *testing.T) {
+	killed := strings.ReplaceAll(workerLines(jobA, 2, 4), "11:00:02", "11:00:03")
+	r := run(t, folder(t, map[string]string{
+		name("Runner", 0): records(append(append([]string{"11:00:00 Listener: Version: 2.333.1"}, dispatch(jobA, 100, 0, 3, 137)...), dispatch(jobA, 200, 4, 20, 100)...)...),
+		name("Worker", 3): killed[:strings.Index(killed, "[2026-04-20 11:00:04Z")],
+		name("Worker", 4): workerLines(jobA, 4, 20),
+	}))
+	if r.Totals != (Totals{Jobs: 2}) || r.lives[0].Log == nil || r.lives[0].End.When >= r.lives[1].Start.When {
+		t.Errorf("%+v\n%+v\n%+v", r.Totals, r.lives[0], r.lives[1])
+	}
+}

@@ -58,12 +58,8 @@ func TestStandInLosesJobs(t *testing.T) {
 		defer w.Abort()
 		w.Wait()
 	}
-	// Twice, on a busy machine, an overlap without harm was told of as well, and not since: the incidents below will say which.
 	r := run(t, root.Dir)
-	if r.Totals.Overlaps > 0 {
-		t.Logf("%+v", r.Incidents)
-	}
-	if r.Totals.Dropped != 1 || r.Totals.Exists != 1 || r.Totals.Overlaps > 1 || r.Totals.Harmed+r.Totals.Lost != 0 {
+	if r.Totals.Dropped != 1 || r.Totals.Exists != 1 || r.Totals.Overlaps != 0 || r.Totals.Harmed+r.Totals.Lost != 0 {
 		t.Errorf("%+v, %s\n%+v", r.Totals, r.Verdict, r.Incidents)
 	}
 }

@@ -155,17 +155,11 @@ func joinWith(workers []*logs.Life, candidates func(*logs.Life) []*logs.Life) []
 	var left []*logs.Life
 	for _, w := range workers {
 		var best *logs.Life
+		var nearest input.Stamp
 		found := candidates(w)
 		for _, l := range found[:min(len(found), logs.MaxTries)] {
-			// The log is opened after the process is started; a second is the clock's grain. A job whose
-			// start no Listener's line tells was running already when it was first seen. A log without its beginning
-			// may begin at any time.
-			delay := w.Start.When - begin(l).When
-			if l.Log != nil || l.Stream != w.Stream || delay > logs.StartDelay && !w.Running || l.Start.Known() && delay < -1 {
-				continue
-			}
-			if best == nil || abs(delay) < abs(w.Start.When-begin(best).When) {
-				best = l
+			if distance, ok := far(l, w); ok && (best == nil || distance < nearest) {
+				best, nearest = l, distance
 			}
 		}
 		if best == nil {
@@ -178,4 +172,20 @@ func joinWith(workers []*logs.Life, candidates func(*logs.Life) []*logs.Life) []
 	return left
 }
 
-func abs(s input.Stamp) input.Stamp { return max(s, -s) }
+// far returns how far from a Listener's life a Worker's log begins, and whether it can be that life's. A Worker opens its
+// log after its start and before its end. A second is the clock's grain: a log that seems to begin before the start is the
+// last choice. A job whose start no Listener's line tells ran already when it was first seen. A log without its beginning
+// may begin at any time.
+func far(l, w *logs.Life) (input.Stamp, bool) {
+	delay := w.Start.When - begin(l).When
+	switch {
+	case l.Log != nil || l.Stream != w.Stream,
+		delay > logs.StartDelay && !w.Running,
+		l.Start.Known() && delay < -1,
+		l.Finished.Known() && w.Start.When > l.Finished.When+1 && !w.Running:
+		return 0, false
+	case l.Start.Known() && delay < 0:
+		return logs.StartDelay + 1, true
+	}
+	return max(delay, -delay), true
+}
