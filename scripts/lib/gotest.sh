@@ -73,31 +73,41 @@ plain='/(cmd/worker-wrap|scripts(/.*)?|internal/e2e|internal/evidence/audit/logs
 # packages PATTERN says which packages have a path like that; -v in front, which have not.
 packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }
 
+# beside NAME COMMAND… runs a command beside what follows, until rejoin, which shows what the commands said and fails if one
+# did.
+jobs=()
+logs=()
+beside() {
+	"${@:2}" >"$scratch/$1.log" 2>&1 &
+	jobs+=("$!")
+	logs+=("$scratch/$1.log")
+}
+rejoin() {
+	local code=0 job
+	for job in "${jobs[@]}"; do wait "$job" || code=$?; done
+	((${#logs[@]} == 0)) || cat "${logs[@]}"
+	jobs=() logs=()
+	return "$code"
+}
+
 # test_unit runs the tests under the race detector where part race is asked for too: the same run shows both. Tests that
 # start programs do without, as the detector would look at the tests alone: race_starts has those for it.
 test_unit() {
-	local skip="$apart|$alone" code=0 job jobs=() logs=() flags=("${own_mounts[@]}") list
+	local skip="$apart|$alone" code=0 flags=("${own_mounts[@]}") list
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
-	beside() { # NAME COMMAND…
-		"${@:2}" >"$scratch/$1.log" 2>&1 &
-		jobs+=("$!")
-		logs+=("$scratch/$1.log")
-	}
 	beside apart gotest apart "${own_mounts[@]}" -run "$apart" "$starts"
 	beside starts-A-J test_starts A-J "$skip"
 	beside starts-K-Z test_starts K-Z "$skip"
 	if wants race; then
-		beside race-starts race_starts
+		beside plain plain_and_race_starts
 		flags+=(-race)
 		mapfile -t list < <(packages -v "$plain")
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
-		test_plain || code=$?
 	else
 		mapfile -t list < <(packages .)
 		gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	fi
-	for job in "${jobs[@]}"; do wait "$job" || code=$?; done
-	cat "${logs[@]}"
+	rejoin || code=$?
 	gotest alone "${own_mounts[@]}" -run "$alone" "$starts" || code=$?
 	return "$code"
 }
@@ -105,11 +115,13 @@ test_unit() {
 # test_starts LETTERS SKIP runs the tests whose names begin with those.
 test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts"; }
 
-# test_plain runs what does without the race detector, where that is in use.
-test_plain() {
-	local list
+# plain_and_race_starts runs what does without the race detector where that is in use, then the starts that do with it.
+plain_and_race_starts() {
+	local list code=0
 	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
-	gotest plain "${own_mounts[@]}" "${list[@]}"
+	gotest plain "${own_mounts[@]}" "${list[@]}" || code=$?
+	race_starts || code=$?
+	return "$code"
 }
 
 # Most tests that start the program would say nothing of races again: those that can run with one built with the race
@@ -120,7 +132,7 @@ raced_starts='^(TestFallback.*
 	|TestStartIsRecorded|TestTwiceInOneProcess|TestWorkerPutBack)$'
 
 race_starts() {
-	binary=$scratch/worker-wrap-race
+	local binary=$scratch/worker-wrap-race
 	CGO_ENABLED=1 go build -race -o "$binary" ./cmd/worker-wrap
 	chmod 755 "$binary"
 	CGO_ENABLED=1 gotest race-starts -race "${own_mounts[@]}" -run "${raced_starts//[$'\n\t']/}" "$starts"
@@ -198,9 +210,12 @@ add_counts() {
 	echo "${p:-0} $((${f%,})) ${s:-0}" >>"$counts"
 }
 
+# test_kernels has the tests of the other modules beside it, if they are wanted: the guests compute, and daemons wait.
 test_kernels() {
 	local code=0
+	if wants modules; then beside modules test_modules; fi
 	scripts/kernel-matrix | tee "$scratch/kernels.log" || code=$?
 	add_counts "$scratch/kernels.log"
+	rejoin || code=$?
 	return "$code"
 }
