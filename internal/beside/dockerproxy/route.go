@@ -101,8 +101,12 @@ func (r router) change(parts []string) tunnel.Exchange {
 		return x
 	case is(parts, "volumes", "prune"):
 		r.t.ForgetVolumes()
-	case is(parts, "containers", "*", "start"), is(parts, "containers", "*", "restart"):
+	case is(parts, "containers", "*", "start"):
+		return r.creating(func(body []byte) ([]byte, rewrite.Created, error) { return r.t.ContainerStart(parts[1], body) })
+	case is(parts, "containers", "*", "restart"):
 		return tunnel.Exchange{Response: r.failed}
+	case is(parts, "containers", "*", "wait"):
+		return tunnel.Exchange{Response: func(_ int, body []byte) []byte { return rewrite.Errors(r.t, body) }}
 	}
 	return tunnel.Exchange{}
 }

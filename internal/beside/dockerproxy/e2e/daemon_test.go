@@ -97,9 +97,11 @@ func (d *daemon) start(t *testing.T) {
 }
 
 // client speaks HTTP with the daemon itself.
-func (d *daemon) client() *http.Client {
+func (d *daemon) client() *http.Client { return clientOf(d.socket) }
+
+func clientOf(socket string) *http.Client {
 	return &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", d.socket)
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
 }
 

@@ -35,6 +35,7 @@ func testDocker(t *testing.T, d *daemon, without ...string) {
 		{"User", testUser},
 		{"Context", testContext},
 		{"Volumes", testVolumes},
+		{"Older", testOlder},
 		{"OwnContainer", testOwnContainer},
 		{"SDK", testSDK},
 		{"Services", testServices},

@@ -49,8 +49,10 @@ func testVolumes(t *testing.T, d *daemon) {
 	if r := w.run("", `$D create --name failed --network none -v $T/file:/tmp $IMAGE true; $D start failed`); r.code == 0 {
 		t.Errorf("%+v", r)
 	}
-	if text := w.must(`$D inspect -f '{{.State.Error}}' failed; $D rm failed >/dev/null`); !strings.Contains(text, s.temp+"/file") || strings.Contains(text, ".worker-wrap") {
-		t.Errorf("the state of a container that did not start: %s", text)
+	for _, text := range []string{w.post("/containers/failed/wait", ""), w.must(`$D inspect -f '{{.State.Error}}' failed; $D rm failed >/dev/null`)} {
+		if !strings.Contains(text, s.temp+"/file") || strings.Contains(text, ".worker-wrap") {
+			t.Errorf("the state of a container that did not start: %s", text)
+		}
 	}
 	w.must(`$D create --name kept --network none -v $T/sub:/s $IMAGE true
 		$D volume create -d local -o type=none -o o=bind -o device=$T/sub left`)
@@ -66,6 +68,40 @@ func testVolumes(t *testing.T, d *daemon) {
 		t.Errorf("by HTTP/1.0: %s", answer)
 	}
 	w.want(`$D ps -a --no-trunc --filter name=kept --format '{{.Mounts}}'`, s.temp+"/sub")
+}
+
+// testOlder: what old clients ask for, and daemons still take.
+func testOlder(t *testing.T, d *daemon) {
+	s := newSite(t, d)
+	w := s.start(t, true)
+	w.must(`echo mine >$T/file`)
+	config := `{"Image":"` + image + `","Cmd":["cat","/t/file"]`
+	host := `"NetworkMode":"none","Binds":["` + s.temp + `:/t"]}`
+	w.post("/v1.24/containers/create?name=flat", config+`,`+host)
+	w.want(`$D start -a flat; $D rm flat`, "mine\nflat")
+	if d.bin != "" {
+		return // it speaks 1.24 and later
+	}
+	w.post("/v1.23/containers/create?name=late", config+`}`)
+	w.post("/v1.23/containers/late/start", `{`+host)
+	w.want(`$D wait late; $D logs late; $D rm late`, "0\nmine\nlate")
+}
+
+// post asks the job's socket, and returns the answer.
+func (w *worker) post(target, body string) string {
+	w.t.Helper()
+	client := clientOf(w.proxySocket())
+	defer client.CloseIdleConnections()
+	answer, err := client.Post("http://docker"+target, "application/json", strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode >= 300 {
+		w.t.Fatalf("POST %s: %s %s (%v)", target, answer.Status, text, err)
+	}
+	return string(text)
 }
 
 // overHTTP10 asks the job's socket as a client of HTTP/1.0 does, and returns what comes until the end.

@@ -35,25 +35,27 @@ func (t *Translator) hides(host string) bool {
 // mounted lists the host's paths that a request to make a container, service or volume has in it, or in a volume that
 // it names.
 func (t *Translator) mounted(n *node) (sources []string) {
-	for _, array := range n.at("HostConfig", "Binds") {
-		for _, item := range array.items() {
-			if b, ok := parseBind(item.text); ok {
-				sources = append(sources, b.source, t.device(b.source))
+	mounts := n.at("TaskTemplate", "ContainerSpec", "Mounts")
+	for _, host := range hostConfigs(n) {
+		mounts = append(mounts, host.all("Mounts")...)
+		for _, array := range host.all("Binds") {
+			for _, item := range array.items() {
+				if b, ok := parseBind(item.text); ok {
+					sources = append(sources, b.source, t.device(b.source))
+				}
 			}
 		}
 	}
-	for _, where := range [][]string{{"HostConfig", "Mounts"}, {"TaskTemplate", "ContainerSpec", "Mounts"}} {
-		for _, array := range n.at(where...) {
-			for _, m := range array.items() {
-				for _, source := range m.all("Source") {
-					sources = append(sources, source.text)
-				}
-				if m.string("Type") == "volume" {
-					sources = append(sources, path.Join(t.device(m.string("Source")), m.last("VolumeOptions").string("Subpath")))
-				}
-				for _, device := range m.at("VolumeOptions", "DriverConfig", "Options", "device") {
-					sources = append(sources, device.text)
-				}
+	for _, array := range mounts {
+		for _, m := range array.items() {
+			for _, source := range m.all("Source") {
+				sources = append(sources, source.text)
+			}
+			if m.string("Type") == "volume" {
+				sources = append(sources, path.Join(t.device(m.string("Source")), m.last("VolumeOptions").string("Subpath")))
+			}
+			for _, device := range m.at("VolumeOptions", "DriverConfig", "Options", "device") {
+				sources = append(sources, device.text)
 			}
 		}
 	}

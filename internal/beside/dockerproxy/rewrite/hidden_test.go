@@ -15,6 +15,7 @@ func TestCheckHidden(t *testing.T) {
 	tr := rewrite.New(job)
 	bodies := map[string]string{
 		"bind":          `{"HostConfig":{"Binds":["X:/x:ro"]}}`,
+		"at the top":    `{"Binds":["X:/x"]}`,
 		"mount":         `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"X","Target":"/x"}]}}`,
 		"volume":        `{"Name":"v","DriverOpts":{"type":"none","o":"bind","device":"X"}}`,
 		"inline volume": `{"HostConfig":{"Mounts":[{"Type":"volume","Source":"v","Target":"/x","VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"o":"bind","device":"X"}}}}]}}`,

@@ -9,8 +9,10 @@ import "strings"
 // container, which fails, and dockerd makes folders of root's in their places.
 func lasts(body []byte, n *node) bool {
 	remove := false
-	for _, v := range n.at("HostConfig", "AutoRemove") {
-		remove = string(body[v.start:v.end]) == "true"
+	for _, host := range hostConfigs(n) {
+		if v := host.last("AutoRemove"); v != nil {
+			remove = string(body[v.start:v.end]) == "true"
+		}
 	}
 	return !remove && !byRunner(n)
 }

@@ -7,7 +7,7 @@ import "path"
 func (t *Translator) mounts(e *edits, array *node, other taken, c *container) {
 	for _, m := range array.items() {
 		switch m.string("Type") {
-		case "bind":
+		case "bind", "": // of a second array under one key, the daemon takes what is missing from the first
 			t.bindMount(e, m, other, c)
 		case "volume":
 			t.volumeMount(e, m, other, c)

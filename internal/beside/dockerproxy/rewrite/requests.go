@@ -14,11 +14,51 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 	}
 	e := t.edits(body, lasts(body, n))
 	c := newContainer()
-	other := targets(n)
+	if err := t.hostConfigs(e, n, c); err != nil {
+		return nil, nil, err
+	}
+	return e.apply(), t.remember("", c), nil
+}
+
+// ContainerStart is the same for POST /containers/{id}/start, whose body was a HostConfig before API 1.24. Whether
+// the container can outlive the job is not in it.
+func (t *Translator) ContainerStart(id string, body []byte) (out []byte, created Created, err error) {
+	n, ok := parse(body)
+	if !ok {
+		return body, nil, nil
+	}
+	e := t.edits(body, true)
+	c := newContainer()
+	if err := t.hostConfigs(e, n, c); err != nil {
+		return nil, nil, err
+	}
+	if len(e.list) == 0 {
+		return body, nil, nil // what is known of the container holds
+	}
+	return e.apply(), t.remember(id, c), nil
+}
+
+// hostConfigs returns what says in a request how a container is made on the host. Daemons before API 1.46 take it at
+// the top too, where there is no HostConfig.
+func hostConfigs(n *node) (hosts []*node) {
 	for _, host := range n.all("HostConfig") {
+		if host.kind == '{' {
+			hosts = append(hosts, host)
+		}
+	}
+	if len(hosts) == 0 && n.kind == '{' {
+		return []*node{n}
+	}
+	return hosts
+}
+
+// hostConfigs changes what says how a container is made.
+func (t *Translator) hostConfigs(e *edits, n *node, c *container) error {
+	other := targets(n)
+	for _, host := range hostConfigs(n) {
 		for _, array := range host.all("Binds") {
 			if err := t.binds(e, array, other, c); err != nil {
-				return nil, nil, err
+				return err
 			}
 		}
 		for _, array := range host.all("Mounts") {
@@ -26,7 +66,7 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 		}
 		t.volumesFrom(e, host, other, c)
 	}
-	return e.apply(), t.remember("", c), nil
+	return nil
 }
 
 // targets lists the places in a container that a request mounts something on.
@@ -38,7 +78,7 @@ func targets(n *node) taken {
 			add(place.text)
 		}
 	}
-	for _, host := range n.all("HostConfig") {
+	for _, host := range hostConfigs(n) {
 		for _, binds := range host.all("Binds") {
 			for _, item := range binds.items() {
 				if b, ok := parseBind(item.text); ok {

@@ -53,6 +53,9 @@ func TestContainerCreate(t *testing.T) {
 		{"more colons than the daemon takes", `{"HostConfig":{"Binds":["{T}/a:b:/c:ro","{T}:/a:ro:z"]}}`, ""},
 		{"as encoding/json reads keys", `{"hostconfig":{"BINDS":["{T}:/a"]},"HostConfig":{"binds":["{T}/2:/b"]}}`, `{"hostconfig":{"BINDS":["{P}:/a"]},"HostConfig":{"binds":["{P}/2:/b"]}}`},
 		{"a key twice", `{"HostConfig":{"Binds":["{T}:/a"],"Binds":["{T}:/b"]}}`, `{"HostConfig":{"Binds":["{P}:/a"],"Binds":["{P}:/b"]}}`},
+		{"at the top, as daemons before API 1.46 take it", `{"Image":"i","Binds":["{T}:/a","{W}:/w"],"Mounts":[{"Type":"bind","Source":"{T}","Target":"/m"}],"Tmpfs":{"/w/_temp":""},"HostConfig":null}`, `{"Image":"i","Binds":["{P}:/a","{W}:/w"],"Mounts":[{"Type":"bind","Source":"{P}","Target":"/m"}],"Tmpfs":{"/w/_temp":""},"HostConfig":null}`},
+		{"not at the top where there is a HostConfig", `{"Binds":["{T}:/a"],"AutoRemove":true,"HostConfig":{"Binds":["{S}:/s"]}}`, ""},
+		{"a second array, whose items take over what they lack", `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/t"}],"Mounts":[{"Source":"{T}"}]}}`, `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/t"}],"Mounts":[{"Source":"{P}"}]}}`},
 		{"escapes", `{"HostConfig":{"Binds":["\/tst\u002fwork/_temp/\u00e4<&\u2028:/a"]}}`, `{"HostConfig":{"Binds":["{P}/ä<&\u2028:/a"]}}`},
 		{"by its letters", `{"HostConfig":{"Binds":["{W}/x/../_temp/./a/:/a","/tst//work/_temp:/b"]}}`, `{"HostConfig":{"Binds":["{P}/a:/a","{P}:/b"]}}`},
 		{"parent", `{"HostConfig":{"Binds":["{W}:/__w"]}}`, `{"HostConfig":{"Binds":["{W}:/__w","{P}:/__w/_temp"]}}`},
@@ -86,6 +89,32 @@ func TestContainerCreate(t *testing.T) {
 				t.Errorf("%s\nbecame %s (%v)\nwant   %s", body, got, err, want)
 			}
 		})
+	}
+}
+
+// TestContainerStart: before API 1.24 a start says how the container is made, or nothing.
+func TestContainerStart(t *testing.T) {
+	tr := newTranslator()
+	_, created, _ := tr.ContainerCreate([]byte(expand(`{"HostConfig":{"Binds":["{W}/./_temp:/t"]}}`)))
+	created(201, []byte(`{"Id":"c1"}`))
+	for _, c := range []struct{ body, becomes, source string }{
+		{``, ``, "{W}/./_temp"},
+		{`{}`, `{}`, "{W}/./_temp"},
+		{`{"Binds":["{W}/../work/_temp:/t"]}`, `{"Binds":["{P}:/t"]}`, "{W}/../work/_temp"},
+	} {
+		got, created, err := tr.ContainerStart("c1", []byte(expand(c.body)))
+		if err != nil || string(got) != expand(c.becomes) {
+			t.Errorf("%s\nbecame %s (%v)", c.body, got, err)
+		}
+		if created != nil {
+			created(204, nil)
+		}
+		bind := func(source string) []byte {
+			return []byte(expand(`{"Id":"c1","HostConfig":{"Binds":["` + source + `:/t"]}}`))
+		}
+		if got := rewrite.Containers(tr, bind("{P}")); string(got) != string(bind(c.source)) {
+			t.Errorf("after %s shown as %s", c.body, got)
+		}
 	}
 }
 

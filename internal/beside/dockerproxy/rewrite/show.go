@@ -40,10 +40,10 @@ func Services(t *Translator, body []byte) []byte {
 	})
 }
 
-// Errors is for an answer that is an error.
+// Errors is for an answer that is an error, and for that of POST /containers/{id}/wait, which has one in it.
 func Errors(t *Translator, body []byte) []byte {
 	return t.show(body, func(e *edits, n *node) {
-		for _, text := range n.all("message") {
+		for _, text := range append(n.all("message"), n.at("Error", "Message")...) {
 			t.showText(e, text)
 		}
 	})

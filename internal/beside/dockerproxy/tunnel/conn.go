@@ -171,6 +171,12 @@ func (c *conn) response(x exchange) (again bool) {
 
 // changed relays an answer with the body that change makes of it.
 func (c *conn) changed(h *head, f framing, status int, change func(int, []byte) []byte) error {
+	if f.chunked && c.fromServer.Buffered() == 0 { // a client may wait for this long before the body is there
+		if _, err := c.client.Write(h.raw); err != nil {
+			return err
+		}
+		h.raw = nil
+	}
 	w, rest, err := read(c.fromServer, f, c.Limit)
 	if errors.Is(err, errLong) {
 		return relay(c.client, append(h.raw, w.raw...), c.fromServer, rest)
@@ -185,11 +191,14 @@ func (c *conn) changed(h *head, f framing, status int, change func(int, []byte) 
 
 // untilEnd does so for a body that ends with the connection, as HTTP/1.0 has it.
 func (c *conn) untilEnd(h *head, status int, change func(int, []byte) []byte) {
+	if _, err := c.client.Write(h.raw); err != nil {
+		return
+	}
 	body, err := io.ReadAll(io.LimitReader(c.fromServer, int64(c.Limit)+1))
 	if err == nil && len(body) <= c.Limit {
 		body = change(status, body)
 	}
-	_ = blindly(c.client, append(h.raw, body...), c.fromServer)
+	_ = blindly(c.client, body, c.fromServer)
 }
 
 // Status lines of answers that are not the server's.

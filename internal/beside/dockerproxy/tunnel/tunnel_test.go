@@ -421,3 +421,26 @@ func TestUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestHeadFirst: the head of an answer that is changed does not wait for a body that ends later: a client of POST
+// /containers/x/wait starts the container when it has the head.
+func TestHeadFirst(t *testing.T) {
+	for _, c := range []struct{ version, head, body, changed, end string }{
+		{"1.1", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "6\r\nsecret\r\n0\r\n\r\n", "a\r\npublic!200\r\n0\r\n\r\n", ""},
+		{"1.0", "HTTP/1.0 200 OK\r\n\r\n", "secret", "public!200", "closed"},
+	} {
+		r := newRig(t)
+		r.ask("GET /show HTTP/" + c.version + "\r\n\r\n")
+		r.answer(c.head)
+		if c.end == "" {
+			r.send(r.server, r.client, c.body, c.changed)
+			continue
+		}
+		if _, err := io.WriteString(r.server, c.body); err != nil {
+			t.Fatal(err)
+		}
+		r.server.Close()
+		r.expect(r.client, c.changed)
+		r.expectEnd(r.client)
+	}
+}
