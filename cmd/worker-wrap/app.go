@@ -23,7 +23,7 @@ func runApp(args []string) int {
 	out := &cmdline.Output{W: visible.Writer(os.Stdout)}
 	app.Writer, app.ErrWriter = out, visible.Writer(os.Stderr)
 	app.Metadata = map[string]any{cmdline.After: command}
-	err := out.Result(app.Run(own))
+	err := out.Result(cmdline.NoTopic(app, app.Run(own)))
 	if err == nil {
 		return 0
 	}

@@ -22,7 +22,7 @@ func helpCommand() *cli.Command {
 			case name == "":
 				return cli.ShowAppHelp(c)
 			case !slices.ContainsFunc(cmdline.Shown(c.App), func(sub *cli.Command) bool { return sub.Name == name }):
-				return cmdline.Refuse(c.Command, "%q is not a subcommand%s; worker-wrap --help lists them", name, cmdline.NearestCommand(c.App, name))
+				return cmdline.Refuse(c.Command, "%s; worker-wrap --help lists them", cmdline.NoSubcommand(c.App, name))
 			}
 			return cli.ShowCommandHelp(c.Lineage()[1], name)
 		},

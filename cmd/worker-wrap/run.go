@@ -69,7 +69,7 @@ func runAction(c *cli.Context) error {
 	command, first := cmdline.CommandAfter(c), c.Args().First()
 	switch {
 	case c.Args().Present():
-		return cmdline.Refuse(c.Command, "%q is not a subcommand%s; to run a command write it after --: worker-wrap -- %s", first, cmdline.NearestCommand(c.App, first), visible.Word(first))
+		return cmdline.Refuse(c.Command, "%s; to run a command write it after --: worker-wrap -- %s", cmdline.NoSubcommand(c.App, first), visible.Word(first))
 	case c.Bool("version") && command != nil:
 		return cmdline.Refuse(c.Command, "--version stands alone: worker-wrap --version")
 	case c.Bool("version"):

@@ -38,7 +38,7 @@ func statusAction(c *cli.Context) error {
 		return err
 	}
 	if file := c.String("prometheus"); file != "" {
-		return figures.Write(file, runners, chosen.Layouts, time.Now())
+		return cmdline.Undone(figures.Write(file, runners, chosen.Layouts, time.Now()))
 	}
 	if c.Bool("json") {
 		if err := cmdline.Encode(c, runners); err != nil {

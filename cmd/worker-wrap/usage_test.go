@@ -166,6 +166,10 @@ func TestUnknownOptions(t *testing.T) {
 	refused(t, `--while-pid takes a number, and got "9e9"; see worker-wrap watch --help`, "watch", "--while-pid", "9e9")
 	refused(t, `--json takes no value, and got "no"; `, "ps", "--json=no")
 	refused(t, `"---json" is not an option; see worker-wrap ps --help`, "ps", "---json")
+	refused(t, "there is no option --root, the nearest is --runner-root; see worker-wrap gc --help", "gc", "--root", "/r")
+	refused(t, "there is no option --hlp, the nearest is --help; see worker-wrap ps --help", "ps", "--hlp")
+	refused(t, "there is no option --runner-root; see worker-wrap ps --help", "ps", "--runner-root", "/r") // nothing there is like it
+	refused(t, "there is no option --seconds; see worker-wrap demo --help", "demo", "--seconds", "5")
 	refused(t, "-v and --version are the same; give one", "--version", "-v")
 }
 
@@ -177,6 +181,15 @@ func TestUnknownSubcommands(t *testing.T) {
 			if err == nil || code != cmdline.ExitUsage || !strings.Contains(err.Error(), `"`+given+`" is not a subcommand, the nearest is `+want) {
 				t.Errorf("%q: exit code %d, %v", args, code, err)
 			}
+		}
+	}
+}
+
+// TestFarNames: what is like no subcommand is answered with none.
+func TestFarNames(t *testing.T) {
+	for _, given := range []string{"nosuch", "x", "", " ", "make", "start"} {
+		if _, _, err := parseAs(t, false, given); err == nil || strings.Contains(err.Error(), "nearest") {
+			t.Errorf("%q: %v", given, err)
 		}
 	}
 }

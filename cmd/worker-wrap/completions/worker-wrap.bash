@@ -42,6 +42,7 @@ _worker_wrap() {
 	--html | --prometheus | --older-than | --runner | --until-quiet | --while-pid)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
+	enter) mapfile -t COMPREPLY < <(compgen -W 'latest' -- "$cur") ;;
 	completion) mapfile -t COMPREPLY < <(compgen -W 'bash zsh fish' -- "$cur") ;;
 	--isolate) mapfile -t COMPREPLY < <(compgen -W 'alone always' -- "$cur") ;;
 	*)

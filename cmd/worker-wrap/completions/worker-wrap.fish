@@ -11,6 +11,7 @@ complete -c worker-wrap -n __worker_wrap_command -a '(__fish_complete_subcommand
 complete -c worker-wrap -n "not __worker_wrap_command; and not __fish_seen_subcommand_from $subs" -a "$subs"
 complete -c worker-wrap -n '__fish_seen_subcommand_from help' -a "$subs"
 complete -c worker-wrap -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c worker-wrap -n '__fish_seen_subcommand_from enter' -a latest
 complete -c worker-wrap -n __fish_use_subcommand -l version -s v -d 'print the version'
 complete -c worker-wrap -n __fish_use_subcommand -l help -s h -d 'show help'
 

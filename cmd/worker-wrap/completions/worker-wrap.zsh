@@ -29,7 +29,7 @@ _worker-wrap() {
 		ps) _arguments $json $wide $utc '--left[list what the jobs of dead Workers left running]' ;;
 		completion) _arguments '1:shell:(bash zsh fish)' ;;
 		help) _arguments "1:subcommand:($subs)" ;;
-		enter) _message 'PID or latest' ;;
+		enter) _arguments '1:PID or latest:(latest)' ;;
 		gc) _arguments $root $temp $dry $json '--kill[also end what the jobs of dead Workers left running]' '--older-than[leave alone what changed within DURATION]:DURATION' ;;
 		audit) _arguments $json '--html[also write the report to FILE]:FILE:_files' '*:log:_files' ;;
 		watch) _arguments $root $all $prefix '--until-quiet[end when nothing has changed for DURATION]:DURATION' '--while-pid[end when the process PID does]:PID' ;;

@@ -35,21 +35,3 @@ func PrintHelp(w io.Writer, page string, data any) {
 func Shown(app *cli.App) []*cli.Command {
 	return slices.DeleteFunc(slices.Clone(app.Commands), func(c *cli.Command) bool { return c.Hidden })
 }
-
-// NearestCommand names the subcommand that may have been meant, for the middle of a sentence.
-func NearestCommand(app *cli.App, given string) string {
-	cli.SuggestDidYouMeanTemplate = "%s"
-	return nearest(cli.SuggestCommand(Shown(app), given))
-}
-
-// nearestOption is NearestCommand for an option.
-func nearestOption(c *cli.Command, given string) string {
-	return nearest(cli.SuggestFlag(c.VisibleFlags(), given, false))
-}
-
-func nearest(name string) string {
-	if name == "" {
-		return ""
-	}
-	return ", the nearest is " + name
-}

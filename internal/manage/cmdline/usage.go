@@ -105,7 +105,7 @@ func Refuse(sub *cli.Command, format string, args ...any) error {
 func UsageError(c *cli.Context, err error, _ bool) error {
 	text, see := err.Error(), c.Command.HelpName+" --help"
 	if name, ok := strings.CutPrefix(text, "flag provided but not defined: -"); ok {
-		return Refuse(c.Command, "there is no option %s%s; see %s", dashed(name), nearestOption(c.Command, name), see)
+		return Refuse(c.Command, "%s; see %s", noOption(c.Command, name), see)
 	}
 	if name, ok := strings.CutPrefix(text, "flag needs an argument: -"); ok {
 		return Refuse(c.Command, "%s %s; see %s", dashed(name), takes(c.Command, name), see)
@@ -122,6 +122,17 @@ func UsageError(c *cli.Context, err error, _ bool) error {
 		return Refuse(c.Command, "%s %s, and got %s; see %s", dashed(m[2]), takes(c.Command, m[2]), m[1], see)
 	}
 	return Refuse(c.Command, "%s; see %s", text, see)
+}
+
+// NoTopic has our words, and our exit code, if the cli package has no page of help for what was asked.
+func NoTopic(app *cli.App, err error) error {
+	if err == nil {
+		return nil
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "No help topic for '"); ok {
+		return cli.Exit(NoSubcommand(app, strings.TrimSuffix(name, "'"))+"; worker-wrap --help lists them", ExitUsage)
+	}
+	return err
 }
 
 // takes says what an option wants to be given.

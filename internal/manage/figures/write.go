@@ -103,8 +103,8 @@ func read(path string) (*table, error) {
 // replace puts a whole file in the place of another. Its name in between is none that node_exporter reads (*.prom).
 func replace(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
-	if err != nil {
-		return err
+	if err != nil { // it names the file that is made first
+		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
 	}
 	defer func() {
 		if err != nil {
