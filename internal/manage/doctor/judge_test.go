@@ -479,6 +479,20 @@ func TestPrintMany(t *testing.T) {
 	if wide := print(screen.Screen{Width: 80, Wide: true}, false); strings.Count(wide, "  ✓ version") != 50 {
 		t.Errorf("%s", wide)
 	}
+	for i := range f.Runners {
+		f.Runners[i].Shim.SysAdmin, f.Runners[i].Keeper = false, ""
+	}
+	f.Runners[3].User = "other"
+	report = Judge(f)
+	for _, quiet := range []bool{false, true} {
+		page = print(screen.Screen{Width: 80}, quiet)
+		if strings.Count(page, "✗ privilege") != 2 || strings.Count(page, "\n✗ Runner /r") != 48 || !strings.Contains(page, "\n✗ Runner /r49 (2.336.0, user ci): the same as /r0\n") {
+			t.Errorf("the same is not well with 49:\n%s", page)
+		}
+	}
+	if wide := print(screen.Screen{Wide: true}, false); strings.Count(wide, "✗ privilege") != 50 {
+		t.Errorf("%s", wide)
+	}
 	report = Judge(well())
 	if quiet := print(screen.Screen{}, true); quiet != "" {
 		t.Errorf("all is well, and it says %q", quiet)

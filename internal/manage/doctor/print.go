@@ -9,13 +9,14 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
-// few is how many runners are told of in full. Of more, what is well is a line for each.
+// few is how many runners are told of in full. Of more, what is well is a line for each, and so is what is not well if
+// it is so with an earlier one.
 const few = 3
 
 // Print writes the report: a mark, what was looked at, what was found, and below what is not well why that matters and
 // the command that mends it. With quiet it leaves out what is well.
 func (r *Report) Print(s screen.Screen, quiet bool) error {
-	p := printer{Screen: s.Page(), fold: len(r.Runners) > few && !s.Wide, quiet: quiet}
+	p := printer{Screen: s.Page(), fold: len(r.Runners) > few && !s.Wide, quiet: quiet, first: map[string]string{}}
 	if left := p.left(r.Machine, false); len(left) > 0 {
 		p.line("This machine")
 		p.results(left)
@@ -34,8 +35,9 @@ func (r *Report) Print(s screen.Screen, quiet bool) error {
 type printer struct {
 	screen.Screen
 	b     strings.Builder
-	fold  bool // what is well is a line for each runner
-	quiet bool // what is well is left out
+	fold  bool              // what is well is a line for each runner
+	quiet bool              // what is well is left out
+	first map[string]string // with fold: the root of the first runner of which these things are not well
 }
 
 func (p *printer) line(text string) { p.b.WriteString(text + "\n") }
@@ -57,7 +59,9 @@ func (p *printer) runner(r *RunnerReport) {
 	}
 	name := fmt.Sprintf("Runner %s (%s, user %s)", screen.Printable(r.Root), version, screen.Printable(r.User))
 	left := p.left(r.Results, p.fold)
-	switch {
+	switch same := p.same(r, left); {
+	case same != "":
+		p.line(p.mark(worst(left)) + " " + name + ": the same as " + screen.Printable(same))
 	case len(left) > 0:
 		p.line("\n" + name)
 		p.results(left)
@@ -67,6 +71,19 @@ func (p *printer) runner(r *RunnerReport) {
 	case !p.quiet:
 		p.line(p.mark(OK) + " " + name)
 	}
+}
+
+// same returns the root of an earlier runner of which the same things are not well, "" if there is none.
+func (p *printer) same(r *RunnerReport, ills []Result) string {
+	if !p.fold || len(ills) == 0 {
+		return ""
+	}
+	all := strings.ReplaceAll(fmt.Sprint(r.User, ills), r.Root, "")
+	if p.first[all] == "" {
+		p.first[all] = r.Root
+		return ""
+	}
+	return p.first[all]
 }
 
 func (p *printer) results(results []Result) {
