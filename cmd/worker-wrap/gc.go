@@ -22,7 +22,7 @@ func gcCommand() *cli.Command {
 		Usage: "remove what dead Workers left, also what only root can delete",
 		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete: " +
 			"files that a container made as root, for instance. Run as root, gc removes that too. It finds also what commands " +
-			"by hand (--temp DIR) have left that the same user has started, or that lies in the current folder or above it. " +
+			"by hand (--temp DIR) have left that the same user has started, to root any user, or that lies in the current folder or above it. " +
 			"The exit status is 1 if something could not be removed.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},

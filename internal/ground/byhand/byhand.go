@@ -20,6 +20,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
 const (
@@ -68,6 +69,21 @@ func Noted() ([]string, error) {
 		err = write(list, kept)
 	}
 	return kept, err
+}
+
+// NotedBy returns, for root, what stands in the list of another user, who may have written anything into it.
+func NotedBy(uid int, home string) []string {
+	list, err := untrusted.Open(filepath.Join(home, ".local", "state", folder, name))
+	if err != nil {
+		return nil
+	}
+	defer list.Close()
+	st, err := list.Stat()
+	if err != nil || int(st.Sys().(*syscall.Stat_t).Uid) != uid {
+		return nil
+	}
+	lines, _ := read(list)
+	return lines
 }
 
 // nothingBeside reports whether no private folder lies beside temp.

@@ -1,6 +1,7 @@
 package choose
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/byhand"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // Beside is the place of a store as that of a runner's is: beside the folder that is covered.
@@ -17,8 +19,24 @@ func Beside(temp string) runner.Layout {
 }
 
 // ByHand returns the places of stores of commands by hand, apart from those of the given runners: where this user has started
-// some, and in the current folder and above it. An ordinary user has no business with what is somebody else's.
+// some, and in the current folder and above it. An ordinary user has no business with what is somebody else's. To root each
+// other user's list tells where stores of that user's are, and of nobody else's.
 func ByHand(known []runner.Layout) (out []runner.Layout, err error) {
+	const anybody = -1
+	add := func(temp string, owner int) {
+		l := Beside(temp)
+		st, err := os.Lstat(perpid.Path(l.Temp))
+		if err != nil || owner != anybody && int(st.Sys().(*syscall.Stat_t).Uid) != owner {
+			return
+		}
+		if !slices.ContainsFunc(slices.Concat(known, out), func(k runner.Layout) bool { return perpid.Path(k.Temp) == perpid.Path(l.Temp) }) {
+			out = append(out, l)
+		}
+	}
+	owner := os.Geteuid()
+	if owner == 0 {
+		owner = anybody
+	}
 	temps, err := byhand.Noted()
 	if dir, err := os.Getwd(); err == nil {
 		for ; dir != "/"; dir = filepath.Dir(dir) {
@@ -26,13 +44,15 @@ func ByHand(known []runner.Layout) (out []runner.Layout, err error) {
 		}
 	}
 	for _, temp := range temps {
-		l := Beside(temp)
-		st, err := os.Lstat(perpid.Path(l.Temp))
-		if err != nil || os.Geteuid() != 0 && int(st.Sys().(*syscall.Stat_t).Uid) != os.Geteuid() {
-			continue
-		}
-		if !slices.ContainsFunc(slices.Concat(known, out), func(k runner.Layout) bool { return perpid.Path(k.Temp) == perpid.Path(l.Temp) }) {
-			out = append(out, l)
+		add(temp, owner)
+	}
+	if owner == anybody {
+		homes := survey.Homes()
+		delete(homes, 0) // the list above
+		for _, uid := range slices.Sorted(maps.Keys(homes)) {
+			for _, temp := range byhand.NotedBy(uid, homes[uid]) {
+				add(temp, uid)
+			}
 		}
 	}
 	return out, err

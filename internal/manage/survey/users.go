@@ -42,6 +42,16 @@ func UserHome(uid int) (home string, ok bool) {
 	return a.home, ok
 }
 
+// Homes returns the home of each user.
+func Homes() map[int]string {
+	out := map[int]string{}
+	accountWith("", func(a account) bool {
+		out[a.uid] = a.home
+		return false
+	})
+	return out
+}
+
 // UserGroups returns the groups that a login gives a user, the primary one first. It returns none for a user
 // that the machine does not know.
 func UserGroups(uid int) []int {
