@@ -1,8 +1,6 @@
 package main
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestInstallCommand(t *testing.T) {
 	out := onMachine(t, `

@@ -7,7 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
 // placeCommand is what a package's script calls: it makes a copy of this program with the file capability. So packages
@@ -24,7 +24,7 @@ func placeCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return cmdline.Undone(install.Place(self, c.Args().First()))
+			return cmdline.Undone(program.Place(self, c.Args().First()))
 		},
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -39,7 +40,7 @@ func newRunner(t *testing.T) (root string) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink(place(t, survey.FileCapability), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
+	if err := os.Symlink(place(t, program.FileCapability), filepath.Join(root, "bin", runner.WorkerName)); err != nil {
 		t.Fatal(err)
 	}
 	testkit.Give(t, root, nobody)

@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -33,7 +34,7 @@ func gather(s survey.System, layout runner.Layout) Runner {
 	r := Runner{Runner: s.Runner(layout)}
 	r.Install, r.InstallErr = install.Inspect(layout)
 	if b := r.current(); b.Wrapped() {
-		r.Shim = survey.BinaryAt(b.Program())
+		r.Shim = program.BinaryAt(b.Program())
 		r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
 		r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
 	}

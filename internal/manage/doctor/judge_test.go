@@ -13,6 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/mounts"
@@ -40,7 +41,7 @@ func well() Facts {
 				Temp:     survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
 			},
 			Install: install.State{Bins: []install.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: install.Shim, Real: install.Own, Target: "/opt/ww"}}},
-			Shim:    survey.Binary{Path: "/opt/ww", Mode: 0o755, FileCaps: true, SysAdmin: true},
+			Shim:    program.Binary{Path: "/opt/ww", Mode: 0o755, FileCaps: true, SysAdmin: true},
 		}},
 	}
 }

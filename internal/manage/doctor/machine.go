@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -113,7 +114,7 @@ func (f Facts) needCapability() bool {
 // the doctor.
 func container(m survey.Machine, needed bool) []Result {
 	r := Result{Check: "container", Level: OK, What: "this is a container (" + m.Container + ") that may have CAP_SYS_ADMIN"}
-	have := m.Self.CapBnd&survey.SysAdmin != 0
+	have := m.Self.CapBnd&program.SysAdmin != 0
 	switch {
 	case have && m.Container == "":
 		return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 )
@@ -44,7 +45,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 	return out
 }
 
-func source(r *Runner, b survey.Binary, m survey.Machine) Result {
+func source(r *Runner, b program.Binary, m survey.Machine) Result {
 	switch {
 	case b.SysAdmin && b.AllOrNothing: // root too cannot run it then
 		return Result{
@@ -60,7 +61,7 @@ func source(r *Runner, b survey.Binary, m survey.Machine) Result {
 	return Result{
 		Check: "privilege", Level: Fail, What: fmt.Sprintf("%s has no file capability, and %s is not root", b.Path, r.User),
 		Why:  "a Worker may not mount" + userNamespaces(m),
-		Mend: "sudo setcap " + survey.FileCapability + " " + visible.Word(b.Path),
+		Mend: "sudo setcap " + program.FileCapability + " " + visible.Word(b.Path),
 	}
 }
 
@@ -155,11 +156,11 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	blamed := func(check string) bool {
 		return slices.ContainsFunc(r.service().Obstacles(m.SystemdVersion), func(o confine.Obstacle) bool { return o.Check == check })
 	}
-	if l.NoNewPrivs && r.UID != 0 && !blamed("no_new_privs") && l.CapAmb&survey.SysAdmin == 0 {
+	if l.NoNewPrivs && r.UID != 0 && !blamed("no_new_privs") && l.CapAmb&program.SysAdmin == 0 {
 		add("no_new_privs", Fail, "runs with no_new_privs", "the file capability of worker-wrap counts for nothing",
 			"start the runner without it (NoNewPrivileges=, setpriv, a container's no-new-privileges); if that is mended already: "+restart)
 	}
-	if l.CapBnd&survey.SysAdmin == 0 && m.Self.CapBnd&survey.SysAdmin != 0 && !confine.BoundsSysAdmin(&r.Unit) {
+	if l.CapBnd&program.SysAdmin == 0 && m.Self.CapBnd&program.SysAdmin != 0 && !confine.BoundsSysAdmin(&r.Unit) {
 		add("bounding set", Fail, "runs without CAP_SYS_ADMIN in its bounding set", "no Worker can get the capability",
 			"start the runner with it (CapabilityBoundingSet=CAP_SYS_ADMIN in a unit); if that is mended already: "+restart)
 	}
@@ -184,7 +185,7 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 }
 
 // trusted looks at who could change the binary that has the privilege.
-func trusted(b survey.Binary) []Result {
+func trusted(b program.Binary) []Result {
 	var out []Result
 	if b.SetID {
 		out = append(out, Result{

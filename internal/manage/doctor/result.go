@@ -4,6 +4,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -97,12 +98,12 @@ func worst(results []Result) Level {
 type Runner struct {
 	survey.Runner
 	Install    install.State
-	InstallErr error         // why Install could not be found out
-	Shim       survey.Binary // what the shim in the current bin leads to
-	OldUnits   []string      // unit files of its path unit that are missing, or not those of this version
-	Left       left.Found    // processes of dead Workers' jobs
-	Strays     int           // see [survey.System.Strays]
-	Barred     string        // what keeps the runner's user from running that, see [survey.BarredFrom]
+	InstallErr error          // why Install could not be found out
+	Shim       program.Binary // what the shim in the current bin leads to
+	OldUnits   []string       // unit files of its path unit that are missing, or not those of this version
+	Left       left.Found     // processes of dead Workers' jobs
+	Strays     int            // see [survey.System.Strays]
+	Barred     string         // what keeps the runner's user from running that, see [survey.BarredFrom]
 }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -54,7 +55,7 @@ func TestTry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	capable, powerless := place(t, survey.FileCapability), place(t, "")
+	capable, powerless := place(t, program.FileCapability), place(t, "")
 	for _, test := range []struct {
 		name string
 		p    trial.Places
@@ -134,7 +135,7 @@ func TestRootTriesNothingOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, uid := range []int{0, nobody, 61234} {
-			f := Facts{Runners: []Runner{{Runner: survey.Runner{UID: uid, User: "somebody"}, Shim: survey.BinaryAt(theirs)}}}
+			f := Facts{Runners: []Runner{{Runner: survey.Runner{UID: uid, User: "somebody"}, Shim: program.BinaryAt(theirs)}}}
 			report := Report{Runners: []RunnerReport{{}}}
 			report.TryAll(f, "/nonexistent")
 			results := report.Runners[0].Results
@@ -158,7 +159,7 @@ func TestTryNeedsRootForOthers(t *testing.T) {
 		return
 	}
 	r := Report{Runners: []RunnerReport{{}}}
-	r.TryAll(Facts{Runners: []Runner{{Runner: survey.Runner{User: "root"}, Shim: survey.Binary{Path: "/bin/true"}}}}, "/bin/true")
+	r.TryAll(Facts{Runners: []Runner{{Runner: survey.Runner{User: "root"}, Shim: program.Binary{Path: "/bin/true"}}}}, "/bin/true")
 	if got := r.Runners[0].Results; len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].What, "only root can") {
 		t.Errorf("%+v", got)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -45,7 +46,7 @@ type Bin struct {
 	Kept    Thing  // what Runner.Worker.worker-wrap is
 	// Which of these are one file.
 	WorkerIsReal, WorkerIsKept, RealIsKept bool
-	// WorkerIsHost and RealIsHost are true for what is the runner's own Worker for sure, see [survey.IsHost]. It is
+	// WorkerIsHost and RealIsHost are true for what is the runner's own Worker for sure, see [program.IsHost]. It is
 	// found out only where something else could be lost.
 	WorkerIsHost, RealIsHost bool
 	Target                   string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
@@ -154,8 +155,8 @@ func inspectBin(folder *os.File) (Bin, error) {
 		b.changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
 	}
 	if b.Worker == Own && (b.Kept == Own || b.Real != Missing) {
-		b.WorkerIsHost = survey.IsHost(at(worker))
-		b.RealIsHost = b.Real == Own && survey.IsHost(at(real))
+		b.WorkerIsHost = program.IsHost(at(worker))
+		b.RealIsHost = b.Real == Own && program.IsHost(at(real))
 	}
 	return b, nil
 }
@@ -170,26 +171,18 @@ func thing(path string) (t Thing, target string, linked bool) {
 		target, _ = os.Readlink(path)
 	}
 	switch st, err = os.Stat(path); {
-	case err != nil && linked && filepath.Base(target) == binaryName:
+	case err != nil && linked && filepath.Base(target) == program.Name:
 		return Dangling, target, linked
 	case err != nil, !st.Mode().IsRegular():
 		return Other, "", linked
-	case survey.IsShim(path):
+	case program.IsShim(path):
 		return Shim, target, linked
 	}
-	if place, is := survey.EntryAt(path); is {
-		if survey.IsShim(place) {
+	if place, is := program.EntryAt(path); is {
+		if program.IsShim(place) {
 			return Shim, place, linked
 		}
 		return Dangling, place, linked
 	}
 	return Own, "", linked
-}
-
-// ownerOf returns whose a file is, -1 where that is not known.
-func ownerOf(st fs.FileInfo) (uid, gid int) {
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		return int(sys.Uid), int(sys.Gid)
-	}
-	return -1, -1
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -123,7 +124,7 @@ func tree(t *testing.T, root string) map[string]string {
 		if err != nil {
 			return err
 		}
-		uid, gid := ownerOf(st)
+		uid, gid := disk.Owner(st)
 		what := fmt.Sprint(st.Mode(), " ", uid, ":", gid)
 		switch {
 		case st.Mode().IsRegular():

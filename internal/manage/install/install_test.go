@@ -19,6 +19,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -64,7 +65,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	if out, err := exec.Command(getcap, place).CombinedOutput(); err != nil || string(out) != place+" cap_sys_admin=p\n" {
 		t.Errorf("getcap: %v: %s", err, out)
 	}
-	if equal, err := sameContent(m.Self, place); err != nil || !equal {
+	if equal, err := disk.Same(m.Self, place); err != nil || !equal {
 		t.Errorf("the binary in place is another: %v", err)
 	}
 	if st, err := os.Stat(filepath.Join(m.Root, "usr/local/bin/worker-wrap")); err != nil || !os.SameFile(st, stat(t, place)) {
@@ -370,7 +371,7 @@ func TestCopying(t *testing.T) {
 		}
 		aWorker(t, next, ownWorker) // IOUtil.CopyDirectory: truncates and writes through links
 		check("while it copies", NotInstalled)
-		if equal, err := sameContent(m.Self, m.Place()); err != nil || !equal {
+		if equal, err := disk.Same(m.Self, m.Place()); err != nil || !equal {
 			t.Fatalf("the copy went through the link: %v", err)
 		}
 		time.Sleep(20 * time.Millisecond)

@@ -5,10 +5,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
 const (
-	binaryName = "worker-wrap"
 	// DefaultPrefix is where an install without a package puts the binary: lib/worker-wrap/worker-wrap
 	// below it, and a link in bin.
 	DefaultPrefix = "/usr/local"
@@ -37,14 +39,14 @@ func (m Machine) Place() string {
 	return filepath.Join(m.prefix(), inPrefix)
 }
 
-const inPrefix = "/lib/" + binaryName + "/" + binaryName
+const inPrefix = "/lib/" + program.Name + "/" + program.Name
 
 func ownedByRoot(path string) bool {
 	st, err := os.Stat(path)
 	if err != nil {
 		return false
 	}
-	uid, _ := ownerOf(st)
+	uid, _ := disk.Owner(st)
 	return uid == 0
 }
 
@@ -62,7 +64,7 @@ func (m Machine) prefix() string {
 func (m Machine) packaged() bool { return m.Place() == m.path(packaged) }
 
 // command is the link by which people start what is in Place.
-func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", binaryName) }
+func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", program.Name) }
 
 // systemd reports whether the machine runs it (sd_booted(3)).
 func (m Machine) systemd() bool {

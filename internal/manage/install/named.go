@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
 // Named says what [runner.AloneName] is in a bin folder.
@@ -89,7 +90,7 @@ func makeName(r *os.Root) error {
 	if err != nil {
 		return err
 	}
-	uid, gid := ownerOf(dir)
+	uid, gid := disk.Owner(dir)
 	give := os.Geteuid() == 0
 	if err := r.Mkdir(runner.AloneFolder, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err

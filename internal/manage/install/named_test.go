@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
 // TestNamed: the link leads to what is kept, in a copy of the folder too; it is made anew where something has spoilt it,
@@ -33,7 +34,7 @@ func TestNamed(t *testing.T) {
 	}
 	if st, err := os.Lstat(filepath.Join(bin, runner.AloneFolder)); err != nil {
 		t.Error(err)
-	} else if uid, _ := ownerOf(st); os.Getuid() == 0 && uid != nobody {
+	} else if uid, _ := disk.Owner(st); os.Getuid() == 0 && uid != nobody {
 		t.Errorf("the folder is uid %d's, which keeps the runner from deleting it", uid)
 	}
 	for name, command := range map[string][]string{"cp -r": {"cp", "-r"}, "cp -rL": {"cp", "-rL"}} {

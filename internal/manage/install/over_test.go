@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -74,7 +75,7 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s, by %d: %v\n%s", way, user, err, out)
 			}
-			if same, err := sameContent(m.Self, m.Place()); !same || err != nil {
+			if same, err := disk.Same(m.Self, m.Place()); !same || err != nil {
 				t.Fatalf("%s, by %d: it has reached the installed binary (%v)", way, user, err)
 			}
 			if n, err := unix.Getxattr(m.Place(), "security.capability", make([]byte, 64)); n == 0 || err != nil {
@@ -101,7 +102,7 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 					t.Errorf("%s, by %d: %s is left", way, user, name)
 				}
 			}
-			if same, err := sameContent(worker(l.Bin()), worker(release)); !same || err != nil {
+			if same, err := disk.Same(worker(l.Bin()), worker(release)); !same || err != nil {
 				t.Errorf("%s, by %d: not the new Worker in the end: %v", way, user, err)
 			}
 			for _, dir := range []string{l.Root, release} {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
 // listed returns the roots that installs have noted.
@@ -46,7 +47,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 			return err
 		}
 		defer dir.Close()
-		if err := lock(dir, lockPatience); err != nil {
+		if err := disk.Lock(dir); err != nil {
 			return fmt.Errorf("%s: %w", dir.Name(), err)
 		}
 		now, err := m.listed() // perhaps another install has changed it
@@ -55,7 +56,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 		}
 		now = change(now)
 		if len(now) > 0 {
-			return writeFile(path, formatList(now))
+			return disk.Write(path, formatList(now))
 		}
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -138,7 +139,7 @@ func editFile(path string, change func(string) string) error {
 	case len(text) > settings.MaxSize:
 		return tooLong(path)
 	case text != "":
-		return writeFile(path, text)
+		return disk.Write(path, text)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -174,14 +175,14 @@ func (r *run) editOwn(l runner.Layout, change func(string) string) error {
 		if err := root.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err = makeFile(root, fresh, text, mode); err == nil {
+		if err = disk.Make(root, fresh, text, mode); err == nil {
 			err = root.Rename(fresh, settings.RunnerFile)
 		}
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncFolder(folder)
+	return disk.Sync(folder)
 }
 
 // ownText reads the file in a runner's root. Nothing but a file of that folder's owner is taken: what root writes anew

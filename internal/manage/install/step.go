@@ -1,16 +1,13 @@
 package install
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
 // Step is one thing to do. After each, whatever happens next, the runner can start a job.
@@ -203,9 +200,6 @@ func unwrapInUseSteps(b Bin) ([]Step, error) {
 	return p.steps, nil
 }
 
-// lockPatience is how long another worker-wrap may take that works in the same folder.
-const lockPatience = 20 * time.Second
-
 // change runs what plan makes of a bin folder as it is now. Nobody else who uses this function works in
 // it at the same time, and every step is on disk before the next. done is called after each.
 func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) error {
@@ -214,7 +208,7 @@ func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) er
 		return fmt.Errorf("%s: %w", folder.Name(), err)
 	}
 	defer root.Close()
-	if err := lock(folder, lockPatience); err != nil {
+	if err := disk.Lock(folder); err != nil {
 		return fmt.Errorf("%s: %w", folder.Name(), err)
 	}
 	b, err := inspectBin(folder)
@@ -229,23 +223,10 @@ func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) er
 		if err := s.do(root); err != nil {
 			return fmt.Errorf("%s: %w", s.What, err)
 		}
-		if err := syncFolder(folder); err != nil {
+		if err := disk.Sync(folder); err != nil {
 			return err
 		}
 		done(s)
 	}
 	return nil
-}
-
-// lock takes an exclusive flock(2), which ends with f. Whoever may read a folder can lock it, so it is not
-// waited for without limit.
-func lock(f *os.File, patience time.Duration) error {
-	err := flock.Lock(f, unix.LOCK_EX, patience)
-	switch {
-	case errors.Is(err, flock.ErrTaken):
-		return errors.New("another worker-wrap is at work there; try again")
-	case errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EOPNOTSUPP):
-		return nil // a file system without locks
-	}
-	return err
 }

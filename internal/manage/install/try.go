@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 )
@@ -27,9 +28,9 @@ func (r *run) wrapped(l runner.Layout, s State) bool {
 	return err == nil && slices.Contains(listed, l.Root)
 }
 
-// try starts program, a worker-wrap, in a runner that is not yet wrapped, as its user and with its settings. The error
+// try starts binary, a worker-wrap, in a runner that is not yet wrapped, as its user and with its settings. The error
 // says why a Worker would get no _temp of its own.
-func (r *run) try(l runner.Layout, s State, program string) error {
+func (r *run) try(l runner.Layout, s State, binary string) error {
 	if r.tried[l.Root] || s.Bins[0].Kind() == Empty { // that is said later
 		return nil
 	}
@@ -46,7 +47,7 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 		if !trial.Possible(who.UID) {
 			return errNotAllowed
 		}
-		tried := trial.Places{Layout: l, Binary: program, UID: who.UID, Env: who.Env}.Try()
+		tried := trial.Places{Layout: l, Binary: binary, UID: who.UID, Env: who.Env}.Try()
 		if err = tried.Refused; tried.Left != nil {
 			r.warn("a start that was tried in %s has left something there: %v", l.Root, tried.Left)
 		}
@@ -64,7 +65,7 @@ func (r *run) try(l runner.Layout, s State, program string) error {
 }
 
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
-const staged = "." + binaryName + ".trial"
+const staged = "." + program.Name + ".trial"
 
 // tryStaged tries a start in each runner that is not yet wrapped, with the binary that is about to be put in place,
 // and returns the runners that are not refused. Of the copy nothing is left.
@@ -73,10 +74,10 @@ func (r *run) tryStaged() (accepted []runner.Layout, err error) {
 		return r.Layouts, nil
 	}
 	dir := filepath.Dir(r.Place())
-	program, there := filepath.Join(dir, staged), false
+	binary, there := filepath.Join(dir, staged), false
 	above := existing(dir)
 	defer func() {
-		if rerr := os.Remove(program); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) && err == nil {
+		if rerr := os.Remove(binary); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) && err == nil {
 			err = rerr
 		}
 		for ; dir != above; dir = filepath.Dir(dir) {
@@ -90,12 +91,12 @@ func (r *run) tryStaged() (accepted []runner.Layout, err error) {
 			continue
 		}
 		if !there {
-			if err := placeBinary(r.Self, program); err != nil {
+			if err := program.Place(r.Self, binary); err != nil {
 				return nil, err
 			}
 			there = true
 		}
-		if err := r.try(l, s, program); err != nil {
+		if err := r.try(l, s, binary); err != nil {
 			r.fail(err)
 			continue
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/coreos/go-systemd/v22/unit"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -38,7 +40,7 @@ func (m Machine) fitted(text []byte) []byte {
 		return text
 	}
 	place := strings.ReplaceAll(m.Place(), "%", "%%") // systemd starts no program that has a quote in its path
-	return bytes.ReplaceAll(text, []byte("ExecStart="+binaryName+" "), []byte(`ExecStart="`+place+`" `))
+	return bytes.ReplaceAll(text, []byte("ExecStart="+program.Name+" "), []byte(`ExecStart="`+place+`" `))
 }
 
 // instance is the name of the path unit that looks after the runner in root.
@@ -74,7 +76,7 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 		link := filepath.Join(m.path(unitDir), wants, now.Name)
 		to, _ := os.Readlink(link)
 		if to != target {
-			tasks = append(tasks, task{"enable " + now.Name, func() error { return replaceLink(target, link) }})
+			tasks = append(tasks, task{"enable " + now.Name, func() error { return disk.ReplaceLink(target, link) }})
 		}
 		trouble := now.Trouble()
 		reload = reload || now.Path.Reload || now.Service.Reload
@@ -130,7 +132,7 @@ func writeTask(path, text string) ([]task, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return []task{{"write " + path, func() error { return writeFile(path, text) }}}, nil
+	return []task{{"write " + path, func() error { return disk.Write(path, text) }}}, nil
 }
 
 // watchable refuses a runner that no unit can be made for.

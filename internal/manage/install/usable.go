@@ -6,6 +6,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -14,19 +15,19 @@ import (
 func (m Machine) Usable() (string, error) {
 	var first error
 	for _, place := range []string{m.Place(), m.path(packaged), filepath.Join(m.path(DefaultPrefix), inPrefix)} {
-		b := survey.BinaryAt(place)
+		b := program.BinaryAt(place)
 		var err error
 		switch {
 		case b.Path != place:
 			err = fmt.Errorf("worker-wrap is not installed as %s", place)
 		case b.Nosuid || b.Noexec:
-			err = usable(place)
+			err = program.Usable(place)
 		case b.Mode&0o001 == 0:
 			err = fmt.Errorf("%s has mode %04o, which lets only root run it", place, b.Mode)
 		case b.UID != 0:
 			err = fmt.Errorf("%s does not belong to root", place)
 		case !b.SysAdmin:
-			err = fmt.Errorf("%s lacks the file capability %s", place, survey.FileCapability)
+			err = fmt.Errorf("%s lacks the file capability %s", place, program.FileCapability)
 		}
 		if err == nil {
 			return place, nil

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -65,7 +65,7 @@ func TestOlderCapabilityIsMended(t *testing.T) {
 	}
 	said := output(&o)
 	good(t, "again", Install(o))
-	if b := survey.BinaryAt(place); !b.SysAdmin || b.AllOrNothing || len(*said) != 1 {
+	if b := program.BinaryAt(place); !b.SysAdmin || b.AllOrNothing || len(*said) != 1 {
 		t.Errorf("%+v after %q", b, *said)
 	}
 }

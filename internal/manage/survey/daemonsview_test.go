@@ -35,15 +35,15 @@ func TestDaemonsPath(t *testing.T) {
 		}
 	}()
 	mounts := "700 1 8:1 /var/lib/docker/containers/" + id + "/hostname /etc/hostname rw - ext4 /dev/a rw\n"
-	s := System{Root: tree(t, map[string]string{"proc/self/mountinfo": mounts})}
+	s := System{Root: testkit.Files(t, map[string]string{"proc/self/mountinfo": mounts})}
 	for path, want := range map[string]string{"/home/runner/_work": "/data/w", "/home/runner/x": "/srv/r/x", "/same/_work": "/same/_work", "/opt/r/_work": ""} {
 		if got, told := s.daemonsPath(socket, path); got != want || !told {
 			t.Errorf("%s: %q, %v", path, got, told)
 		}
 	}
 	for what, s := range map[string]System{
-		"no container":     {Root: tree(t, map[string]string{"proc/self/mountinfo": "1 1 8:1 / / rw - ext4 /dev/a rw\n"})},
-		"another daemon's": {Root: tree(t, map[string]string{"proc/self/mountinfo": strings.ReplaceAll(mounts, "0a", "1a")})},
+		"no container":     {Root: testkit.Files(t, map[string]string{"proc/self/mountinfo": "1 1 8:1 / / rw - ext4 /dev/a rw\n"})},
+		"another daemon's": {Root: testkit.Files(t, map[string]string{"proc/self/mountinfo": strings.ReplaceAll(mounts, "0a", "1a")})},
 	} {
 		if got, told := s.daemonsPath(socket, "/x"); got != "" || told {
 			t.Errorf("%s: %q, %v", what, got, told)

@@ -1,58 +1,15 @@
 package survey
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
-	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
-
-// attribute is a file's security.capability.
-func attribute(magic uint32, words ...uint32) []byte {
-	out := binary.LittleEndian.AppendUint32(nil, magic)
-	for _, w := range words {
-		out = binary.LittleEndian.AppendUint32(out, w)
-	}
-	return out
-}
-
-// FuzzGrantsSysAdmin: an attribute grants the capability where it is one that the kernel heeds here
-// (get_vfs_caps_from_disk in security/commoncap.c), with the capability permitted.
-func FuzzGrantsSysAdmin(f *testing.F) {
-	for _, seed := range [][]byte{
-		attribute(0x02000001, 1<<21, 0, 0, 0), attribute(0x02000000, 1<<21, 0, 0, 0), attribute(0x02000001, 0, 1<<21, 1<<21, 0), attribute(0x02000001, 1<<21), attribute(0x02000001, 1<<21, 0, 0, 0, 0),
-		attribute(0x03000001, 1<<21, 0, 0, 0, 1000), attribute(0x03000001, 1<<21, 0, 0, 0, 0), attribute(0x01000001, 1<<21, 0), attribute(0xff000001, 1<<21, 0, 0, 0), attribute(0x02000003, ^uint32(0), 0, 0, 0), nil,
-	} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var v2 struct { // struct vfs_ns_cap_data without the root's id, which one of another user namespace has
-			Magic                    uint32
-			Permitted, Inheritable   uint32
-			Permitted2, Inheritable2 uint32
-		}
-		r := bytes.NewReader(data)
-		err := binary.Read(r, binary.LittleEndian, &v2)
-		heeded := err == nil && r.Len() == 0 && v2.Magic>>24 == 2
-		wantGrants, wantAll := heeded && v2.Permitted>>21%2 == 1, heeded && v2.Magic%2 == 1
-		if grants, all := grantsSysAdmin(data); grants != wantGrants || all != wantAll {
-			t.Fatalf("%x: %v, %v, want %v, %v", data, grants, all, wantGrants, wantAll)
-		}
-	})
-}
 
 // FuzzParseStatus: whatever a process calls itself, what /proc has of it behind that is found.
 func FuzzParseStatus(f *testing.F) {
@@ -144,44 +101,4 @@ func FuzzVersionIn(f *testing.F) {
 			}
 		}
 	})
-}
-
-// TestGrantsAsTheKernelDoes: what the kernel lets a file have, and shows of it, is judged as it does.
-func TestGrantsAsTheKernelDoes(t *testing.T) {
-	testkit.RequireRoot(t)
-	cat, err := os.ReadFile(testkit.RequireTool(t, "cat", "coreutils"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(testkit.Dir(t), "cat")
-	if err := os.WriteFile(path, cat, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for _, test := range []struct {
-		data        []byte
-		grants, all bool
-	}{
-		{attribute(0x02000001, 1<<21, 0, 0, 0), true, true},
-		{attribute(0x02000000, 1<<21, 0, 0, 0), true, false},
-		{attribute(0x02000001, 1, 0, 0, 0), false, true},
-		{attribute(0x03000001, 1<<21, 0, 0, 0, 0), true, true},
-		{attribute(0x03000000, 1<<21, 0, 0, 0, 0), true, false},
-		{attribute(0x03000001, 1<<21, 0, 0, 0, 100000), false, false},
-	} {
-		if err := unix.Setxattr(path, "security.capability", test.data, 0); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(path, "/proc/self/status")
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 61234, Gid: 61234}}
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		var p Process
-		p.parseStatus(procfs.Status(out))
-		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != test.grants || b.AllOrNothing != test.all ||
-			p.CapPrm&SysAdmin != 0 != test.grants || p.CapEff&SysAdmin != 0 != (test.grants && test.all) {
-			t.Errorf("%x: %+v, and a process has %x, of which %x effective", test.data, b, p.CapPrm, p.CapEff)
-		}
-	}
 }

@@ -3,6 +3,8 @@ package survey
 import (
 	"path/filepath"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestHooks: a script that removes _temp is told from one that empties it.
@@ -25,7 +27,7 @@ func TestHooks(t *testing.T) {
 		`rm -rf "$GITHUB_WORKSPACE" "$RUNNER_TEMP"`:  true,
 		`echo "$RUNNER_TEMP"; rm -rf "$GITHUB_HOME"`: false,
 	} {
-		path := filepath.Join(tree(t, map[string]string{"hook.sh": "#!/bin/bash\nset -e\n" + line + "\nexit 0\n"}), "hook.sh")
+		path := filepath.Join(testkit.Files(t, map[string]string{"hook.sh": "#!/bin/bash\nset -e\n" + line + "\nexit 0\n"}), "hook.sh")
 		if got := hooks(Assigned("", "ACTIONS_RUNNER_HOOK_JOB_STARTED="+path, "ACTIONS_RUNNER_HOOK_JOB_COMPLETED="+path)); (len(got) == 1) != want {
 			t.Errorf("%s: %q, want %v", line, got, want)
 		}

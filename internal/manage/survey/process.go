@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
@@ -32,9 +30,6 @@ type Process struct {
 	MountNS, UserNS                uint64   // inode numbers, 0 where they cannot be read
 	Env                            []string // what its environment says of Docker and to worker-wrap, nothing if that cannot be read
 }
-
-// SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
-const SysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
 
 // Process reads what /proc has of a process.
 func (s System) Process(pid int) (Process, error) {

@@ -19,26 +19,11 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
-
-// tree makes files below a new folder: name, contents.
-func tree(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := testkit.Dir(t)
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 func TestVersionOf(t *testing.T) {
 	deps := `{"targets":{".NETCoreApp,Version=v8.0/linux-x64":{"Runner.Listener/2.333.1":{"dependencies":{}}}}}`
@@ -62,7 +47,7 @@ func TestVersionOf(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			root := tree(t, test.files)
+			root := testkit.Files(t, test.files)
 			if test.link != "" {
 				if err := os.Symlink(test.link, filepath.Join(root, "bin")); err != nil {
 					t.Fatal(err)
@@ -125,7 +110,7 @@ func TestUnit(t *testing.T) {
 			for path, text := range test.dropIns {
 				files[path] = text
 			}
-			got := System{Root: tree(t, files)}.Unit("/r")
+			got := System{Root: testkit.Files(t, files)}.Unit("/r")
 			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
 			got.Lines, got.DropIns = nil, nil
 			if !reflect.DeepEqual(got, test.want) {
@@ -133,17 +118,17 @@ func TestUnit(t *testing.T) {
 			}
 		})
 	}
-	if got := (System{Root: tree(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
+	if got := (System{Root: testkit.Files(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("without .service: %+v", got)
 	}
-	if got := (System{Root: tree(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
+	if got := (System{Root: testkit.Files(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
 		t.Errorf("a name with a path in it: %+v", got)
 	}
 }
 
 func TestProcessAndListener(t *testing.T) {
 	status := "Name:\tRunner.Listener\nUid:\t1000\t1001\t1002\t1003\nCapEff:\t0000000000000000\nCapBnd:\t000001ffffdfffff\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\n"
-	s := System{Root: tree(t, map[string]string{
+	s := System{Root: testkit.Files(t, map[string]string{
 		"proc/12/status":         status,
 		"proc/12/cmdline":        "/r/bin.2.333.1/Runner.Listener\x00run\x00",
 		"proc/12/environ":        "A=B\x00DOCKER_HOST=tcp://x:1\x00DOCKER_HOSTS=y\x00XDG_RUNTIME_DIR=/z",
@@ -159,7 +144,7 @@ func TestProcessAndListener(t *testing.T) {
 		"proc/self/ns/mnt/dummy": "",
 	})}
 	p, ok := s.Listener("/r")
-	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&SysAdmin != 0 || !slices.Equal(p.Env, []string{"DOCKER_HOST=tcp://x:1", "XDG_RUNTIME_DIR=/z"}) || p.AppArmor != "runner (enforce)" {
+	if !ok || p.PID != 12 || p.UID != 1000 || !p.NoNewPrivs || p.Seccomp != 2 || p.CapAmb != 0x400 || p.CapBnd&program.SysAdmin != 0 || !slices.Equal(p.Env, []string{"DOCKER_HOST=tcp://x:1", "XDG_RUNTIME_DIR=/z"}) || p.AppArmor != "runner (enforce)" {
 		t.Errorf("found %v: %+v", ok, p)
 	}
 	if p, ok := s.Listener("/nothing"); ok {
@@ -196,77 +181,6 @@ func TestThisMachine(t *testing.T) {
 	}
 }
 
-func TestBinaryAt(t *testing.T) {
-	testkit.RequireRoot(t)
-	dir := tree(t, map[string]string{"ww": "x", "free/ww": "x"})
-	path := filepath.Join(dir, "ww")
-	if b := BinaryAt(path); b.Path != path || b.FileCaps || b.SysAdmin || b.SetID {
-		t.Errorf("%+v", b)
-	}
-	setcap := testkit.RequireTool(t, "setcap", "libcap2-bin")
-	for caps, want := range map[string][2]bool{
-		FileCapability: {true, false}, "cap_sys_admin+ep": {true, true}, "cap_chown+p": {false, false}, "cap_chown+ep": {false, true}, "cap_chown,cap_sys_admin+eip": {true, true},
-	} {
-		if out, err := exec.Command(setcap, caps, path).CombinedOutput(); err != nil {
-			t.Fatalf("setcap %s: %v: %s", caps, err, out)
-		}
-		if b := BinaryAt(path); !b.FileCaps || b.SysAdmin != want[0] || b.AllOrNothing != want[1] {
-			t.Errorf("%s: %+v", caps, b)
-		}
-	}
-	if err := os.Symlink(path, filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
-	}
-	if b := BinaryAt(filepath.Join(dir, "link")); b.Path != path {
-		t.Errorf("a link is not followed: %+v", b)
-	}
-	if b := BinaryAt(filepath.Join(dir, "nothing")); b.Path != "" {
-		t.Errorf("%+v", b)
-	}
-	if b := BinaryAt(path); b.WritableBy != "" { // /var/tmp is sticky
-		t.Errorf("%+v", b)
-	}
-	free := filepath.Join(dir, "free")
-	if err := os.Chmod(free, 0o777); err != nil {
-		t.Fatal(err)
-	}
-	if b := BinaryAt(filepath.Join(free, "ww")); b.WritableBy != free {
-		t.Errorf("%+v", b)
-	}
-	if err := os.Chmod(free, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(free, "ww"), os.ModeSetuid|0o755); err != nil {
-		t.Fatal(err)
-	}
-	if b := BinaryAt(filepath.Join(free, "ww")); !b.SetID {
-		t.Errorf("%+v", b)
-	}
-}
-
-func TestIsShim(t *testing.T) {
-	dir := tree(t, map[string]string{
-		"text":  mark,
-		"empty": "",
-	})
-	tool, err := exec.LookPath("go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, want := range map[string]bool{
-		testkit.Binary(t):             true,
-		"/bin/sh":                     false,
-		tool:                          false, // another's program in Go
-		filepath.Join(dir, "text"):    false,
-		filepath.Join(dir, "empty"):   false,
-		filepath.Join(dir, "nothing"): false,
-	} {
-		if got := IsShim(path); got != want {
-			t.Errorf("IsShim(%s) = %v", path, got)
-		}
-	}
-}
-
 func TestKeeper(t *testing.T) {
 	const wants, unit = "etc/systemd/system/paths.target.wants/", "etc/systemd/system/actions.runner.o-r.box.service"
 	layout := runner.Layout{Root: "/srv/my-runner"}
@@ -293,14 +207,14 @@ func TestKeeper(t *testing.T) {
 		{"no watch", map[string]string{"proc/7/cmdline": "worker-wrap\x00doctor\x00--runner-root\x00/srv/my-runner\x00"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := System{Root: tree(t, test.files)}
+			s := System{Root: testkit.Files(t, test.files)}
 			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root), strings.HasSuffix(test.name, "that runs"))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
 		})
 	}
-	root := tree(t, map[string]string{".runner": "\xef\xbb\xbf{\"DisableUpdate\": true}", "other/.runner": "{}", "_work/x": ""})
+	root := testkit.Files(t, map[string]string{".runner": "\xef\xbb\xbf{\"DisableUpdate\": true}", "other/.runner": "{}", "_work/x": ""})
 	uid := strconv.Itoa(os.Getuid())
 	for _, test := range []struct {
 		name, argv, cwd, uid string
@@ -318,7 +232,7 @@ func TestKeeper(t *testing.T) {
 		{"all, as root", "worker-wrap\x00watch\x00--all\x00", "/", "0", true},
 		{"all, as somebody else", "worker-wrap\x00watch\x00--all\x00", "/", "61234", false},
 	} {
-		s := System{Root: tree(t, map[string]string{"proc/7/cmdline": test.argv, "proc/7/status": "Name:\tx\nUid:\t" + test.uid + "\n"})}
+		s := System{Root: testkit.Files(t, map[string]string{"proc/7/cmdline": test.argv, "proc/7/status": "Name:\tx\nUid:\t" + test.uid + "\n"})}
 		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
 			t.Fatal(err)
 		}
@@ -373,7 +287,7 @@ func TestAssignments(t *testing.T) {
 // TestVariables: .env comes before what the Listener was given, and takes away from it; the files that each start reads
 // come last, the runner's own first.
 func TestVariables(t *testing.T) {
-	s := System{Root: tree(t, map[string]string{
+	s := System{Root: testkit.Files(t, map[string]string{
 		"r/.env":                "A=env\nGONE=\nWORKER_WRAP_WAIT=\n",
 		"r/.worker-wrap.env":    "# one\nWORKER_WRAP_ISOLATE=alone\n",
 		settings.MachineFile:    "WORKER_WRAP_ISOLATE=always\nWORKER_WRAP_WAIT=1s\n",
@@ -411,8 +325,8 @@ func TestVariables(t *testing.T) {
 }
 
 func TestRunner(t *testing.T) {
-	s := System{Root: tree(t, map[string]string{"x": ""})} // a machine without Docker or processes
-	root := tree(t, map[string]string{
+	s := System{Root: testkit.Files(t, map[string]string{"x": ""})} // a machine without Docker or processes
+	root := testkit.Files(t, map[string]string{
 		".runner": `{"workFolder":"_work"}`, ".env": "DOCKER_HOST=unix:///none/docker.sock\n",
 		"bin/Runner.Worker": "own", "_work/_temp/x": "",
 	})
@@ -471,7 +385,7 @@ func TestRunner(t *testing.T) {
 
 // TestSees has a process with another root, as a pause process has another view.
 func TestSees(t *testing.T) {
-	work := tree(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": ""})
+	work := testkit.Files(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": ""})
 	temp := filepath.Join(work, "_temp")
 	proc := func(seen string) System {
 		dir := testkit.Dir(t)
@@ -505,7 +419,7 @@ func TestPauses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	work := tree(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": "", "podman pause": string(sleep)})
+	work := testkit.Files(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": "", "podman pause": string(sleep)})
 	temp, one := filepath.Join(work, "_temp"), filepath.Join(work, ".worker-wrap", "one")
 	cmd := exec.Command(unshare, "--mount", "--propagation", "private", "sh", "-c",
 		`mount --bind "$1" "$2" && exec "$3" 60`, "sh", one, temp, filepath.Join(work, "podman pause"))
@@ -532,7 +446,7 @@ func TestPauses(t *testing.T) {
 }
 
 func TestPausesByName(t *testing.T) {
-	s := System{Root: tree(t, map[string]string{
+	s := System{Root: testkit.Files(t, map[string]string{
 		"proc/1/comm": "podman pause\n", "proc/1/status": "Name:\tpodman pause\n", "proc/1/cmdline": "podman\x00",
 		"proc/2/comm": "catatonit\n", "proc/2/status": "Name:\tcatatonit\n", "proc/2/cmdline": "catatonit\x00-P\x00",
 		"proc/3/comm": "catatonit\n", "proc/3/status": "Name:\tcatatonit\n", "proc/3/cmdline": "/run/podman-init\x00--\x00sh\x00",
@@ -549,7 +463,7 @@ func TestPausesByName(t *testing.T) {
 }
 
 func TestFolderAt(t *testing.T) {
-	dir := tree(t, map[string]string{"file": ""})
+	dir := testkit.Files(t, map[string]string{"file": ""})
 	missing := FolderAt(filepath.Join(dir, "a", "b"))
 	here := FolderAt(dir)
 	if missing.Exists || missing.FS == "" || missing.FS != here.FS || !here.Exists || here.UID != os.Getuid() {
@@ -605,7 +519,7 @@ func TestEmptyFiles(t *testing.T) {
 
 // TestUnitOfATemplate: an instance has the template's file, the drop-ins of both, and its own name in what they say.
 func TestUnitOfATemplate(t *testing.T) {
-	got := System{Root: tree(t, map[string]string{
+	got := System{Root: testkit.Files(t, map[string]string{
 		"r/.service":                                     "runner@a.service",
 		"etc/systemd/system/runner@.service":             "[Service]\nReadWritePaths=/srv/%i/%%i\n",
 		"etc/systemd/system/runner@.service.d/b.conf":    "[Service]\nA=%p\n",

@@ -14,7 +14,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/watch"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -63,7 +63,7 @@ func plain(t *testing.T) (runner.Layout, string) {
 }
 
 func linked(l runner.Layout, place string) bool {
-	to, _ := survey.EntryAt(filepath.Join(l.Bin(), runner.WorkerName))
+	to, _ := program.EntryAt(filepath.Join(l.Bin(), runner.WorkerName))
 	return to == place
 }
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -185,7 +185,7 @@ func (k *kept) do(t *testing.T, next string, names ...string) {
 
 // wrapped reports whether a bin folder of the runner has the shim.
 func (k *kept) wrapped(bin string) bool {
-	to, _ := survey.EntryAt(filepath.Join(k.root.Dir, bin, standin.WorkerName))
+	to, _ := program.EntryAt(filepath.Join(k.root.Dir, bin, standin.WorkerName))
 	return to == k.binary
 }
 

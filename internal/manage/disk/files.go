@@ -1,4 +1,4 @@
-package install
+package disk
 
 import (
 	"bytes"
@@ -7,14 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// sameContent compares two files; one that is missing is not the same.
-func sameContent(a, b string) (bool, error) {
+// Same compares two files; one that is missing is not the same.
+func Same(a, b string) (bool, error) {
 	x, err := untrusted.Open(a)
 	if err != nil {
 		return false, err
@@ -42,8 +43,8 @@ func sameContent(a, b string) (bool, error) {
 	}
 }
 
-// replaceLink makes path a link to target, whatever it was.
-func replaceLink(target, path string) error {
+// ReplaceLink makes path a link to target, whatever it was.
+func ReplaceLink(target, path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -58,11 +59,11 @@ func replaceLink(target, path string) error {
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return SyncPath(dir)
 }
 
-// writeFile makes path hold text, whole at every moment.
-func writeFile(path, text string) error {
+// Write makes path hold text, whole at every moment.
+func Write(path, text string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -80,22 +81,55 @@ func writeFile(path, text string) error {
 		os.Remove(f.Name())
 		return err
 	}
-	return syncDir(dir)
+	return SyncPath(dir)
 }
 
-func syncDir(dir string) error {
+func SyncPath(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return syncFolder(f)
+	return Sync(f)
 }
 
-// syncFolder has a folder's entries be on disk, where its file system does that for folders.
-func syncFolder(dir *os.File) error {
+// Sync has a folder's entries be on disk, where its file system does that for folders.
+func Sync(dir *os.File) error {
 	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
 	}
 	return nil
+}
+
+// Make makes a file in a folder, whose owner it then has.
+func Make(r *os.Root, name, text string, mode os.FileMode) error {
+	dir, err := r.Stat(".")
+	if err != nil {
+		return err
+	}
+	// A process that is forked meanwhile would have it open for writing, and it could not be started (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	f, err := r.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	if uid, gid := Owner(dir); err == nil && os.Geteuid() == 0 {
+		// The folder's owner may unpack a release over it: not every program removes a file that it may not write.
+		// By the descriptor: the name is by now whatever that owner puts there.
+		err = f.Chown(uid, gid)
+	}
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// Owner returns whose a file is, -1 where that is not known.
+func Owner(st fs.FileInfo) (uid, gid int) {
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		return int(sys.Uid), int(sys.Gid)
+	}
+	return -1, -1
 }

@@ -1,4 +1,4 @@
-package survey
+package program
 
 import (
 	"encoding/binary"
@@ -13,6 +13,9 @@ import (
 // FileCapability is what an installed worker-wrap has, as setcap(8) takes it: permitted only, so that it can be run
 // everywhere.
 const FileCapability = "cap_sys_admin=p"
+
+// SysAdmin is CAP_SYS_ADMIN in a mask of capabilities.
+const SysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
 
 // Binary is an installed worker-wrap.
 type Binary struct {
