@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestUninstallNeedsNoConfig: a runner that config.sh has removed, or whose .runner is no help, is found, and gets its
@@ -24,31 +25,31 @@ func TestUninstallNeedsNoConfig(t *testing.T) {
 		for _, work := range []string{"_work", "data"} {
 			t.Run(name+"/"+work, func(t *testing.T) {
 				m := aMachine(t)
-				l := aRunner(t, m, "r", "2.336.0", ownWorker)
+				l := scratch.Runner(t, m.Root, "r", "2.336.0", scratch.OwnWorker)
 				if work != "_work" {
 					if err := os.Rename(l.Work, filepath.Join(l.Root, work)); err != nil {
 						t.Fatal(err)
 					}
 				}
 				config := filepath.Join(l.Root, runner.ConfigName)
-				text(t, config, `{"workFolder": "`+work+`"}`)
-				own(t, l.Root)
+				scratch.Text(t, config, `{"workFolder": "`+work+`"}`)
+				scratch.Own(t, l.Root)
 				l, err := runner.FromRoot(l.Root)
 				if err != nil {
 					t.Fatal(err)
 				}
-				before := tree(t, m.Root)
+				before := scratch.Tree(t, m.Root)
 				o := Options{Machine: m, Layouts: []runner.Layout{l}}
 				output(&o)
 				good(t, "install", Install(o))
-				text(t, filepath.Join(perpid.Path(l.Temp), "1-1-4026531836-0123456789ab", "left"), "")
+				scratch.Text(t, filepath.Join(perpid.Path(l.Temp), "1-1-4026531836-0123456789ab", "left"), "")
 				if err := lose(config); err != nil {
 					t.Fatal(err)
 				}
 
 				o.Layouts = nil
 				good(t, "uninstall of another", Uninstall(o))
-				if _, err := os.Stat(worker(l.Bin())); err != nil {
+				if _, err := os.Stat(scratch.WorkerIn(l.Bin())); err != nil {
 					t.Fatalf("the binary is gone, and the runner's link to it is there: %v", err)
 				}
 				for _, f := range discover.All(m.Root) {
@@ -67,13 +68,13 @@ func TestUninstallNeedsNoConfig(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				text(t, config, `{"workFolder": "`+work+`"}`)
-				own(t, l.Root)
-				now := tree(t, m.Root)
+				scratch.Text(t, config, `{"workFolder": "`+work+`"}`)
+				scratch.Own(t, l.Root)
+				now := scratch.Tree(t, m.Root)
 				for _, tree := range []map[string]string{before, now} {
 					delete(tree, strings.TrimPrefix(config, m.Root))
 				}
-				same(t, "uninstall", now, before)
+				scratch.Same(t, "uninstall", now, before)
 				again := Uninstall(o)
 				good(t, "second uninstall", again)
 				if again.Steps != 0 || len(again.Left) != 0 {
@@ -88,15 +89,15 @@ func TestUninstallNeedsNoConfig(t *testing.T) {
 func TestLivingWithoutConfig(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", "/bin/sh")
-	text(t, filepath.Join(l.Root, runner.ConfigName), `{"workFolder": "data"}`)
+	l := scratch.Runner(t, m.Root, "r", "", "/bin/sh")
+	scratch.Text(t, filepath.Join(l.Root, runner.ConfigName), `{"workFolder": "data"}`)
 	if err := os.Rename(l.Work, filepath.Join(l.Root, "data")); err != nil {
 		t.Fatal(err)
 	}
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
-	cmd := asNobody(worker(l.Bin()), "-c", `echo there && read -r end`)
+	cmd := asNobody(scratch.WorkerIn(l.Bin()), "-c", `echo there && read -r end`)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -129,8 +130,8 @@ func TestLivingWithoutConfig(t *testing.T) {
 func TestForgetsWhatIsGone(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	moved, emptied, stays, last := aRunner(t, m, "a", "", ownWorker), aRunner(t, m, "b", "", ownWorker), aRunner(t, m, "c", "", ownWorker), aRunner(t, m, "d", "", ownWorker)
-	before := tree(t, filepath.Join(m.Root, "etc"))
+	moved, emptied, stays, last := scratch.Runner(t, m.Root, "a", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "b", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "c", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "d", "", scratch.OwnWorker)
+	before := scratch.Tree(t, filepath.Join(m.Root, "etc"))
 	o := Options{Machine: m, Layouts: []runner.Layout{moved, emptied, stays, last}}
 	output(&o)
 	good(t, "install", Install(o))
@@ -153,7 +154,7 @@ func TestForgetsWhatIsGone(t *testing.T) {
 	}
 	o.Layouts = []runner.Layout{stays, elsewhere}
 	good(t, "uninstall of the last", Uninstall(o))
-	same(t, "etc", tree(t, filepath.Join(m.Root, "etc")), before)
+	scratch.Same(t, "etc", scratch.Tree(t, filepath.Join(m.Root, "etc")), before)
 	if _, err := os.Lstat(filepath.Join(m.Root, filepath.Dir(discover.ListFile))); !os.IsNotExist(err) {
 		t.Errorf("the list is there: %v", err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // aBusyRunner makes a machine with a runner, and returns the folder that its bin leads to.
@@ -14,7 +15,7 @@ func aBusyRunner(t *testing.T) (m Machine, l runner.Layout, bin string) {
 	t.Helper()
 	testkit.RequireRoot(t)
 	m = aMachine(t)
-	l = aRunner(t, m, "r", "2.336.0", "/bin/sh")
+	l = scratch.Runner(t, m.Root, "r", "2.336.0", "/bin/sh")
 	bin, err := filepath.EvalSymlinks(l.Bin())
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +55,7 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 		good(t, "install", Install(o))
 		o.BinOnly = true // the binary stays: what a start has begun goes on
 		end := jobs(3, func(bool) {
-			if out, err := asNobody(worker(bin), "-c", "exit 0").CombinedOutput(); err != nil {
+			if out, err := asNobody(scratch.WorkerIn(bin), "-c", "exit 0").CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
@@ -76,7 +77,7 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 	good(t, "install", Install(o))
 	end := jobs(3, func(bool) {
 		const job = `echo mine > "$0/job" && sleep 0.01 && test "$(cat "$0/job")" = mine`
-		cmd := asNobody(worker(bin), "-c", `if [ -n "$WORKER_WRAP_HOST_TEMP" ]; then `+job+`; fi`, l.Temp)
+		cmd := asNobody(scratch.WorkerIn(bin), "-c", `if [ -n "$WORKER_WRAP_HOST_TEMP" ]; then `+job+`; fi`, l.Temp)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
@@ -101,7 +102,7 @@ func TestBusyRunner(t *testing.T) {
 	for range 8 {
 		var mu sync.Mutex
 		end := jobs(2, func(last bool) {
-			out, err := asNobody(worker(bin), "-c", `echo "$WORKER_WRAP_HOST_TEMP"`).CombinedOutput()
+			out, err := asNobody(scratch.WorkerIn(bin), "-c", `echo "$WORKER_WRAP_HOST_TEMP"`).CombinedOutput()
 			mu.Lock()
 			defer mu.Unlock()
 			switch {

@@ -21,6 +21,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestInstallAndUninstall has two runners, of which one never updated itself and one has other folders
@@ -29,30 +30,30 @@ func TestInstallAndUninstall(t *testing.T) {
 	testkit.RequireRoot(t)
 	getcap := testkit.RequireTool(t, "getcap", "libcap2-bin")
 	m := aMachine(t)
-	first := aRunner(t, m, "first", "", ownWorker)
-	second := aRunner(t, m, "second runner's", "2.335.0", ownWorker)
+	first := scratch.Runner(t, m.Root, "first", "", scratch.OwnWorker)
+	second := scratch.Runner(t, m.Root, "second runner's", "2.335.0", scratch.OwnWorker)
 	for _, v := range []string{"2.334.0", "2.336.0"} {
 		dir := filepath.Join(second.Root, "bin."+v)
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		aWorker(t, dir, ownWorker+v)
-		own(t, dir)
+		scratch.Worker(t, dir, scratch.OwnWorker+v)
+		scratch.Own(t, dir)
 	}
-	text(t, filepath.Join(second.Root, ".runner"), `{"workFolder": "`+filepath.Join(m.Root, "data/50% work")+`"}`)
-	own(t, second.Root)
+	scratch.Text(t, filepath.Join(second.Root, ".runner"), `{"workFolder": "`+filepath.Join(m.Root, "data/50% work")+`"}`)
+	scratch.Own(t, second.Root)
 	second, err := runner.FromRoot(second.Root)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := tree(t, m.Root)
+	before := scratch.Tree(t, m.Root)
 	o := Options{Machine: m, Layouts: []runner.Layout{first, second}}
 
 	o.DryRun = true
 	would := output(&o)
 	dry := Install(o)
 	good(t, "dry run", dry)
-	same(t, "dry run", tree(t, m.Root), before)
+	scratch.Same(t, "dry run", scratch.Tree(t, m.Root), before)
 
 	o.DryRun = false
 	did := output(&o)
@@ -68,7 +69,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	if equal, err := disk.Same(m.Self, place); err != nil || !equal {
 		t.Errorf("the binary in place is another: %v", err)
 	}
-	if st, err := os.Stat(filepath.Join(m.Root, "usr/local/bin/worker-wrap")); err != nil || !os.SameFile(st, stat(t, place)) {
+	if st, err := os.Stat(filepath.Join(m.Root, "usr/local/bin/worker-wrap")); err != nil || !os.SameFile(st, scratch.Stat(t, place)) {
 		t.Errorf("the command leads elsewhere: %v", err)
 	}
 	for dir, want := range map[string]Kind{
@@ -100,17 +101,17 @@ func TestInstallAndUninstall(t *testing.T) {
 		t.Errorf("found %v", found)
 	}
 
-	installed := tree(t, m.Root)
+	installed := scratch.Tree(t, m.Root)
 	r = Install(o)
 	good(t, "second install", r)
 	if r.Steps != 0 {
 		t.Errorf("a second install did %q", *did)
 	}
-	same(t, "second install", tree(t, m.Root), installed)
+	scratch.Same(t, "second install", scratch.Tree(t, m.Root), installed)
 
 	// What jobs leave.
-	text(t, filepath.Join(first.Work, perpid.StoreName, "1-1-4026531836-0123456789ab", "left"), "")
-	text(t, filepath.Join(first.Diag(), events.FileName), "{}\n")
+	scratch.Text(t, filepath.Join(first.Work, perpid.StoreName, "1-1-4026531836-0123456789ab", "left"), "")
+	scratch.Text(t, filepath.Join(first.Diag(), events.FileName), "{}\n")
 	if err := os.WriteFile(filepath.Join(second.Root, "bin.2.336.0", "new"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +119,9 @@ func TestInstallAndUninstall(t *testing.T) {
 	o.Layouts = []runner.Layout{second}
 	o.DryRun = true
 	would = output(&o)
-	installed = tree(t, m.Root)
+	installed = scratch.Tree(t, m.Root)
 	good(t, "dry uninstall", Uninstall(o))
-	same(t, "dry uninstall", tree(t, m.Root), installed)
+	scratch.Same(t, "dry uninstall", scratch.Tree(t, m.Root), installed)
 	o.DryRun = false
 	did = output(&o)
 	good(t, "uninstall of one", Uninstall(o))
@@ -138,7 +139,7 @@ func TestInstallAndUninstall(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(first.Diag(), events.FileName)); err != nil {
 		t.Errorf("an audit needs it: %v", err)
 	}
-	same(t, "uninstall", tree(t, m.Root), before)
+	scratch.Same(t, "uninstall", scratch.Tree(t, m.Root), before)
 	r = Uninstall(o)
 	good(t, "second uninstall", r)
 	if r.Steps != 0 {
@@ -146,20 +147,11 @@ func TestInstallAndUninstall(t *testing.T) {
 	}
 }
 
-func stat(t *testing.T, path string) fs.FileInfo {
-	t.Helper()
-	st, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return st
-}
-
 // asNobody starts a program with nobody's rights; nobody else's.
 func asNobody(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: scratch.Nobody, Gid: scratch.Nobody}}
 	return cmd
 }
 
@@ -168,8 +160,8 @@ func asNobody(name string, args ...string) *exec.Cmd {
 func TestJobOfAnOrdinaryUser(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "2.336.0", "/bin/sh")
-	before := tree(t, m.Root)
+	l := scratch.Runner(t, m.Root, "r", "2.336.0", "/bin/sh")
+	before := scratch.Tree(t, m.Root)
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
@@ -177,7 +169,7 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := asNobody(worker(bin), "-c", `: > "$1/mine" && echo "$WORKER_WRAP_HOST_TEMP" && read -r end`, "sh", l.Temp)
+	cmd := asNobody(scratch.WorkerIn(bin), "-c", `: > "$1/mine" && echo "$WORKER_WRAP_HOST_TEMP" && read -r end`, "sh", l.Temp)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -202,13 +194,13 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 		t.Errorf("the job's _temp is not its own: %v", err)
 	}
 
-	during := tree(t, m.Root)
+	during := scratch.Tree(t, m.Root)
 	r := Uninstall(o)
 	want := fmt.Sprintf("%s: left as it is, since wrapped Workers are alive (PID %d)", l.Root, cmd.Process.Pid)
 	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), want) || !strings.Contains(r.Failed[0].Error(), "--force") || r.Steps != 0 {
 		t.Errorf("uninstall under a living Worker: %+v", r)
 	}
-	same(t, "refused", tree(t, m.Root), during)
+	scratch.Same(t, "refused", scratch.Tree(t, m.Root), during)
 
 	good(t, "install during a job", Install(o))
 	o.Force = true
@@ -226,25 +218,25 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 		t.Error(err)
 	}
 	good(t, "once more", Uninstall(o))
-	same(t, "at last", tree(t, m.Root), before)
+	scratch.Same(t, "at last", scratch.Tree(t, m.Root), before)
 }
 
 // TestMends: each damage to what is outside the runner is found by the next install and mended.
 func TestMends(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", ownWorker)
+	l := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker)
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	said := output(&o)
 	good(t, "install", Install(o))
-	want := tree(t, m.Root)
+	want := scratch.Tree(t, m.Root)
 	place := m.Place()
 	for name, damage := range map[string]func() error{
 		"no capability":   func() error { return unix.Removexattr(place, "security.capability") },
 		"another content": func() error { return os.WriteFile(place, []byte("x"), 0o755) },
 		"gone":            func() error { return os.Remove(place) },
 		"cut short":       func() error { return os.WriteFile(filepath.Join(filepath.Dir(place), ".worker-wrap.new"), nil, 0o700) },
-		"not root's":      func() error { return os.Chown(place, nobody, nobody) },
+		"not root's":      func() error { return os.Chown(place, scratch.Nobody, scratch.Nobody) },
 		"mode":            func() error { return os.Chmod(place, 0o777) },
 		"set-user-ID":     func() error { return os.Chmod(place, 0o755|fs.ModeSetuid) },
 		"a link":          func() error { os.Remove(place); return os.Symlink(m.Self, place) },
@@ -281,9 +273,9 @@ func TestMends(t *testing.T) {
 		if name == "cut short" {
 			_ = os.Remove(filepath.Join(filepath.Dir(place), ".worker-wrap.new"))
 		}
-		now := tree(t, m.Root)
+		now := scratch.Tree(t, m.Root)
 		forgetTimes(now, want)
-		same(t, name, now, want)
+		scratch.Same(t, name, now, want)
 		if found, err := m.Usable(); err != nil || found != place {
 			t.Errorf("%s: %q, %v", name, found, err)
 		}
@@ -306,13 +298,13 @@ func forgetTimes(trees ...map[string]string) {
 func TestOneOfMany(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	lost, empty, none, well := aRunner(t, m, "a", "", ownWorker), aRunner(t, m, "b", "", ownWorker), aRunner(t, m, "c", "", ownWorker), aRunner(t, m, "d", "", ownWorker)
-	for _, err := range []error{os.Remove(worker(lost.Bin())), os.Remove(worker(empty.Bin())), os.Rename(none.Bin(), none.Bin()+".moved")} {
+	lost, empty, none, well := scratch.Runner(t, m.Root, "a", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "b", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "c", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "d", "", scratch.OwnWorker)
+	for _, err := range []error{os.Remove(scratch.WorkerIn(lost.Bin())), os.Remove(scratch.WorkerIn(empty.Bin())), os.Rename(none.Bin(), none.Bin()+".moved")} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	link(t, m.Place(), worker(lost.Bin()))
+	scratch.Link(t, m.Place(), scratch.WorkerIn(lost.Bin()))
 	o := Options{Machine: m, Layouts: []runner.Layout{lost, empty, none, well}}
 	output(&o)
 	r := Install(o)
@@ -325,10 +317,10 @@ func TestOneOfMany(t *testing.T) {
 		t.Errorf("%q, %v", b.Kind(), err)
 	}
 	// The release unpacked again, as the message says.
-	if err := os.Remove(worker(lost.Bin())); err != nil {
+	if err := os.Remove(scratch.WorkerIn(lost.Bin())); err != nil {
 		t.Fatal(err)
 	}
-	aWorker(t, lost.Bin(), ownWorker)
+	scratch.Worker(t, lost.Bin(), scratch.OwnWorker)
 	o.Layouts = []runner.Layout{lost}
 	good(t, "afterwards", Install(o))
 }
@@ -337,13 +329,13 @@ func TestOneOfMany(t *testing.T) {
 func TestCopying(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", ownWorker)
+	l := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker)
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
-	text(t, filepath.Join(l.Bin(), "Runner.Listener.deps.json"), `"Runner.Listener/2.335.0"`)
+	scratch.Text(t, filepath.Join(l.Bin(), "Runner.Listener.deps.json"), `"Runner.Listener/2.335.0"`)
 	next := filepath.Join(l.Root, "bin.2.336.0")
-	update, script := filepath.Join(l.Work, UpdateFolder), filepath.Join(l.Work, UpdateScript)
+	update, script := filepath.Join(l.Work, runner.UpdateFolder), filepath.Join(l.Work, runner.UpdateScript)
 	k := Keeper{Layout: l, Place: m.Place(), Say: func(string) {}}
 	check := func(when string, want Kind) {
 		t.Helper()
@@ -362,21 +354,21 @@ func TestCopying(t *testing.T) {
 		if err := os.RemoveAll(update); err != nil {
 			t.Fatal(err)
 		}
-		text(t, filepath.Join(update, "bin", "x"), "")
+		scratch.Text(t, filepath.Join(update, "bin", "x"), "")
 		if err := os.MkdirAll(next, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		if err := k.Keep(); err != nil {
 			t.Fatal(err)
 		}
-		aWorker(t, next, ownWorker) // IOUtil.CopyDirectory: truncates and writes through links
+		scratch.Worker(t, next, scratch.OwnWorker) // IOUtil.CopyDirectory: truncates and writes through links
 		check("while it copies", NotInstalled)
 		if equal, err := disk.Same(m.Self, m.Place()); err != nil || !equal {
 			t.Fatalf("the copy went through the link: %v", err)
 		}
 		time.Sleep(20 * time.Millisecond)
 		_ = os.Remove(script)
-		text(t, script, "")
+		scratch.Text(t, script, "")
 		check("when it has copied", Installed)
 	}
 	// The next one begins by deleting what this one has left.
@@ -384,7 +376,7 @@ func TestCopying(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("while the next one clears away", Installed)
-	text(t, filepath.Join(update, "bin", "x"), "")
+	scratch.Text(t, filepath.Join(update, "bin", "x"), "")
 	check("when it downloads", NotInstalled)
 	if err := os.RemoveAll(update); err != nil {
 		t.Fatal(err)
@@ -396,7 +388,7 @@ func TestCopying(t *testing.T) {
 func TestTakenOut(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", ownWorker)
+	l := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker)
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
@@ -417,8 +409,8 @@ func TestTakenOut(t *testing.T) {
 func TestWorkFolderOfUnitFiles(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l, well := aRunner(t, m, "a", "", ownWorker), aRunner(t, m, "b", "", ownWorker)
-	text(t, filepath.Join(l.Root, ".runner"), `{"workFolder": "_work\nUnit=poweroff.target\n#"}`)
+	l, well := scratch.Runner(t, m.Root, "a", "", scratch.OwnWorker), scratch.Runner(t, m.Root, "b", "", scratch.OwnWorker)
+	scratch.Text(t, filepath.Join(l.Root, ".runner"), `{"workFolder": "_work\nUnit=poweroff.target\n#"}`)
 	l, err := runner.FromRoot(l.Root)
 	if err != nil {
 		t.Fatal(err)
@@ -429,7 +421,7 @@ func TestWorkFolderOfUnitFiles(t *testing.T) {
 	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "control characters") || strings.Contains(r.Failed[0].Error(), "\n") {
 		t.Errorf("%+v", r)
 	}
-	for path := range tree(t, filepath.Join(m.Root, "etc/systemd/system")) {
+	for path := range scratch.Tree(t, filepath.Join(m.Root, "etc/systemd/system")) {
 		if strings.Contains(path, "work.conf") {
 			t.Errorf("%s was written", path)
 		}

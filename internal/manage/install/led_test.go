@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // victim is the user to whose runner nobody's leads root.
@@ -31,7 +32,7 @@ func aLed(t *testing.T, state string) led {
 	t.Helper()
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := led{own: aRunner(t, m, "own", "", ownWorker), other: aRunner(t, m, "other", "", ownWorker)}
+	l := led{own: scratch.Runner(t, m.Root, "own", "", scratch.OwnWorker), other: scratch.Runner(t, m.Root, "other", "", scratch.OwnWorker)}
 	l.Options = Options{Machine: m, Layouts: []runner.Layout{l.own, l.other}, Force: true}
 	l.said = output(&l.Options)
 	good(t, "install", Install(l.Options))
@@ -39,9 +40,9 @@ func aLed(t *testing.T, state string) led {
 	var err error
 	switch bin := l.other.Bin(); state {
 	case "lost":
-		err = os.Remove(kept(bin))
+		err = os.Remove(scratch.RealIn(bin))
 	case "not installed":
-		err = os.Rename(kept(bin), worker(bin))
+		err = os.Rename(scratch.RealIn(bin), scratch.WorkerIn(bin))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -51,10 +52,10 @@ func aLed(t *testing.T, state string) led {
 		t.Fatal(err)
 	}
 	for _, r := range []runner.Layout{l.own, l.other} {
-		text(t, filepath.Join(r.Diag(), early.RecordName), "{}\n")
-		text(t, filepath.Join(r.Diag(), left.Prefix+dead), "{}\n")
+		scratch.Text(t, filepath.Join(r.Diag(), early.RecordName), "{}\n")
+		scratch.Text(t, filepath.Join(r.Diag(), left.Prefix+dead), "{}\n")
 	}
-	testkit.Give(t, l.own.Root, nobody)
+	testkit.Give(t, l.own.Root, scratch.Nobody)
 	testkit.Give(t, l.other.Root, victim)
 	return l
 }
@@ -73,7 +74,7 @@ func aLink(t *testing.T, path, target string) {
 	if err := os.Symlink(target, path); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Lchown(path, nobody, nobody); err != nil {
+	if err := os.Lchown(path, scratch.Nobody, scratch.Nobody); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,7 +107,7 @@ func TestRootIsNotLedAstray(t *testing.T) {
 		"_diag":                     func(t *testing.T, l led) { replace(t, l.own.Diag(), l.other.Diag()) },
 		"_work":                     func(t *testing.T, l led) { replace(t, l.own.Work, l.other.Work) },
 		"workFolder": func(t *testing.T, l led) {
-			text(t, l.own.Root+"/.runner", `{"workFolder": "`+l.other.Work+`"}`)
+			scratch.Text(t, l.own.Root+"/.runner", `{"workFolder": "`+l.other.Work+`"}`)
 			var err error
 			if l.Layouts[0], err = runner.FromRoot(l.own.Root); err != nil {
 				t.Fatal(err)
@@ -117,9 +118,9 @@ func TestRootIsNotLedAstray(t *testing.T) {
 			t.Run(name+"/"+state, func(t *testing.T) {
 				l := aLed(t, state)
 				lead(t, l)
-				before := tree(t, l.other.Root)
+				before := scratch.Tree(t, l.other.Root)
 				failed := l.everything()
-				same(t, "the other's runner", tree(t, l.other.Root), before)
+				scratch.Same(t, "the other's runner", scratch.Tree(t, l.other.Root), before)
 				told := false
 				for _, err := range failed {
 					told = told || strings.Contains(err.Error(), "belongs to uid 61234") && strings.Contains(err.Error(), "of uid 65534")
@@ -138,7 +139,7 @@ func TestRootIsNotLedAstrayMeanwhile(t *testing.T) {
 	l := aLed(t, "lost")
 	link := l.own.Root + ".link"
 	aLink(t, link, l.other.Root)
-	before := tree(t, l.other.Root)
+	before := scratch.Tree(t, l.other.Root)
 	var enough atomic.Bool
 	swaps := make(chan int)
 	go func() {
@@ -164,5 +165,5 @@ func TestRootIsNotLedAstrayMeanwhile(t *testing.T) {
 	if astray == 0 {
 		t.Error("root was never led there: this shows nothing")
 	}
-	same(t, "the other's runner", tree(t, l.other.Root), before)
+	scratch.Same(t, "the other's runner", scratch.Tree(t, l.other.Root), before)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // aLife is a PID namespace that is gone.
@@ -29,13 +30,13 @@ func TestUninstallAfterARestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testkit.RequireRoot(t)
 			m := aMachine(t)
-			layouts := []runner.Layout{aRunner(t, m, "r", "2.335.0", proved+"own")}
+			layouts := []runner.Layout{scratch.Runner(t, m.Root, "r", "2.335.0", scratch.Proved+"own")}
 			o := Options{Machine: m, Layouts: layouts, Say: func(string) {}, Force: true}
 			good(t, "install", Install(o))
 			o.Force = false
 			dir := filepath.Join(perpid.Path(layouts[0].Temp), aLife)
 			if test.inner != "" {
-				text(t, filepath.Join(dir, test.inner), "")
+				scratch.Text(t, filepath.Join(dir, test.inner), "")
 			} else if err := os.MkdirAll(dir, 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -65,13 +66,13 @@ func TestUninstallAfterARestart(t *testing.T) {
 func TestUninstallOfAWorkFolderElsewhere(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "2.335.0", proved+"own")
-	text(t, filepath.Join(l.Root, ".service"), "ci.service")
-	text(t, filepath.Join(m.Root, "etc/systemd/system/ci.service"),
+	l := scratch.Runner(t, m.Root, "r", "2.335.0", scratch.Proved+"own")
+	scratch.Text(t, filepath.Join(l.Root, ".service"), "ci.service")
+	scratch.Text(t, filepath.Join(m.Root, "etc/systemd/system/ci.service"),
 		"[Service]\nUser=nobody\nExecStart=/home/ci/r/run.sh\nBindPaths=/data/w:/home/ci/r/_work\n")
 	store := filepath.Join(m.Root, "data/w", perpid.StoreName)
-	text(t, filepath.Join(store, "1-1-4026531836-0123456789ab", "left"), "")
-	own(t, filepath.Join(m.Root, "data"))
+	scratch.Text(t, filepath.Join(store, "1-1-4026531836-0123456789ab", "left"), "")
+	scratch.Own(t, filepath.Join(m.Root, "data"))
 	o := Options{Machine: m, Layouts: []runner.Layout{l}, Say: func(string) {}, Force: true}
 	good(t, "install", Install(o))
 	o.Force = false

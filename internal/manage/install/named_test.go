@@ -8,13 +8,14 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestNamed: the link leads to what is kept, in a copy of the folder too; it is made anew where something has spoilt it,
 // and there is none for a script, nor in place of somebody else's file.
 func TestNamed(t *testing.T) {
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", proved+ownWorker)
+	l := scratch.Runner(t, m.Root, "r", "", scratch.Proved+scratch.OwnWorker)
 	bin := l.Bin()
 	wrap := func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }
 	install := func(dir string) {
@@ -26,7 +27,7 @@ func TestNamed(t *testing.T) {
 	leads := func(dir string) bool {
 		t.Helper()
 		st, err := os.Stat(filepath.Join(dir, runner.AloneName))
-		return err == nil && os.SameFile(st, stat(t, second(dir)))
+		return err == nil && os.SameFile(st, scratch.Stat(t, scratch.KeptIn(dir)))
 	}
 	install(bin)
 	if !leads(bin) {
@@ -34,7 +35,7 @@ func TestNamed(t *testing.T) {
 	}
 	if st, err := os.Lstat(filepath.Join(bin, runner.AloneFolder)); err != nil {
 		t.Error(err)
-	} else if uid, _ := disk.Owner(st); os.Getuid() == 0 && uid != nobody {
+	} else if uid, _ := disk.Owner(st); os.Getuid() == 0 && uid != scratch.Nobody {
 		t.Errorf("the folder is uid %d's, which keeps the runner from deleting it", uid)
 	}
 	for name, command := range map[string][]string{"cp -r": {"cp", "-r"}, "cp -rL": {"cp", "-rL"}} {
@@ -57,8 +58,8 @@ func TestNamed(t *testing.T) {
 	if err := os.Mkdir(bin+".new", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	aWorker(t, bin+".new", wrapper)
-	if err := os.Rename(worker(bin+".new"), worker(bin)); err != nil {
+	scratch.Worker(t, bin+".new", scratch.Wrapper)
+	if err := os.Rename(scratch.WorkerIn(bin+".new"), scratch.WorkerIn(bin)); err != nil {
 		t.Fatal(err)
 	}
 	install(bin)
@@ -66,8 +67,8 @@ func TestNamed(t *testing.T) {
 		t.Error("a script is started by another path than its own")
 	}
 
-	theirs := aRunner(t, m, "theirs", "", proved+ownWorker).Bin()
-	text(t, filepath.Join(theirs, runner.AloneFolder), "somebody's")
+	theirs := scratch.Runner(t, m.Root, "theirs", "", scratch.Proved+scratch.OwnWorker).Bin()
+	scratch.Text(t, filepath.Join(theirs, runner.AloneFolder), "somebody's")
 	install(theirs)
 	if err := changeIn(theirs, unwrapSteps, func(Step) {}); err != nil {
 		t.Fatal(err)

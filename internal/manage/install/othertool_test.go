@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // anotherTool is what others do to a runner's bin, $1, whose wrapper tells that it was there. Three that are public
@@ -40,7 +41,7 @@ func otherTool(t *testing.T, l runner.Layout, does string) {
 // both starts a job, which is to go through the other tool and to the runner's own Worker, isolated.
 func both(t *testing.T, what string, l runner.Layout, version string) {
 	t.Helper()
-	cmd := asNobody("timeout", "20", worker(l.Bin()), "spawnclient", "160", "164") // each could start the other for ever
+	cmd := asNobody("timeout", "20", scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164") // each could start the other for ever
 	cmd.Dir = l.Bin()
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "wrapped "+version+" "+l.Work+"/.worker-wrap/") {
@@ -57,8 +58,8 @@ func TestAnotherTool(t *testing.T) {
 			for _, out := range []string{"the tool", "worker-wrap"} {
 				t.Run(tool+"/"+first+" first/"+out+" out first", func(t *testing.T) {
 					m := aMachine(t)
-					l := aRunner(t, m, "r", "", saying("old"))
-					bare := tree(t, l.Bin())
+					l := scratch.Runner(t, m.Root, "r", "", saying("old"))
+					bare := scratch.Tree(t, l.Bin())
 					o := Options{Machine: m, Layouts: []runner.Layout{l}}
 					output(&o)
 					install := func() { good(t, "install", Install(o)) }
@@ -87,12 +88,12 @@ func TestAnotherTool(t *testing.T) {
 						good(t, "uninstall", Uninstall(o))
 					} else {
 						good(t, "uninstall", Uninstall(o))
-						if out, err := asNobody("timeout", "20", worker(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
+						if out, err := asNobody("timeout", "20", scratch.WorkerIn(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
 							t.Errorf("without worker-wrap: %v: %s", err, out)
 						}
 						otherTool(t, l, "taken_out")
 					}
-					same(t, "in the end", tree(t, l.Bin()), bare)
+					scratch.Same(t, "in the end", scratch.Tree(t, l.Bin()), bare)
 				})
 			}
 		}
@@ -104,7 +105,7 @@ func TestAnotherToolAtAnUpdate(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, tool := range tools {
 		m := aMachine(t)
-		l := aRunner(t, m, "r", "2.335.0", saying("old"))
+		l := scratch.Runner(t, m.Root, "r", "2.335.0", saying("old"))
 		o := Options{Machine: m, Layouts: []runner.Layout{l}}
 		output(&o)
 		otherTool(t, l, tool)
@@ -113,13 +114,13 @@ func TestAnotherToolAtAnUpdate(t *testing.T) {
 		if err := os.Mkdir(next, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		aWorker(t, next, saying("new"))
-		own(t, next)
-		before := tree(t, next)
+		scratch.Worker(t, next, saying("new"))
+		scratch.Own(t, next)
+		before := scratch.Tree(t, next)
 		if err := os.Remove(l.Bin()); err != nil {
 			t.Fatal(err)
 		}
-		link(t, next, l.Bin())
+		scratch.Link(t, next, l.Bin())
 		k := Keeper{Layout: l, Place: m.Place(), Say: func(string) {}}
 		if err := k.Keep(); err != nil {
 			t.Fatal(err)
@@ -128,7 +129,7 @@ func TestAnotherToolAtAnUpdate(t *testing.T) {
 			t.Errorf("%s: %s, isolated %v", tool, what, isolated)
 		}
 		good(t, "uninstall", Uninstall(o))
-		same(t, tool, tree(t, next), before)
+		scratch.Same(t, tool, scratch.Tree(t, next), before)
 	}
 }
 
@@ -137,32 +138,32 @@ func TestAnotherToolAtAnUpdate(t *testing.T) {
 func TestAnotherToolTwice(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", saying("old"))
+	l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	otherTool(t, l, "moves")
 	good(t, "install", Install(o))
 
-	aWorker(t, l.Bin()+"/..", wrapper+"# another version\n")
-	move(t, l.Bin()+"/../Runner.Worker", worker(l.Bin()))
-	before := tree(t, l.Bin())
+	scratch.Worker(t, l.Bin()+"/..", scratch.Wrapper+"# another version\n")
+	scratch.Move(t, l.Bin()+"/../Runner.Worker", scratch.WorkerIn(l.Bin()))
+	before := scratch.Tree(t, l.Bin())
 	r := Install(o)
 	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "move away the one of the two") || strings.Contains(r.Failed[0].Error(), "\n") {
 		t.Errorf("%+v", r)
 	}
-	same(t, "refused", tree(t, l.Bin()), before)
+	scratch.Same(t, "refused", scratch.Tree(t, l.Bin()), before)
 	r = Uninstall(o)
 	good(t, "uninstall", r)
 	if len(r.Left) != 1 || !strings.Contains(r.Left[0], runner.KeptWorkerName) {
 		t.Errorf("left %q", r.Left)
 	}
-	same(t, "uninstall", tree(t, l.Bin()), before)
+	scratch.Same(t, "uninstall", scratch.Tree(t, l.Bin()), before)
 
 	// The tool once more, over its own: it has moved the entry over the runner's own Worker.
-	move(t, second(l.Bin()), worker(l.Bin()))
+	scratch.Move(t, scratch.KeptIn(l.Bin()), scratch.WorkerIn(l.Bin()))
 	good(t, "install", Install(o))
 	otherTool(t, l, "moves")
-	out, err := asNobody("timeout", "20", worker(l.Bin())).CombinedOutput()
+	out, err := asNobody("timeout", "20", scratch.WorkerIn(l.Bin())).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "which would start itself for ever") {
 		t.Errorf("a circle: %v: %s", err, out)
 	}
@@ -172,7 +173,7 @@ func TestAnotherToolTwice(t *testing.T) {
 func TestWatchWaitsForAWholeWorker(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "r", "", saying("old"))
+	l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
@@ -181,8 +182,8 @@ func TestWatchWaitsForAWholeWorker(t *testing.T) {
 	if err := k.Keep(); err != nil {
 		t.Fatal(err)
 	}
-	whole := testkit.Host(t, strings.TrimPrefix(saying("new"), proved))
-	f, err := os.OpenFile(worker(l.Bin()), os.O_WRONLY|os.O_TRUNC, 0)
+	whole := testkit.Host(t, strings.TrimPrefix(saying("new"), scratch.Proved))
+	f, err := os.OpenFile(scratch.WorkerIn(l.Bin()), os.O_WRONLY|os.O_TRUNC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

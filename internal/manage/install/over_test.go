@@ -13,11 +13,12 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // saying is a Worker of the runner's own that says its version and where its _temp is.
 func saying(version string) string {
-	return proved + `echo "` + version + ` ${WORKER_WRAP_HOST_TEMP-}"`
+	return scratch.Proved + `echo "` + version + ` ${WORKER_WRAP_HOST_TEMP-}"`
 }
 
 // ran starts a job of nobody's as its Listener does, and returns what ran, and whether in a _temp of its own.
@@ -27,7 +28,7 @@ func ran(t *testing.T, l runner.Layout) (what string, isolated bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := asNobody("timeout", "20", worker(bin), "spawnclient", "160", "164")
+	cmd := asNobody("timeout", "20", scratch.WorkerIn(bin), "spawnclient", "160", "164")
 	cmd.Dir = bin
 	out, err := cmd.CombinedOutput()
 	what, temp, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), " ")
@@ -45,7 +46,7 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 	testkit.RequireTool(t, "rsync", "rsync")
 	testkit.RequireTool(t, "python3", "python3")
 	m := aMachine(t)
-	other := aRunner(t, m, "other", "", saying("old"))
+	other := scratch.Runner(t, m.Root, "other", "", saying("old"))
 	for _, way := range []string{
 		`tar -C "$0" -c . | tar -C "$1" -x`,
 		`tar -C "$0" -c . | tar -C "$1" -x --overwrite`,
@@ -61,14 +62,14 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 		`cat "$0/Runner.Worker" >"$1/Runner.Worker"`,
 		`dd if="$0/Runner.Worker" of="$1/Runner.Worker" status=none`,
 	} {
-		for _, user := range []uint32{0, nobody} {
-			l := aRunner(t, m, "r", "", saying("old"))
+		for _, user := range []uint32{0, scratch.Nobody} {
+			l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 			o := Options{Machine: m, Layouts: []runner.Layout{l, other}}
 			said := output(&o)
 			good(t, "install", Install(o))
 			release := filepath.Join(m.Root, "release")
-			text(t, filepath.Join(release, "Runner.Worker.dll"), "code of the new version")
-			aWorker(t, release, saying("new"))
+			scratch.Text(t, filepath.Join(release, "Runner.Worker.dll"), "code of the new version")
+			scratch.Worker(t, release, saying("new"))
 
 			cmd := exec.Command("sh", "-c", way, release, l.Bin())
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
@@ -97,12 +98,12 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 			}
 			o.Layouts = o.Layouts[:1]
 			good(t, "uninstall", Uninstall(o))
-			for _, name := range []string{kept(l.Bin()), second(l.Bin())} {
+			for _, name := range []string{scratch.RealIn(l.Bin()), scratch.KeptIn(l.Bin())} {
 				if _, err := os.Lstat(name); err == nil {
 					t.Errorf("%s, by %d: %s is left", way, user, name)
 				}
 			}
-			if same, err := disk.Same(worker(l.Bin()), worker(release)); !same || err != nil {
+			if same, err := disk.Same(scratch.WorkerIn(l.Bin()), scratch.WorkerIn(release)); !same || err != nil {
 				t.Errorf("%s, by %d: not the new Worker in the end: %v", way, user, err)
 			}
 			for _, dir := range []string{l.Root, release} {
@@ -120,7 +121,7 @@ func TestPlaceWithABlank(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
 	m.Prefix = "/opt/with blank"
-	l := aRunner(t, m, "r", "", saying("old"))
+	l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))

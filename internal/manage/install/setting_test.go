@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestSettingText: what an install adds to a file, and takes out again, leaves what a person wrote as it was.
@@ -66,16 +67,16 @@ func TestInstallChooses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := aMachine(t)
-			l := aRunner(t, m, "r", "", ownWorker)
+			l := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker)
 			for path, data := range c.before {
-				text(t, filepath.Join(m.Root, path), data)
+				scratch.Text(t, filepath.Join(m.Root, path), data)
 			}
-			own(t, l.Root)
-			was := tree(t, m.Root)
+			scratch.Own(t, l.Root)
+			was := scratch.Tree(t, m.Root)
 			o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: c.isolate}
 			output(&o)
 			if c.binOnly {
-				good(t, "install of another", Install(Options{Machine: m, Layouts: []runner.Layout{aRunner(t, m, "other", "", ownWorker)}, Isolate: "always", Say: func(string) {}}))
+				good(t, "install of another", Install(Options{Machine: m, Layouts: []runner.Layout{scratch.Runner(t, m.Root, "other", "", scratch.OwnWorker)}, Isolate: "always", Say: func(string) {}}))
 				o.BinOnly = true
 			}
 			r := Install(o)
@@ -104,7 +105,7 @@ func TestInstallChooses(t *testing.T) {
 			}
 			o.Isolate = ""
 			good(t, "uninstall", Uninstall(o))
-			now := tree(t, m.Root)
+			now := scratch.Tree(t, m.Root)
 			for path := range c.want {
 				if data, ok := c.before[path]; ok {
 					if is, _ := os.ReadFile(filepath.Join(m.Root, path)); string(is) != strings.TrimSuffix(data, "\n")+"\n" {
@@ -114,7 +115,7 @@ func TestInstallChooses(t *testing.T) {
 					delete(now, path)
 				}
 			}
-			same(t, "afterwards", now, was)
+			scratch.Same(t, "afterwards", now, was)
 		})
 	}
 }
@@ -128,16 +129,16 @@ func TestOwnSettingIsNoLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, lead := range map[string]func(from, to string) error{"link": os.Symlink, "hard link": os.Link} {
-		l := aRunner(t, m, name, "", ownWorker)
+		l := scratch.Runner(t, m.Root, name, "", scratch.OwnWorker)
 		if err := lead(secret, filepath.Join(l.Root, settings.RunnerFile)); err != nil {
 			t.Fatal(err)
 		}
 		o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: "always"}
 		output(&o)
-		before := tree(t, filepath.Join(l.Root, settings.RunnerFile))
+		before := scratch.Tree(t, filepath.Join(l.Root, settings.RunnerFile))
 		if r := Install(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "change it by hand") {
 			t.Errorf("%s: %v", name, r.Failed)
 		}
-		same(t, name, tree(t, filepath.Join(l.Root, settings.RunnerFile)), before)
+		scratch.Same(t, name, scratch.Tree(t, filepath.Join(l.Root, settings.RunnerFile)), before)
 	}
 }

@@ -11,14 +11,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
-)
-
-const ownWorker = "#!/bin/sh\necho own\n"
-
-// newer and wrapper are another version of the runner's own Worker, and what another tool puts in its place.
-const (
-	newer   = proved + "#!/bin/sh\necho newer\n"
-	wrapper = "#!/bin/sh\nexec \"$0.real\"\n"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // shape makes a bin folder what its name says.
@@ -34,23 +27,6 @@ type shape struct {
 	make func(t *testing.T, bin, place string)
 }
 
-func move(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func link(t *testing.T, to, path string) {
-	t.Helper()
-	if err := os.Symlink(to, path); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func worker(bin string) string { return filepath.Join(bin, runner.WorkerName) }
-func kept(bin string) string   { return filepath.Join(bin, runner.RealWorkerName) }
-
 // entry makes an entry of the worker-wrap at place.
 func entry(t *testing.T, place, path string) {
 	t.Helper()
@@ -63,35 +39,26 @@ func entry(t *testing.T, place, path string) {
 	}
 }
 
-func second(bin string) string { return filepath.Join(bin, runner.KeptWorkerName) }
-
-func hard(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Link(from, to); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // shapes are all the states from which an install can go on.
 func shapes() []shape {
 	const w, r, k = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
 	linked := func(t *testing.T, bin, place string) { // as versions did it that knew no entry
-		move(t, worker(bin), kept(bin))
-		link(t, place, worker(bin))
+		scratch.Move(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
+		scratch.Link(t, place, scratch.WorkerIn(bin))
 	}
 	wrapped := func(t *testing.T, bin, place string) {
-		hard(t, worker(bin), kept(bin))
-		move(t, worker(bin), second(bin))
-		entry(t, place, worker(bin))
+		scratch.Hard(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
+		scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+		entry(t, place, scratch.WorkerIn(bin))
 	}
 	over := func(t *testing.T, path, what string) {
-		aFile(t, path+".new", what)
-		own(t, path+".new")
-		move(t, path+".new", path)
+		scratch.File(t, path+".new", what)
+		scratch.Own(t, path+".new")
+		scratch.Move(t, path+".new", path)
 	}
 	other := func(t *testing.T, bin string) { // another tool, as it does it
-		move(t, worker(bin), kept(bin))
-		over(t, worker(bin), wrapper)
+		scratch.Move(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
+		over(t, scratch.WorkerIn(bin), scratch.Wrapper)
 	}
 	self := map[string]string{w: w}
 	return []shape{
@@ -115,38 +82,38 @@ func shapes() []shape {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := os.Remove(worker(bin)); err != nil {
+			if err := os.Remove(scratch.WorkerIn(bin)); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(worker(bin), data, 0o755); err != nil {
+			if err := os.WriteFile(scratch.WorkerIn(bin), data, 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		{name: "one more name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { hard(t, worker(bin), kept(bin)) }},
-		{name: "the other name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { hard(t, worker(bin), second(bin)) }},
+		{name: "one more name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { scratch.Hard(t, scratch.WorkerIn(bin), scratch.RealIn(bin)) }},
+		{name: "the other name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { scratch.Hard(t, scratch.WorkerIn(bin), scratch.KeptIn(bin)) }},
 		{name: "both names, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, _ string) {
-			hard(t, worker(bin), kept(bin))
-			hard(t, worker(bin), second(bin))
+			scratch.Hard(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
+			scratch.Hard(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
 		}},
-		{name: "the kept Worker is the shim", kind: Half, left: self, make: func(t *testing.T, bin, place string) { link(t, place, kept(bin)) }},
+		{name: "the kept Worker is the shim", kind: Half, left: self, make: func(t *testing.T, bin, place string) { scratch.Link(t, place, scratch.RealIn(bin)) }},
 		{name: "the kept Worker leads to a binary that is gone", kind: Half, left: self, make: func(t *testing.T, bin, _ string) {
-			link(t, "/nonexistent/worker-wrap", kept(bin))
+			scratch.Link(t, "/nonexistent/worker-wrap", scratch.RealIn(bin))
 		}},
 		{name: "the release unpacked over it", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
-			over(t, worker(bin), newer)
+			over(t, scratch.WorkerIn(bin), scratch.Newer)
 		}},
 		{name: "the release unpacked over it, cut short", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
-			over(t, worker(bin), newer)
-			if err := os.Remove(kept(bin)); err != nil {
+			over(t, scratch.WorkerIn(bin), scratch.Newer)
+			if err := os.Remove(scratch.RealIn(bin)); err != nil {
 				t.Fatal(err)
 			}
-			hard(t, worker(bin), kept(bin))
+			scratch.Hard(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
 		}},
 		{name: "the release unpacked over the link", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			linked(t, bin, place)
-			over(t, worker(bin), newer)
+			over(t, scratch.WorkerIn(bin), scratch.Newer)
 		}},
 		{name: "the linked binary is gone", kind: Gone, dead: true, left: map[string]string{w: r}, make: func(t *testing.T, bin, _ string) {
 			linked(t, bin, "/nonexistent/worker-wrap")
@@ -156,13 +123,13 @@ func shapes() []shape {
 		}},
 		{name: "the link is gone", kind: Unlinked, dead: true, left: map[string]string{w: r}, make: func(t *testing.T, bin, place string) {
 			linked(t, bin, place)
-			if err := os.Remove(worker(bin)); err != nil {
+			if err := os.Remove(scratch.WorkerIn(bin)); err != nil {
 				t.Fatal(err)
 			}
 		}},
 		{name: "the entry is gone", kind: Unlinked, dead: true, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
-			if err := os.Remove(worker(bin)); err != nil {
+			if err := os.Remove(scratch.WorkerIn(bin)); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -170,26 +137,26 @@ func shapes() []shape {
 		{name: "another tool", kind: NotInstalled, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, _ string) { other(t, bin) }},
 		{name: "another tool, not yet switched", kind: Half, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, _ string) {
 			other(t, bin)
-			hard(t, worker(bin), second(bin))
+			scratch.Hard(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
 		}},
 		{name: "another tool, wrapped", kind: Installed, left: map[string]string{w: k, r: r}, make: func(t *testing.T, bin, place string) {
 			other(t, bin)
-			move(t, worker(bin), second(bin))
-			entry(t, place, worker(bin))
+			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+			entry(t, place, scratch.WorkerIn(bin))
 		}},
 		{name: "another tool, wrapped, and taken out", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			other(t, bin)
-			move(t, worker(bin), second(bin))
-			move(t, kept(bin), worker(bin))
+			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+			scratch.Move(t, scratch.RealIn(bin), scratch.WorkerIn(bin))
 		}},
 		{name: "another tool, wrapped, and the release unpacked over it", kind: Replaced, out: Replaced, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, place string) {
 			other(t, bin)
-			move(t, worker(bin), second(bin))
-			over(t, worker(bin), newer)
+			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+			over(t, scratch.WorkerIn(bin), scratch.Newer)
 		}},
 		{name: "another tool, over the shim", kind: Covered, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
-			over(t, worker(bin), wrapper)
+			over(t, scratch.WorkerIn(bin), scratch.Wrapper)
 		}},
 		{name: "another tool, before the shim", kind: Behind, installed: Behind, left: map[string]string{w: w, r: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
@@ -198,12 +165,12 @@ func shapes() []shape {
 		{name: "another tool, before the shim, and the release unpacked over it", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			other(t, bin)
-			over(t, worker(bin), newer)
+			over(t, scratch.WorkerIn(bin), scratch.Newer)
 		}},
 		{name: "another tool, before the shim, and taken out", kind: Installed, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			other(t, bin)
-			move(t, kept(bin), worker(bin))
+			scratch.Move(t, scratch.RealIn(bin), scratch.WorkerIn(bin))
 		}},
 	}
 }
@@ -231,7 +198,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 				for stop, more := 0, true; more && (stop == 0 || s.out == ""); stop++ {
 					m := m
 					m.Root = testkit.Dir(t)
-					bin := aRunner(t, m, "r", "", proved+ownWorker).Bin()
+					bin := scratch.Runner(t, m.Root, "r", "", scratch.Proved+scratch.OwnWorker).Bin()
 					s.make(t, bin, place)
 					want := bare(t, bin, s)
 					b, err := InspectBin(bin)
@@ -274,7 +241,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 					} else {
 						again("uninstall", unwrapSteps, NotInstalled)
 					}
-					same(t, "afterwards", tree(t, bin), want)
+					scratch.Same(t, "afterwards", scratch.Tree(t, bin), want)
 				}
 			})
 		}
@@ -284,7 +251,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 // bare is the folder as it is to be when all is taken out.
 func bare(t *testing.T, bin string, s shape) map[string]string {
 	t.Helper()
-	now := tree(t, bin)
+	now := scratch.Tree(t, bin)
 	all := maps.Clone(now)
 	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName} {
 		delete(all, "/"+name)
@@ -349,11 +316,17 @@ func TestFailureSaysWhere(t *testing.T) {
 func TestLost(t *testing.T) {
 	m := aMachine(t)
 	for name, make := range map[string]func(bin string){
-		"gone":        func(bin string) { link(t, m.Self, worker(bin)) },
-		"dangling":    func(bin string) { link(t, "/nonexistent/worker-wrap", worker(bin)) },
-		"real a shim": func(bin string) { link(t, m.Self, worker(bin)); link(t, m.Self, kept(bin)) },
-		"an entry":    func(bin string) { entry(t, m.Self, worker(bin)) },
-		"another tool that has moved a link over the kept Worker": func(bin string) { aWorker(t, bin, wrapper); link(t, m.Self, kept(bin)) },
+		"gone":     func(bin string) { scratch.Link(t, m.Self, scratch.WorkerIn(bin)) },
+		"dangling": func(bin string) { scratch.Link(t, "/nonexistent/worker-wrap", scratch.WorkerIn(bin)) },
+		"real a shim": func(bin string) {
+			scratch.Link(t, m.Self, scratch.WorkerIn(bin))
+			scratch.Link(t, m.Self, scratch.RealIn(bin))
+		},
+		"an entry": func(bin string) { entry(t, m.Self, scratch.WorkerIn(bin)) },
+		"another tool that has moved a link over the kept Worker": func(bin string) {
+			scratch.Worker(t, bin, scratch.Wrapper)
+			scratch.Link(t, m.Self, scratch.RealIn(bin))
+		},
 	} {
 		bin := testkit.Dir(t)
 		make(bin)
@@ -361,21 +334,21 @@ func TestLost(t *testing.T) {
 		if err != nil || b.Kind() != Lost {
 			t.Errorf("%s: %q, %v", name, b.Kind(), err)
 		}
-		before := tree(t, bin)
+		before := scratch.Tree(t, bin)
 		for _, plan := range []func(Bin) ([]Step, error){func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }, unwrapSteps} {
 			err := changeIn(bin, plan, func(Step) { t.Error("a step was done") })
 			if !errors.As(err, new(*LostError)) || !strings.Contains(err.Error(), "unpack the runner's release") {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		same(t, name, tree(t, bin), before)
+		scratch.Same(t, name, scratch.Tree(t, bin), before)
 	}
 }
 
 // TestOneAtATime: two that work in one folder do not meet.
 func TestOneAtATime(t *testing.T) {
 	m := aMachine(t)
-	bin := aRunner(t, m, "r", "", ownWorker).Bin()
+	bin := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker).Bin()
 	done := make(chan error)
 	const n = 8
 	for i := range n {

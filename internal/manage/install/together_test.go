@@ -10,12 +10,13 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // aWrappedJob starts a Worker of a runner whose own is a shell, and returns how it is ended.
 func aWrappedJob(t *testing.T, l runner.Layout, settings ...string) (end func()) {
 	t.Helper()
-	cmd := asNobody(worker(l.Bin()), "-c", `echo there && read -r end`)
+	cmd := asNobody(scratch.WorkerIn(l.Bin()), "-c", `echo there && read -r end`)
 	cmd.Env = append(os.Environ(), settings...)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -47,8 +48,8 @@ func TestUninstallUnderOneThatIsAlone(t *testing.T) {
 	testkit.RequireRoot(t)
 	for what, isolates := range map[string]bool{"by its settings": true, "since no mount can be made": false} {
 		m := aMachine(t)
-		l := aRunner(t, m, "r", "", "/bin/sh")
-		before := tree(t, m.Root)
+		l := scratch.Runner(t, m.Root, "r", "", "/bin/sh")
+		before := scratch.Tree(t, m.Root)
 		o := Options{Machine: m, Layouts: []runner.Layout{l}}
 		output(&o)
 		good(t, "install", Install(o))
@@ -68,7 +69,7 @@ func TestUninstallUnderOneThatIsAlone(t *testing.T) {
 		}
 		end()
 		good(t, "uninstall", Uninstall(o))
-		same(t, "alone "+what, tree(t, m.Root), before)
+		scratch.Same(t, "alone "+what, scratch.Tree(t, m.Root), before)
 	}
 }
 
@@ -80,9 +81,9 @@ func three(t *testing.T) (before map[string]string, o Options) {
 	m := aMachine(t)
 	o = Options{Machine: m}
 	for _, name := range []string{"a", "b", "c"} {
-		o.Layouts = append(o.Layouts, aRunner(t, m, name, "2.336.0", "/bin/sh"))
+		o.Layouts = append(o.Layouts, scratch.Runner(t, m.Root, name, "2.336.0", "/bin/sh"))
 	}
-	before = tree(t, m.Root)
+	before = scratch.Tree(t, m.Root)
 	output(&o)
 	good(t, "install", Install(o))
 	return before, o
@@ -95,7 +96,7 @@ func TestUninstallIsOfAllOrNone(t *testing.T) {
 	for i := range o.Layouts {
 		busy := o.Layouts[i]
 		end := aWrappedJob(t, busy)
-		wrapped := tree(t, o.Root)
+		wrapped := scratch.Tree(t, o.Root)
 		for _, dry := range []bool{true, false} {
 			o.DryRun = dry
 			said := output(&o)
@@ -106,20 +107,20 @@ func TestUninstallIsOfAllOrNone(t *testing.T) {
 			if len(r.Left) != 1 || strings.Contains(r.Left[0], busy.Root) || strings.Count(r.Left[0], " --runner-root ") != 2 {
 				t.Errorf("left: %q", r.Left)
 			}
-			same(t, "an uninstall that was refused", tree(t, o.Root), wrapped)
+			scratch.Same(t, "an uninstall that was refused", scratch.Tree(t, o.Root), wrapped)
 		}
 		end()
 	}
 	o.DryRun = false
 	output(&o)
 	good(t, "uninstall", Uninstall(o))
-	same(t, "uninstall", tree(t, o.Root), before)
+	scratch.Same(t, "uninstall", scratch.Tree(t, o.Root), before)
 }
 
 // TestUninstallPutsBack: a job that starts in the last runner while the first loses its shim is why that has it again.
 func TestUninstallPutsBack(t *testing.T) {
 	_, o := three(t)
-	wrapped := tree(t, o.Root)
+	wrapped := scratch.Tree(t, o.Root)
 	last := o.Layouts[2]
 	var once bool
 	o.Say = func(line string) {
@@ -132,7 +133,7 @@ func TestUninstallPutsBack(t *testing.T) {
 	if !once || len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), last.Root+": left as it is") {
 		t.Fatalf("%v: %+v", once, r)
 	}
-	now := tree(t, o.Root)
+	now := scratch.Tree(t, o.Root)
 	for path := range now { // of the job
 		if strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
 			delete(now, path)
@@ -158,5 +159,5 @@ func TestUninstallPutsBack(t *testing.T) {
 			}
 		}
 	}
-	same(t, "what was put back", now, wrapped)
+	scratch.Same(t, "what was put back", now, wrapped)
 }

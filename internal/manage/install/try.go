@@ -114,3 +114,17 @@ func existing(path string) string {
 		path = filepath.Dir(path)
 	}
 }
+
+// RefusedError says that a start in a runner that is not yet wrapped would be refused.
+type RefusedError struct {
+	Root string
+	User string
+	Err  error // why, and what to do about it
+}
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("%s is left as it is, since worker-wrap could give no job of %s a _temp of its own: %v; mend that, or put it in place all the same, as in an image that is built for another machine: worker-wrap install --force%s",
+		e.Root, visible.Word(e.User), e.Err, roots([]runner.Layout{{Root: e.Root}}))
+}
+
+func (e *RefusedError) Unwrap() error { return e.Err }

@@ -178,7 +178,7 @@ func (m Machine) dropIn(name string) string {
 // dropInText tells a runner's path unit where its work folder is.
 func dropInText(l runner.Layout) string {
 	work := strings.ReplaceAll(l.Work, "%", "%%")
-	return "[Path]\nPathChanged=" + work + "/" + UpdateFolder + "\nPathChanged=" + work + "/" + UpdateScript + "\n"
+	return "[Path]\nPathChanged=" + work + "/" + runner.UpdateFolder + "\nPathChanged=" + work + "/" + runner.UpdateScript + "\n"
 }
 
 // unitRemovals plans what makes systemd forget the runner in root.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // verify has systemd read units; what they start must be there.
@@ -27,8 +28,8 @@ func TestUnitsAreGood(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
 	m.Prefix = "/opt/50% of it"
-	l := aRunner(t, m, `a-b c_d%i"é`, "", ownWorker)
-	text(t, filepath.Join(l.Root, ".runner"), `{"workFolder": "/data/50% work"}`)
+	l := scratch.Runner(t, m.Root, `a-b c_d%i"é`, "", scratch.OwnWorker)
+	scratch.Text(t, filepath.Join(l.Root, ".runner"), `{"workFolder": "/data/50% work"}`)
 	l, err := runner.FromRoot(l.Root)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,7 @@ func TestUnitsAreGood(t *testing.T) {
 	var paths []string
 	for _, kind := range []string{".path", ".service"} {
 		path := filepath.Join(dir, strings.TrimSuffix(instance(l.Root), ".path")+kind)
-		link(t, "worker-wrap@"+kind, path)
+		scratch.Link(t, "worker-wrap@"+kind, path)
 		paths = append(paths, path)
 	}
 	verify(t, paths...)
@@ -83,6 +84,6 @@ func TestServiceTemplate(t *testing.T) {
 		t.Errorf("svc.sh fills in no more than these:\n%s", unit)
 	}
 	path := filepath.Join(testkit.Dir(t), "actions.runner.o-r.box.service")
-	text(t, path, unit)
+	scratch.Text(t, path, unit)
 	verify(t, path)
 }

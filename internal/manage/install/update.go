@@ -10,15 +10,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
-// What a self-update leaves in the work folder (src/Runner.Listener/SelfUpdater.cs and SelfUpdaterV2.cs).
-const (
-	// UpdateFolder is where it unpacks the new version; it is made anew for each update.
-	UpdateFolder = "_update"
-	// UpdateScript is what it runs to switch versions. It is written when all is copied and the running job
-	// has ended.
-	UpdateScript = "_update.sh"
-)
-
 // phase is how far a self-update is.
 type phase int
 
@@ -40,10 +31,10 @@ const (
 // phaseOf says how far the runner's self-update is; the last one that ended is copied.
 func phaseOf(l runner.Layout) phase {
 	var folder, script unix.Stat_t
-	if err := unix.Lstat(filepath.Join(l.Work, UpdateFolder), &folder); err != nil {
+	if err := unix.Lstat(filepath.Join(l.Work, runner.UpdateFolder), &folder); err != nil {
 		return unknown
 	}
-	err := unix.Lstat(filepath.Join(l.Work, UpdateScript), &script)
+	err := unix.Lstat(filepath.Join(l.Work, runner.UpdateScript), &script)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return copying

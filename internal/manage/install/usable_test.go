@@ -11,14 +11,15 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
+	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestPlaceThatTheUserCannotReach: no link is made to a program that the runner's user could not run.
 func TestPlaceThatTheUserCannotReach(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	l := aRunner(t, m, "runner", "", ownWorker)
-	before := tree(t, l.Root)
+	l := scratch.Runner(t, m.Root, "runner", "", scratch.OwnWorker)
+	before := scratch.Tree(t, l.Root)
 	closed := filepath.Join(m.Root, "usr/local/lib")
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
@@ -29,7 +30,7 @@ func TestPlaceThatTheUserCannotReach(t *testing.T) {
 	if err := errors.Join(r.Failed...); len(r.Failed) != 1 || !strings.Contains(err.Error(), "sudo chmod a+x "+closed) {
 		t.Errorf("failed: %v, needs root: %q", err, r.NeedsRoot)
 	}
-	same(t, "refused", tree(t, l.Root), before)
+	scratch.Same(t, "refused", scratch.Tree(t, l.Root), before)
 	if err := os.Chmod(closed, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestPlaceThatTheUserCannotReach(t *testing.T) {
 	if r := Install(o); len(r.NeedsRoot) != 1 || !strings.Contains(r.NeedsRoot[0], "mode 0700") {
 		t.Errorf("only root's: failed %v, needs root %q", r.Failed, r.NeedsRoot)
 	}
-	same(t, "refused", tree(t, l.Root), before)
+	scratch.Same(t, "refused", scratch.Tree(t, l.Root), before)
 	o.BinOnly = false
 	good(t, "with all that mended", Install(o))
 	if b, err := InspectBin(l.Bin()); err != nil || b.Kind() != Installed || b.Program() != place {
@@ -53,7 +54,7 @@ func TestPlaceThatTheUserCannotReach(t *testing.T) {
 func TestOlderCapabilityIsMended(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
-	o := Options{Machine: m, Layouts: []runner.Layout{aRunner(t, m, "runner", "", ownWorker)}}
+	o := Options{Machine: m, Layouts: []runner.Layout{scratch.Runner(t, m.Root, "runner", "", scratch.OwnWorker)}}
 	output(&o)
 	good(t, "install", Install(o))
 	place := o.Place()

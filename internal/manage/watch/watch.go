@@ -150,7 +150,7 @@ func (w *watcher) matters(path string) bool {
 			return true
 		case dir == l.Root && (name == "bin" || strings.HasPrefix(name, "bin.") || name == "update.finished" || name == filepath.Base(l.Work)):
 			return true
-		case dir == l.Work && (name == install.UpdateFolder || name == install.UpdateScript):
+		case dir == l.Work && (name == runner.UpdateFolder || name == runner.UpdateScript):
 			return true
 		case dir == r.bin && strings.Contains(name, runner.WorkerName):
 			return true
