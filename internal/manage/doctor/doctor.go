@@ -7,6 +7,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -32,7 +33,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 // gather collects those about one runner.
 func gather(s survey.System, layout runner.Layout) Runner {
 	r := Runner{Runner: s.Runner(layout)}
-	r.Install, r.InstallErr = install.Inspect(layout)
+	r.Install, r.InstallErr = entry.Inspect(layout)
 	if b := r.current(); b.Wrapped() {
 		r.Shim = program.BinaryAt(b.Program())
 		r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
@@ -44,11 +45,11 @@ func gather(s survey.System, layout runner.Layout) Runner {
 }
 
 // current is the bin folder that the Listener runs from, the zero Bin where there is none.
-func (r *Runner) current() install.Bin {
+func (r *Runner) current() entry.Bin {
 	if len(r.Install.Bins) > 0 && r.Install.Bins[0].Current {
 		return r.Install.Bins[0]
 	}
-	return install.Bin{}
+	return entry.Bin{}
 }
 
 // Judge runs every check on the facts.

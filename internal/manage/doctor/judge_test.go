@@ -12,7 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -40,7 +40,7 @@ func well() Facts {
 				Work:     survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
 				Temp:     survey.Folder{Path: "/r/_work/_temp", Exists: true, UID: 1000, FS: "ext4"},
 			},
-			Install: install.State{Bins: []install.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: install.Shim, Real: install.Own, Target: "/opt/ww"}}},
+			Install: entry.State{Bins: []entry.Bin{{Dir: "/r/bin.2.336.0", Current: true, Worker: entry.Shim, Real: entry.Own, Target: "/opt/ww"}}},
 			Shim:    program.Binary{Path: "/opt/ww", Mode: 0o755, FileCaps: true, SysAdmin: true},
 		}},
 	}
@@ -151,61 +151,61 @@ func TestEachFactIsJudged(t *testing.T) {
 
 		{"old version", func(_ *Facts, r *Runner) { r.Version = "2.333.1" }, "ok version: does not wait", ""},
 		{"old version without shim", func(_ *Facts, r *Runner) {
-			r.Version, r.Install.Bins[0].Worker, r.Install.Bins[0].Real = "2.333.1", install.Own, install.Missing
+			r.Version, r.Install.Bins[0].Worker, r.Install.Bins[0].Real = "2.333.1", entry.Own, entry.Missing
 		}, "warning version: does not wait", ""},
 		{"new version", func(_ *Facts, r *Runner) { r.Version = "2.400.0" }, "ok version: can still overlap: a Worker that outlives", ""},
 		{"no version", func(_ *Facts, r *Runner) { r.Version = "" }, "warning version: not known", "--version"},
 
 		{"no shim", func(_ *Facts, r *Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Missing
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = entry.Own, entry.Missing
 		}, "problem shim: /r/bin.2.336.0/Runner.Worker is the runner's own", "sudo worker-wrap install --runner-root /r"},
 		{"half a shim", func(_ *Facts, r *Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].WorkerIsReal = install.Own, true
+			r.Install.Bins[0].Worker, r.Install.Bins[0].WorkerIsReal = entry.Own, true
 		}, "problem shim: an install was cut short", "install"},
 		{"shim replaced", func(_ *Facts, r *Runner) {
 			b := &r.Install.Bins[0]
-			b.Worker, b.WorkerIsHost, b.RealIsHost = install.Own, true, true
+			b.Worker, b.WorkerIsHost, b.RealIsHost = entry.Own, true, true
 		}, "problem shim: has put it over the shim", "install"},
-		{"another tool's", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Own }, "problem shim: /r/bin.2.336.0/Runner.Worker is not worker-wrap", "sudo worker-wrap install --runner-root /r"},
+		{"another tool's", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = entry.Own }, "problem shim: /r/bin.2.336.0/Runner.Worker is not worker-wrap", "sudo worker-wrap install --runner-root /r"},
 		{"another tool's over the shim", func(_ *Facts, r *Runner) {
 			b := &r.Install.Bins[0]
-			b.Worker, b.Kept, b.RealIsKept = install.Own, install.Own, true
+			b.Worker, b.Kept, b.RealIsKept = entry.Own, entry.Own, true
 		}, "problem shim: another tool has put it over the shim", "sudo worker-wrap install --runner-root /r"},
 		{"another tool's, and something is kept", func(_ *Facts, r *Runner) {
 			b := &r.Install.Bins[0]
-			b.Worker, b.Kept = install.Own, install.Own
+			b.Worker, b.Kept = entry.Own, entry.Own
 		}, "problem shim: is kept as Runner.Worker.worker-wrap beside it", "move away the one of the two"},
 		{"empty files", func(_ *Facts, r *Runner) { r.Empty = []string{"/r/runsvc.sh", "/r/bin/Runner.Listener"} }, "problem files: 0 bytes long: /r/runsvc.sh, /r/bin/Runner.Listener", "unpack the runner's release again over /r"},
 		{"a link", func(_ *Facts, r *Runner) { r.Install.Bins[0].Linked = true }, "ok shim: an install changes that", ""},
 		{"behind another tool", func(_ *Facts, r *Runner) {
 			b := &r.Install.Bins[0]
-			b.Worker, b.Real, b.Kept = install.Own, install.Shim, install.Own
+			b.Worker, b.Real, b.Kept = entry.Own, entry.Shim, entry.Own
 		}, "warning shim: worker-wrap is Runner.Worker.real beside it", "worker-wrap ps"},
 		{"behind another tool, with nothing", func(_ *Facts, r *Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Own, install.Shim
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = entry.Own, entry.Shim
 		}, "problem shim: Runner.Worker.real is worker-wrap, and the runner's own Worker, which should be Runner.Worker.worker-wrap beside it, is gone", "unpack"},
-		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
-		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = install.Shim }, "problem shim: is gone", "unpack"},
-		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Dangling }, "problem shim: starts a worker-wrap that is not there: /opt/ww", "sudo worker-wrap install"},
-		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = install.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
+		{"no real Worker", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = entry.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
+		{"shim twice", func(_ *Facts, r *Runner) { r.Install.Bins[0].Real = entry.Shim }, "problem shim: is gone", "unpack"},
+		{"binary gone", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = entry.Dangling }, "problem shim: starts a worker-wrap that is not there: /opt/ww", "sudo worker-wrap install"},
+		{"unlinked", func(_ *Facts, r *Runner) { r.Install.Bins[0].Worker = entry.Missing }, "problem shim: is missing; the runner's own Worker is kept", "sudo worker-wrap install"},
 		{"no Worker", func(_ *Facts, r *Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = install.Missing, install.Missing
+			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = entry.Missing, entry.Missing
 		}, "problem shim: has no Runner.Worker", "unpack"},
 		{"no bin", func(_ *Facts, r *Runner) { r.Install.Bins = nil }, "problem shim: /r/bin leads nowhere", "unpack"},
 		{"unreadable", func(_ *Facts, r *Runner) { r.InstallErr = os.ErrPermission }, "warning shim: permission denied", "sudo"},
 		{"waiting bin", func(_ *Facts, r *Runner) {
-			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: entry.Own})
 		}, "warning shim: /r/bin.2.340.0/Runner.Worker is the runner's own (waits for the runner's update)", "install"},
 		{"bin being copied", func(_ *Facts, r *Runner) {
-			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: entry.Own})
 			r.Install.Copying = true
 		}, "ok shim: it is being copied", ""},
 		{"bin being copied, and nobody watches", func(_ *Facts, r *Runner) {
-			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: install.Own})
+			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: entry.Own})
 			r.Install.Copying, r.Keeper = true, ""
 		}, "warning shim: from the update on", "install"},
 		{"old bin", func(_ *Facts, r *Runner) {
-			r.Install.Bins = append(r.Install.Bins, install.Bin{Dir: "/r/bin.2.330.0", Worker: install.Own})
+			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.330.0", Worker: entry.Own})
 		}, "ok shim: in place", ""},
 		{"kept", func(_ *Facts, _ *Runner) {}, "ok updates: the path unit x", ""},
 		{"not kept", func(_ *Facts, r *Runner) { r.Keeper = "" }, "warning updates: nothing puts the shim back", "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root /r"},

@@ -3,7 +3,7 @@ package doctor
 import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
@@ -97,7 +97,7 @@ func worst(results []Result) Level {
 // Runner is what the checks judge of one runner.
 type Runner struct {
 	survey.Runner
-	Install    install.State
+	Install    entry.State
 	InstallErr error          // why Install could not be found out
 	Shim       program.Binary // what the shim in the current bin leads to
 	OldUnits   []string       // unit files of its path unit that are missing, or not those of this version

@@ -5,7 +5,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 )
 
 // installed looks at what stands in the Worker's place.
@@ -58,42 +58,42 @@ func files(r *Runner) []Result {
 const lost = "unpack"
 
 // standing judges one bin folder.
-func standing(b install.Bin) Result {
+func standing(b entry.Bin) Result {
 	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
 	worker := b.Dir + "/" + runner.WorkerName
 	switch b.Kind() {
-	case install.Installed:
+	case entry.Installed:
 		res = Result{Check: "shim", Level: OK, What: "in place in " + b.Dir}
 		if _, scripted := runner.Entry(b.Target); b.Linked && scripted {
 			res.What += ", by a link: a release that is copied over it as root (cp -r) is written to " + b.Target + "; an install changes that"
 		}
-	case install.Behind:
+	case entry.Behind:
 		return Result{
 			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + runner.RealWorkerName + " beside it",
 			Why:  "a job is protected if that tool starts it by this name, which cannot be told from here",
 			Mend: "see whether worker-wrap ps shows the Worker of a job; if not, take that tool out, and run worker-wrap install again",
 		}
-	case install.Covered:
+	case entry.Covered:
 		res.What, res.Why = worker+" is neither worker-wrap nor for sure the runner's own: another tool has put it over the shim", "jobs share one _temp"
-	case install.Unclear:
-		res.What, res.Why = (&install.UnclearError{Dir: b.Dir}).Error(), "jobs share one _temp"
+	case entry.Unclear:
+		res.What, res.Why = (&entry.UnclearError{Dir: b.Dir}).Error(), "jobs share one _temp"
 		what, mend, _ := strings.Cut(res.What, ": ")
 		res.What, res.Mend = what, mend
-	case install.NotInstalled:
+	case entry.NotInstalled:
 		res.What, res.Why = worker+" is the runner's own", "jobs share one _temp"
-		if b.Real != install.Missing {
+		if b.Real != entry.Missing {
 			res.What = worker + " is not worker-wrap, and another tool keeps " + runner.RealWorkerName + " beside it"
 		}
-	case install.Half:
+	case entry.Half:
 		res.What, res.Why = worker+" is the runner's own still: an install was cut short", "jobs share one _temp"
-	case install.Replaced:
+	case entry.Replaced:
 		res.What, res.Why = worker+" is the runner's own: an update or a person has put it over the shim", "jobs share one _temp"
-	case install.Gone:
+	case entry.Gone:
 		res.What, res.Why = worker+" starts a worker-wrap that is not there: "+b.Target, "no job can start, and the runner gets no word of why"
-	case install.Unlinked:
+	case entry.Unlinked:
 		res.What = worker + " is missing; the runner's own Worker is kept beside it"
-	case install.Lost:
-		what, _, _ := strings.Cut((&install.LostError{Dir: b.Dir, Behind: b.Worker == install.Own}).Error(), ": ")
+	case entry.Lost:
+		what, _, _ := strings.Cut((&entry.LostError{Dir: b.Dir, Behind: b.Worker == entry.Own}).Error(), ": ")
 		res.What, res.Mend = what, lost
 	default:
 		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -59,7 +60,7 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 				t.Errorf("%v: %s", err, out)
 			}
 		})
-		if err := newRun(o).change(l, Bin{Dir: bin}, unwrapInUseSteps); err != nil {
+		if err := newRun(o).change(l, entry.Bin{Dir: bin}, entry.UnwrapInUse); err != nil {
 			t.Error(err)
 		}
 		end()
@@ -84,7 +85,7 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 	})
 	for range 12 {
 		newRun(stays).removeStore(l)
-		if err := newRun(stays).change(l, Bin{Dir: bin}, unwrapInUseSteps); err != nil {
+		if err := newRun(stays).change(l, entry.Bin{Dir: bin}, entry.UnwrapInUse); err != nil {
 			t.Error(err)
 		}
 		newRun(stays).removeStore(l)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -29,7 +30,7 @@ func TestKeeperFindsConfiguration(t *testing.T) {
 	if err := k.Keep(); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := InspectBin(next); err != nil || b.Kind() != Installed {
+	if b, err := entry.InspectBin(next); err != nil || b.Kind() != entry.Installed {
 		t.Errorf("the version that the update has copied: %s, %v", b.Kind(), err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 )
 
 // folder opens a folder of a runner's, in which something is to be changed.
@@ -17,7 +18,7 @@ func (r *run) folder(l runner.Layout, path string) (*os.File, error) {
 }
 
 // bin opens a bin folder for changes. The one in use is opened by the name in the runner's root, which may be a link.
-func (r *run) bin(l runner.Layout, b Bin) (*os.File, error) {
+func (r *run) bin(l runner.Layout, b entry.Bin) (*os.File, error) {
 	if r.root && b.Current {
 		return r.folder(l, l.Bin())
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -63,12 +64,12 @@ func Install(o Options) Result {
 
 // keep brings one runner's bin folders to where they should be.
 func (r *run) keep(l runner.Layout, place string, good bool) error {
-	s, err := Inspect(l)
+	s, err := entry.Inspect(l)
 	if err != nil {
 		return err
 	}
 	if len(s.Bins) == 0 || !s.Bins[0].Current {
-		return &NoBinError{l}
+		return &entry.NoBinError{Layout: l}
 	}
 	if !good {
 		return nil // said once, for all
@@ -80,7 +81,7 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 		return err
 	}
 	for _, b := range s.Bins {
-		plan := func(now Bin) ([]Step, error) {
+		plan := func(now entry.Bin) ([]entry.Step, error) {
 			now.Current, now.Waiting = b.Current, b.Waiting
 			if r.keeper != nil && r.keeper.replacing(now) {
 				return nil, nil
@@ -88,7 +89,7 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 			if r.keeper != nil && now.Current && r.keeper.takenOut(now) { // by whom this run has just waited for
 				return nil, ErrTakenOut
 			}
-			return keepSteps(now, s.phase, r.keeper != nil, place)
+			return s.Wrap(now, r.keeper != nil, place)
 		}
 		if err := r.change(l, b, plan); err != nil {
 			return err
@@ -132,8 +133,8 @@ func (r *run) settle(layouts []runner.Layout) {
 }
 
 func hasShim(l runner.Layout) (bool, error) {
-	s, err := Inspect(l)
-	return slices.ContainsFunc(s.Bins, Bin.HasShim), err
+	s, err := entry.Inspect(l)
+	return slices.ContainsFunc(s.Bins, entry.Bin.HasShim), err
 }
 
 // roots are the options of a command line that name the given runners.

@@ -20,6 +20,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -72,14 +73,14 @@ func TestInstallAndUninstall(t *testing.T) {
 	if st, err := os.Stat(filepath.Join(m.Root, "usr/local/bin/worker-wrap")); err != nil || !os.SameFile(st, scratch.Stat(t, place)) {
 		t.Errorf("the command leads elsewhere: %v", err)
 	}
-	for dir, want := range map[string]Kind{
-		first.Bin(): Installed,
-		filepath.Join(second.Root, "bin.2.335.0"): Installed,
-		filepath.Join(second.Root, "bin.2.336.0"): Installed,    // waits for its update
-		filepath.Join(second.Root, "bin.2.334.0"): NotInstalled, // will be deleted
+	for dir, want := range map[string]entry.Kind{
+		first.Bin(): entry.Installed,
+		filepath.Join(second.Root, "bin.2.335.0"): entry.Installed,
+		filepath.Join(second.Root, "bin.2.336.0"): entry.Installed,    // waits for its update
+		filepath.Join(second.Root, "bin.2.334.0"): entry.NotInstalled, // will be deleted
 	} {
-		b, err := InspectBin(dir)
-		if err != nil || b.Kind() != want || want == Installed && b.Target != place {
+		b, err := entry.InspectBin(dir)
+		if err != nil || b.Kind() != want || want == entry.Installed && b.Target != place {
 			t.Errorf("%s: %q, %v", dir, b.Kind(), err)
 		}
 	}
@@ -205,7 +206,7 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 	good(t, "install during a job", Install(o))
 	o.Force = true
 	good(t, "forced", Uninstall(o))
-	if b, _ := InspectBin(bin); b.Kind() != NotInstalled {
+	if b, _ := entry.InspectBin(bin); b.Kind() != entry.NotInstalled {
 		t.Errorf("forced: %q", b.Kind())
 	}
 	if _, err := os.Stat(filepath.Join(host, "mine")); err != nil {
@@ -255,11 +256,13 @@ func TestMends(t *testing.T) {
 			_ = os.Remove(path)
 			return os.Symlink("/dev/null", path)
 		},
-		"no unit file":     func() error { return os.Remove(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")) },
-		"not enabled":      func() error { return os.RemoveAll(filepath.Join(m.Root, "etc/systemd/system/paths.target.wants")) },
-		"not in the list":  func() error { return os.Remove(filepath.Join(m.Root, discover.ListFile)) },
-		"temporary link":   func() error { return os.Symlink("/x", filepath.Join(l.Bin(), newEntry)) },
-		"temporary Worker": func() error { return os.WriteFile(filepath.Join(l.Bin(), newReal), nil, 0o600) },
+		"no unit file":    func() error { return os.Remove(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")) },
+		"not enabled":     func() error { return os.RemoveAll(filepath.Join(m.Root, "etc/systemd/system/paths.target.wants")) },
+		"not in the list": func() error { return os.Remove(filepath.Join(m.Root, discover.ListFile)) },
+		"temporary link":  func() error { return os.Symlink("/x", filepath.Join(l.Bin(), ".Runner.Worker.worker-wrap")) },
+		"temporary Worker": func() error {
+			return os.WriteFile(filepath.Join(l.Bin(), ".Runner.Worker.real.worker-wrap"), nil, 0o600)
+		},
 	} {
 		if err := damage(); err != nil {
 			t.Fatalf("%s: %v", name, err)
@@ -313,7 +316,7 @@ func TestOneOfMany(t *testing.T) {
 			t.Fatalf("%v", r.Failed)
 		}
 	}
-	if b, err := InspectBin(well.Bin()); err != nil || b.Kind() != Installed {
+	if b, err := entry.InspectBin(well.Bin()); err != nil || b.Kind() != entry.Installed {
 		t.Errorf("%q, %v", b.Kind(), err)
 	}
 	// The release unpacked again, as the message says.
@@ -337,15 +340,15 @@ func TestCopying(t *testing.T) {
 	next := filepath.Join(l.Root, "bin.2.336.0")
 	update, script := filepath.Join(l.Work, runner.UpdateFolder), filepath.Join(l.Work, runner.UpdateScript)
 	k := Keeper{Layout: l, Place: m.Place(), Say: func(string) {}}
-	check := func(when string, want Kind) {
+	check := func(when string, want entry.Kind) {
 		t.Helper()
 		if err := k.Keep(); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
-		if b, err := InspectBin(next); err != nil || b.Kind() != want {
+		if b, err := entry.InspectBin(next); err != nil || b.Kind() != want {
 			t.Errorf("%s: %q, %v", when, b.Kind(), err)
 		}
-		if b, err := InspectBin(l.Bin()); err != nil || b.Kind() != Installed {
+		if b, err := entry.InspectBin(l.Bin()); err != nil || b.Kind() != entry.Installed {
 			t.Errorf("%s: the bin in use: %q, %v", when, b.Kind(), err)
 		}
 	}
@@ -362,26 +365,26 @@ func TestCopying(t *testing.T) {
 			t.Fatal(err)
 		}
 		scratch.Worker(t, next, scratch.OwnWorker) // IOUtil.CopyDirectory: truncates and writes through links
-		check("while it copies", NotInstalled)
+		check("while it copies", entry.NotInstalled)
 		if equal, err := disk.Same(m.Self, m.Place()); err != nil || !equal {
 			t.Fatalf("the copy went through the link: %v", err)
 		}
 		time.Sleep(20 * time.Millisecond)
 		_ = os.Remove(script)
 		scratch.Text(t, script, "")
-		check("when it has copied", Installed)
+		check("when it has copied", entry.Installed)
 	}
 	// The next one begins by deleting what this one has left.
 	if err := os.RemoveAll(update); err != nil {
 		t.Fatal(err)
 	}
-	check("while the next one clears away", Installed)
+	check("while the next one clears away", entry.Installed)
 	scratch.Text(t, filepath.Join(update, "bin", "x"), "")
-	check("when it downloads", NotInstalled)
+	check("when it downloads", entry.NotInstalled)
 	if err := os.RemoveAll(update); err != nil {
 		t.Fatal(err)
 	}
-	check("while one more clears away", NotInstalled)
+	check("while one more clears away", entry.NotInstalled)
 }
 
 // TestTakenOut: a keeper does not put back what somebody took out.
@@ -400,7 +403,7 @@ func TestTakenOut(t *testing.T) {
 	if err := k.Keep(); err != ErrTakenOut {
 		t.Errorf("%v", err)
 	}
-	if b, _ := InspectBin(l.Bin()); b.Kind() != NotInstalled {
+	if b, _ := entry.InspectBin(l.Bin()); b.Kind() != entry.NotInstalled {
 		t.Errorf("%q", b.Kind())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 )
 
 // ErrTakenOut is what [Keeper.Keep] returns where somebody has taken the shim out.
@@ -53,7 +54,7 @@ func (k *Keeper) Configure() {
 // [ErrReplacing], all else is done.
 func (k *Keeper) Keep() error {
 	k.Configure()
-	s, err := Inspect(k.Layout)
+	s, err := entry.Inspect(k.Layout)
 	if err != nil {
 		return err
 	}
@@ -65,7 +66,7 @@ func (k *Keeper) Keep() error {
 	r := newRun(Options{BinOnly: true, Say: k.Say})
 	r.keeper = k
 	err = r.keep(k.Layout, k.Place, true)
-	if s, ierr := Inspect(k.Layout); ierr == nil {
+	if s, ierr := entry.Inspect(k.Layout); ierr == nil {
 		seen := map[string]bool{}
 		still := map[string]between{}
 		for _, b := range s.Bins {
@@ -73,7 +74,7 @@ func (k *Keeper) Keep() error {
 			if ok = ok && mayChange(b); ok {
 				still[b.Dir] = is
 			}
-			seen[b.Dir] = b.Kind() == Installed || ok && k.seen[b.Dir]
+			seen[b.Dir] = b.Kind() == entry.Installed || ok && k.seen[b.Dir]
 		}
 		k.seen, k.between = seen, still
 	}
@@ -84,17 +85,17 @@ func (k *Keeper) Keep() error {
 }
 
 // takenOut reports whether a bin folder had the shim and has no part of it any more.
-func (k *Keeper) takenOut(b Bin) bool { return b.Kind() == NotInstalled && k.seen[b.Dir] }
+func (k *Keeper) takenOut(b entry.Bin) bool { return b.Kind() == entry.NotInstalled && k.seen[b.Dir] }
 
 // replacing reports whether the Runner.Worker of a bin folder in use is missing or may be half written, and that not
 // for long.
-func (k *Keeper) replacing(b Bin) bool {
+func (k *Keeper) replacing(b entry.Bin) bool {
 	if !mayChange(b) {
 		return false
 	}
 	is, ok := k.between[b.Dir]
-	if !ok || is.changed != b.changed {
-		is = between{b.changed, k.time()}
+	if !ok || is.changed != b.Changed {
+		is = between{b.Changed, k.time()}
 		if k.between == nil {
 			k.between = map[string]between{}
 		}
@@ -112,12 +113,12 @@ func (k *Keeper) time() time.Time {
 
 // mayChange reports whether somebody may just be replacing the Runner.Worker of a bin folder in use: it is missing, or
 // it has replaced the shim and is not, or not yet, the runner's own for sure.
-func mayChange(b Bin) bool {
+func mayChange(b entry.Bin) bool {
 	switch b.Kind() {
-	case Unlinked:
+	case entry.Unlinked:
 		return b.Current
-	case Covered, Unclear, NotInstalled:
-		return b.Current && (b.Kept == Own || b.Real == Own)
+	case entry.Covered, entry.Unclear, entry.NotInstalled:
+		return b.Current && (b.Kept == entry.Own || b.Real == entry.Own)
 	}
 	return false
 }

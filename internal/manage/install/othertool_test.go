@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -188,7 +189,7 @@ func TestWatchWaitsForAWholeWorker(t *testing.T) {
 		t.Fatal(err)
 	}
 	for from, size := 0, len(whole)/5+1; from < len(whole); from += size {
-		if b, err := InspectBin(l.Bin()); err != nil || b.Kind() == Replaced {
+		if b, err := entry.InspectBin(l.Bin()); err != nil || b.Kind() == entry.Replaced {
 			break // the rest of it is of no interest to who looks
 		}
 		if err := k.Keep(); err != ErrReplacing {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -88,7 +89,7 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 			if what, isolated := ran(t, l); what != "new" || isolated {
 				t.Errorf("%s, by %d: this runner's next job: %s, isolated %v", way, user, what, isolated)
 			}
-			if b, err := InspectBin(l.Bin()); b.Kind() != Replaced {
+			if b, err := entry.InspectBin(l.Bin()); b.Kind() != entry.Replaced {
 				t.Errorf("%s, by %d: found %q, %v", way, user, b.Kind(), err)
 			}
 			*said = nil

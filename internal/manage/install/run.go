@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 )
 
 // Options say what an install or uninstall is to do.
@@ -48,7 +49,7 @@ type run struct {
 	Options
 	Result
 	root   bool
-	keeper *Keeper         // where a watch looks, which is to be careful: see keepSteps
+	keeper *Keeper         // where a watch looks, which is to be careful: see [entry.State.Wrap]
 	tried  map[string]bool // roots of runners in which a start was tried and would not be refused, or need not be tried
 }
 
@@ -90,18 +91,14 @@ func (r *run) tasks(tasks []task) bool {
 	return true
 }
 
-// change does in one bin folder of a runner what plan makes of it.
-func (r *run) change(l runner.Layout, b Bin, plan func(Bin) ([]Step, error)) error {
+// change does a plan in one bin folder of a runner. It looks first: what needs no change needs no lock and no rights.
+func (r *run) change(l runner.Layout, b entry.Bin, plan entry.Plan) error {
 	folder, err := r.bin(l, b)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	now, err := inspectBin(folder)
-	if err != nil {
-		return err
-	}
-	steps, err := plan(now)
+	steps, err := plan.Steps(folder)
 	if err != nil || len(steps) == 0 {
 		return err
 	}
@@ -114,7 +111,7 @@ func (r *run) change(l runner.Layout, b Bin, plan func(Bin) ([]Step, error)) err
 		}
 		return nil
 	}
-	return change(folder, plan, func(s Step) { r.done(s.What) })
+	return plan.Do(folder, func(s entry.Step) { r.done(s.What) })
 }
 
 var errNotAllowed = errors.New("not yours to change")

@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -56,9 +57,9 @@ func wrappingOf(l runner.Layout) wrapping {
 	if data, err := untrusted.Head(filepath.Join(l.Root, settings.RunnerFile), settings.MaxSize); err == nil {
 		_, w.chosen = withoutSetting(string(data))
 	}
-	s, _ := Inspect(l)
+	s, _ := entry.Inspect(l)
 	for _, b := range s.Bins {
-		if b.Worker == Shim && !w.has {
+		if b.Worker == entry.Shim && !w.has {
 			w.has, w.target = true, b.Target
 		}
 	}

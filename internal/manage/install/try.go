@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
@@ -17,9 +18,9 @@ import (
 
 // wrapped reports whether a runner has the shim, or had it until an update or a person put something else there. What
 // it does then is not refused for want of isolation: its starts say so themselves.
-func (r *run) wrapped(l runner.Layout, s State) bool {
-	has := slices.ContainsFunc(s.Bins, func(b Bin) bool {
-		return b.Worker == Shim || b.Worker == Dangling || b.Kind() == Unlinked
+func (r *run) wrapped(l runner.Layout, s entry.State) bool {
+	has := slices.ContainsFunc(s.Bins, func(b entry.Bin) bool {
+		return b.Worker == entry.Shim || b.Worker == entry.Dangling || b.Kind() == entry.Unlinked
 	})
 	if has {
 		return true
@@ -30,8 +31,8 @@ func (r *run) wrapped(l runner.Layout, s State) bool {
 
 // try starts binary, a worker-wrap, in a runner that is not yet wrapped, as its user and with its settings. The error
 // says why a Worker would get no _temp of its own.
-func (r *run) try(l runner.Layout, s State, binary string) error {
-	if r.tried[l.Root] || s.Bins[0].Kind() == Empty { // that is said later
+func (r *run) try(l runner.Layout, s entry.State, binary string) error {
+	if r.tried[l.Root] || s.Bins[0].Kind() == entry.Empty { // that is said later
 		return nil
 	}
 	if r.DryRun || r.wrapped(l, s) {
@@ -85,7 +86,7 @@ func (r *run) tryStaged() (accepted []runner.Layout, err error) {
 		}
 	}()
 	for _, l := range r.Layouts {
-		s, ierr := Inspect(l)
+		s, ierr := entry.Inspect(l)
 		if ierr != nil || len(s.Bins) == 0 || r.wrapped(l, s) {
 			accepted = append(accepted, l) // what is wrong with it is said later
 			continue

@@ -13,6 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
@@ -65,7 +66,7 @@ func (r *run) remove(l runner.Layout) bool {
 			return false
 		}
 	}
-	s, err := Inspect(l)
+	s, err := entry.Inspect(l)
 	if err != nil {
 		r.fail(err)
 		return false
@@ -78,12 +79,12 @@ func (r *run) remove(l runner.Layout) bool {
 		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
 	}
 	for _, b := range s.Bins {
-		if b.Kind() == Unclear {
+		if b.Kind() == entry.Unclear {
 			r.left("%s, which worker-wrap had kept when another tool put its own over %s: delete the one that is not needed", filepath.Join(b.Dir, runner.KeptWorkerName), filepath.Join(b.Dir, runner.WorkerName))
 		}
-		plan := unwrapSteps
+		plan := entry.Unwrap
 		if b.Current {
-			plan = unwrapInUseSteps
+			plan = entry.UnwrapInUse
 		}
 		switch err := r.change(l, b, plan); {
 		case errors.Is(err, errNotAllowed):

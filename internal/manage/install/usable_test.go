@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
@@ -45,7 +46,7 @@ func TestPlaceThatTheUserCannotReach(t *testing.T) {
 	scratch.Same(t, "refused", scratch.Tree(t, l.Root), before)
 	o.BinOnly = false
 	good(t, "with all that mended", Install(o))
-	if b, err := InspectBin(l.Bin()); err != nil || b.Kind() != Installed || b.Program() != place {
+	if b, err := entry.InspectBin(l.Bin()); err != nil || b.Kind() != entry.Installed || b.Program() != place {
 		t.Errorf("the shim is not in place: %+v, %v", b, err)
 	}
 }

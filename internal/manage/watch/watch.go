@@ -17,6 +17,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
 )
 
@@ -197,7 +198,7 @@ func (w *watcher) one(r *watched) bool {
 		return false
 	case errors.Is(err, install.ErrReplacing):
 		w.soon = true
-	case errors.As(err, new(*install.NoBinError)), err == nil:
+	case errors.As(err, new(*entry.NoBinError)), err == nil:
 	default:
 		said = err.Error()
 	}

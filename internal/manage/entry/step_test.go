@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"errors"
@@ -183,22 +183,19 @@ func starts(b Bin) bool {
 // TestEveryStepLeavesARunner stops after each step of each plan, as if the power had gone, from every state;
 // then has the next run finish, and takes all out again.
 func TestEveryStepLeavesARunner(t *testing.T) {
-	m := aMachine(t)
-	place := m.Self
+	place := testkit.Binary(t)
 	for _, s := range shapes() {
 		for _, plan := range []struct {
 			name  string
-			steps func(Bin) ([]Step, error)
+			steps Plan
 		}{
-			{"install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }},
-			{"uninstall", unwrapSteps},
-			{"uninstall in use", unwrapInUseSteps},
+			{"install", func(b Bin) ([]Step, error) { return wrap(b, place) }},
+			{"uninstall", Unwrap},
+			{"uninstall in use", UnwrapInUse},
 		} {
 			t.Run(s.name+"/"+plan.name, func(t *testing.T) {
 				for stop, more := 0, true; more && (stop == 0 || s.out == ""); stop++ {
-					m := m
-					m.Root = testkit.Dir(t)
-					bin := scratch.Runner(t, m.Root, "r", "", scratch.Proved+scratch.OwnWorker).Bin()
+					bin := scratch.Runner(t, testkit.Dir(t), "r", "", scratch.Proved+scratch.OwnWorker).Bin()
 					s.make(t, bin, place)
 					want := bare(t, bin, s)
 					b, err := InspectBin(bin)
@@ -209,7 +206,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 					if b, _ = InspectBin(bin); !starts(b) && (!s.dead || !more) {
 						t.Fatalf("after step %d no job can start: %+v", stop, b)
 					}
-					again := func(what string, plan func(Bin) ([]Step, error), kind Kind) {
+					again := func(what string, plan Plan, kind Kind) {
 						if err := changeIn(bin, plan, func(Step) {}); err != nil {
 							t.Fatalf("%s after step %d: %v", what, stop, err)
 						}
@@ -227,19 +224,19 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 							installed = Installed
 						}
 					}
-					again("install", func(b Bin) ([]Step, error) { return wrapSteps(b, place) }, installed)
+					again("install", func(b Bin) ([]Step, error) { return wrap(b, place) }, installed)
 					if b.Target != place {
 						t.Errorf("leads to %s", b.Target)
 					}
 					if s.out != "" { // an older version can have left what is there then, and more is to be taken out of that
-						if err := changeIn(bin, unwrapSteps, func(Step) {}); err != nil {
+						if err := changeIn(bin, Unwrap, func(Step) {}); err != nil {
 							t.Fatal(err)
 						}
 						if b, _ = InspectBin(bin); b.Kind() != s.out {
 							t.Fatalf("uninstall after step %d: %q %+v", stop, b.Kind(), b)
 						}
 					} else {
-						again("uninstall", unwrapSteps, NotInstalled)
+						again("uninstall", Unwrap, NotInstalled)
 					}
 					scratch.Same(t, "afterwards", scratch.Tree(t, bin), want)
 				}
@@ -263,7 +260,7 @@ func bare(t *testing.T, bin string, s shape) map[string]string {
 }
 
 // perform does the first stop steps, and reports whether there are more.
-func perform(t *testing.T, bin string, plan func(Bin) ([]Step, error), stop int) bool {
+func perform(t *testing.T, bin string, plan Plan, stop int) bool {
 	t.Helper()
 	b, err := InspectBin(bin)
 	if err != nil {
@@ -292,20 +289,20 @@ func perform(t *testing.T, bin string, plan func(Bin) ([]Step, error), stop int)
 	return false
 }
 
-// changeIn does [change] in the folder at a path.
-func changeIn(bin string, plan func(Bin) ([]Step, error), done func(Step)) error {
+// changeIn does a plan in the folder at a path.
+func changeIn(bin string, plan Plan, done func(Step)) error {
 	folder, err := os.Open(bin)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	return change(folder, plan, done)
+	return plan.Do(folder, done)
 }
 
 // TestFailureSaysWhere: what a step's system call says names a file in no folder.
 func TestFailureSaysWhere(t *testing.T) {
 	bin := t.TempDir()
-	plan := func(b Bin) ([]Step, error) { return wrapSteps(Bin{Dir: b.Dir, Worker: Own}, "/place") } // which is not so
+	plan := func(b Bin) ([]Step, error) { return wrap(Bin{Dir: b.Dir, Worker: Own}, "/place") } // which is not so
 	err := changeIn(bin, plan, func(s Step) { t.Errorf("done: %s", s.What) })
 	if want := bin + ": keep the runner's own Worker as Runner.Worker.real: linkat Runner.Worker "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v", err)
@@ -314,18 +311,18 @@ func TestFailureSaysWhere(t *testing.T) {
 
 // TestLost: where there is no Worker to start, the plans say what to do, and change nothing.
 func TestLost(t *testing.T) {
-	m := aMachine(t)
+	place := testkit.Binary(t)
 	for name, make := range map[string]func(bin string){
-		"gone":     func(bin string) { scratch.Link(t, m.Self, scratch.WorkerIn(bin)) },
+		"gone":     func(bin string) { scratch.Link(t, place, scratch.WorkerIn(bin)) },
 		"dangling": func(bin string) { scratch.Link(t, "/nonexistent/worker-wrap", scratch.WorkerIn(bin)) },
 		"real a shim": func(bin string) {
-			scratch.Link(t, m.Self, scratch.WorkerIn(bin))
-			scratch.Link(t, m.Self, scratch.RealIn(bin))
+			scratch.Link(t, place, scratch.WorkerIn(bin))
+			scratch.Link(t, place, scratch.RealIn(bin))
 		},
-		"an entry": func(bin string) { entry(t, m.Self, scratch.WorkerIn(bin)) },
+		"an entry": func(bin string) { entry(t, place, scratch.WorkerIn(bin)) },
 		"another tool that has moved a link over the kept Worker": func(bin string) {
 			scratch.Worker(t, bin, scratch.Wrapper)
-			scratch.Link(t, m.Self, scratch.RealIn(bin))
+			scratch.Link(t, place, scratch.RealIn(bin))
 		},
 	} {
 		bin := testkit.Dir(t)
@@ -335,7 +332,7 @@ func TestLost(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, b.Kind(), err)
 		}
 		before := scratch.Tree(t, bin)
-		for _, plan := range []func(Bin) ([]Step, error){func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }, unwrapSteps} {
+		for _, plan := range []Plan{func(b Bin) ([]Step, error) { return wrap(b, place) }, Unwrap} {
 			err := changeIn(bin, plan, func(Step) { t.Error("a step was done") })
 			if !errors.As(err, new(*LostError)) || !strings.Contains(err.Error(), "unpack the runner's release") {
 				t.Errorf("%s: %v", name, err)
@@ -347,17 +344,17 @@ func TestLost(t *testing.T) {
 
 // TestOneAtATime: two that work in one folder do not meet.
 func TestOneAtATime(t *testing.T) {
-	m := aMachine(t)
-	bin := scratch.Runner(t, m.Root, "r", "", scratch.OwnWorker).Bin()
+	place := testkit.Binary(t)
+	bin := scratch.Runner(t, testkit.Dir(t), "r", "", scratch.OwnWorker).Bin()
 	done := make(chan error)
 	const n = 8
 	for i := range n {
 		go func() {
 			done <- changeIn(bin, func(b Bin) ([]Step, error) {
 				if i%2 == 0 {
-					return wrapSteps(b, m.Self)
+					return wrap(b, place)
 				}
-				return unwrapSteps(b)
+				return Unwrap(b)
 			}, func(Step) {})
 		}()
 	}

@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"fmt"
@@ -16,27 +16,30 @@ type Step struct {
 	do   func(*os.Root) error
 }
 
-// plan is the steps in one bin folder.
-type plan struct {
+// Plan says which steps are to be done in a bin folder as it is.
+type Plan func(Bin) ([]Step, error)
+
+// planner gathers the steps in one bin folder.
+type planner struct {
 	Bin
 	steps []Step
 }
 
-func (p *plan) add(what string, do func(*os.Root) error) {
+func (p *planner) add(what string, do func(*os.Root) error) {
 	p.steps = append(p.steps, Step{p.Dir + ": " + what, do})
 }
 
 // tidy removes what a run that was cut short has left.
-func (p *plan) tidy() {
+func (p *planner) tidy() {
 	for _, name := range p.Left {
 		p.add("remove "+name+", left by a run that was cut short", func(r *os.Root) error { return r.Remove(name) })
 	}
 }
 
-// wrapSteps plans what puts the entry of the worker-wrap at place into b as Runner.Worker, with what was there beside
+// wrap plans what puts the entry of the worker-wrap at place into b as Runner.Worker, with what was there beside
 // it. What another tool keeps as Runner.Worker.real stays.
-func wrapSteps(b Bin, place string) ([]Step, error) {
-	p := plan{Bin: b}
+func wrap(b Bin, place string) ([]Step, error) {
+	p := planner{Bin: b}
 	_, scripted := runner.Entry(place)
 	kind := b.Kind()
 	switch inPlace := b.Target == place && b.Linked != scripted; {
@@ -65,7 +68,7 @@ func wrapSteps(b Bin, place string) ([]Step, error) {
 }
 
 // keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing.
-func (p *plan) keep(kind Kind) {
+func (p *planner) keep(kind Kind) {
 	from, what := runner.WorkerName, "keep the runner's own Worker as "
 	var names []string
 	switch kind {
@@ -102,9 +105,9 @@ func (p *plan) keep(kind Kind) {
 	})
 }
 
-// unwrapSteps plans what leaves in b what was there without worker-wrap, and nothing of ours.
-func unwrapSteps(b Bin) ([]Step, error) {
-	p := plan{Bin: b}
+// Unwrap plans what leaves in b what was there without worker-wrap, and nothing of ours.
+func Unwrap(b Bin) ([]Step, error) {
+	p := planner{Bin: b}
 	p.tidy()
 	p.unname()
 	switch kind := b.Kind(); kind {
@@ -135,12 +138,12 @@ func (b Bin) keptName() string {
 	return runner.RealWorkerName
 }
 
-func (p *plan) remove(name string) {
+func (p *planner) remove(name string) {
 	p.add("remove "+name+": the runner's own Worker has another name too", func(r *os.Root) error { return r.Remove(name) })
 }
 
 // unkeep plans what removes the names that an install has given to the file in the Worker's place, or to one before.
-func (p *plan) unkeep(kind Kind, after time.Duration) {
+func (p *planner) unkeep(kind Kind, after time.Duration) {
 	var names []string
 	if p.Real != Missing && kind != Covered && p.realIsOurs() {
 		names = append(names, runner.RealWorkerName)
@@ -163,14 +166,14 @@ func (p *plan) unkeep(kind Kind, after time.Duration) {
 // shim.
 const moment = 300 * time.Millisecond
 
-// unwrapInUseSteps plans the same for the bin from which a Listener may start a Worker just now: a shim that
+// UnwrapInUse plans the same for the bin from which a Listener may start a Worker just now: a shim that
 // has started finds the Worker that it looks for.
-func unwrapInUseSteps(b Bin) ([]Step, error) {
+func UnwrapInUse(b Bin) ([]Step, error) {
 	kind := b.Kind()
 	if kind != Installed && kind != Behind {
-		return unwrapSteps(b)
+		return Unwrap(b)
 	}
-	p := plan{Bin: b}
+	p := planner{Bin: b}
 	p.tidy()
 	p.unname()
 	from, to := b.keptName(), runner.WorkerName
@@ -200,9 +203,18 @@ func unwrapInUseSteps(b Bin) ([]Step, error) {
 	return p.steps, nil
 }
 
-// change runs what plan makes of a bin folder as it is now. Nobody else who uses this function works in
-// it at the same time, and every step is on disk before the next. done is called after each.
-func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) error {
+// Steps plans for a bin folder that is open by its path.
+func (p Plan) Steps(folder *os.File) ([]Step, error) {
+	b, err := inspectBin(folder)
+	if err != nil {
+		return nil, err
+	}
+	return p(b)
+}
+
+// Do plans, and does each step. Nobody else who uses this function works in the folder at the same time, and every step
+// is on disk before the next. done is called after each.
+func (p Plan) Do(folder *os.File, done func(Step)) error {
 	root, err := os.OpenRoot(untrusted.Through(folder))
 	if err != nil {
 		return fmt.Errorf("%s: %w", folder.Name(), err)
@@ -211,11 +223,7 @@ func change(folder *os.File, plan func(Bin) ([]Step, error), done func(Step)) er
 	if err := disk.Lock(folder); err != nil {
 		return fmt.Errorf("%s: %w", folder.Name(), err)
 	}
-	b, err := inspectBin(folder)
-	if err != nil {
-		return err
-	}
-	steps, err := plan(b)
+	steps, err := p.Steps(folder)
 	if err != nil {
 		return err
 	}

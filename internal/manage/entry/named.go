@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"errors"
@@ -53,7 +53,7 @@ func isScript(path string) bool {
 }
 
 // name plans the link by which a Worker that is alone keeps its name.
-func (p *plan) name() {
+func (p *planner) name() {
 	script := p.RealScript
 	switch {
 	case p.Worker == Own:
@@ -70,7 +70,7 @@ func (p *plan) name() {
 }
 
 // unname plans what removes it. A start that is just about to use it goes on without.
-func (p *plan) unname() {
+func (p *planner) unname() {
 	if p.Named != RightName && p.Named != WrongName {
 		return
 	}

@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"os"

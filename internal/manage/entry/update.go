@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"errors"
@@ -46,19 +46,19 @@ func phaseOf(l runner.Layout) phase {
 	return copied
 }
 
-// keepSteps plans what an install, and the watch that keeps it, makes of a bin folder: the shim in the one
-// that is in use, and in one that waits, unless an update may still write there. A watch, which looks at the
-// very moments of an update, is to be careful: it does not touch one that waits where the phase is unknown.
-func keepSteps(b Bin, now phase, careful bool, place string) ([]Step, error) {
-	switch {
+// Wrap plans what an install, and the watch that keeps it, makes of a bin folder of the runner: the shim in the one
+// that is in use, and in one that waits, unless an update may still write there. A watch, which looks at the very moments
+// of an update, is to be careful: it does not touch one that waits if the phase is unknown.
+func (s State) Wrap(b Bin, careful bool, place string) ([]Step, error) {
+	switch now := s.phase; {
 	case b.Current:
-		return wrapSteps(b, place)
+		return wrap(b, place)
 	case !b.Waiting, b.Worker == Missing:
 		return nil, nil
 	case now == copying && ours(b.Worker):
-		return unwrapSteps(b)
+		return Unwrap(b)
 	case now == copying, now == unknown && careful:
 		return nil, nil
 	}
-	return wrapSteps(b, place)
+	return wrap(b, place)
 }

@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"os"
@@ -8,16 +8,17 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // TestNamed: the link leads to what is kept, in a copy of the folder too; it is made anew where something has spoilt it,
 // and there is none for a script, nor in place of somebody else's file.
 func TestNamed(t *testing.T) {
-	m := aMachine(t)
-	l := scratch.Runner(t, m.Root, "r", "", scratch.Proved+scratch.OwnWorker)
+	machine, place := testkit.Dir(t), testkit.Binary(t)
+	l := scratch.Runner(t, machine, "r", "", scratch.Proved+scratch.OwnWorker)
 	bin := l.Bin()
-	wrap := func(b Bin) ([]Step, error) { return wrapSteps(b, m.Self) }
+	wrap := func(b Bin) ([]Step, error) { return wrap(b, place) }
 	install := func(dir string) {
 		t.Helper()
 		if err := changeIn(dir, wrap, func(Step) {}); err != nil {
@@ -67,10 +68,10 @@ func TestNamed(t *testing.T) {
 		t.Error("a script is started by another path than its own")
 	}
 
-	theirs := scratch.Runner(t, m.Root, "theirs", "", scratch.Proved+scratch.OwnWorker).Bin()
+	theirs := scratch.Runner(t, machine, "theirs", "", scratch.Proved+scratch.OwnWorker).Bin()
 	scratch.Text(t, filepath.Join(theirs, runner.AloneFolder), "somebody's")
 	install(theirs)
-	if err := changeIn(theirs, unwrapSteps, func(Step) {}); err != nil {
+	if err := changeIn(theirs, Unwrap, func(Step) {}); err != nil {
 		t.Fatal(err)
 	}
 	if data, err := os.ReadFile(filepath.Join(theirs, runner.AloneFolder)); string(data) != "somebody's" {

@@ -1,4 +1,4 @@
-package install
+package entry
 
 import (
 	"errors"
@@ -58,7 +58,7 @@ type Bin struct {
 	// Left are temporary names that a run which was cut short has left.
 	Left []string
 
-	changed int64 // when Runner.Worker was changed, in ns
+	Changed int64 // when Runner.Worker was changed, in ns
 }
 
 // State is how far a runner has the shim.
@@ -152,7 +152,7 @@ func inspectBin(folder *os.File) (Bin, error) {
 	b.WorkerScript, b.RealScript, b.KeptScript = isScript(at(worker)), isScript(at(real)), isScript(at(kept))
 	b.Named = namedAt(dir)
 	if st, err := os.Lstat(at(worker)); err == nil {
-		b.changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
+		b.Changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
 	}
 	if b.Worker == Own && (b.Kept == Own || b.Real != Missing) {
 		b.WorkerIsHost = program.IsHost(at(worker))
