@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
@@ -103,19 +104,19 @@ func change(c *cli.Context, bare bool, do func(install.Options) install.Result) 
 }
 
 // thisMachine says where things are put.
-func thisMachine(c *cli.Context) (install.Machine, error) {
+func thisMachine(c *cli.Context) (machine.Machine, error) {
 	self, err := os.Executable()
 	if err != nil {
-		return install.Machine{}, err
+		return machine.Machine{}, err
 	}
 	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return install.Machine{}, err
+		return machine.Machine{}, err
 	}
 	prefix := c.String("prefix")
 	if prefix != "" {
 		if prefix, err = filepath.Abs(prefix); err != nil {
-			return install.Machine{}, err
+			return machine.Machine{}, err
 		}
 	}
-	return install.Machine{Self: self, Prefix: prefix}, nil
+	return machine.Machine{Self: self, Prefix: prefix}, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
-	"github.com/worker-wrap/worker-wrap/internal/manage/install"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
@@ -36,7 +36,7 @@ func gather(s survey.System, layout runner.Layout) Runner {
 	r.Install, r.InstallErr = entry.Inspect(layout)
 	if b := r.current(); b.Wrapped() {
 		r.Shim = program.BinaryAt(b.Program())
-		r.OldUnits = install.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
+		r.OldUnits = machine.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
 		r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
 	}
 	r.Left, _ = left.Of(layout) // what cannot be looked into is not known to be left
@@ -54,7 +54,7 @@ func (r *Runner) current() entry.Bin {
 
 // Judge runs every check on the facts.
 func Judge(f Facts) Report {
-	report := Report{Machine: machine(f), Runners: []RunnerReport{}}
+	report := Report{Machine: ofMachine(f), Runners: []RunnerReport{}}
 	for i := range f.Runners {
 		r := &f.Runners[i]
 		report.Runners = append(report.Runners, RunnerReport{

@@ -142,10 +142,10 @@ func TestForgetsWhatIsGone(t *testing.T) {
 	}
 	o.Layouts = []runner.Layout{last}
 	good(t, "uninstall of one", Uninstall(o))
-	if listed, err := m.listed(); err != nil || len(listed) != 1 || listed[0] != stays.Root {
+	if listed, err := m.Listed(); err != nil || len(listed) != 1 || listed[0] != stays.Root {
 		t.Errorf("listed: %q, %v", listed, err)
 	}
-	if _, err := os.Lstat(filepath.Join(m.Root, "etc/systemd/system", wants, instance(stays.Root))); err != nil {
+	if _, err := os.Lstat(m.Link(stays.Root)); err != nil {
 		t.Error(err)
 	}
 	elsewhere, err := runner.FromRoot(moved.Root + ".moved")

@@ -7,12 +7,13 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
 // aBusyRunner makes a machine with a runner, and returns the folder that its bin leads to.
-func aBusyRunner(t *testing.T) (m Machine, l runner.Layout, bin string) {
+func aBusyRunner(t *testing.T) (m machine.Machine, l runner.Layout, bin string) {
 	t.Helper()
 	testkit.RequireRoot(t)
 	m = aMachine(t)

@@ -5,13 +5,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
 // aMachine is a scratch machine with the binary that users get, not yet installed.
-func aMachine(t *testing.T) Machine {
+func aMachine(t *testing.T) machine.Machine {
 	t.Helper()
 	root := testkit.Dir(t)
 	for _, dir := range []string{"usr/local/bin", "usr/local/lib", "run/systemd/system", "etc/systemd/system", "var/lib", "proc"} {
@@ -19,7 +20,7 @@ func aMachine(t *testing.T) Machine {
 			t.Fatal(err)
 		}
 	}
-	return Machine{Root: root, Self: testkit.Binary(t)}
+	return machine.Machine{Root: root, Self: testkit.Binary(t)}
 }
 
 // output gathers what is said.

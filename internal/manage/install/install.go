@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -17,7 +18,7 @@ func Install(o Options) Result {
 	r := newRun(o)
 	place, layouts := o.Place(), o.Layouts
 	if r.root && !o.BinOnly {
-		tasks, err := o.placeTasks()
+		tasks, err := o.PlaceTasks()
 		if err == nil && len(tasks) > 0 {
 			layouts, err = r.tryStaged()
 		}
@@ -98,38 +99,40 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 	return nil
 }
 
+// runnable refuses a place from which the runner's user could start no program: a link to it would hang every job.
+func runnable(place string, l runner.Layout) error {
+	who := survey.System{}.Starter(l)
+	barred := survey.BarredFrom(place, who.UID)
+	if barred == "" {
+		return nil
+	}
+	return fmt.Errorf("%s: %s, whose Workers these are, could not run %s because of the mode of %s, and no job would start: sudo chmod a+x %s, or choose another place with --prefix DIR",
+		l.Root, who.User, place, barred, visible.Word(barred))
+}
+
 // settle notes the runners in the list, and has systemd look after them.
 func (r *run) settle(layouts []runner.Layout) {
 	if r.BinOnly || len(layouts) == 0 {
 		return
 	}
 	if !r.root {
-		listed, _ := r.listed()
+		listed, _ := r.Listed()
 		for _, l := range layouts {
 			if !slices.Contains(listed, l.Root) {
 				r.needsRoot("%s is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo %s install%s", l.Root, r.Self, roots([]runner.Layout{l}))
-			} else if p := (survey.System{Root: r.Root}).PathUnit(l.Root); r.systemd() && p.Trouble() != "" {
+			} else if p := (survey.System{Root: r.Root}).PathUnit(l.Root); r.Systemd() && p.Trouble() != "" {
 				r.needsRoot("%s is not kept through the runner's self-updates: its path unit %s %s: sudo %s install%s", l.Root, p.Name, p.Trouble(), r.Self, roots([]runner.Layout{l}))
 			}
 		}
 		return
 	}
 	for _, l := range layouts {
-		t, err := r.listTask(with(l.Root), "note "+l.Root+" in the list of runners that have worker-wrap")
-		if err != nil {
-			r.fail(err)
-		} else if t != nil {
-			r.tasks([]task{*t})
-		}
+		r.plan(r.ListTasks(l.Root))
 	}
-	if !r.systemd() {
+	if !r.Systemd() {
 		return
 	}
-	tasks, err := r.unitTasks(layouts)
-	if err != nil {
-		r.fail(err)
-	}
-	r.tasks(tasks)
+	r.plan(r.UnitTasks(layouts))
 }
 
 func hasShim(l runner.Layout) (bool, error) {

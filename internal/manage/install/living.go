@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
@@ -134,7 +135,7 @@ func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 		return l, false
 	}
 	source, ok := u.Source(m.Inside(l.Work))
-	source = r.path(source)
+	source = r.Path(source)
 	l.Work, l.Temp = source, filepath.Join(source, filepath.Base(l.Temp))
 	return l, ok
 }
@@ -155,7 +156,7 @@ func (r *run) removeStore(l runner.Layout) {
 	if stay > 0 {
 		what = fmt.Sprintf("empty %s, but for what living Workers use", path)
 	}
-	r.tasks([]task{{what, func() error {
+	r.tasks([]machine.Task{{What: what, Do: func() error {
 		work, err := r.folder(l, filepath.Dir(path))
 		if err != nil {
 			return err

@@ -11,11 +11,12 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 )
 
 // Options say what an install or uninstall is to do.
 type Options struct {
-	Machine
+	machine.Machine
 	Layouts []runner.Layout
 	// DryRun only lists the steps.
 	DryRun bool
@@ -74,19 +75,27 @@ func (r *run) needsRoot(format string, args ...any) {
 	r.NeedsRoot = append(r.NeedsRoot, fmt.Sprintf(format, args...))
 }
 
+// plan does what was planned, and notes what could not be planned.
+func (r *run) plan(tasks []machine.Task, err error) {
+	if err != nil {
+		r.fail(err)
+	}
+	r.tasks(tasks)
+}
+
 // tasks does each, and reports whether all could be done.
-func (r *run) tasks(tasks []task) bool {
+func (r *run) tasks(tasks []machine.Task) bool {
 	for _, t := range tasks {
 		if !r.DryRun {
-			if err := t.do(); errors.Is(err, fs.ErrPermission) && !r.root {
-				r.needsRoot("could not %s: sudo does", t.what)
+			if err := t.Do(); errors.Is(err, fs.ErrPermission) && !r.root {
+				r.needsRoot("could not %s: sudo does", t.What)
 				return false
 			} else if err != nil {
-				r.fail(fmt.Errorf("could not %s: %w", t.what, err))
+				r.fail(fmt.Errorf("could not %s: %w", t.What, err))
 				return false
 			}
 		}
-		r.done(t.what)
+		r.done(t.What)
 	}
 	return true
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
@@ -67,8 +68,8 @@ func (r *run) choose(layouts []runner.Layout) {
 		case r.Isolate != "":
 			r.chooseFor(l, r.Isolate, now)
 		case r.root && !r.BinOnly:
-			path := r.path(settings.MachineFile)
-			planned = r.tasks([]task{{set(Alone, path), func() error { return editFile(path, func(text string) string { return withSetting(text, Alone) }) }}})
+			path := r.Path(settings.MachineFile)
+			planned = r.tasks([]machine.Task{{What: set(Alone, path), Do: func() error { return editFile(path, func(text string) string { return withSetting(text, Alone) }) }}})
 		default:
 			r.chooseFor(l, Alone, survey.Variable{From: own})
 		}
@@ -78,7 +79,7 @@ func (r *run) choose(layouts []runner.Layout) {
 // chooseFor sets it for one runner. What a person has written, and comes before, stays.
 func (r *run) chooseFor(l runner.Layout, value string, now survey.Variable) {
 	own := filepath.Join(l.Root, settings.RunnerFile)
-	before := now.From != "" && now.From != own && now.From != r.path(settings.MachineFile)
+	before := now.From != "" && now.From != own && now.From != r.Path(settings.MachineFile)
 	if data, err := untrusted.Head(own, settings.MaxSize); now.From == own && now.Name != "" && err == nil {
 		_, was := withoutSetting(string(data))
 		before = was == ""
@@ -87,7 +88,7 @@ func (r *run) chooseFor(l runner.Layout, value string, now survey.Variable) {
 		r.fail(fmt.Errorf("%s: %s says %s%s=%s, and comes first: change it there", l.Root, now.From, survey.SettingsPrefix, isolate, now.Value))
 		return
 	}
-	r.tasks([]task{{set(value, own), func() error {
+	r.tasks([]machine.Task{{What: set(value, own), Do: func() error {
 		return r.editOwn(l, func(text string) string { return withSetting(text, value) })
 	}}})
 }
@@ -101,7 +102,7 @@ func set(value, path string) string {
 }
 
 // unchoose plans what takes the setting out of a file that has it from an install.
-func unchoose(path string, edit func(func(string) string) error) []task {
+func unchoose(path string, edit func(func(string) string) error) []machine.Task {
 	data, err := untrusted.Head(path, settings.MaxSize)
 	if err != nil {
 		return nil
@@ -114,7 +115,7 @@ func unchoose(path string, edit func(func(string) string) error) []task {
 	case rest == "":
 		what = "remove " + path + ", which says " + assignment(value)
 	}
-	return []task{{what, func() error {
+	return []machine.Task{{What: what, Do: func() error {
 		return edit(func(text string) string { rest, _ := withoutSetting(text); return rest })
 	}}}
 }
@@ -124,7 +125,7 @@ func (r *run) unchooseAll() {
 	if len(r.users()) > 0 {
 		return
 	}
-	path := r.path(settings.MachineFile)
+	path := r.Path(settings.MachineFile)
 	r.tasks(unchoose(path, func(change func(string) string) error { return editFile(path, change) }))
 }
 

@@ -25,7 +25,7 @@ func (r *run) wrapped(l runner.Layout, s entry.State) bool {
 	if has {
 		return true
 	}
-	listed, err := r.listed()
+	listed, err := r.Listed()
 	return err == nil && slices.Contains(listed, l.Root)
 }
 

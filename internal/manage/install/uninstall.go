@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
@@ -71,12 +72,12 @@ func (r *run) remove(l runner.Layout) bool {
 		r.fail(err)
 		return false
 	}
-	if _, err := os.Lstat(filepath.Join(r.path(unitDir), wants, instance(l.Root))); err == nil && !r.root {
+	if r.Enabled(l.Root) && !r.root {
 		r.needsRoot("systemd would put the shim back into %s: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
 		return false
 	}
 	if r.root && !r.BinOnly {
-		r.tasks(r.unitRemovals(l.Root)) // first: they would put the shim back
+		r.tasks(r.UnitRemovals(l.Root)) // first: they would put the shim back
 	}
 	for _, b := range s.Bins {
 		if b.Kind() == entry.Unclear {
@@ -105,14 +106,11 @@ func (r *run) remove(l runner.Layout) bool {
 	if len(r.Failed)+len(r.NeedsRoot) > before {
 		return false
 	}
-	t, err := r.listTask(without(l.Root), "take "+l.Root+" off the list of runners that have worker-wrap")
-	switch {
-	case err != nil:
-		r.fail(err)
-	case t != nil && !r.root:
+	tasks, err := r.UnlistTasks(l.Root, "take "+l.Root+" off the list of runners that have worker-wrap")
+	if len(tasks) > 0 && !r.root {
 		r.needsRoot("%s still stands in the list of runners, and has its units: sudo %s uninstall%s", l.Root, r.Self, roots([]runner.Layout{l}))
-	case t != nil:
-		r.tasks([]task{*t})
+	} else {
+		r.plan(tasks, err)
 	}
 	return len(r.Failed)+len(r.NeedsRoot) == before
 }
@@ -120,27 +118,20 @@ func (r *run) remove(l runner.Layout) bool {
 // removeRecord removes the records of Workers. That of starts stays: without it an audit of the runner's logs would take
 // each overlap that was harmless for one that cost a job its files.
 func (r *run) removeRecord(l runner.Layout) {
-	var tasks []task
-	var names []string
+	var tasks []machine.Task
 	noted, _ := filepath.Glob(filepath.Join(l.Diag(), left.Prefix+"*"))
 	for _, path := range noted {
-		names = append(names, filepath.Base(path))
-	}
-	for _, name := range names {
-		path := filepath.Join(l.Diag(), name)
-		if _, err := os.Lstat(path); err == nil {
-			tasks = append(tasks, task{"remove " + path, func() error {
-				diag, err := r.folder(l, l.Diag())
-				if err != nil {
-					return err
-				}
-				defer diag.Close()
-				return os.Remove(filepath.Join(untrusted.Through(diag), name))
-			}})
-		}
+		tasks = append(tasks, machine.Task{What: "remove " + path, Do: func() error {
+			diag, err := r.folder(l, l.Diag())
+			if err != nil {
+				return err
+			}
+			defer diag.Close()
+			return os.Remove(filepath.Join(untrusted.Through(diag), filepath.Base(path)))
+		}})
 	}
 	if _, living, err := inPlain(l); err == nil && !living && early.HasRecord(l.Work, l.Diag()) {
-		tasks = append(tasks, task{"remove the record of who was alone in " + l.Work, func() error {
+		tasks = append(tasks, machine.Task{What: "remove the record of who was alone in " + l.Work, Do: func() error {
 			work, err := r.folder(l, l.Work)
 			if err != nil {
 				return err
@@ -159,46 +150,16 @@ func (r *run) removeRecord(l runner.Layout) {
 
 // removeBinary takes the binary off the machine, if no runner leads to it any more.
 func (r *run) removeBinary() {
-	place := r.Place()
-	if users := r.users(); len(users) > 0 || r.packaged() {
+	if len(r.users()) > 0 || r.Packaged() {
 		return
 	}
-	var tasks []task
-	remove := func(path string) {
-		if _, err := os.Lstat(path); err == nil {
-			tasks = append(tasks, task{"remove " + path, func() error { return os.Remove(path) }})
-		}
-	}
-	if to, err := filepath.EvalSymlinks(r.command()); err == nil && to == place {
-		remove(r.command())
-	}
-	if _, err := os.Lstat(place); err == nil {
-		tasks = append(tasks, task{"remove " + place, func() error {
-			if err := os.Remove(place); err != nil {
-				return err
-			}
-			_ = os.Remove(filepath.Dir(place)) // unless somebody has put something else there
-			return nil
-		}})
-	}
-	gone := false
-	for _, name := range unitNames {
-		path := filepath.Join(r.path(unitDir), name)
-		if _, err := os.Lstat(path); err == nil {
-			remove(path)
-			gone = true
-		}
-	}
-	if gone && r.systemd() {
-		tasks = append(tasks, task{"make systemd read its units again", func() error { return r.systemctl("daemon-reload") }})
-	}
-	r.tasks(tasks)
+	r.tasks(r.RemovalTasks())
 }
 
 // forgetGone takes off the list, and out of systemd's care, what is no runner any more: its folder was moved away or
 // emptied.
 func (r *run) forgetGone() {
-	listed, err := r.listed()
+	listed, err := r.Listed()
 	if err != nil {
 		r.fail(err)
 		return
@@ -207,13 +168,8 @@ func (r *run) forgetGone() {
 		if _, err := runner.FromRoot(root); !runner.Missing(err) || runner.HasWorker(root) {
 			continue
 		}
-		r.tasks(r.unitRemovals(root))
-		t, err := r.listTask(without(root), "take "+root+", where no runner is any more, off the list of runners that have worker-wrap")
-		if err != nil {
-			r.fail(err)
-		} else if t != nil {
-			r.tasks([]task{*t})
-		}
+		r.tasks(r.UnitRemovals(root))
+		r.plan(r.UnlistTasks(root, "take "+root+", where no runner is any more, off the list of runners that have worker-wrap"))
 	}
 }
 
@@ -224,7 +180,7 @@ func (r *run) users() []string {
 	for _, f := range discover.All(r.Root) {
 		seen[f.Layout.Root] = true
 	}
-	listed, _ := r.listed()
+	listed, _ := r.Listed()
 	for _, root := range listed {
 		seen[root] = true
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -37,20 +38,20 @@ func TestUnitsAreGood(t *testing.T) {
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
-	dir := m.path(unitDir)
+	dir := m.Path("etc/systemd/system")
 	service, err := os.ReadFile(filepath.Join(dir, "worker-wrap@.service"))
 	if err != nil || !strings.Contains(string(service), `/opt/50%% of it/lib/worker-wrap/worker-wrap" watch --until-quiet`) {
 		t.Errorf("%v\n%s", err, service)
 	}
 
 	escaped, err := exec.Command(testkit.RequireTool(t, "systemd-escape", "systemd"), "--path", "--template=worker-wrap@.path", l.Root).Output()
-	if got := strings.TrimSpace(string(escaped)); err != nil || got != instance(l.Root) {
-		t.Errorf("%q, and systemd says %q, %v", instance(l.Root), got, err)
+	if got := strings.TrimSpace(string(escaped)); err != nil || got != machine.Instance(l.Root) {
+		t.Errorf("%q, and systemd says %q, %v", machine.Instance(l.Root), got, err)
 	}
 	// systemd-analyze takes an instance by its name beside the template.
 	var paths []string
 	for _, kind := range []string{".path", ".service"} {
-		path := filepath.Join(dir, strings.TrimSuffix(instance(l.Root), ".path")+kind)
+		path := filepath.Join(dir, strings.TrimSuffix(machine.Instance(l.Root), ".path")+kind)
 		scratch.Link(t, "worker-wrap@"+kind, path)
 		paths = append(paths, path)
 	}

@@ -1,4 +1,4 @@
-package install
+package machine
 
 import (
 	"errors"
@@ -13,9 +13,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
-// listed returns the roots that installs have noted.
-func (m Machine) listed() ([]string, error) {
-	data, err := os.ReadFile(m.path(discover.ListFile))
+// Listed returns the roots that installs have noted.
+func (m Machine) Listed() ([]string, error) {
+	data, err := os.ReadFile(m.Path(discover.ListFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -31,14 +31,24 @@ func parseList(text string) []string {
 
 func formatList(roots []string) string { return strings.Join(roots, "\n") + "\n" }
 
-// listTask plans a change of the list; nil where it changes nothing.
-func (m Machine) listTask(change func([]string) []string, what string) (*task, error) {
-	now, err := m.listed()
+// ListTasks plans what notes a runner in the list.
+func (m Machine) ListTasks(root string) ([]Task, error) {
+	return m.listChange(with(root), "note "+root+" in the list of runners that have worker-wrap")
+}
+
+// UnlistTasks plans what takes a runner off the list.
+func (m Machine) UnlistTasks(root, what string) ([]Task, error) {
+	return m.listChange(without(root), what)
+}
+
+// listChange plans a change of the list: nothing if it changes nothing.
+func (m Machine) listChange(change func([]string) []string, what string) ([]Task, error) {
+	now, err := m.Listed()
 	if err != nil || slices.Equal(change(slices.Clone(now)), now) {
 		return nil, err
 	}
-	path := m.path(discover.ListFile)
-	return &task{what, func() error {
+	path := m.Path(discover.ListFile)
+	return []Task{{what, func() error {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
@@ -50,7 +60,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 		if err := disk.Lock(dir); err != nil {
 			return fmt.Errorf("%s: %w", dir.Name(), err)
 		}
-		now, err := m.listed() // perhaps another install has changed it
+		now, err := m.Listed() // perhaps another install has changed it
 		if err != nil {
 			return err
 		}
@@ -63,7 +73,7 @@ func (m Machine) listTask(change func([]string) []string, what string) (*task, e
 		}
 		_ = os.Remove(filepath.Dir(path))
 		return nil
-	}}, nil
+	}}}, nil
 }
 
 func with(root string) func([]string) []string {

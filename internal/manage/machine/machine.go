@@ -1,4 +1,4 @@
-package install
+package machine
 
 import (
 	"os"
@@ -28,7 +28,7 @@ type Machine struct {
 	Self string
 }
 
-func (m Machine) path(p string) string { return filepath.Join("/", m.Root, p) }
+func (m Machine) Path(p string) string { return filepath.Join("/", m.Root, p) }
 
 // Place is where the binary is, or is to be put: without Prefix that is where Self is, if that is a place of
 // an install or a package, else below [DefaultPrefix].
@@ -52,23 +52,23 @@ func ownedByRoot(path string) bool {
 
 func (m Machine) prefix() string {
 	if m.Prefix != "" {
-		return m.path(m.Prefix)
+		return m.Path(m.Prefix)
 	}
 	if prefix, ok := strings.CutSuffix(m.Self, inPrefix); ok && ownedByRoot(m.Self) {
 		return prefix
 	}
-	return m.path(DefaultPrefix)
+	return m.Path(DefaultPrefix)
 }
 
-// packaged reports whether the binary's place is a package's, which then brings and removes it.
-func (m Machine) packaged() bool { return m.Place() == m.path(packaged) }
+// Packaged reports whether the binary's place is a package's, which then brings and removes it.
+func (m Machine) Packaged() bool { return m.Place() == m.Path(packaged) }
 
 // command is the link by which people start what is in Place.
 func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", program.Name) }
 
-// systemd reports whether the machine runs it (sd_booted(3)).
-func (m Machine) systemd() bool {
-	st, err := os.Lstat(m.path("/run/systemd/system"))
+// Systemd reports whether systemd runs the machine (sd_booted(3)), so that an install's path units look after updates.
+func (m Machine) Systemd() bool {
+	st, err := os.Lstat(m.Path("/run/systemd/system"))
 	return err == nil && st.IsDir()
 }
 

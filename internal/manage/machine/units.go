@@ -1,4 +1,4 @@
-package install
+package machine
 
 import (
 	"bytes"
@@ -26,7 +26,7 @@ var units embed.FS
 
 const (
 	unitDir         = "/etc/systemd/system"
-	packagedUnitDir = "/usr/lib/systemd/system"
+	packagedunitDir = "/usr/lib/systemd/system"
 	wants           = "paths.target.wants"
 )
 
@@ -36,23 +36,34 @@ var unitNames = [...]string{"worker-wrap@.path", "worker-wrap@.service"}
 // (systemd.exec(5), ExecSearchPath=).
 func (m Machine) fitted(text []byte) []byte {
 	switch m.prefix() {
-	case m.path("/usr"), m.path(DefaultPrefix):
+	case m.Path("/usr"), m.Path(DefaultPrefix):
 		return text
 	}
 	place := strings.ReplaceAll(m.Place(), "%", "%%") // systemd starts no program that has a quote in its path
 	return bytes.ReplaceAll(text, []byte("ExecStart="+program.Name+" "), []byte(`ExecStart="`+place+`" `))
 }
 
-// instance is the name of the path unit that looks after the runner in root.
-func instance(root string) string { return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path" }
+// Instance is the name of the path unit that looks after the runner in root.
+func Instance(root string) string { return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path" }
 
-// unitTasks plans what makes systemd look after the runners' self-updates.
-func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
+// Enabled reports whether the path unit of the runner in root is enabled.
+func (m Machine) Enabled(root string) bool {
+	_, err := os.Lstat(m.Link(root))
+	return err == nil
+}
+
+// Link is what enables the path unit of the runner in root.
+func (m Machine) Link(root string) string {
+	return filepath.Join(m.Path(unitDir), wants, Instance(root))
+}
+
+// UnitTasks plans what makes systemd look after the runners' self-updates.
+func (m Machine) UnitTasks(layouts []runner.Layout) ([]Task, error) {
 	tasks, target, err := m.unitFileTasks()
 	if err != nil {
 		return nil, err
 	}
-	var unmask, start []task
+	var unmask, start []Task
 	var errs []error // of runners that do without
 	unmasked := map[string]bool{}
 	reload := false
@@ -70,13 +81,13 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 		for _, mask := range now.Masks {
 			if !unmasked[mask] { // that of the template is found for each runner
 				unmasked[mask] = true
-				unmask = append(unmask, task{"unmask " + now.Name + ": remove " + mask, func() error { return os.Remove(mask) }})
+				unmask = append(unmask, Task{"unmask " + now.Name + ": remove " + mask, func() error { return os.Remove(mask) }})
 			}
 		}
-		link := filepath.Join(m.path(unitDir), wants, now.Name)
+		link := m.Link(l.Root)
 		to, _ := os.Readlink(link)
 		if to != target {
-			tasks = append(tasks, task{"enable " + now.Name, func() error { return disk.ReplaceLink(target, link) }})
+			tasks = append(tasks, Task{"enable " + now.Name, func() error { return disk.ReplaceLink(target, link) }})
 		}
 		trouble := now.Trouble()
 		reload = reload || now.Path.Reload || now.Service.Reload
@@ -86,21 +97,25 @@ func (m Machine) unitTasks(layouts []runner.Layout) ([]task, error) {
 	}
 	tasks = append(unmask, tasks...) // a file may be written where its mask was
 	if len(tasks) > 0 || reload {
-		tasks = append(tasks, task{"make systemd read its units again", func() error { return m.systemctl("daemon-reload") }})
+		tasks = append(tasks, m.reload())
 	}
 	return append(tasks, start...), errors.Join(errs...)
 }
 
+func (m Machine) reload() Task {
+	return Task{"make systemd read its units again", func() error { return m.systemctl("daemon-reload") }}
+}
+
 // startTask starts a path unit, which has the runner looked at at once. What has failed too often is allowed to start.
-func (m Machine) startTask(p survey.PathUnit) task {
-	return task{"start " + p.Name, func() error {
+func (m Machine) startTask(p survey.PathUnit) Task {
+	return Task{"start " + p.Name, func() error {
 		_ = m.systemctl("reset-failed", p.Name, p.ServiceName()) // an error where they are not loaded
 		return m.systemctl("restart", p.Name)
 	}}
 }
 
 // unitFileTasks plans the unit files, and returns where the links that enable a path unit lead.
-func (m Machine) unitFileTasks() (tasks []task, target string, err error) {
+func (m Machine) unitFileTasks() (tasks []Task, target string, err error) {
 	target = "../" + unitNames[0]
 	for _, name := range unitNames {
 		text, err := units.ReadFile("units/" + name)
@@ -108,13 +123,13 @@ func (m Machine) unitFileTasks() (tasks []task, target string, err error) {
 			return nil, "", err
 		}
 		text = m.fitted(text)
-		if shipped, err := os.ReadFile(filepath.Join(m.path(packagedUnitDir), name)); err == nil && bytes.Equal(shipped, text) {
+		if shipped, err := os.ReadFile(filepath.Join(m.Path(packagedunitDir), name)); err == nil && bytes.Equal(shipped, text) {
 			if name == unitNames[0] {
-				target = filepath.Join(packagedUnitDir, name)
+				target = filepath.Join(packagedunitDir, name)
 			}
 			continue
 		}
-		t, err := writeTask(filepath.Join(m.path(unitDir), name), string(text))
+		t, err := writeTask(filepath.Join(m.Path(unitDir), name), string(text))
 		if err != nil {
 			return nil, "", err
 		}
@@ -124,7 +139,7 @@ func (m Machine) unitFileTasks() (tasks []task, target string, err error) {
 }
 
 // writeTask plans a file with that text, if it has another.
-func writeTask(path, text string) ([]task, error) {
+func writeTask(path, text string) ([]Task, error) {
 	now, err := os.ReadFile(path)
 	if err == nil && string(now) == text {
 		return nil, nil
@@ -132,12 +147,12 @@ func writeTask(path, text string) ([]task, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return []task{{"write " + path, func() error { return disk.Write(path, text) }}}, nil
+	return []Task{{"write " + path, func() error { return disk.Write(path, text) }}}, nil
 }
 
 // watchable refuses a runner that no unit can be made for.
 func watchable(l runner.Layout) error {
-	if len(instance(l.Root)) > 255 {
+	if len(Instance(l.Root)) > 255 {
 		return fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root)
 	}
 	if strings.ContainsFunc(l.Root+l.Work, unicode.IsControl) { // .runner is the user's; the unit file is root's
@@ -158,21 +173,21 @@ func (m Machine) OutdatedUnits(l runner.Layout) []string {
 	}
 	var out []string
 	for _, t := range append(tasks, drop...) {
-		out = append(out, strings.TrimPrefix(t.what, "write "))
+		out = append(out, strings.TrimPrefix(t.What, "write "))
 	}
 	return out
 }
 
 // dropInTask plans the file that tells a runner's path unit where its work folder is.
-func (m Machine) dropInTask(l runner.Layout) ([]task, error) {
+func (m Machine) dropInTask(l runner.Layout) ([]Task, error) {
 	if l.Work == filepath.Join(l.Root, "_work") {
 		return nil, nil
 	}
-	return writeTask(m.dropIn(instance(l.Root)), dropInText(l))
+	return writeTask(m.dropIn(Instance(l.Root)), dropInText(l))
 }
 
 func (m Machine) dropIn(name string) string {
-	return filepath.Join(m.path(unitDir), name+".d", "work.conf")
+	return filepath.Join(m.Path(unitDir), name+".d", "work.conf")
 }
 
 // dropInText tells a runner's path unit where its work folder is.
@@ -181,30 +196,36 @@ func dropInText(l runner.Layout) string {
 	return "[Path]\nPathChanged=" + work + "/" + runner.UpdateFolder + "\nPathChanged=" + work + "/" + runner.UpdateScript + "\n"
 }
 
-// unitRemovals plans what makes systemd forget the runner in root.
-func (m Machine) unitRemovals(root string) []task {
-	var tasks []task
-	name := instance(root)
-	link, drop := filepath.Join(m.path(unitDir), wants, name), m.dropIn(name)
-	_, err := os.Lstat(link)
-	if now := (survey.System{Root: m.Root}).PathUnit(root); m.systemd() && (err == nil || now.Active()) {
-		tasks = append(tasks, task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
+// UnitRemovals plans what makes systemd forget the runner in root.
+func (m Machine) UnitRemovals(root string) []Task {
+	var tasks []Task
+	name := Instance(root)
+	link, drop, enabled := m.Link(root), m.dropIn(name), m.Enabled(root)
+	if now := (survey.System{Root: m.Root}).PathUnit(root); m.Systemd() && (enabled || now.Active()) {
+		tasks = append(tasks, Task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
 	}
-	if err == nil {
-		tasks = append(tasks, task{"disable " + name, func() error {
+	if enabled {
+		tasks = append(tasks, Task{"disable " + name, func() error {
 			err := os.Remove(link)
 			_ = os.Remove(filepath.Dir(link)) // unless another unit is enabled there
 			return err
 		}})
 	}
-	if _, err := os.Lstat(drop); err == nil {
-		tasks = append(tasks, task{"remove " + drop, func() error {
-			if err := os.Remove(drop); err != nil {
-				return err
-			}
-			_ = os.Remove(filepath.Dir(drop)) // unless somebody has put something else there
-			return nil
-		}})
+	return append(tasks, removal(drop, true)...)
+}
+
+// removal plans what removes a file, if it is there, and its folder too, unless something else is in it.
+func removal(path string, folder bool) []Task {
+	if _, err := os.Lstat(path); err != nil {
+		return nil
 	}
-	return tasks
+	return []Task{{"remove " + path, func() error {
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+		if folder {
+			_ = os.Remove(filepath.Dir(path))
+		}
+		return nil
+	}}}
 }
