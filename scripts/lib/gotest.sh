@@ -68,7 +68,7 @@ alone='^TestFewProcessesOfAUser$'
 
 # What the race detector would not look at runs without it, where that is in use: tests that start processes, whose own
 # threads it does not see, of packages that have no goroutines; and what it makes read less.
-plain='/(cmd/worker-wrap|scripts(/.*)?|internal/e2e|internal/evidence/audit/logs|internal/start/early|internal/manage/install(/.*)?)$'
+plain='/(cmd/worker-wrap|scripts(/.*)?|internal/e2e|internal/evidence/audit/logs|internal/start/early|internal/manage/(entry|install))$'
 
 # packages PATTERN says which packages have a path like that; -v in front, which have not.
 packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }

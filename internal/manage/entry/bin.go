@@ -58,7 +58,7 @@ type Bin struct {
 	// Left are temporary names that a run which was cut short has left.
 	Left []string
 
-	Changed int64 // when Runner.Worker was changed, in ns
+	Changed int64 // when Runner.Worker was changed, in ns since 1970
 }
 
 // State is how far a runner has the shim.
