@@ -111,6 +111,8 @@ func (f *finder) find() (out Found, err error) {
 	if err != nil {
 		return Found{Noted: f.noted}, err
 	}
+	sure := slices.DeleteFunc(slices.Clone(f.jobs), func(j *found) bool { return !j.sealed })
+	f.jobs = append(sure, slices.DeleteFunc(f.jobs, func(j *found) bool { return j.sealed })...) // what was made up hides none
 	for _, pid := range all {
 		p, err := lookAt(f.proc, pid)
 		switch {

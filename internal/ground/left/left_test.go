@@ -183,6 +183,30 @@ func TestNeverOfALivingWorker(t *testing.T) {
 	}
 }
 
+// TestMadeUpHidesNothing: records that are made up do not keep root from what a start's own record names.
+func TestMadeUpHidesNothing(t *testing.T) {
+	cmd, ns, diag, self := recordable(t)
+	testkit.Give(t, diag.Name(), 61234)
+	for i := range 8 {
+		worker := self
+		worker.PID, worker.Start = 1<<20+i, 1
+		r := left.Record{Worker: worker.String(), Begun: time.Now(), Inode: ns.Inode, ID: ns.ID, Keeper: self.String()}
+		if err := left.Note(diag, r); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			continue
+		}
+		if err := unix.Removexattr(filepath.Join(diag.Name(), left.Prefix+r.Worker), "trusted.worker-wrap.job"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := left.Find([]left.Place{{Root: "/runner", Diag: diag}})
+	if err != nil || len(found.Processes) != 1 || found.Processes[0].PID != cmd.Process.Pid || found.Processes[0].Why != "" || found.Processes[0].Worker != 1<<20 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 // TestEnd: whoever does not care for SIGTERM is sent SIGKILL, and whoever has a Why nothing.
 func TestEnd(t *testing.T) {
 	cmd, ns, diag, self := recordable(t)

@@ -20,6 +20,9 @@ import (
 // EnteredVar is a variable of what `worker-wrap enter` starts: a person's, who is in a job's namespace.
 const EnteredVar = "WORKER_WRAP_ENTERED"
 
+// maxParents bounds how far a process is traced back.
+const maxParents = 32
+
 // Process is one that a job has left.
 type Process struct {
 	PID     int       `json:"pid"`
@@ -92,10 +95,21 @@ func runs(proc string, pid int) bool {
 	return runner.IsWorker(command) || filepath.Base(command) == runner.ListenerName
 }
 
-// entered reports whether a process is a person's, see [EnteredVar].
+// entered reports whether a process is a person's, see [EnteredVar]: itself, or by one that started it, as their sudo, which
+// clears the environment.
 func entered(proc string, pid int) bool {
-	env, _ := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "environ"))
-	return environ.Get(environ.Parse(env), EnteredVar) != ""
+	for range maxParents {
+		dir := filepath.Join(proc, strconv.Itoa(pid))
+		env, _ := os.ReadFile(dir + "/environ")
+		if environ.Get(environ.Parse(env), EnteredVar) != "" {
+			return true
+		}
+		status, err := procfs.Read(dir)
+		if pid = int(status.Number("PPid", 10)); err != nil || pid <= 1 {
+			return false
+		}
+	}
+	return false
 }
 
 // signal sends a signal to the process that p is of, through its pidfd. The error is ESRCH if it has ended.
