@@ -15,18 +15,21 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// underUnits makes a runner and its service for each file of settings in $1/units, has each service start two Workers,
-// and asks doctor. Then it does what doctor says, starts them again, and asks once more.
+// underUnits makes a runner and its service for each file of settings in $1/units, and installs worker-wrap in those that an
+// install does not leave as they are; in the others it is put by hand. It has each service start two Workers, and asks
+// doctor and status. Then it does what doctor says, starts them again, and asks once more.
 const underUnits = `set -eu
 share=$1
 sudo() { [ "$1" = systemctl ] || "$@"; } # a round reads and starts the units
-mkdir -p /srv/out "$share/first" "$share/second"
+mkdir -p /srv/out /chroot "$share/first" "$share/second"
+mount --bind / /chroot
 for settings in "$share"/units/*; do
 	name=${settings##*/} root=/srv/${settings##*/} unit=actions.runner.${settings##*/}.service
 	mkdir -p "$root/bin" "$root/_work/_temp" "$root/_diag"
 	echo '{"workFolder": "_work"}' >"$root/.runner"
 	echo "$unit" >"$root/.service"
 	cp "$share/job" "$root/bin/Runner.Worker"
+	cp "$share/start" "$root/runsvc.sh"
 	sed "s,@ROOT@,$root,g; s,@NAME@,$name,g" "$settings" >"/etc/systemd/system/$unit"
 	sed -n "s/^# env: //p" "$settings" >"$root/.worker-wrap.env"
 	sed -n "s/^# drop-in: //p" "$settings" | while read -r path line; do
@@ -36,24 +39,27 @@ for settings in "$share"/units/*; do
 	chown -R daemon: "$root"
 done
 roots=$(for settings in "$share"/units/*; do echo "--runner-root /srv/${settings##*/}"; done)
+systemctl daemon-reload
 "$share/worker-wrap" install --isolate always --runner-root /srv/plain >/dev/null
-for settings in "$share"/units/*; do # without a path unit, of which each would start a watch
+# Without a path unit, of which each would start a watch.
+/usr/local/bin/worker-wrap install --bin-only --isolate always $roots >"$share/installed" 2>&1 || :
+for settings in "$share"/units/*; do
 	root=/srv/${settings##*/}
-	[ -e "$root/bin/Runner.Worker.real" ] || mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"
-	ln -sfn /usr/local/lib/worker-wrap/worker-wrap "$root/bin/Runner.Worker"
+	[ ! -e "$root/bin/Runner.Worker.real" ] || continue
+	mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"
+	ln -s /usr/local/lib/worker-wrap/worker-wrap "$root/bin/Runner.Worker"
 done
-cp "$share/start" /srv/start
-chmod 755 /srv/start
 units=$(cd /etc/systemd/system && ls -d actions.runner.*.service)
 round() {
 	systemctl daemon-reload
 	systemctl start $units || :
 	for out in /srv/out/*; do cp "$out" "$share/$1/${out##*/}"; done
 	/usr/local/bin/worker-wrap doctor --json $roots >"$share/$1.json" || :
+	/usr/local/bin/worker-wrap status --json $roots >"$share/$1.status" || :
 }
 round first
 systemctl show --property=Version --value
-/usr/local/bin/worker-wrap doctor $roots | sed -n 's/^ *→ \(sudo .*worker-wrap.conf.*\)/\1/p' >"$share/mends" || :
+sed -n 's/^ *"mend": "\(sudo .*worker-wrap\.conf.*\)",\{0,1\}$/\1/p' "$share/first.json" | sed 's/\\"/"/g; s/\\\\/\\/g' | sort -u >"$share/mends"
 . "$share/mends" >/dev/null
 list() { cd /etc/systemd/system && find . -name '*worker-wrap.conf' -exec cat {} + && cd /; }
 once=$(list)
@@ -86,7 +92,7 @@ const unitOfAll = `[Service]
 Type=oneshot
 User=daemon
 WorkingDirectory=@ROOT@
-ExecStart=/bin/sh /srv/start
+ExecStart=/bin/sh @ROOT@/runsvc.sh
 StandardOutput=truncate:/srv/out/@NAME@
 StandardError=truncate:/srv/out/@NAME@
 `
@@ -138,54 +144,89 @@ func testUnits(t *testing.T, root string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	t.Logf("systemd %d", version)
-	before, after := doctorSays(t, filepath.Join(dir, "first.json")), doctorSays(t, filepath.Join(dir, "second.json"))
+	before, after := saidOf(t, dir, "first"), saidOf(t, dir, "second")
+	installed, err := os.ReadFile(filepath.Join(dir, "installed"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range unitTable {
 		t.Run(row.name, func(t *testing.T) {
 			fate := row.since
 			if version < 255 {
 				fate = row.before
 			}
-			fate.check(t, row.name, filepath.Join(dir, "first"), before)
+			fate.check(t, &row, filepath.Join(dir, "first"), before)
+			if left := strings.Contains(string(installed), ": /srv/"+row.name+" is left as it is"); left != (fate.blamed != "" && !row.read) {
+				t.Errorf("an install has left it as it is: %v, of\n%s", left, installed)
+			}
+			if warned := strings.Contains(string(installed), "warning: /srv/"+row.name+": the unit "); warned != (fate.blamed != "" && row.read) {
+				t.Errorf("an install has warned: %v, of\n%s", warned, installed)
+			}
 			t.Log("and mended")
-			works.check(t, row.name, filepath.Join(dir, "second"), after)
+			works.check(t, &row, filepath.Join(dir, "second"), after)
 		})
 	}
 }
 
 type check struct{ Check, Level, Found, Mend string }
 
-// doctorSays returns the checks of each runner in a report of doctor's.
-func doctorSays(t *testing.T, path string) map[string][]check {
+// said is what doctor and status say of a runner.
+type said struct {
+	Protected bool
+	Checks    []check
+	status    struct {
+		Protected bool
+		Why       string
+	}
+}
+
+// saidOf returns that of each runner, by its root, after a round.
+func saidOf(t *testing.T, dir, round string) map[string]said {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	read := func(path string, into any) {
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		if err == nil {
+			err = json.Unmarshal(data, into)
+		}
+		if err != nil {
+			t.Fatalf("%v: %s", err, data)
+		}
 	}
 	var report struct {
 		Runners []struct {
-			Root   string
-			Checks []check
+			Root string
+			said
 		}
 	}
-	if err := json.Unmarshal(data, &report); err != nil {
-		t.Fatalf("%v: %s", err, data)
+	var status []struct {
+		Root, Why string
+		Protected bool
 	}
-	out := map[string][]check{}
+	read(round+".json", &report)
+	read(round+".status", &status)
+	out := map[string]said{}
 	for _, r := range report.Runners {
-		out[r.Root] = r.Checks
+		out[r.Root] = r.said
+	}
+	for _, r := range status {
+		s := out[r.Root]
+		s.status.Protected, s.status.Why = r.Protected, r.Why
+		out[r.Root] = s
 	}
 	return out
 }
 
 // check compares what came of a row with what the table says.
-func (want unitFate) check(t *testing.T, name, dir string, report map[string][]check) {
+func (want unitFate) check(t *testing.T, row *unitRow, dir string, all map[string]said) {
 	t.Helper()
-	checks := report["/srv/"+name]
-	said, err := os.ReadFile(filepath.Join(dir, name))
+	name := row.name
+	says := all["/srv/"+name]
+	checks := says.Checks
+	printed, err := os.ReadFile(filepath.Join(dir, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	none, rest, _ := strings.Cut(string(said), "\n")
+	none, rest, _ := strings.Cut(string(printed), "\n")
 	starts := []string{none, strings.TrimSpace(rest)}
 	fate := want.starts
 	if fate == "uncapable" { // as the file's capability is: all or nothing, or raised by the program
@@ -226,7 +267,10 @@ func (want unitFate) check(t *testing.T, name, dir string, report map[string][]c
 		t.Errorf("doctor says nothing of it")
 	case want.blamed == "" && (len(problems) > 0 || tried != "ok"):
 		t.Errorf("doctor sees a problem: %q", problems)
-	case want.blamed != "" && (tried != "problem" || !named):
+	case want.blamed != "" && (tried != "problem" && !row.read || !named):
 		t.Errorf("doctor says %q, want a problem with %q and %q, and one of the trial", problems, want.blamed, want.mend)
+	}
+	if well := want.blamed == ""; says.Protected != well || says.status.Protected != well || (says.status.Why == "") != well {
+		t.Errorf("protected by doctor: %v, and by status: %v, %q", says.Protected, says.status.Protected, says.status.Why)
 	}
 }

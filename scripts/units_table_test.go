@@ -7,6 +7,7 @@ package scripts_test
 type unitRow struct {
 	name, settings string
 	before, since  unitFate
+	read           bool // no start is tried in such a service: doctor, and an install's warning, go by what its unit says
 }
 
 // unitFate: starts is "isolated", "cannot" if the program cannot even be run, "uncapable" if that or the lack of
@@ -21,10 +22,19 @@ func noNewPrivs(blamed, mend string) unitFate { return unitFate{"no_new_privs is
 
 // since255 is a row of a directive that sets no_new_privs before systemd 255 and does no harm since.
 func since255(name, setting, mend string) unitRow {
-	return unitRow{name, setting + "\n", noNewPrivs(setting, `\n`+mend+`\n`), works}
+	return unitRow{name: name, settings: setting + "\n", before: noNewPrivs(setting, `\n`+mend+`\n`), since: works}
 }
 
-func both(name, settings string, fate unitFate) unitRow { return unitRow{name, settings, fate, fate} }
+func both(name, settings string, fate unitFate) unitRow {
+	return unitRow{name: name, settings: settings, before: fate, since: fate}
+}
+
+// onlyRead is both of a row in which no start is tried.
+func onlyRead(name, settings string, fate unitFate) unitRow {
+	row := both(name, settings, fate)
+	row.read = true
+	return row
+}
 
 var unitTable = []unitRow{
 	both("plain", "", works),
@@ -43,29 +53,29 @@ var unitTable = []unitRow{
 	since255("namespaces-other", "RestrictNamespaces=~uts", "RestrictNamespaces=no"),
 	since255("filter-mount", "SystemCallFilter=@system-service @mount", "SystemCallFilter="),
 	{
-		"namespaces", "RestrictNamespaces=yes\n",
-		noNewPrivs("RestrictNamespaces=yes", `\nRestrictNamespaces=no\n`),
-		unitFate{"seccomp filter", "RestrictNamespaces=yes", `\nRestrictNamespaces=mnt\n`},
+		name: "namespaces", settings: "RestrictNamespaces=yes\n",
+		before: noNewPrivs("RestrictNamespaces=yes", `\nRestrictNamespaces=no\n`),
+		since:  unitFate{"seccomp filter", "RestrictNamespaces=yes", `\nRestrictNamespaces=mnt\n`},
 	},
 	{
-		"namespaces-mnt", "RestrictNamespaces=~mnt\n",
-		noNewPrivs("RestrictNamespaces=~mnt", `\nRestrictNamespaces=no\n`),
-		unitFate{"seccomp filter", "RestrictNamespaces=~mnt", `\nRestrictNamespaces=mnt\n`},
+		name: "namespaces-mnt", settings: "RestrictNamespaces=~mnt\n",
+		before: noNewPrivs("RestrictNamespaces=~mnt", `\nRestrictNamespaces=no\n`),
+		since:  unitFate{"seccomp filter", "RestrictNamespaces=~mnt", `\nRestrictNamespaces=mnt\n`},
 	},
 	{
-		"filter-deny", "SystemCallFilter=~@mount\n",
-		unitFate{"and no_new_privs is set", "SystemCallFilter=~@mount", `\nSystemCallFilter=\n`},
-		unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=~@mount", `\nSystemCallFilter=@mount\n`},
+		name: "filter-deny", settings: "SystemCallFilter=~@mount\n",
+		before: unitFate{"and no_new_privs is set", "SystemCallFilter=~@mount", `\nSystemCallFilter=\n`},
+		since:  unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=~@mount", `\nSystemCallFilter=@mount\n`},
 	},
 	{
-		"filter-allow", "SystemCallFilter=@system-service\n",
-		unitFate{"and no_new_privs is set", "SystemCallFilter=@system-service", `\nSystemCallFilter=\n`},
-		unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
+		name: "filter-allow", settings: "SystemCallFilter=@system-service\n",
+		before: unitFate{"and no_new_privs is set", "SystemCallFilter=@system-service", `\nSystemCallFilter=\n`},
+		since:  unitFate{"ends each process that calls open_tree(2)", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
 	},
 	{
-		"filter-error", "SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n",
-		noNewPrivs("SystemCallFilter=@system-service", `\nSystemCallFilter=\n`),
-		unitFate{"not permitted", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
+		name: "filter-error", settings: "SystemCallFilter=@system-service\nSystemCallErrorNumber=EPERM\n",
+		before: noNewPrivs("SystemCallFilter=@system-service", `\nSystemCallFilter=\n`),
+		since:  unitFate{"not permitted", "SystemCallFilter=@system-service", `\nSystemCallFilter=@mount\n`},
 	},
 	both("bounding", "CapabilityBoundingSet=~CAP_SYS_ADMIN\n", unitFate{"uncapable", "CapabilityBoundingSet=~CAP_SYS_ADMIN", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
 	both("bounding-empty", "CapabilityBoundingSet=\n", unitFate{"uncapable", "CapabilityBoundingSet=", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
@@ -95,6 +105,9 @@ var unitTable = []unitRow{
 	both("hidden-both", "InaccessiblePaths=/usr/local/lib/worker-wrap @ROOT@/_work\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
 	both("all-at-once", "NoNewPrivileges=yes\nProtectSystem=strict\nRestrictNamespaces=yes\nInaccessiblePaths=/usr/local/lib/worker-wrap\n",
 		unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nReadWritePaths=/srv/all-at-once\nInaccessiblePaths=\n`}),
+	onlyRead("dynamic", "DynamicUser=yes\n", unitFate{"no_new_privs is set", "DynamicUser=yes", `\nDynamicUser=no\n`}),
+	onlyRead("chroot", "RootDirectory=/chroot\nMountAPIVFS=yes\n", works),
+	onlyRead("chroot-nnp", "RootDirectory=/chroot\nMountAPIVFS=yes\nNoNewPrivileges=yes\n", noNewPrivs("NoNewPrivileges=yes", `\nNoNewPrivileges=no\n`)),
 	both("home", "ProtectHome=tmpfs\nBindPaths=@ROOT@:/home/r\n", works),
 	both("hidden", "InaccessiblePaths=/usr/local/lib/worker-wrap\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
 }

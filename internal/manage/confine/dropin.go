@@ -3,6 +3,7 @@ package confine
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -11,6 +12,17 @@ import (
 
 // ownDropIn ends the names of the drop-ins that doctor tells people to make.
 const ownDropIn = "worker-wrap.conf"
+
+// Mend is a command that takes all of these obstacles out of a unit.
+func Mend(u *survey.Unit, all []Obstacle) string {
+	var lines []string
+	for i, o := range all {
+		if i == 0 || !slices.Equal(o.Mend, all[i-1].Mend) {
+			lines = append(lines, o.Mend...)
+		}
+	}
+	return DropIn(u, lines)
+}
 
 // DropIn is a command that adds lines to a unit, in a drop-in that comes after all others. Run once more it changes nothing.
 func DropIn(u *survey.Unit, lines []string) string {

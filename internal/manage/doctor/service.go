@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -17,16 +16,11 @@ func (r *Runner) service() *confine.Service {
 // its files have it.
 func takenByService(r *Runner, m survey.Machine) (out []Result) {
 	all := r.service().Obstacles(m.SystemdVersion)
-	var mend []string // for all of them, in one file
-	for i, o := range all {
-		if i == 0 || !slices.Equal(o.Mend, all[i-1].Mend) {
-			mend = append(mend, o.Mend...)
-		}
-	}
+	mend := confine.Mend(&r.Unit, all) // in one file
 	for _, o := range all {
 		res := Result{
 			Check: o.Check, Level: Fail, What: fmt.Sprintf("the unit %s has %s, %s", r.Unit.Name, o.Setting, o.What),
-			Why: o.Why, Mend: confine.DropIn(&r.Unit, mend), ofUnit: true,
+			Why: o.Why, Mend: mend, ofUnit: true,
 		}
 		if o.Check == "no_new_privs" && m.SystemdVersion == 0 && !confine.On(r.Unit.Last("NoNewPrivileges")) && !confine.On(r.Unit.Last("DynamicUser")) {
 			if r.Listener != nil && !r.Listener.NoNewPrivs {

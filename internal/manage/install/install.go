@@ -41,6 +41,9 @@ func Install(o Options) Result {
 			r.fail(err)
 		}
 	}
+	if good {
+		r.try(layouts, place) // all that are alike at once
+	}
 	var kept, whole []runner.Layout
 	for _, l := range layouts {
 		switch err := r.keep(l, place, good); {
@@ -78,8 +81,8 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 	if err := runnable(place, l); err != nil {
 		return err
 	}
-	if err := r.try(l, s, place); err != nil {
-		return err
+	if r.try([]runner.Layout{l}, place); r.tried[l.Root] != nil {
+		return r.tried[l.Root]
 	}
 	for _, b := range s.Bins {
 		plan := func(now entry.Bin) ([]entry.Step, error) {

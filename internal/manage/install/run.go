@@ -50,12 +50,12 @@ type run struct {
 	Options
 	Result
 	root   bool
-	keeper *Keeper         // where a watch looks, which is to be careful: see [entry.State.Wrap]
-	tried  map[string]bool // roots of runners in which a start was tried and would not be refused, or need not be tried
+	keeper *Keeper          // where a watch looks, which is to be careful: see [entry.State.Wrap]
+	tried  map[string]error // why a start that was tried in the runner with that root was refused, nil if it was not
 }
 
 func newRun(o Options) *run {
-	return &run{Options: o, root: os.Geteuid() == 0, tried: map[string]bool{}}
+	return &run{Options: o, root: os.Geteuid() == 0, tried: map[string]error{}}
 }
 
 func (r *run) done(what string) {

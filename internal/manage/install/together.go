@@ -77,7 +77,7 @@ func (r *run) putBack(all []wrapping) {
 		if w.target == "" {
 			w.target = r.Place()
 		}
-		r.tried[w.Root] = true // it was wrapped
+		r.tried[w.Root] = nil // it was wrapped
 		if err := r.keep(w.Layout, w.target, true); err != nil {
 			r.fail(err)
 			continue

@@ -7,13 +7,16 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
+	settings "github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // wrapped reports whether a runner has the shim, or had it until an update or a person put something else there. What
@@ -29,40 +32,84 @@ func (r *run) wrapped(l runner.Layout, s entry.State) bool {
 	return err == nil && slices.Contains(listed, l.Root)
 }
 
-// try starts binary, a worker-wrap, in a runner that is not yet wrapped, as its user and with its settings. The error
-// says why a Worker would get no _temp of its own.
-func (r *run) try(l runner.Layout, s entry.State, binary string) error {
-	if r.tried[l.Root] || s.Bins[0].Kind() == entry.Empty { // that is said later
-		return nil
-	}
-	if r.DryRun || r.wrapped(l, s) {
-		r.tried[l.Root] = true
-		return nil
-	}
-	who := survey.System{Root: r.Root}.Starter(l)
-	if who.Led != nil {
-		return who.Led
-	}
-	err := fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User))
-	if who.UID >= 0 {
-		if !trial.Possible(who.UID) {
-			return errNotAllowed
-		}
-		tried := trial.Places{Layout: l, Binary: binary, UID: who.UID, Env: who.Env}.Try()
-		if err = tried.Refused; tried.Left != nil {
-			r.warn("a start that was tried in %s has left something there: %v", l.Root, tried.Left)
+// try starts binary, a worker-wrap, in those of the runners that are not yet wrapped: as their users, with their settings,
+// and where the machine's own unit files name a service, as systemd would start that. r.tried has what came of it.
+func (r *run) try(layouts []runner.Layout, binary string) {
+	var places []trial.Places
+	var of []survey.Starter
+	for _, l := range r.untried(layouts) {
+		who := survey.System{Root: r.Root}.Starter(l)
+		p := trial.Places{Layout: l, Binary: binary, UID: who.UID, Env: who.Env}
+		switch {
+		case who.Led != nil:
+			r.tried[l.Root] = who.Led
+		case p.UID < 0:
+			r.tried[l.Root] = r.refused(l, who.User, fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User)))
+		case !trial.Possible(p.UID):
+			r.tried[l.Root] = errNotAllowed
+		default:
+			p.In, _ = trial.UnitOf(&who.Unit)
+			places, of = append(places, p), append(of, who)
 		}
 	}
-	if err == nil {
-		r.tried[l.Root] = true
+	for i, t := range trial.All(places) {
+		l := places[i].Layout
+		if t.Left != nil {
+			r.warn("a start that was tried in %s has left something there: %v", l.Root, t.Left)
+		}
+		r.tried[l.Root] = r.refused(l, of[i].User, r.byUnit(places[i], &of[i].Unit, t.Refused))
+	}
+}
+
+// byUnit has a refusal say which settings of the unit explain it, and what takes those out, in the place of what a start can
+// guess. Where no start can be tried as systemd starts the unit, it warns of them.
+func (r *run) byUnit(p trial.Places, u *survey.Unit, refused error) error {
+	_, inPlace := trial.UnitOf(u)
+	version := 0
+	if refused != nil || !inPlace {
+		version = survey.System{Root: r.Root}.SystemdVersion()
+	}
+	if version == 0 { // what they do depends on it
+		return refused
+	}
+	chosen, _ := settings.ParseSettings(p.Env)
+	service := confine.Service{Unit: *u, Layout: p.Layout, UID: p.UID, Userns: chosen.Policy.Userns, Shim: r.Place()}
+	all := service.Obstacles(version)
+	if len(all) == 0 {
+		return refused
+	}
+	says := fmt.Sprintf("the unit %s has %s, %s: %s", u.Name, all[0].Setting, all[0].What, confine.Mend(u, all))
+	if refused == nil {
+		r.warn("%s: %s", p.Layout.Root, says)
 		return nil
 	}
-	if r.Force {
-		r.tried[l.Root] = true
-		r.warn("%s: no job of %s gets a _temp of its own as things are, and worker-wrap is put in place all the same (--force): %v", l.Root, visible.Word(who.User), err)
+	fact, _, _ := strings.Cut(refused.Error(), "; ")
+	return fmt.Errorf("%s; %s", fact, says)
+}
+
+// untried are those runners in which a start is to be tried. What else is wrong with one is said later.
+func (r *run) untried(layouts []runner.Layout) (out []runner.Layout) {
+	for _, l := range layouts {
+		s, err := entry.Inspect(l)
+		_, known := r.tried[l.Root]
+		if known || r.DryRun || err != nil || len(s.Bins) == 0 || s.Bins[0].Kind() == entry.Empty || r.wrapped(l, s) {
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// refused is the error that a runner is left as it is for, and with Force a warning only.
+func (r *run) refused(l runner.Layout, user string, why error) error {
+	switch {
+	case why == nil:
+		return nil
+	case r.Force:
+		r.warn("%s: no job of %s gets a _temp of its own as things are, and worker-wrap is put in place all the same (--force): %v", l.Root, visible.Word(user), why)
 		return nil
 	}
-	return &RefusedError{l.Root, who.User, err}
+	return &RefusedError{l.Root, user, why}
 }
 
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
@@ -71,11 +118,11 @@ const staged = "." + program.Name + ".trial"
 // tryStaged tries a start in each runner that is not yet wrapped, with the binary that is about to be put in place,
 // and returns the runners that are not refused. Of the copy nothing is left.
 func (r *run) tryStaged() (accepted []runner.Layout, err error) {
-	if r.DryRun {
+	if len(r.untried(r.Layouts)) == 0 {
 		return r.Layouts, nil
 	}
 	dir := filepath.Dir(r.Place())
-	binary, there := filepath.Join(dir, staged), false
+	binary := filepath.Join(dir, staged)
 	above := existing(dir)
 	defer func() {
 		if rerr := os.Remove(binary); rerr != nil && !errors.Is(rerr, fs.ErrNotExist) && err == nil {
@@ -85,19 +132,12 @@ func (r *run) tryStaged() (accepted []runner.Layout, err error) {
 			_ = os.Remove(dir) // unless something is in it
 		}
 	}()
+	if err := program.Place(r.Self, binary); err != nil {
+		return nil, err
+	}
+	r.try(r.Layouts, binary)
 	for _, l := range r.Layouts {
-		s, ierr := entry.Inspect(l)
-		if ierr != nil || len(s.Bins) == 0 || r.wrapped(l, s) {
-			accepted = append(accepted, l) // what is wrong with it is said later
-			continue
-		}
-		if !there {
-			if err := program.Place(r.Self, binary); err != nil {
-				return nil, err
-			}
-			there = true
-		}
-		if err := r.try(l, s, binary); err != nil {
+		if err := r.tried[l.Root]; err != nil {
 			r.fail(err)
 			continue
 		}

@@ -20,6 +20,7 @@ type Starter struct {
 	Led    error
 	Env    []string // see [Runner]
 	EnvErr error    // why a file of settings cannot be read, so that no Worker starts
+	Unit   Unit     // the unit that starts it, "" for its name where none of a known user does
 }
 
 // Inside returns a path by the looked-at machine's names.
@@ -43,13 +44,14 @@ func (s System) Starter(l runner.Layout) Starter {
 	w.Env, w.EnvErr = asEnv(variables), err
 	w.User = UserName(w.UID)
 	name, unitUser := discover.Service(s.Root, l.Root)
-	if u := s.Unit(inside); u.Name == name && u.User != "" { // with its drop-ins
+	u := s.unit(name)
+	if u.User != "" { // with its drop-ins
 		unitUser = u.User
 	}
-	if name == "" || unitUser == "" {
+	if unitUser == "" {
 		return w
 	}
-	w.User, w.UID, w.Led = unitUser, -1, nil
+	w.User, w.UID, w.Led, w.Unit = unitUser, -1, nil, u
 	if uid, ok := UserID(unitUser); ok {
 		w.UID = uid
 	}

@@ -77,7 +77,7 @@ func (s System) Machine() Machine {
 		AppArmorUserNS: s.number("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
 		UserNSClone:    s.number("proc/sys/kernel/unprivileged_userns_clone"),
 		Systemd:        err == nil && booted.IsDir(),
-		SystemdVersion: s.systemdVersion(),
+		SystemdVersion: s.SystemdVersion(),
 		Exporter:       s.exists("var/lib/prometheus/node-exporter"),
 		FiguresTimer:   s.exists("etc/systemd/system/timers.target.wants/worker-wrap-figures.timer"),
 		Container:      s.container(),
@@ -85,8 +85,8 @@ func (s System) Machine() Machine {
 	}
 }
 
-// systemdVersion asks the running systemd, which an ordinary user may do through D-Bus, or the command that came with it.
-func (s System) systemdVersion() int {
+// SystemdVersion asks the running systemd, which an ordinary user may do through D-Bus, or the command that came with it.
+func (s System) SystemdVersion() int {
 	if s.Root != "" || !s.exists("run/systemd/system") {
 		return 0
 	}

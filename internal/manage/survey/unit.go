@@ -56,11 +56,14 @@ func (u *Unit) Last(key string) string {
 var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
 // Unit looks at the unit of the runner in root: systemd tells its files and what is in force, where it runs and answers.
-func (s System) Unit(root string) Unit {
-	u := Unit{Name: s.unitName(root)}
-	if u.Name == "" {
+func (s System) Unit(root string) Unit { return s.unit(s.unitName(root)) }
+
+// unit looks at that of a name, "" for none.
+func (s System) unit(name string) Unit {
+	if name == "" {
 		return Unit{}
 	}
+	u := Unit{Name: name}
 	said := s.show(ofUnit, u.Name)
 	if u.Asked = len(said) > 0 && said[0]["LoadState"] == "loaded"; u.Asked {
 		u.Path, u.DropIns = said[0]["FragmentPath"], strings.Fields(said[0]["DropInPaths"])

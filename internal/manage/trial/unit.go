@@ -90,8 +90,10 @@ func (p Places) tryIn() (t Tried) {
 		t.Said = strings.ReplaceAll(text, "worker-wrap: ", "")
 	} else if why := reason(text); why != "" {
 		t.Refused = errors.New(strings.ReplaceAll(why, name, p.In.Name))
+	} else if line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n"); line != "" {
+		t.Refused = fmt.Errorf("%w: %s", rerr, line)
 	} else {
-		t.Refused = fmt.Errorf("%w: %s", rerr, slices.Compact(strings.Split(strings.TrimSpace(string(out)), "\n"))[0])
+		t.Refused = fmt.Errorf("systemd could not start %s as it starts the unit %s (%w)", p.Binary, p.In.Name, rerr)
 	}
 	u.anyone = true
 	t.Left = u.patiently()
