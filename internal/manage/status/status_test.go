@@ -171,6 +171,46 @@ func TestModes(t *testing.T) {
 	}
 }
 
+// TestWhichSettingHolds: settings that come before WORKER_WRAP_ISOLATE, or add to it, are named, and what they lead to.
+func TestWhichSettingHolds(t *testing.T) {
+	testkit.RequireRoot(t)
+	layout := newRunner(t)
+	file := filepath.Join(layout.Root, ".worker-wrap.env")
+	for settings, want := range map[string]Runner{
+		"ISOLATE=alone":  {Isolate: "alone", IsolateFrom: file},
+		"PRIVATE=/x/own": {Isolate: "always"},
+		"ISOLATE=alone\nWORKER_WRAP_PRIVATE=/x/own": {Isolate: "always", IsolateFrom: file, IsolateWhy: []string{
+			"each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is alone: that takes WORKER_WRAP_PRIVATE=/x/own in " + file,
+		}},
+		"ISOLATE=alone\nWORKER_WRAP_LEFTOVERS=end": {Isolate: "alone", IsolateFrom: file, IsolateWhy: []string{
+			"each Worker has a mount namespace of its own, in which nothing more is mounted: WORKER_WRAP_LEFTOVERS=end in " + file,
+		}},
+	} {
+		if err := os.WriteFile(file, []byte("WORKER_WRAP_"+settings+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := Gather([]runner.Layout{layout}, nil, true)
+		if err != nil || len(got) != 1 || got[0].Isolate != want.Isolate || got[0].IsolateFrom != want.IsolateFrom || !slices.Equal(got[0].IsolateWhy, want.IsolateWhy) {
+			t.Errorf("%s: %+v, %v", settings, got, err)
+		}
+	}
+	if err := os.WriteFile(file, []byte("WORKER_WRAP_ISOLATE=alone\nWORKER_WRAP_LEFTOVERS=list\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	pid := startWorker(t, layout, runner.WorkerName)
+	got, _, err := Gather([]runner.Layout{layout}, nil, true)
+	if err != nil || len(got) != 1 || len(got[0].Workers) != 1 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if w := got[0].Workers[0]; w.PID != pid || w.Mode != workers.Alone || !w.Apart {
+		t.Errorf("a lone Worker in a namespace of its own: %+v", w)
+	}
+	var b strings.Builder
+	if err := workers.Print(screen.Screen{Out: &b, Now: time.Now()}, got[0].Workers); err != nil || !strings.Contains(b.String(), "  alone, own namespace  ") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
+
 func TestPrint(t *testing.T) {
 	now := time.Date(2026, 4, 20, 12, 0, 0, 0, time.Local)
 	at := now.AddDate(0, 0, -1)
@@ -181,11 +221,12 @@ func TestPrint(t *testing.T) {
 			Workers: []workers.Worker{
 				{PID: 42, Since: at, Mode: workers.Private, Beside: []int{43, 7}, Bytes: 3 << 20, Partial: true, Temp: "/w/.worker-wrap/42", Step: "make\x1b[2J"},
 				{PID: 43, Since: at, Mode: workers.Alone, Waited: 2},
+				{PID: 47, Since: at, Mode: workers.Alone, Apart: true},
 				{PID: 44, Since: at, Mode: workers.Plain, Beside: []int{43}, Why: "no privilege"},
 				{PID: 45, Since: at, Mode: workers.Plain, Why: "no privilege"},
 				{PID: 46, Since: at, Mode: workers.Unwrapped},
 			},
-			Harmless: 3, Since: at,
+			Harmless: 3, Since: at, IsolateWhy: []string{"each Worker has this", "and that"},
 		},
 		{Root: "/r2", Why: "Runner.Worker is the runner's own", User: "root", Isolate: "always", Last: &Start{Time: now, Outcome: "plain", Error: "no privilege"}},
 		{Root: "/r3", Protected: true, Version: "2.336.0", User: "ci"},
@@ -196,13 +237,16 @@ func TestPrint(t *testing.T) {
 	}
 	zone := now.Format(" MST")
 	want := strings.ReplaceAll(`RUNNER           PROTECTED  ISOLATE                            VERSION  USER  WORKERS  LAST START
-/home/ci/runner  yes        alone (/etc/worker-wrap/settings)  2.336.0  ci    5        11:59:00 ZONE private after 1.5 s
+/home/ci/runner  yes        alone (/etc/worker-wrap/settings)  2.336.0  ci    6        11:59:00 ZONE private after 1.5 s
 /r2              NO         always (default)                   ?        root  0        12:00:00 ZONE plain: no privilege
 /r3              yes        ?                                  2.336.0  ci    0        none on record
 
 /home/ci/runner:
+  each Worker has this
+  and that
   Worker 42 since 2026-04-19 12:00:00 ZONE, private, beside Worker 43 and 7, more than 3.0 MiB in /w/.worker-wrap/42, at step make`+"\uFFFD"+`[2J
   Worker 43 since 2026-04-19 12:00:00 ZONE, alone in the plain _temp, after a wait of 2.0 s
+  Worker 47 since 2026-04-19 12:00:00 ZONE, alone in the plain _temp, in a mount namespace of its own
   Worker 44 since 2026-04-19 12:00:00 ZONE, in the plain _temp, though not alone, beside Worker 43, since it could not be isolated (no privilege)
   Worker 45 since 2026-04-19 12:00:00 ZONE, in the plain _temp, since it could not be isolated (no privilege)
   Worker 46 since 2026-04-19 12:00:00 ZONE, in the plain _temp: it was started without worker-wrap
