@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -117,6 +119,46 @@ func TestRefusedPlaces(t *testing.T) {
 			t.Errorf("%s: %q, %v, %q; want one line with %q", private, out, err, stderr.String(), why)
 		}
 	}
+}
+
+// TestAttackOnPrivatePlaces: a place lies in a folder of another user's, who exchanges it for a link, to root's or to another
+// of the runner's user, after each of the start's looks at it. Nothing is covered but the place itself, or no job starts.
+func TestAttackOnPrivatePlaces(t *testing.T) {
+	strace := testkit.RequireTool(t, "strace", "strace")
+	s := ordinary(t, capable(t))
+	outside := testkit.Dir(t)
+	theirs, elsewhere := filepath.Join(outside, "theirs"), filepath.Join(outside, "elsewhere")
+	place, link := filepath.Join(theirs, "place"), filepath.Join(outside, "link")
+	do(t, os.Mkdir(theirs, 0o755), os.Mkdir(place, 0o700), os.Chown(place, user, user), os.Chown(theirs, other, other))
+	before := hostMounts(t)
+	for _, owner := range []int{0, user} {
+		do(t, os.RemoveAll(elsewhere), os.Mkdir(elsewhere, 0o755), os.WriteFile(elsewhere+"/mark", nil, 0o644), os.Chown(elsewhere, owner, owner))
+		for look := 1; look <= 3; look++ {
+			_ = os.Remove(link)
+			do(t, os.Symlink(elsewhere, link))
+			args := append([]string{"-o", "/dev/null", "-P", place, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=" + itoa(look), "--"}, testkit.UserWords(itoa(user), itoa(user))...)
+			c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", "cd "+elsewhere+"; ls; "+innocent)...)}
+			c.Stdout, c.Stderr = &c.out, &c.err
+			c.Env = []string{"WORKER_WRAP_DOCKER=off", "WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_PRIVATE=" + place, "HOME=" + s.root, "PATH=" + os.Getenv("PATH")}
+			do(t, c.Start())
+			pid := c.stopped(t)
+			do(t, unix.Renameat2(unix.AT_FDCWD, place, unix.AT_FDCWD, link, unix.RENAME_EXCHANGE), unix.Kill(pid, unix.SIGCONT))
+			switch code := c.end(t); {
+			case code == 125 && c.out.String() == "":
+				oneLine(t, c.err.String())
+			case code != 0 || !strings.HasPrefix(c.out.String(), "mark\n"):
+				t.Errorf("uid %d, look %d: exit code %d, %q, %q", owner, look, code, &c.out, &c.err)
+			default:
+				harmless(t, strings.TrimPrefix(c.out.String(), "mark\n"))
+			}
+			if names := entries(t, elsewhere); len(names) != 1 {
+				t.Errorf("uid %d, look %d: %q", owner, look, names)
+			}
+			do(t, unix.Renameat2(unix.AT_FDCWD, place, unix.AT_FDCWD, link, unix.RENAME_EXCHANGE))
+			t.Logf("uid %d, look %d: %d, %s", owner, look, c.ProcessState.ExitCode(), &c.err)
+		}
+	}
+	sameMounts(t, before)
 }
 
 // privateInContainers: a real daemon mounts what the job sees at a place of its own, or below it, and writes there.
