@@ -13,7 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // leftAction lists what the jobs of dead Workers have left running.
@@ -81,7 +81,7 @@ func userOf(uid int) string {
 	if uid < 0 {
 		return "?"
 	}
-	return visible.Line(survey.UserName(uid))
+	return visible.Line(users.Name(uid))
 }
 
 // printEnded says what gc --kill has ended, or would end.

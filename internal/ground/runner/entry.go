@@ -1,8 +1,6 @@
 package runner
 
-import (
-	"strings"
-)
+import "strings"
 
 // EntryWord tells worker-wrap that it was started as a Worker: an entry is a script, and its second line is never read.
 const EntryWord = "__worker"

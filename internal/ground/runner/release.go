@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"os"
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
@@ -37,4 +38,16 @@ func FromRelease(root string) (Layout, error) {
 		return Unconfigured(root), nil
 	}
 	return l, err
+}
+
+// Around is the nearest folder from dir upwards that has a .runner or a release, "" if none has.
+func Around(dir string) string {
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ConfigName)); err == nil || IsRelease(dir) {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			return ""
+		}
+	}
 }

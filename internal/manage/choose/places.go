@@ -10,7 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/byhand"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Beside is the place of a store as that of a runner's is: beside the folder that is covered.
@@ -47,7 +47,7 @@ func ByHand(known []runner.Layout) (out []runner.Layout, err error) {
 		add(temp, owner)
 	}
 	if owner == anybody {
-		homes := survey.Homes()
+		homes := users.Homes()
 		delete(homes, 0) // the list above
 		for _, uid := range slices.Sorted(maps.Keys(homes)) {
 			for _, temp := range byhand.NotedBy(uid, homes[uid]) {

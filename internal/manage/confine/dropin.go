@@ -7,14 +7,14 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // ownDropIn ends the names of the drop-ins that doctor tells people to make.
 const ownDropIn = "worker-wrap.conf"
 
 // Mend is a command that takes all of these obstacles out of a unit.
-func Mend(u *survey.Unit, all []Obstacle) string {
+func Mend(u *systemd.Unit, all []Obstacle) string {
 	var lines []string
 	for i, o := range all {
 		if i == 0 || !slices.Equal(o.Mend, all[i-1].Mend) {
@@ -25,7 +25,7 @@ func Mend(u *survey.Unit, all []Obstacle) string {
 }
 
 // DropIn is a command that adds lines to a unit, in a drop-in that comes after all others. Run once more it changes nothing.
-func DropIn(u *survey.Unit, lines []string) string {
+func DropIn(u *systemd.Unit, lines []string) string {
 	dir := "/etc/systemd/system/" + u.Name + ".d"
 	path := filepath.Join(dir, lastName(u, dir))
 	var all []string
@@ -44,7 +44,7 @@ func DropIn(u *survey.Unit, lines []string) string {
 
 // lastName is the name of a drop-in that comes after the others. systemd reads those of all folders by the order of their
 // names (systemd.unit(5)). One of ours that is the last already is taken again.
-func lastName(u *survey.Unit, dir string) string {
+func lastName(u *systemd.Unit, dir string) string {
 	name := "zz-" + ownDropIn
 	for _, path := range u.DropIns {
 		other := filepath.Base(path)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // namespaceTypes are those that RestrictNamespaces= knows (systemd.exec(5)).
@@ -52,7 +52,7 @@ func isTrue(value string) bool {
 }
 
 // namespacesNeeded returns the types that have to be added, "" if a Worker may make all that it needs.
-func namespacesNeeded(u *survey.Unit, userns bool) string {
+func namespacesNeeded(u *systemd.Unit, userns bool) string {
 	allowed := allowedNamespaces(u.Values("RestrictNamespaces"))
 	var missing []string
 	if !slices.Contains(allowed, "mnt") {
@@ -78,7 +78,7 @@ var (
 
 // callsNeeded returns the groups and system calls that have to be added to SystemCallFilter=, "" if none have. Whoever has
 // the capability without worker-wrap's file does without capset.
-func callsNeeded(u *survey.Unit, capable bool) string {
+func callsNeeded(u *systemd.Unit, capable bool) string {
 	allowed := allowedCalls(u.Values("SystemCallFilter"))
 	var missing []string
 	if slices.ContainsFunc(mountCalls, func(call string) bool { return !allowed(call) }) {

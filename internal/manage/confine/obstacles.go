@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // NoMoreNoNewPrivs is the version of systemd since which a system call filter does not set no_new_privs: before, what
@@ -29,7 +29,7 @@ type Obstacle struct {
 
 // Service is a runner's service.
 type Service struct {
-	Unit   survey.Unit
+	Unit   systemd.Unit
 	Layout runner.Layout
 	UID    int    // whose the Workers are, -1 where that is not known
 	Userns bool   // each has a user namespace
@@ -73,7 +73,7 @@ func (r *Service) Obstacles(version int) (out []Obstacle) {
 }
 
 // noNewPrivs returns the settings of the unit that make systemd set no_new_privs.
-func noNewPrivs(u *survey.Unit, version int) (out []string) {
+func noNewPrivs(u *systemd.Unit, version int) (out []string) {
 	for _, key := range []string{"NoNewPrivileges", "DynamicUser"} {
 		if On(u.Last(key)) {
 			out = append(out, key)
@@ -107,14 +107,14 @@ func off(key string) string {
 
 // said is how the unit's files have a setting: their lines since the last that resets it, and the drop-in that has the
 // last of them. What no file has is as systemd tells it.
-func said(u *survey.Unit, key string) string {
+func said(u *systemd.Unit, key string) string {
 	var lines []string
 	from := ""
 	for i, line := range u.Lines {
 		if line.Key != key {
 			continue
 		}
-		later := func(l survey.Line) bool { return l.Key == key }
+		later := func(l systemd.Line) bool { return l.Key == key }
 		if line.Value == "" && slices.ContainsFunc(u.Lines[i+1:], later) {
 			lines = nil
 			continue
@@ -137,15 +137,15 @@ func said(u *survey.Unit, key string) string {
 }
 
 // ambient reports whether the unit gives its processes CAP_SYS_ADMIN, which no_new_privs does not take away.
-func ambient(u *survey.Unit) bool {
+func ambient(u *systemd.Unit) bool {
 	return hasSysAdmin(u.Values("AmbientCapabilities"), false)
 }
 
 // Filtered reports whether the unit has systemd make a system call filter.
-func Filtered(u *survey.Unit) bool { return len(noNewPrivs(u, 0)) > 0 }
+func Filtered(u *systemd.Unit) bool { return len(noNewPrivs(u, 0)) > 0 }
 
 // BoundsSysAdmin reports whether CapabilityBoundingSet= leaves out CAP_SYS_ADMIN.
-func BoundsSysAdmin(u *survey.Unit) bool {
+func BoundsSysAdmin(u *systemd.Unit) bool {
 	return !hasSysAdmin(u.Values("CapabilityBoundingSet"), true)
 }
 

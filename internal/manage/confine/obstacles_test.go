@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // serviceWith is that of an ordinary user whose unit has these lines.
@@ -15,8 +15,8 @@ func serviceWith(lines ...string) *Service {
 	r.Unit.Name = "u.service"
 	for _, line := range lines {
 		key, value, _ := strings.Cut(line, "=")
-		r.Unit.Settings = append(r.Unit.Settings, survey.Setting{Key: key, Value: value})
-		r.Unit.Lines = append(r.Unit.Lines, survey.Line{Setting: survey.Setting{Key: key, Value: value}})
+		r.Unit.Settings = append(r.Unit.Settings, systemd.Setting{Key: key, Value: value})
+		r.Unit.Lines = append(r.Unit.Lines, systemd.Line{Setting: systemd.Setting{Key: key, Value: value}})
 	}
 	return r
 }
@@ -132,7 +132,7 @@ func TestObstaclesForOthers(t *testing.T) {
 
 // TestDropInIsForAShell: a path with anything in it comes through printf(1) and the shell as it is.
 func TestDropInIsForAShell(t *testing.T) {
-	got := DropIn(&survey.Unit{Name: "a b.service"}, []string{`ReadWritePaths="/50%% it's \x"`})
+	got := DropIn(&systemd.Unit{Name: "a b.service"}, []string{`ReadWritePaths="/50%% it's \x"`})
 	want := `printf '[Service]\nReadWritePaths="/50%%%% it'\''s \\x"\n'`
 	if !strings.Contains(got, want) {
 		t.Errorf("%s\nhas not\n%s", got, want)
@@ -144,19 +144,19 @@ func TestDropInComesLast(t *testing.T) {
 	const dir = "/etc/systemd/system/a.service.d/"
 	for _, test := range []struct {
 		name string
-		u    survey.Unit
+		u    systemd.Unit
 		want string
 	}{
-		{"alone", survey.Unit{}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
-		{"others before", survey.Unit{DropIns: []string{"/run/systemd/system/service.d/zz-hardening.conf"}}, "| sudo tee " + dir + "zz-worker-wrap.conf "},
-		{"others after", survey.Unit{DropIns: []string{dir + "zzz.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+		{"alone", systemd.Unit{}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf "},
+		{"others before", systemd.Unit{DropIns: []string{"/run/systemd/system/service.d/zz-hardening.conf"}}, "| sudo tee " + dir + "zz-worker-wrap.conf "},
+		{"others after", systemd.Unit{DropIns: []string{dir + "zzz.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
 		{
 			"ours",
-			survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf"}, Lines: []survey.Line{{Setting: survey.Setting{Key: "B", Value: "2"}, From: dir + "zz-worker-wrap.conf"}}},
+			systemd.Unit{DropIns: []string{dir + "zz-worker-wrap.conf"}, Lines: []systemd.Line{{Setting: systemd.Setting{Key: "B", Value: "2"}, From: dir + "zz-worker-wrap.conf"}}},
 			"'[Service]\\nB=2\\nA=1\\n' | sudo tee " + dir + "zz-worker-wrap.conf ",
 		},
-		{"ours and one after", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf"}}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
-		{"both ours", survey.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf", dir + "zzz.conf-worker-wrap.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+		{"ours and one after", systemd.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf"}}, "'[Service]\\nA=1\\n' | sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
+		{"both ours", systemd.Unit{DropIns: []string{dir + "zz-worker-wrap.conf", dir + "zzz.conf", dir + "zzz.conf-worker-wrap.conf"}}, "| sudo tee " + dir + "zzz.conf-worker-wrap.conf "},
 	} {
 		test.u.Name = "a.service"
 		if got := DropIn(&test.u, []string{"A=1"}); !strings.Contains(got, test.want) {

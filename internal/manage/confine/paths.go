@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // pathRule is what a unit says of a path and of what lies below, unless another rule is nearer.
@@ -99,7 +99,7 @@ func below(path, dir string) bool {
 }
 
 // pathRules reads them from a unit.
-func pathRules(u *survey.Unit) (out []pathRule) {
+func pathRules(u *systemd.Unit) (out []pathRule) {
 	add := func(key, value string, paths ...string) {
 		for _, path := range paths {
 			out = append(out, pathRule{path, key, value})
@@ -160,7 +160,7 @@ func unitWord(path string) string {
 }
 
 // without writes a list anew but for the words of some rules.
-func without(u *survey.Unit, key string, rules []*pathRule) []string {
+func without(u *systemd.Unit, key string, rules []*pathRule) []string {
 	out := []string{key + "="}
 	var rest []string
 	for _, word := range u.Words(key) {

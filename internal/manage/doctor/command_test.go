@@ -13,6 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -90,7 +91,7 @@ func TestCommand(t *testing.T) {
 	testkit.RequireRoot(t)
 	root := newRunner(t)
 	r := ask(t, root)
-	if !r.Protected || r.Version != "2.333.1" || r.User != survey.UserName(nobody) {
+	if !r.Protected || r.Version != "2.333.1" || r.User != users.Name(nobody) {
 		t.Errorf("%+v", r)
 	}
 	has(t, r, OK, "shim", "in place in "+root+"/bin")

@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Gather collects the facts about this machine, the runners with these layouts, and those that have none.
@@ -20,7 +21,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	for _, err := range broken {
 		b := Broken{err, "?"}
 		if root := survey.FolderAt(err.Root); root.Exists {
-			b.User = survey.UserName(root.UID)
+			b.User = users.Name(root.UID)
 		}
 		f.Broken = append(f.Broken, b)
 	}
@@ -37,7 +38,7 @@ func gather(s survey.System, layout runner.Layout) Runner {
 	if b := r.current(); b.Wrapped() {
 		r.Shim = program.BinaryAt(b.Program())
 		r.OldUnits = machine.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)
-		r.Barred = survey.BarredFrom(r.Shim.Path, r.UID)
+		r.Barred = users.BarredFrom(r.Shim.Path, r.UID)
 	}
 	r.Left, _ = left.Of(layout) // what cannot be looked into is not known to be left
 	r.Strays = s.Strays(&r.Runner)

@@ -14,8 +14,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
@@ -34,7 +36,7 @@ func well() Facts {
 			Runner: survey.Runner{
 				Layout: runner.Layout{Root: "/r", Work: "/r/_work", Temp: "/r/_work/_temp"},
 				User:   "ci", UID: 1000, Version: "2.336.0",
-				Unit:     survey.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
+				Unit:     systemd.Unit{Name: "actions.runner.o-r.box.service", User: "ci"},
 				Listener: &survey.Process{PID: 77, UID: 1000, CapBnd: all, UserNS: 1},
 				Keeper:   "the path unit x",
 				Work:     survey.Folder{Path: "/r/_work", Exists: true, UID: 1000, FS: "ext4"},
@@ -46,9 +48,9 @@ func well() Facts {
 	}
 }
 
-func stopped() survey.PathUnit {
-	well := survey.UnitState{Load: "loaded", Active: "inactive", Result: "success"}
-	return survey.PathUnit{Name: "x", Enabled: true, Asked: true, Path: well, Service: well}
+func stopped() systemd.PathUnit {
+	well := systemd.UnitState{Load: "loaded", Active: "inactive", Result: "success"}
+	return systemd.PathUnit{Name: "x", Enabled: true, Asked: true, Path: well, Service: well}
 }
 
 func aStore(uid int, mode os.FileMode) survey.Folder {
@@ -212,7 +214,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"not kept, with systemd", func(f *Facts, r *Runner) { f.Machine.Systemd, r.Keeper = true, "" }, "warning updates: nothing puts the shim back", "sudo worker-wrap install --runner-root /r"},
 		{"masked path unit", func(f *Facts, r *Runner) {
 			f.Machine.Systemd, r.Keeper = true, ""
-			r.PathUnit = survey.PathUnit{Name: "x.path", Enabled: true, Masks: []string{"/etc/x"}}
+			r.PathUnit = systemd.PathUnit{Name: "x.path", Enabled: true, Masks: []string{"/etc/x"}}
 		}, "warning updates: the path unit x.path is masked by /etc/x", "sudo worker-wrap install --runner-root /r"},
 		{"stopped path unit", func(f *Facts, r *Runner) {
 			f.Machine.Systemd, r.Keeper, r.PathUnit = true, "", stopped()
@@ -221,10 +223,10 @@ func TestEachFactIsJudged(t *testing.T) {
 			f.Machine.Systemd, r.Keeper, r.PathUnit = true, "worker-wrap watch (PID 7)", stopped()
 		}, "ok updates: worker-wrap watch (PID 7)", ""},
 		{"old path unit", func(f *Facts, r *Runner) {
-			f.Machine.Systemd, r.PathUnit, r.OldUnits = true, survey.PathUnit{Name: "x", Asked: true}, []string{"/etc/x"}
+			f.Machine.Systemd, r.PathUnit, r.OldUnits = true, systemd.PathUnit{Name: "x", Asked: true}, []string{"/etc/x"}
 		}, "warning updates: is not what this version of worker-wrap installs: /etc/x", "sudo worker-wrap install --runner-root /r"},
 		{"path unit that systemd keeps to itself", func(f *Facts, r *Runner) {
-			f.Machine.Systemd, r.PathUnit = true, survey.PathUnit{Name: "x"}
+			f.Machine.Systemd, r.PathUnit = true, systemd.PathUnit{Name: "x"}
 		}, "warning updates: whether it runs cannot be told", "sudo worker-wrap doctor --runner-root /r"},
 		{"no updates", func(_ *Facts, r *Runner) { r.Keeper, r.NoUpdates = "", true }, "ok updates: --disableupdate", ""},
 
@@ -237,10 +239,10 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"barred", func(_ *Facts, r *Runner) { r.Barred = "/opt" }, "problem binary: ci cannot run /opt/ww: the mode of /opt", "sudo chmod a+x /opt"},
 		{"nosuid", func(_ *Facts, r *Runner) { r.Shim.Nosuid = true }, "problem nosuid: mounted nosuid", "remount,suid"},
 		{"noexec", func(_ *Facts, r *Runner) { r.Shim.Noexec = true }, "problem noexec: mounted noexec", "remount,exec"},
-		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.Settings = []survey.Setting{{Key: "NoNewPrivileges", Value: "1"}} }, "problem no_new_privs: has NoNewPrivileges=1", `NoNewPrivileges=no\n`},
+		{"unit's no_new_privs", func(_ *Facts, r *Runner) { r.Unit.Settings = []systemd.Setting{{Key: "NoNewPrivileges", Value: "1"}} }, "problem no_new_privs: has NoNewPrivileges=1", `NoNewPrivileges=no\n`},
 		{"Listener's no_new_privs", func(_ *Facts, r *Runner) { r.Listener.NoNewPrivs = true }, "problem no_new_privs: Listener (PID 77) runs with no_new_privs", "systemctl restart"},
 		{"unit's bounding set", func(_ *Facts, r *Runner) {
-			r.Unit.Settings = []survey.Setting{{Key: "CapabilityBoundingSet", Value: "CAP_KILL"}}
+			r.Unit.Settings = []systemd.Setting{{Key: "CapabilityBoundingSet", Value: "CAP_KILL"}}
 		}, "problem service: CapabilityBoundingSet=CAP_KILL", `CapabilityBoundingSet=CAP_SYS_ADMIN\n`},
 		{"Listener's bounding set", func(_ *Facts, r *Runner) { r.Listener.CapBnd = 0 }, "problem bounding set: without CAP_SYS_ADMIN", "CapabilityBoundingSet"},
 		{"other user namespace", func(_ *Facts, r *Runner) { r.Listener.UserNS = 2 }, "warning user namespace: another user namespace", "nsenter -t 77"},
@@ -319,13 +321,13 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"dead", func(_ *Facts, r *Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folder of dead Workers (2.0 KiB)", ""},
 
 		{"ran plain", func(_ *Facts, r *Runner) {
-			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "plain", Error: "no privilege"}, Unisolated: true}
+			r.Last = &record.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "plain", Error: "no privilege"}, Unisolated: true}
 		}, "problem last start: without a _temp of its own: no privilege", "mend"},
 		{"refused", func(_ *Facts, r *Runner) {
-			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: events.Refused, Error: "no privilege"}}
+			r.Last = &record.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: events.Refused, Error: "no privilege"}}
 		}, "warning last start: was not started: no privilege", "mend"},
 		{"ran", func(_ *Facts, r *Runner) {
-			r.Last = &survey.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "private"}}
+			r.Last = &record.Start{Event: events.Event{Time: time.Unix(1e9, 0), Outcome: "private"}}
 		}, "ok last start: private", ""},
 
 		{"no Docker", func(_ *Facts, _ *Runner) {}, "ok docker: no Docker socket", ""},

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // logins says of a runner whose user is logged in to registries that its jobs share that, unless they do not.
@@ -17,7 +17,7 @@ func logins(r *Runner) []Result {
 		}
 		return []Result{{Check: "private", Level: OK, What: "each Worker has its own " + strings.Join(places, ", ") + " (WORKER_WRAP_PRIVATE)"}}
 	}
-	home, ok := survey.UserHome(r.UID)
+	home, ok := users.Home(r.UID)
 	if !ok {
 		return nil
 	}

@@ -103,7 +103,7 @@ type Runner struct {
 	OldUnits   []string       // unit files of its path unit that are missing, or not those of this version
 	Left       left.Found     // processes of dead Workers' jobs
 	Strays     int            // see [survey.System.Strays]
-	Barred     string         // what keeps the runner's user from running that, see [survey.BarredFrom]
+	Barred     string         // what keeps the runner's user from running that, see [users.BarredFrom]
 }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.

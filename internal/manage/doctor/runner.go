@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -53,12 +54,12 @@ func version(r *Runner, wrapped bool) Result {
 		res.Why = "neither bin/Runner.Listener.deps.json, nor the link bin, nor a log says it; versions before " + waits + " start a Worker without waiting for the one they cancelled"
 		res.Mend = "check that " + visible.Word(r.Layout.Root) + " is a whole runner: " + visible.Word(r.Layout.Bin()+"/Runner.Listener") + " --version"
 		return res
-	case survey.Before(r.Version, waits):
+	case runner.Before(r.Version, waits):
 		res.What = fmt.Sprintf("%s, which does not wait for a Worker that it cancelled (from %s on it does); and as in every version: %s", r.Version, waits, remaining)
 	default:
 		res.What = fmt.Sprintf("%s, which waits for a Worker that it cancelled; two can still overlap: %s", r.Version, remaining)
 	}
-	if !wrapped && survey.Before(r.Version, waits) {
+	if !wrapped && runner.Before(r.Version, waits) {
 		res.Level = Warn
 		res.Why = "without worker-wrap each such overlap costs a job its files (actions/runner issue 4357)"
 		res.Mend = "install worker-wrap, and let the runner update itself"

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // runnerOf is a runner of an ordinary user whose unit has this setting.
 func runnerOf(key, value string) *Runner {
 	r := &Runner{Runner: survey.Runner{UID: 1000, User: "ci"}}
-	setting := survey.Setting{Key: key, Value: value}
-	r.Unit = survey.Unit{Name: "u.service", Settings: []survey.Setting{setting}, Lines: []survey.Line{{Setting: setting}}}
+	setting := systemd.Setting{Key: key, Value: value}
+	r.Unit = systemd.Unit{Name: "u.service", Settings: []systemd.Setting{setting}, Lines: []systemd.Line{{Setting: setting}}}
 	return r
 }
 

@@ -8,8 +8,8 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
@@ -22,7 +22,7 @@ func (r *Report) TryAll(f Facts, fallback string) {
 	try := func(p trial.Places, judge func(trial.Tried)) { places, then = append(places, p), append(then, judge) }
 	own := func(add func(Result)) {
 		p := trial.Places{Layout: runner.Layout{Guessed: true}, Binary: fallback, UID: os.Getuid()}
-		try(p, func(t trial.Tried) { add(outcome(p, t, survey.UserName(p.UID), "no job would be protected")[0]) })
+		try(p, func(t trial.Tried) { add(outcome(p, t, users.Name(p.UID), "no job would be protected")[0]) })
 	}
 	var bare []*RunnerReport
 	for i := range f.Runners {

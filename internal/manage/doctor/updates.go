@@ -6,6 +6,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // updates looks at what becomes of the shim when the runner updates itself.
@@ -25,7 +26,7 @@ func updates(r *Runner, m survey.Machine) []Result {
 		res.What = r.Keeper + " is not what this version of worker-wrap installs: " + strings.Join(r.OldUnits, ", ")
 		res.Why = "it may miss an update of the runner, and " + res.Why
 	case byUnit && m.Systemd && !unit.Asked:
-		res.What = r.Keeper + " is to put the shim into each new version; whether it runs cannot be told, as systemd does not answer " + survey.UserName(os.Geteuid())
+		res.What = r.Keeper + " is to put the shim into each new version; whether it runs cannot be told, as systemd does not answer " + users.Name(os.Geteuid())
 		res.Why = "if it does not, " + res.Why
 		res.Mend = "sudo worker-wrap doctor --runner-root " + visible.Word(r.Layout.Root)
 	case r.Keeper != "":

@@ -15,7 +15,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
 // Thing is what a name in a bin folder leads to.
@@ -87,20 +86,20 @@ func Inspect(l runner.Layout) (State, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return s, err
 	}
-	version, _ := survey.VersionOf(l.Root)
+	version, _ := runner.VersionOf(l.Root)
 	dirs, _ := filepath.Glob(filepath.Join(escapeGlob(l.Root), "bin.*"))
 	slices.Sort(dirs)
 	for _, dir := range dirs {
 		v, _ := strings.CutPrefix(filepath.Base(dir), "bin.")
 		st, err := os.Lstat(dir)
-		if err != nil || !st.IsDir() || dir == current || !survey.Before("0.0.0", v) {
+		if err != nil || !st.IsDir() || dir == current || !runner.Before("0.0.0", v) {
 			continue
 		}
 		b, err := InspectBin(dir)
 		if err != nil {
 			return s, err
 		}
-		b.Waiting = version == "" || survey.Before(version, v)
+		b.Waiting = version == "" || runner.Before(version, v)
 		s.Bins = append(s.Bins, b)
 	}
 	return s, nil

@@ -9,6 +9,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
@@ -105,7 +107,7 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 // runnable refuses a place from which the runner's user could start no program: a link to it would hang every job.
 func runnable(place string, l runner.Layout) error {
 	who := survey.System{}.Starter(l)
-	barred := survey.BarredFrom(place, who.UID)
+	barred := users.BarredFrom(place, who.UID)
 	if barred == "" {
 		return nil
 	}
@@ -123,7 +125,7 @@ func (r *run) settle(layouts []runner.Layout) {
 		for _, l := range layouts {
 			if !slices.Contains(listed, l.Root) {
 				r.needsRoot("%s is not yet kept through the runner's self-updates, and a removal of worker-wrap would not find it: sudo %s install%s", l.Root, r.Self, roots([]runner.Layout{l}))
-			} else if p := (survey.System{Root: r.Root}).PathUnit(l.Root); r.Systemd() && p.Trouble() != "" {
+			} else if p := (systemd.Machine{Root: r.Root}).PathUnit(l.Root); r.Systemd() && p.Trouble() != "" {
 				r.needsRoot("%s is not kept through the runner's self-updates: its path unit %s %s: sudo %s install%s", l.Root, p.Name, p.Trouble(), r.Self, roots([]runner.Layout{l}))
 			}
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
-	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -86,7 +86,7 @@ func TestInstallAndUninstall(t *testing.T) {
 		}
 	}
 	units := filepath.Join(m.Root, "etc/systemd/system")
-	escaped := func(root string) string { return strings.TrimPrefix(machine.Instance(root), "worker-wrap@") }
+	escaped := func(root string) string { return strings.TrimPrefix(systemd.PathUnitName(root), "worker-wrap@") }
 	for _, path := range []string{
 		"worker-wrap@.path", "worker-wrap@.service",
 		"paths.target.wants/worker-wrap@" + escaped(first.Root), "paths.target.wants/worker-wrap@" + escaped(second.Root),
@@ -96,7 +96,7 @@ func TestInstallAndUninstall(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if drop, _ := os.ReadFile(m.Path(filepath.Join("etc/systemd/system", machine.Instance(second.Root)+".d/work.conf"))); !strings.Contains(string(drop), "PathChanged="+m.Root+"/data/50%% work/_update.sh\n") {
+	if drop, _ := os.ReadFile(m.Path(filepath.Join("etc/systemd/system", systemd.PathUnitName(second.Root)+".d/work.conf"))); !strings.Contains(string(drop), "PathChanged="+m.Root+"/data/50%% work/_update.sh\n") {
 		t.Errorf("drop-in: %s", drop)
 	}
 	if found := discover.All(m.Root); len(found) != 2 {
@@ -247,10 +247,10 @@ func TestMends(t *testing.T) {
 			return os.WriteFile(filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.path"), nil, 0o644)
 		},
 		"masked": func() error {
-			return os.Symlink("/dev/null", filepath.Join(m.Root, "etc/systemd/system", machine.Instance(l.Root)))
+			return os.Symlink("/dev/null", filepath.Join(m.Root, "etc/systemd/system", systemd.PathUnitName(l.Root)))
 		},
 		"masked until the next boot": func() error {
-			return os.Symlink("/dev/null", filepath.Join(m.Root, "run/systemd/system", strings.TrimSuffix(machine.Instance(l.Root), ".path")+".service"))
+			return os.Symlink("/dev/null", filepath.Join(m.Root, "run/systemd/system", strings.TrimSuffix(systemd.PathUnitName(l.Root), ".path")+".service"))
 		},
 		"masked by its template": func() error {
 			path := filepath.Join(m.Root, "etc/systemd/system/worker-wrap@.service")

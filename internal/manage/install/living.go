@@ -15,6 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
@@ -130,7 +131,7 @@ func abandoned(e perpid.Entry) bool {
 // that is the one that is seen here.
 func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 	m := survey.System{Root: r.Root}
-	u := m.Unit(m.Inside(l.Root))
+	u := (systemd.Machine{Root: r.Root}).Unit(m.Inside(l.Root))
 	if name, _ := discover.Service(r.Root, l.Root); name != u.Name { // .service is the runner's user's
 		return l, false
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	settings "github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
@@ -63,11 +64,11 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 
 // byUnit has a refusal say which settings of the unit explain it, and what takes those out, in the place of what a start can
 // guess. Where no start can be tried as systemd starts the unit, it warns of them.
-func (r *run) byUnit(p trial.Places, u *survey.Unit, refused error) error {
+func (r *run) byUnit(p trial.Places, u *systemd.Unit, refused error) error {
 	_, inPlace := trial.UnitOf(u)
 	version := 0
 	if refused != nil || !inPlace {
-		version = survey.System{Root: r.Root}.SystemdVersion()
+		version = systemd.Machine{Root: r.Root}.Version()
 	}
 	if version == 0 { // what they do depends on it
 		return refused

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -45,13 +45,13 @@ func TestUnitsAreGood(t *testing.T) {
 	}
 
 	escaped, err := exec.Command(testkit.RequireTool(t, "systemd-escape", "systemd"), "--path", "--template=worker-wrap@.path", l.Root).Output()
-	if got := strings.TrimSpace(string(escaped)); err != nil || got != machine.Instance(l.Root) {
-		t.Errorf("%q, and systemd says %q, %v", machine.Instance(l.Root), got, err)
+	if got := strings.TrimSpace(string(escaped)); err != nil || got != systemd.PathUnitName(l.Root) {
+		t.Errorf("%q, and systemd says %q, %v", systemd.PathUnitName(l.Root), got, err)
 	}
 	// systemd-analyze takes an instance by its name beside the template.
 	var paths []string
 	for _, kind := range []string{".path", ".service"} {
-		path := filepath.Join(dir, strings.TrimSuffix(machine.Instance(l.Root), ".path")+kind)
+		path := filepath.Join(dir, strings.TrimSuffix(systemd.PathUnitName(l.Root), ".path")+kind)
 		scratch.Link(t, "worker-wrap@"+kind, path)
 		paths = append(paths, path)
 	}

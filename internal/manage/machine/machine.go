@@ -66,11 +66,8 @@ func (m Machine) Packaged() bool { return m.Place() == m.Path(packaged) }
 // command is the link by which people start what is in Place.
 func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", program.Name) }
 
-// Systemd reports whether systemd runs the machine (sd_booted(3)), so that an install's path units look after updates.
-func (m Machine) Systemd() bool {
-	st, err := os.Lstat(m.Path("/run/systemd/system"))
-	return err == nil && st.IsDir()
-}
+// Systemd reports whether systemd runs the machine, so that an install's path units look after updates.
+func (m Machine) Systemd() bool { return m.units().Runs() }
 
 // systemctl tells systemd something; on another machine than this one there is nobody to tell.
 func (m Machine) systemctl(args ...string) error {

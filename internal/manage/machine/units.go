@@ -11,12 +11,10 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/coreos/go-systemd/v22/unit"
-
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // units are the unit files that an install without a package puts into unitDir.
@@ -43,9 +41,6 @@ func (m Machine) fitted(text []byte) []byte {
 	return bytes.ReplaceAll(text, []byte("ExecStart="+program.Name+" "), []byte(`ExecStart="`+place+`" `))
 }
 
-// Instance is the name of the path unit that looks after the runner in root.
-func Instance(root string) string { return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path" }
-
 // Enabled reports whether the path unit of the runner in root is enabled.
 func (m Machine) Enabled(root string) bool {
 	_, err := os.Lstat(m.Link(root))
@@ -54,8 +49,11 @@ func (m Machine) Enabled(root string) bool {
 
 // Link is what enables the path unit of the runner in root.
 func (m Machine) Link(root string) string {
-	return filepath.Join(m.Path(unitDir), wants, Instance(root))
+	return filepath.Join(m.Path(unitDir), wants, systemd.PathUnitName(root))
 }
+
+// units is the same machine to who looks at its services.
+func (m Machine) units() systemd.Machine { return systemd.Machine{Root: m.Root} }
 
 // UnitTasks plans what makes systemd look after the runners' self-updates.
 func (m Machine) UnitTasks(layouts []runner.Layout) ([]Task, error) {
@@ -77,7 +75,7 @@ func (m Machine) UnitTasks(layouts []runner.Layout) ([]Task, error) {
 			return nil, err
 		}
 		tasks = append(tasks, drop...)
-		now := survey.System{Root: m.Root}.PathUnit(l.Root)
+		now := m.units().PathUnit(l.Root)
 		for _, mask := range now.Masks {
 			if !unmasked[mask] { // that of the template is found for each runner
 				unmasked[mask] = true
@@ -107,7 +105,7 @@ func (m Machine) reload() Task {
 }
 
 // startTask starts a path unit, which has the runner looked at at once. What has failed too often is allowed to start.
-func (m Machine) startTask(p survey.PathUnit) Task {
+func (m Machine) startTask(p systemd.PathUnit) Task {
 	return Task{"start " + p.Name, func() error {
 		_ = m.systemctl("reset-failed", p.Name, p.ServiceName()) // an error where they are not loaded
 		return m.systemctl("restart", p.Name)
@@ -152,7 +150,7 @@ func writeTask(path, text string) ([]Task, error) {
 
 // watchable refuses a runner that no unit can be made for.
 func watchable(l runner.Layout) error {
-	if len(Instance(l.Root)) > 255 {
+	if len(systemd.PathUnitName(l.Root)) > 255 {
 		return fmt.Errorf("%s: its path is too long for the name of a systemd unit; keep worker-wrap watch running instead", l.Root)
 	}
 	if strings.ContainsFunc(l.Root+l.Work, unicode.IsControl) { // .runner is the user's; the unit file is root's
@@ -183,7 +181,7 @@ func (m Machine) dropInTask(l runner.Layout) ([]Task, error) {
 	if l.Work == filepath.Join(l.Root, "_work") {
 		return nil, nil
 	}
-	return writeTask(m.dropIn(Instance(l.Root)), dropInText(l))
+	return writeTask(m.dropIn(systemd.PathUnitName(l.Root)), dropInText(l))
 }
 
 func (m Machine) dropIn(name string) string {
@@ -199,9 +197,9 @@ func dropInText(l runner.Layout) string {
 // UnitRemovals plans what makes systemd forget the runner in root.
 func (m Machine) UnitRemovals(root string) []Task {
 	var tasks []Task
-	name := Instance(root)
+	name := systemd.PathUnitName(root)
 	link, drop, enabled := m.Link(root), m.dropIn(name), m.Enabled(root)
-	if now := (survey.System{Root: m.Root}).PathUnit(root); m.Systemd() && (enabled || now.Active()) {
+	if now := m.units().PathUnit(root); m.Systemd() && (enabled || now.Active()) {
 		tasks = append(tasks, Task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
 	}
 	if enabled {

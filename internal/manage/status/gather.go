@@ -8,7 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
@@ -80,7 +80,7 @@ func one(r *doctor.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	if how.Leftovers != "" {
 		s.IsolateWhy = append(s.IsolateWhy, "each Worker has a mount namespace of its own, in which nothing more is mounted: "+how.Leftovers)
 	}
-	record := survey.AllStarts(r.Layout.Diag())
+	record := record.All(r.Layout.Diag())
 	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {
 		// By its folder, which is the runner's also where a command was started by hand.
@@ -91,7 +91,7 @@ func one(r *doctor.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	return s
 }
 
-func start(e *survey.Start) *Start {
+func start(e *record.Start) *Start {
 	if e == nil {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Docker is how a runner's jobs reach a Docker daemon.
@@ -42,11 +43,11 @@ func (s System) docker(r *Runner) Docker {
 		as.GID, as.Groups = r.Listener.GID, r.Listener.Groups
 	} else {
 		as.GID = r.UID
-		if groups := UserGroups(r.UID); len(groups) > 0 {
+		if groups := users.Groups(r.UID); len(groups) > 0 {
 			as.GID, as.Groups = groups[0], groups[1:]
 		}
 	}
-	if home, ok := UserHome(r.UID); ok {
+	if home, ok := users.Home(r.UID); ok {
 		env = append(env[:len(env):len(env)], "HOME="+home)
 	}
 	d := Docker{Host: environ.Get(env, "DOCKER_HOST")}

@@ -8,23 +8,8 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
-
-// FuzzParseVersion: what is taken for a version is written the one way that the runner writes it.
-func FuzzParseVersion(f *testing.F) {
-	for _, seed := range []string{"2.336.0", "2.336", "2.336.0.1", "+2.336.0", "-1.0.0", "02.1.0", "2.336.99999999999999999999", "2..0", "2.336.0\n", "１.2.3"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		v, err := parseVersion(s)
-		if err == nil && fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) != s {
-			t.Fatalf("%q is taken for %v", s, v)
-		}
-		if err == nil && (Before(s, s) || Before(s, "0.0.0") || v[2] > 0 && !Before(fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]-1), s)) {
-			t.Fatalf("%q is out of order", s)
-		}
-	})
-}
 
 // FuzzEnv: a .env file gives each name once, with its last value, and read again the answer is the same.
 func FuzzEnv(f *testing.F) {
@@ -57,35 +42,26 @@ func FuzzEnv(f *testing.F) {
 	})
 }
 
-// FuzzParseUnit: what is said of a unit comes from its [Service] sections only, and names a setting that is
-// there.
-func FuzzParseUnit(f *testing.F) {
-	for _, seed := range []string{
-		"[Service]\nUser=ci\nNoNewPrivileges=yes\n", "[Service]\nNoNewPrivileges=1\n[Unit]\nNoNewPrivileges=no\n", "[Service]\nUser=ci\nSystemCallFilter=~@mount\nSystemCallFilter=\n",
-		"[Service]\nCapabilityBoundingSet=CAP_CHOWN\\\n CAP_SYS_ADMIN\n", "[Service]\nRestrictNamespaces=~mnt\n", " [Service]\n#User=x\n;User=y\nUser = z = w\n", "[Service\nUser=x", "\xff\\\n",
-	} {
-		f.Add(seed)
-	}
-	read := func(texts ...string) Unit {
-		var u Unit
-		for _, text := range texts {
-			u.parse("", text)
+// FuzzParseStatus: whatever a process calls itself, what /proc has of it behind that is found.
+func FuzzParseStatus(f *testing.F) {
+	f.Add("cat", uint32(1000), true, 2, uint64(1<<21), uint64(1<<41-1), "Uid:\n")
+	f.Add("\nUid:\t0\n", uint32(0), false, 0, uint64(0), uint64(0), "CapEff:\tx\nCapBnd\nSeccomp:\t9999999999999999999999\n:::\n")
+	f.Add(`a\nCapEff: f`, uint32(1<<31-1), true, 1, uint64(1<<64-1), uint64(1), "\x00Uid:\t \n")
+	f.Fuzz(func(t *testing.T, name string, uid uint32, nnp bool, seccomp int, eff, bnd uint64, text string) {
+		var any Process
+		any.parseStatus(procfs.Status(text))
+		if strings.ContainsAny(any.Name, "\n") || any.UID != 0 && !strings.Contains(text, "Uid:") || any.CapEff != 0 && !strings.Contains(text, "CapEff:") {
+			t.Fatalf("%q gives %+v", text, any)
 		}
-		u.asWritten()
-		return u
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		u := read(text)
-		for _, said := range u.Settings {
-			if !strings.Contains(text, said.Key) || !strings.Contains(text, "[Service]") {
-				t.Fatalf("%q gives %+v", text, u)
-			}
-		}
-		if with := read("[Unit]\nUser=other\nNoNewPrivileges=yes\nRestrictNamespaces=yes\n", text, "[Install]\nUser=other\n"); !reflect.DeepEqual(with, u) {
-			t.Fatalf("%q gives %+v, and between other sections %+v", text, u, with)
-		}
-		if last := read(text, "[Service]\nUser=last\n"); last.User != "last" || len(last.Settings) != len(u.Settings)+1 {
-			t.Fatalf("%q and a file that sets User gives %+v", text, last)
+		n := map[bool]int{true: 1}[nnp]
+		uid, seccomp = uid&(1<<31-1), seccomp&3
+		name = strings.NewReplacer("\n", `\n`, `\`, `\\`).Replace(name[:min(len(name), 15)])
+		status := fmt.Sprintf("Name:\t%s\nUmask:\t0022\nUid:\t%d\t1\t2\t3\nGid:\t7\t7\t7\t7\nGroups:\t8 9 \nCapInh:\t0000000000000001\nCapPrm:\t0000000000000002\n"+
+			"CapEff:\t%016x\nCapBnd:\t%016x\nCapAmb:\t%016x\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t3\n", name, uid, eff, bnd, eff&bnd, n, seccomp)
+		var got Process
+		got.parseStatus(procfs.Status(status))
+		if want := (Process{Name: strings.TrimSpace(name), UID: int(uid), GID: 7, Groups: []int{8, 9}, NoNewPrivs: nnp, Seccomp: seccomp, CapPrm: 2, CapEff: eff, CapBnd: bnd, CapAmb: eff & bnd}); !reflect.DeepEqual(got, want) {
+			t.Fatalf("%q gives %+v, want %+v", status, got, want)
 		}
 	})
 }

@@ -1,14 +1,13 @@
 package survey
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // wrapperScript stands in for runsvc.sh in units of those who want it; it starts a watch.
@@ -16,7 +15,7 @@ const wrapperScript = "runsvc-worker-wrap.sh"
 
 // keeper says what puts the shim into a runner's new version when it updates itself: the path unit that
 // an install enables, the script around runsvc.sh, or a watch that somebody has started.
-func (s System) keeper(layout runner.Layout, u Unit, p PathUnit, runs bool) string {
+func (s System) keeper(layout runner.Layout, u systemd.Unit, p systemd.PathUnit, runs bool) string {
 	if p.Wanted() && p.Trouble() == "" {
 		return "the path unit " + p.Name
 	}
@@ -79,35 +78,11 @@ func (s System) watches(pid int, options []string, root string) bool {
 			}
 		}
 	}
-	return !named && cerr == nil && around(cwd) == root
+	return !named && cerr == nil && runner.Around(cwd) == root
 }
 
 // mayChange reports whether a process is root's or the owner's of what is in root.
 func (s System) mayChange(pid int, root string) bool {
 	p, err := s.Process(pid)
 	return err == nil && (p.UID == 0 || p.UID == FolderAt(root).UID)
-}
-
-// around is the nearest folder from dir upwards that has a .runner or a release, "" if none has.
-func around(dir string) string {
-	for ; ; dir = filepath.Dir(dir) {
-		if _, err := os.Lstat(filepath.Join(dir, runner.ConfigName)); err == nil || runner.IsRelease(dir) {
-			return dir
-		}
-		if dir == filepath.Dir(dir) {
-			return ""
-		}
-	}
-}
-
-// noUpdates reads disableUpdate out of .runner (src/Runner.Common/ConfigurationStore.cs).
-func noUpdates(root string) bool {
-	return parseNoUpdates(System{}.read(filepath.Join(root, ".runner")))
-}
-
-func parseNoUpdates(data string) bool {
-	var config struct {
-		DisableUpdate bool `json:"disableUpdate"`
-	}
-	return json.Unmarshal(bytes.TrimPrefix([]byte(data), []byte("\xef\xbb\xbf")), &config) == nil && config.DisableUpdate
 }

@@ -2,19 +2,19 @@ package survey
 
 import (
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // once is what looks at several runners share.
 type once struct {
 	processes  func() []listed
-	workspaces map[int][]string             // of jobs, by the user of their processes
-	shown      map[string]map[string]string // what systemd says of units, by the names that it was asked for
+	workspaces map[int][]string // of jobs, by the user of their processes
+	systemd    systemd.Machine
 }
 
 // listed is a process as a list of all has it.
@@ -28,22 +28,20 @@ type listed struct {
 // Once returns the machine with a list of its processes that is made once, and with what systemd says of these runners'
 // units, for which it is asked once.
 func (s System) Once(layouts []runner.Layout) System {
-	o := &once{processes: sync.OnceValue(s.list), workspaces: map[int][]string{}, shown: map[string]map[string]string{}}
-	var units []string
+	var roots []string
 	for _, l := range layouts {
-		path := PathUnit{Name: pathUnitName(l.Root)}
-		units = append(units, path.Name, path.ServiceName())
-		if name := s.unitName(l.Root); name != "" {
-			units = append(units, name)
-		}
+		roots = append(roots, l.Root)
 	}
-	slices.Sort(units)
-	units = slices.Compact(units)
-	for i, said := range s.show(slices.Concat(ofUnit, ofState), units...) {
-		o.shown[units[i]] = said
-	}
-	s.once = o
+	s.once = &once{sync.OnceValue(s.list), map[int][]string{}, s.systemd().Once(roots)}
 	return s
+}
+
+// systemd is the same machine to who looks at its services.
+func (s System) systemd() systemd.Machine {
+	if s.once != nil {
+		return s.once.systemd
+	}
+	return systemd.Machine{Root: s.Root}
 }
 
 // processes lists those that can be seen.

@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Runner is one runner and what its jobs would find.
@@ -13,12 +16,12 @@ type Runner struct {
 	User                 string // who runs it: by its Listener, its unit, or the owner of its folder
 	UID                  int    // -1 where User is not known here
 	Version, VersionFrom string
-	Unit                 Unit
-	Listener             *Process // nil where none runs
-	Workers              []int    // PIDs of those alive, wrapped or not
-	Keeper               string   // what puts the shim back after a self-update, "" if nothing does
-	PathUnit             PathUnit // which may be one of these
-	NoUpdates            bool     // the runner was configured with --disableupdate
+	Unit                 systemd.Unit
+	Listener             *Process         // nil where none runs
+	Workers              []int            // PIDs of those alive, wrapped or not
+	Keeper               string           // what puts the shim back after a self-update, "" if nothing does
+	PathUnit             systemd.PathUnit // which may be one of these
+	NoUpdates            bool             // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
 	Closed               string // where the runner's user is to make per-PID folders, or their store, and may not
@@ -26,9 +29,9 @@ type Runner struct {
 	Hooks                []string // scripts of the runner's user that seem to remove _temp itself
 	SettingsErr          error    // why a file of settings cannot be read, so that no Worker starts
 	Docker               Docker
-	Pauses               []PauseView // of the runner's user
-	Last                 *Start      // the last start on record
-	Empty                []string    // files without which no job starts, and which have 0 bytes
+	Pauses               []PauseView   // of the runner's user
+	Last                 *record.Start // the last start on record
+	Empty                []string      // files without which no job starts, and which have 0 bytes
 }
 
 // PauseView is a pause process and which _temp it sees.
@@ -39,13 +42,13 @@ type PauseView struct {
 
 // Runner gathers the facts of one runner.
 func (s System) Runner(layout runner.Layout) Runner {
-	r := Runner{Layout: layout, Unit: s.Unit(layout.Root), PathUnit: s.PathUnit(layout.Root)}
+	r := Runner{Layout: layout, Unit: s.systemd().Unit(layout.Root), PathUnit: s.systemd().PathUnit(layout.Root)}
 	if p, ok := s.Listener(layout.Root); ok {
 		r.Listener = &p
 	}
 	r.Workers = s.Workers(layout.Root)
-	r.Version, r.VersionFrom = VersionOf(layout.Root)
-	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), noUpdates(layout.Root)
+	r.Version, r.VersionFrom = runner.VersionOf(layout.Root)
+	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), runner.NoUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout.Temp)
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
@@ -55,7 +58,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	if !store.Exists {
 		store = r.Work
 	}
-	if closedTo(store.Path, r.UID) {
+	if users.ClosedTo(store.Path, r.UID) {
 		r.Closed = store.Path
 	}
 	r.Docker = s.docker(&r)
@@ -64,7 +67,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Temp)})
 		}
 	}
-	r.Last = LastStart(layout.Diag())
+	r.Last = record.Last(layout.Diag())
 	r.Empty = empty(layout)
 	return r
 }
@@ -87,15 +90,15 @@ func empty(l runner.Layout) []string {
 // owner says whose processes the runner's Workers are.
 func owner(r *Runner) (name string, uid int) {
 	if r.Listener != nil {
-		return UserName(r.Listener.UID), r.Listener.UID
+		return users.Name(r.Listener.UID), r.Listener.UID
 	}
 	if r.Unit.User != "" {
-		uid, ok := UserID(r.Unit.User)
+		uid, ok := users.ID(r.Unit.User)
 		if !ok {
 			return r.Unit.User, -1
 		}
 		return r.Unit.User, uid
 	}
 	uid = FolderAt(r.Layout.Root).UID
-	return UserName(uid), uid
+	return users.Name(uid), uid
 }

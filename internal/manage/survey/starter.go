@@ -9,6 +9,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Starter is who starts a runner's Workers, and with which settings.
@@ -18,9 +20,9 @@ type Starter struct {
 	// Led is why nothing may be started as the owner of the runner's folder, which is all that tells the user: somebody
 	// leads there who could not go there. Only root is told.
 	Led    error
-	Env    []string // see [Runner]
-	EnvErr error    // why a file of settings cannot be read, so that no Worker starts
-	Unit   Unit     // the unit that starts it, "" for its name where none of a known user does
+	Env    []string     // see [Runner]
+	EnvErr error        // why a file of settings cannot be read, so that no Worker starts
+	Unit   systemd.Unit // the unit that starts it, "" for its name where none of a known user does
 }
 
 // Inside returns a path by the looked-at machine's names.
@@ -42,9 +44,9 @@ func (s System) Starter(l runner.Layout) Starter {
 	}
 	variables, err := s.variables(l, listener)
 	w.Env, w.EnvErr = asEnv(variables), err
-	w.User = UserName(w.UID)
+	w.User = users.Name(w.UID)
 	name, unitUser := discover.Service(s.Root, l.Root)
-	u := s.unit(name)
+	u := s.systemd().Named(name)
 	if u.User != "" { // with its drop-ins
 		unitUser = u.User
 	}
@@ -52,7 +54,7 @@ func (s System) Starter(l runner.Layout) Starter {
 		return w
 	}
 	w.User, w.UID, w.Led, w.Unit = unitUser, -1, nil, u
-	if uid, ok := UserID(unitUser); ok {
+	if uid, ok := users.ID(unitUser); ok {
 		w.UID = uid
 	}
 	return w

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -40,7 +41,7 @@ func TestStarter(t *testing.T) {
 			t.Errorf("%s: %+v", what, w)
 		}
 	}
-	look("another's unit in .service", UserName(uid), uid)
+	look("another's unit in .service", users.Name(uid), uid)
 	put("etc/systemd/system/ci.service", "[Service]\nUser=nobody\nExecStart=/r/run.sh\n")
 	look("a unit without .service", "nobody", 65534)
 	put("r/.service", "ci.service\n")

@@ -2,11 +2,9 @@ package survey
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,111 +18,13 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) { testkit.Main(m) }
-
-func TestVersionOf(t *testing.T) {
-	deps := `{"targets":{".NETCoreApp,Version=v8.0/linux-x64":{"Runner.Listener/2.333.1":{"dependencies":{}}}}}`
-	log := "[2026-04-20 11:55:19Z INFO Listener] Runner package linux-x64.\n[2026-04-20 11:55:19Z INFO Listener] Version: %s\n"
-	tests := []struct {
-		name  string
-		files map[string]string
-		link  string
-		want  string
-		from  string
-	}{
-		{"what bin holds", map[string]string{"bin.2.334.0/Runner.Listener.deps.json": deps, "_diag/Runner_1.log": fmt.Sprintf(log, "2.1.0")}, "bin.2.334.0", "2.333.1", "deps.json"},
-		{"the link's name", map[string]string{"bin.2.334.0/x": ""}, "bin.2.334.0", "2.334.0", "bin"},
-		{"the newest log", map[string]string{
-			"_diag/Runner_20260101-000000-utc.log": fmt.Sprintf(log, "2.300.0"),
-			"_diag/Runner_20260201-000000-utc.log": fmt.Sprintf(log, "2.301.0"),
-			"_diag/Worker_20260301-000000-utc.log": fmt.Sprintf(log, "2.302.0"),
-		}, "", "2.301.0", "Runner_20260201-000000-utc.log"},
-		{"nonsense", map[string]string{"bin.old/Runner.Listener.deps.json": `"Runner.Listener/new"`}, "bin.old", "", ""},
-		{"nothing", nil, "", "", ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			root := testkit.Files(t, test.files)
-			if test.link != "" {
-				if err := os.Symlink(test.link, filepath.Join(root, "bin")); err != nil {
-					t.Fatal(err)
-				}
-			}
-			version, from := VersionOf(root)
-			if version != test.want || !strings.HasSuffix(from, test.from) {
-				t.Errorf("%q from %q, want %q from %q", version, from, test.want, test.from)
-			}
-		})
-	}
-}
-
-func TestBefore(t *testing.T) {
-	for _, test := range []struct {
-		a, b string
-		want bool
-	}{
-		{"2.335.9", "2.336.0", true},
-		{"2.336.0", "2.336.0", false},
-		{"2.1000.0", "2.336.0", false},
-		{"1.999.0", "2.0.0", true},
-		{"", "2.336.0", false},
-		{"2.3", "2.336.0", false},
-		{"2.3.-1", "2.336.0", false},
-	} {
-		if got := Before(test.a, test.b); got != test.want {
-			t.Errorf("Before(%q, %q) = %v", test.a, test.b, got)
-		}
-	}
-}
-
-func TestUnit(t *testing.T) {
-	const name = "actions.runner.o-r.box.service"
-	tests := []struct {
-		name    string
-		unit    string
-		dropIns map[string]string // path below the root: text
-		want    Unit
-	}{
-		{"plain", "[Service]\nUser=ci\n", nil, Unit{User: "ci", Settings: []Setting{{"User", "ci"}}}},
-		{"blanks", "[Service]\nUser = ci\nA= b \\\n c\n", nil, Unit{User: "ci", Settings: []Setting{{"User", "ci"}, {"A", "b   c"}}}},
-		{"elsewhere", "[Unit]\nA=yes\n#[Service]\n; A=yes\n[Service]\n#A=b\n;A=c\nA\n", nil, Unit{}},
-		{"drop-in", "[Service]\nA=1\n", map[string]string{"run/systemd/system/" + name + ".d/a.conf": "[Service]\nA=2\n"}, Unit{Settings: []Setting{{"A", "1"}, {"A", "2"}}}},
-		{"hidden drop-in", "[Service]\n", map[string]string{
-			"run/systemd/system/" + name + ".d/a.conf": "[Service]\nA=1\n",
-			"etc/systemd/system/" + name + ".d/a.conf": "[Service]\n",
-		}, Unit{}},
-		{"drop-ins of others", "[Service]\nA=1\n", map[string]string{
-			"etc/systemd/system/service.d/b.conf":                   "[Service]\nA=3\n",
-			"etc/systemd/system/actions.runner.o-.service.d/a.conf": "[Service]\nA=2\n",
-			"etc/systemd/system/actions.-.service.d/a.conf":         "[Service]\nA=4\n",
-			"run/systemd/system/" + name + ".d/c.conf":              "[Service]\nA=5\n",
-			"etc/systemd/system/service.d/c.conf":                   "[Service]\nA=6\n",
-		}, Unit{Settings: []Setting{{"A", "1"}, {"A", "2"}, {"A", "3"}, {"A", "5"}}}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			files := map[string]string{"r/.service": name + "\n", "etc/systemd/system/" + name: test.unit}
-			for path, text := range test.dropIns {
-				files[path] = text
-			}
-			got := System{Root: testkit.Files(t, files)}.Unit("/r")
-			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
-			got.Lines, got.DropIns = nil, nil
-			if !reflect.DeepEqual(got, test.want) {
-				t.Errorf("got  %+v\nwant %+v", got, test.want)
-			}
-		})
-	}
-	if got := (System{Root: testkit.Files(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
-		t.Errorf("without .service: %+v", got)
-	}
-	if got := (System{Root: testkit.Files(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
-		t.Errorf("a name with a path in it: %+v", got)
-	}
-}
 
 func TestProcessAndListener(t *testing.T) {
 	status := "Name:\tRunner.Listener\nUid:\t1000\t1001\t1002\t1003\nCapEff:\t0000000000000000\nCapBnd:\t000001ffffdfffff\nCapAmb:\t0000000000000400\nNoNewPrivs:\t1\nSeccomp:\t2\n"
@@ -208,7 +108,7 @@ func TestKeeper(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := System{Root: testkit.Files(t, test.files)}
-			got := s.keeper(layout, Unit{Name: "u", Path: "/" + unit}, s.PathUnit(layout.Root), strings.HasSuffix(test.name, "that runs"))
+			got := s.keeper(layout, systemd.Unit{Name: "u", Path: "/" + unit}, s.systemd().PathUnit(layout.Root), strings.HasSuffix(test.name, "that runs"))
 			if got != test.want {
 				t.Errorf("%q, want %q", got, test.want)
 			}
@@ -236,44 +136,12 @@ func TestKeeper(t *testing.T) {
 		if err := os.Symlink(test.cwd, s.path("proc/7/cwd")); err != nil {
 			t.Fatal(err)
 		}
-		if got := s.keeper(runner.Layout{Root: root}, Unit{}, PathUnit{}, true); (got == "worker-wrap watch (PID 7)") != test.want {
+		if got := s.keeper(runner.Layout{Root: root}, systemd.Unit{}, systemd.PathUnit{}, true); (got == "worker-wrap watch (PID 7)") != test.want {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}
-	if !noUpdates(root) || noUpdates(root+"/other") || noUpdates(root+"/none") {
+	if !runner.NoUpdates(root) || runner.NoUpdates(root+"/other") || runner.NoUpdates(root+"/none") {
 		t.Error("disableUpdate is misread")
-	}
-}
-
-// TestPathUnitTrouble: what systemd says of the path unit and of the watch that it starts.
-func TestPathUnitTrouble(t *testing.T) {
-	const show = "Id=a.path\nLoadState=loaded\nActiveState=active\nResult=success\nNeedDaemonReload=no\n\n" +
-		"Id=a.service\nLoadState=loaded\nActiveState=inactive\nResult=success\nNeedDaemonReload=no\n"
-	for _, test := range []struct{ from, to, want string }{
-		{"", "", ""},
-		{"Id=a.path\nLoadState=loaded", "Id=a.path\nLoadState=not-found", "cannot be loaded by systemd (not-found)"},
-		{"Id=a.service\nLoadState=loaded", "Id=a.service\nLoadState=bad-setting", "service that cannot be loaded by systemd (bad-setting)"},
-		{"ActiveState=active", "ActiveState=inactive", "is stopped"},
-		{"ActiveState=active\nResult=success", "ActiveState=failed\nResult=unit-start-limit-hit", "has failed (unit-start-limit-hit)"},
-		{"ActiveState=inactive\nResult=success", "ActiveState=failed\nResult=exit-code", "a watch that has failed (exit-code)"},
-		{"Result=success\nNeedDaemonReload=no", "Result=success\nNeedDaemonReload=yes", "changed since"},
-	} {
-		found := parseShow(strings.Replace(show, test.from, test.to, 1))
-		p := PathUnit{Name: "a.path", Enabled: true, Asked: true, Path: stateOf(found[0]), Service: stateOf(found[1])}
-		if got := p.Trouble(); !strings.Contains(got, test.want) || test.want == "" && got != "" {
-			t.Errorf("%s: %q, want %q", test.to, got, test.want)
-		}
-	}
-	if len(parseShow("")) != 0 {
-		t.Error("nothing is a unit")
-	}
-}
-
-func TestSystemdVersion(t *testing.T) {
-	for text, want := range map[string]int{"257.8-1~deb13u2\n": 257, "systemd 252 (252.39-1~deb12u2)\n+PAM": 252, "249\n": 249, "": 0, "x": 0, "v257": 0} {
-		if got := parseSystemdVersion(text); got != want {
-			t.Errorf("%q: %d, want %d", text, got, want)
-		}
 	}
 }
 
@@ -377,7 +245,7 @@ func TestRunner(t *testing.T) {
 		if err := events.Append(layout.Diag(), events.Event{Kind: events.Start, PID: 8, Outcome: outcome}); err != nil {
 			t.Fatal(err)
 		}
-		if e := LastStart(layout.Diag()); e == nil || e.Unisolated || e.Outcome != outcome || e.Error != "" {
+		if e := record.Last(layout.Diag()); e == nil || e.Unisolated || e.Outcome != outcome || e.Error != "" {
 			t.Errorf("last start: %+v", e)
 		}
 	}
@@ -489,7 +357,7 @@ func TestFolderAt(t *testing.T) {
 		if err := os.Chmod(dir, test.mode); err != nil {
 			t.Fatal(err)
 		}
-		if closedTo(dir, test.uid) != test.closed {
+		if users.ClosedTo(dir, test.uid) != test.closed {
 			t.Errorf("%+v: %v", test, !test.closed)
 		}
 	}
@@ -514,30 +382,5 @@ func TestEmptyFiles(t *testing.T) {
 	}
 	if got, want := empty(l), []string{l.Root + "/runsvc.sh", l.Root + "/bin/Runner.Worker.real"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
-	}
-}
-
-// TestUnitOfATemplate: an instance has the template's file, the drop-ins of both, and its own name in what they say.
-func TestUnitOfATemplate(t *testing.T) {
-	got := System{Root: testkit.Files(t, map[string]string{
-		"r/.service":                                     "runner@a.service",
-		"etc/systemd/system/runner@.service":             "[Service]\nReadWritePaths=/srv/%i/%%i\n",
-		"etc/systemd/system/runner@.service.d/b.conf":    "[Service]\nA=%p\n",
-		"run/systemd/system/runner@a.service.d/c.conf":   "[Service]\nA=%n\n",
-		"etc/systemd/system/runner@other.service/d.conf": "[Service]\nA=no\n",
-	})}.Unit("/r")
-	want := []Setting{{"ReadWritePaths", "/srv/a/%%i"}, {"A", "runner"}, {"A", "runner@a.service"}}
-	if !reflect.DeepEqual(got.Settings, want) || got.Path != "/etc/systemd/system/runner@.service" || got.Lines[2].From != "/run/systemd/system/runner@a.service.d/c.conf" {
-		t.Errorf("%+v", got)
-	}
-}
-
-// TestInForce: what systemd says counts, and what it does not tell stays as the files have it.
-func TestInForce(t *testing.T) {
-	u := Unit{Settings: []Setting{{"ReadOnlyPaths", "/a"}, {"ReadOnlyPaths", "/b"}, {"ExecStart", "x"}, {"SystemCallFilter", "~@mount"}, {"SystemCallFilter", ""}}}
-	u.inForce(map[string]string{"ReadOnlyPaths": "/a /b", "SystemCallFilter": "~", "NoNewPrivileges": "yes", "DynamicUser": "yes", "ExecStart": "y"})
-	want := []Setting{{"ReadOnlyPaths", "/a /b"}, {"ExecStart", "x"}, {"SystemCallFilter", ""}, {"NoNewPrivileges", "yes"}}
-	if len(u.Settings) < 4 || !reflect.DeepEqual(u.Settings[:4], want) {
-		t.Errorf("%+v", u.Settings)
 	}
 }

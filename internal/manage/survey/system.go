@@ -68,7 +68,6 @@ func (s System) Machine() Machine {
 	if nsenter.Deadly() == "" { // as it is in a job of a hardened service
 		features = mounts.Probe()
 	}
-	booted, err := os.Lstat(s.path("run/systemd/system"))
 	return Machine{
 		Kernel:         unix.ByteSliceToString(name.Release[:]),
 		Features:       features,
@@ -76,38 +75,13 @@ func (s System) Machine() Machine {
 		MaxUserNS:      s.number("proc/sys/user/max_user_namespaces"),
 		AppArmorUserNS: s.number("proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
 		UserNSClone:    s.number("proc/sys/kernel/unprivileged_userns_clone"),
-		Systemd:        err == nil && booted.IsDir(),
-		SystemdVersion: s.SystemdVersion(),
+		Systemd:        s.systemd().Runs(),
+		SystemdVersion: s.systemd().Version(),
 		Exporter:       s.exists("var/lib/prometheus/node-exporter"),
 		FiguresTimer:   s.exists("etc/systemd/system/timers.target.wants/worker-wrap-figures.timer"),
 		Container:      s.container(),
 		Self:           self,
 	}
-}
-
-// SystemdVersion asks the running systemd, which an ordinary user may do through D-Bus, or the command that came with it.
-func (s System) SystemdVersion() int {
-	if s.Root != "" || !s.exists("run/systemd/system") {
-		return 0
-	}
-	for _, args := range [][]string{{"show", "--property=Version", "--value"}, {"--version"}} {
-		out, err := systemctl(args...)
-		if version := parseSystemdVersion(out); err == nil && version > 0 {
-			return version
-		}
-	}
-	return 0
-}
-
-// parseSystemdVersion takes "257.8-1~deb13u2", or the longer text "systemd 257 (…)".
-func parseSystemdVersion(text string) int {
-	text = strings.TrimPrefix(strings.TrimSpace(text), "systemd ")
-	end := strings.IndexFunc(text, func(c rune) bool { return c < '0' || c > '9' })
-	if end >= 0 {
-		text = text[:end]
-	}
-	version, _ := strconv.Atoi(text)
-	return version
 }
 
 // container names the container manager by the marks that managers leave: systemd's interface for

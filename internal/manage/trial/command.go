@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
@@ -143,7 +143,7 @@ func reason(said string) string {
 // credential is the user as a service manager would start him: with all his groups.
 func credential(uid int) *syscall.Credential {
 	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
-	for i, gid := range survey.UserGroups(uid) {
+	for i, gid := range users.Groups(uid) {
 		if i == 0 {
 			c.Gid = uint32(gid)
 		}

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
@@ -26,7 +26,7 @@ var units atomic.Int32
 
 // UnitOf is what a unit keeps its processes from, its name "" if that is nothing. inPlace is true if a trial under it
 // is made as the service is started: not if only the unit's files could be read, or a trial would change something.
-func UnitOf(u *survey.Unit) (out Unit, inPlace bool) {
+func UnitOf(u *systemd.Unit) (out Unit, inPlace bool) {
 	root, own := u.Last("RootDirectory")+u.Last("RootImage"), confine.On(u.Last("DynamicUser"))
 	if u.Name == "" || !u.Asked || os.Geteuid() != 0 || root != "" || own {
 		return Unit{}, u.Name == ""
@@ -34,9 +34,9 @@ func UnitOf(u *survey.Unit) (out Unit, inPlace bool) {
 	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
 	for _, s := range u.Settings {
 		switch dir, makes := dirs[s.Key]; {
-		case !slices.Contains(survey.Confining, s.Key), s.Value == "" && s.Key != "CapabilityBoundingSet": // only that can be made empty
+		case !slices.Contains(systemd.Confining, s.Key), s.Value == "" && s.Key != "CapabilityBoundingSet": // only that can be made empty
 		case makes: // a trial makes no such folder, and removes none
-			for _, word := range survey.SplitWords(s.Value) {
+			for _, word := range systemd.SplitWords(s.Value) {
 				name, _, _ := strings.Cut(word, ":")
 				out.Settings = append(out.Settings, "ReadWritePaths=-"+dir+"/"+name)
 			}

@@ -4,14 +4,14 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestUnitOf: of a unit a trial is given what confines its processes, and no folder that systemd would make.
 func TestUnitOf(t *testing.T) {
 	testkit.RequireRoot(t)
-	u := survey.Unit{Name: "a.service", Asked: true, Settings: []survey.Setting{
+	u := systemd.Unit{Name: "a.service", Asked: true, Settings: []systemd.Setting{
 		{Key: "ExecStart", Value: "/x"}, {Key: "User", Value: "ci"}, {Key: "RuntimeDirectory", Value: "a b:c"}, {Key: "ProtectSystem", Value: "strict"},
 	}}
 	got, inPlace := UnitOf(&u)

@@ -7,7 +7,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
@@ -33,7 +33,7 @@ func (l *looker) judge(w *Worker, owner perpid.Owner, hidden bool) {
 	}
 	s := l.starts[w.Runner]
 	if s == nil {
-		s = survey.AllStarts(filepath.Join(w.Runner, "_diag"))
+		s = record.All(filepath.Join(w.Runner, "_diag"))
 		l.starts[w.Runner] = s
 	}
 	from, known := s.Of(owner.PID, owner.Start)

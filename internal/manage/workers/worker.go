@@ -15,7 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
+	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -100,12 +100,12 @@ func Find(pid int) (Worker, error) {
 type looker struct {
 	proc   string
 	boot   time.Time
-	starts map[string]*survey.Starts // by root
+	starts map[string]*record.Starts // by root
 }
 
 func newLooker(proc string) (*looker, error) {
 	boot, err := booted(proc)
-	return &looker{proc: proc, boot: boot, starts: map[string]*survey.Starts{}}, err
+	return &looker{proc: proc, boot: boot, starts: map[string]*record.Starts{}}, err
 }
 
 // find looks at one process. The Worker's PID is 0 where it is none.

@@ -1,4 +1,4 @@
-package survey
+package record
 
 import (
 	"io"
@@ -56,8 +56,8 @@ func (s *Starts) Of(pid int, start uint64) (*Start, bool) {
 // recent is how much of the log, in bytes from its end, has the last start for sure: some hundred events.
 const recent = 256 << 10
 
-// LastStart returns the last start on record in a runner's _diag folder, nil if there is none.
-func LastStart(diag string) *Start {
+// Last returns the last start on record in a runner's _diag folder, nil if there is none.
+func Last(diag string) *Start {
 	for _, name := range []string{events.FileName, events.RotatedName} {
 		var s Starts
 		s.read(filepath.Join(diag, name), recent)
@@ -68,8 +68,8 @@ func LastStart(diag string) *Start {
 	return nil
 }
 
-// AllStarts reads all that is on record in a runner's _diag folder.
-func AllStarts(diag string) *Starts {
+// All reads all that is on record in a runner's _diag folder.
+func All(diag string) *Starts {
 	var s Starts
 	for _, path := range events.Files(diag) {
 		s.read(path, 2*events.MaxFile)

@@ -1,4 +1,4 @@
-package survey
+package users
 
 import (
 	"slices"
@@ -47,20 +47,20 @@ func TestAccounts(t *testing.T) {
 
 // TestUsersOfThisMachine: root is one everywhere.
 func TestUsersOfThisMachine(t *testing.T) {
-	if name := UserName(0); name != "root" {
+	if name := Name(0); name != "root" {
 		t.Errorf("uid 0 is %q", name)
 	}
-	if uid, ok := UserID("root"); uid != 0 || !ok {
+	if uid, ok := ID("root"); uid != 0 || !ok {
 		t.Errorf("root is %d, %v", uid, ok)
 	}
-	if groups := UserGroups(0); len(groups) == 0 || groups[0] != 0 {
+	if groups := Groups(0); len(groups) == 0 || groups[0] != 0 {
 		t.Errorf("root's groups are %v", groups)
 	}
 	const nobodyHas = 1<<31 - 9
-	if name := UserName(nobodyHas); name != strconv.Itoa(nobodyHas) {
+	if name := Name(nobodyHas); name != strconv.Itoa(nobodyHas) {
 		t.Errorf("%d is %q", nobodyHas, name)
 	}
-	if _, ok := UserID("no such user"); ok || UserGroups(nobodyHas) != nil {
+	if _, ok := ID("no such user"); ok || Groups(nobodyHas) != nil {
 		t.Error("somebody who is not there has been found")
 	}
 }

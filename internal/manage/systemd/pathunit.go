@@ -1,4 +1,4 @@
-package survey
+package systemd
 
 import (
 	"os"
@@ -25,28 +25,29 @@ type UnitState struct {
 }
 
 // PathUnit looks at the path unit of the runner in root.
-func (s System) PathUnit(root string) PathUnit {
-	p := PathUnit{Name: pathUnitName(root)}
+func (m Machine) PathUnit(root string) PathUnit {
+	p := PathUnit{Name: PathUnitName(root)}
 	instance := strings.TrimSuffix(p.Name, ".path")
-	_, err := os.Lstat(s.path("etc/systemd/system/paths.target.wants/" + p.Name))
+	_, err := os.Lstat(m.path("etc/systemd/system/paths.target.wants/" + p.Name))
 	p.Enabled = err == nil
 	for _, kind := range []string{".path", ".service"} {
-		p.Masks = append(p.Masks, s.masks(instance+kind, "worker-wrap@"+kind)...)
+		p.Masks = append(p.Masks, m.masks(instance+kind, "worker-wrap@"+kind)...)
 	}
-	s.ask(&p)
+	m.ask(&p)
 	return p
 }
 
-func pathUnitName(root string) string {
+// PathUnitName is the name of the path unit of the runner in root.
+func PathUnitName(root string) string {
 	return "worker-wrap@" + unit.UnitNamePathEscape(root) + ".path"
 }
 
 // masks returns the files that mask a unit which has these names: links to /dev/null, and empty files. The first file
 // found of a unit counts, so what comes after one that is no mask has no effect.
-func (s System) masks(names ...string) (out []string) {
+func (m Machine) masks(names ...string) (out []string) {
 	for _, name := range names {
 		for _, dir := range unitFolders {
-			path := s.path(filepath.Join(dir, name))
+			path := m.path(filepath.Join(dir, name))
 			st, err := os.Lstat(path)
 			if err != nil {
 				continue
@@ -65,8 +66,8 @@ func (s System) masks(names ...string) (out []string) {
 var ofState = []string{"LoadState", "ActiveState", "Result", "NeedDaemonReload"}
 
 // ask has systemd tell the state of the two units.
-func (s System) ask(p *PathUnit) {
-	if found := s.show(ofState, p.Name, p.ServiceName()); found != nil {
+func (m Machine) ask(p *PathUnit) {
+	if found := m.show(ofState, p.Name, p.ServiceName()); found != nil {
 		p.Path, p.Service, p.Asked = stateOf(found[0]), stateOf(found[1]), true
 	}
 }

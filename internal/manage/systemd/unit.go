@@ -1,4 +1,4 @@
-package survey
+package systemd
 
 import (
 	"maps"
@@ -56,23 +56,23 @@ func (u *Unit) Last(key string) string {
 var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
 // Unit looks at the unit of the runner in root: systemd tells its files and what is in force, where it runs and answers.
-func (s System) Unit(root string) Unit { return s.unit(s.unitName(root)) }
+func (m Machine) Unit(root string) Unit { return m.Named(m.unitName(root)) }
 
-// unit looks at that of a name, "" for none.
-func (s System) unit(name string) Unit {
+// Named looks at that of a name, "" for none.
+func (m Machine) Named(name string) Unit {
 	if name == "" {
 		return Unit{}
 	}
 	u := Unit{Name: name}
-	said := s.show(ofUnit, u.Name)
+	said := m.show(ofUnit, u.Name)
 	if u.Asked = len(said) > 0 && said[0]["LoadState"] == "loaded"; u.Asked {
 		u.Path, u.DropIns = said[0]["FragmentPath"], strings.Fields(said[0]["DropInPaths"])
 		u.Reload = said[0]["NeedDaemonReload"] == "yes"
 	} else {
-		u.Path, u.DropIns = s.unitFiles(u.Name)
+		u.Path, u.DropIns = m.unitFiles(u.Name)
 	}
 	for _, path := range append([]string{u.Path}, u.DropIns...) {
-		u.parse(path, s.read(path))
+		u.parse(path, m.read(path))
 	}
 	u.asWritten()
 	if u.Asked {
@@ -86,19 +86,19 @@ func (s System) unit(name string) Unit {
 var ofUnit = append([]string{"LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload"}, Confining...)
 
 // unitName is that of the service of the runner in root, "" if it is none.
-func (s System) unitName(root string) string {
-	return runner.UnitName(s.read(filepath.Join(root, runner.ServiceName)))
+func (m Machine) unitName(root string) string {
+	return runner.UnitName(m.read(filepath.Join(root, runner.ServiceName)))
 }
 
 // unitFiles returns the files of a unit as systemd would find them.
-func (s System) unitFiles(name string) (path string, dropIns []string) {
+func (m Machine) unitFiles(name string) (path string, dropIns []string) {
 	names := []string{name}
 	if template, _, ok := strings.Cut(name, "@"); ok {
 		names = append(names, template+"@.service")
 	}
 	for _, name := range names {
 		for _, dir := range unitFolders {
-			if at := filepath.Join(dir, name); path == "" && s.read(at) != "" {
+			if at := filepath.Join(dir, name); path == "" && m.read(at) != "" {
 				path = "/" + at
 			}
 		}
@@ -106,7 +106,7 @@ func (s System) unitFiles(name string) (path string, dropIns []string) {
 	found := map[string]string{} // by file name: one of the same name in an earlier folder hides it
 	for _, folder := range dropInFolders(name) {
 		for _, dir := range slices.Backward(unitFolders[:]) {
-			entries, err := os.ReadDir(s.path(filepath.Join(dir, folder)))
+			entries, err := os.ReadDir(m.path(filepath.Join(dir, folder)))
 			if err != nil {
 				continue
 			}

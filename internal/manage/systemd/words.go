@@ -1,4 +1,4 @@
-package survey
+package systemd
 
 import (
 	"path/filepath"

@@ -1,4 +1,4 @@
-package survey
+package users
 
 import (
 	"os"
@@ -22,22 +22,22 @@ type account struct {
 	home     string
 }
 
-// UserName returns the name of a user, or the number if the machine knows none.
-func UserName(uid int) string {
+// Name returns the name of a user, or the number if the machine knows none.
+func Name(uid int) string {
 	if a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid }); ok {
 		return a.name
 	}
 	return strconv.Itoa(uid)
 }
 
-// UserID returns the uid of a user.
-func UserID(name string) (uid int, ok bool) {
+// ID returns the uid of a user.
+func ID(name string) (uid int, ok bool) {
 	a, ok := accountWith(name, func(a account) bool { return a.name == name })
 	return a.uid, ok
 }
 
-// UserHome returns a user's home.
-func UserHome(uid int) (home string, ok bool) {
+// Home returns a user's home.
+func Home(uid int) (home string, ok bool) {
 	a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid })
 	return a.home, ok
 }
@@ -52,9 +52,9 @@ func Homes() map[int]string {
 	return out
 }
 
-// UserGroups returns the groups that a login gives a user, the primary one first. It returns none for a user
+// Groups returns the groups that a login gives a user, the primary one first. It returns none for a user
 // that the machine does not know.
-func UserGroups(uid int) []int {
+func Groups(uid int) []int {
 	a, ok := accountWith(strconv.Itoa(uid), func(a account) bool { return a.uid == uid })
 	if !ok {
 		return nil

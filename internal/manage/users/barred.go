@@ -1,0 +1,48 @@
+package users
+
+import (
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// ClosedTo reports whether a folder's mode keeps a user from making anything in it.
+func ClosedTo(path string, uid int) bool {
+	const writeSearch = 0o3
+	return denies(path, uid, Groups(uid), writeSearch)
+}
+
+// BarredFrom returns what keeps a user from running the program at path: a folder on the way that the user may not
+// search, or the program itself. It returns "" if nothing does, as far as owners and modes tell.
+func BarredFrom(path string, uid int) string {
+	const execute = 0o1
+	barred, groups := "", Groups(uid)
+	for at := path; ; at = filepath.Dir(at) {
+		if denies(at, uid, groups, execute) {
+			barred = at
+		}
+		if at == filepath.Dir(at) {
+			return barred
+		}
+	}
+}
+
+// denies reports whether the mode of what is at path lacks one of these bits for a user. Where an access control list
+// may say otherwise it does not.
+func denies(path string, uid int, groups []int, bits uint32) bool {
+	var st unix.Stat_t
+	if uid <= 0 || unix.Stat(path, &st) != nil {
+		return false
+	}
+	if _, err := unix.Getxattr(path, "system.posix_acl_access", nil); err == nil {
+		return false
+	}
+	switch {
+	case int(st.Uid) == uid:
+		return st.Mode>>6&bits != bits
+	case slices.Contains(groups, int(st.Gid)):
+		return st.Mode>>3&bits != bits
+	}
+	return st.Mode&bits != bits
+}
