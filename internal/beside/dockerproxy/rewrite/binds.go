@@ -38,10 +38,11 @@ func (t *Translator) binds(e *edits, array *node, other taken, c *container) err
 		written, named := b.source, !path.IsAbs(b.source)
 		if named {
 			written = t.device(b.source)
-		} else {
-			c.sources[path.Clean(b.target)] = written
 		}
 		s := t.source(e, written)
+		if !named || s.Host != written {
+			t.keepSource(c, b.target, written, s.Host)
+		}
 		if s.Host != written {
 			if strings.Contains(s.Host, ":") {
 				return colonError(item.text, s.Host)
@@ -49,9 +50,10 @@ func (t *Translator) binds(e *edits, array *node, other taken, c *container) err
 			if named {
 				b.flags = withoutNoCopy(b.flags)
 			}
-			c.sources[path.Clean(b.target)] = written
 			b.source = s.Host
-			c.binds[b.String()] = item.text
+			if named || path.Clean(written) != written {
+				keep(&c.binds, b.String(), item.text)
+			}
 			e.set(item, b.String())
 		}
 		t.add(spec{b.target, strings.TrimPrefix(b.flags, ":")}, s.Below, other, func(place, host string) {

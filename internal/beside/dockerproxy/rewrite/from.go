@@ -79,8 +79,9 @@ func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container
 // inherit takes over what was changed in the mount of another container at place.
 func (c *container) inherit(from *container, place string) {
 	if from.has(place) {
-		c.added = append(c.added, place)
+		c.added = append(c.added, strings.Clone(place))
 	} else if source, ok := from.sources[place]; ok {
-		c.sources[place] = source
+		keep(&c.sources, place, source)
+		c.changed = true
 	}
 }

@@ -1,7 +1,5 @@
 package rewrite
 
-import "path"
-
 // mounts changes the objects of an array of mounts, as HostConfig.Mounts and a service's ContainerSpec
 // have them (api/types/mount).
 func (t *Translator) mounts(e *edits, array *node, other taken, c *container) {
@@ -19,7 +17,7 @@ func (t *Translator) bindMount(e *edits, m *node, other taken, c *container) {
 	target := m.string("Target")
 	for _, source := range m.all("Source") {
 		s := t.source(e, source.text)
-		c.sources[path.Clean(target)] = source.text
+		t.keepSource(c, target, source.text, s.Host)
 		if s.Host != source.text {
 			e.set(source, s.Host)
 		}

@@ -1,6 +1,9 @@
 package rewrite
 
-import "path"
+import (
+	"path"
+	"strings"
+)
 
 // Created takes the daemon's answer to a request: the status code and the body.
 type Created func(status int, body []byte)
@@ -13,7 +16,7 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 		return body, nil, nil
 	}
 	e := t.edits(body, lasts(body, n))
-	c := newContainer()
+	c := &container{}
 	if err := t.hostConfigs(e, n, c); err != nil {
 		return nil, nil, err
 	}
@@ -28,7 +31,7 @@ func (t *Translator) ContainerStart(id string, body []byte) (out []byte, created
 		return body, nil, nil
 	}
 	e := t.edits(body, true)
-	c := newContainer()
+	c := &container{}
 	if err := t.hostConfigs(e, n, c); err != nil {
 		return nil, nil, err
 	}
@@ -128,7 +131,7 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 		return body, nil
 	}
 	e := t.edits(body, true)
-	c := newContainer()
+	c := &container{}
 	for _, spec := range n.at("TaskTemplate", "ContainerSpec") {
 		var other taken
 		for _, array := range spec.all("Mounts") {
@@ -155,11 +158,13 @@ func (t *Translator) remember(id string, c *container) Created {
 		}
 		if id == "" {
 			if answer, ok := parse(body); ok {
-				id = answer.string("Id")
+				id = strings.Clone(answer.string("Id"))
 			}
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.containers.put(id, c)
+		if _, known := t.containers.get(id); known || c.changed || len(c.added) > 0 {
+			t.containers.put(id, c)
+		}
 	}
 }

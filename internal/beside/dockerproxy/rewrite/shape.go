@@ -15,6 +15,11 @@ func (t *Translator) shown(host string) string {
 	if ok {
 		return written
 	}
+	return t.plain(host)
+}
+
+// plain is shown for a path that was written plainly: the place that differs, and the rest.
+func (t *Translator) plain(host string) string {
 	if job, ok := t.paths.Job(host); ok {
 		return job
 	}

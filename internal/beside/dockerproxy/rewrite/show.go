@@ -141,15 +141,15 @@ func (t *Translator) showBind(e *edits, item *node, b bind, c *container) {
 	}
 }
 
-// source returns what the job wrote for the source of the mount at place, if that is known, or the host's path as the
-// job has it. c may be nil.
+// source returns what the job wrote for the source of the mount at place, which is host. c may be nil.
 func (c *container) source(t *Translator, place, host string) string {
-	if c != nil {
-		if written, ok := c.sources[path.Clean(place)]; ok {
-			return written
-		}
+	if c == nil {
+		return t.shown(host)
 	}
-	return t.shown(host)
+	if written, ok := c.sources[path.Clean(place)]; ok {
+		return written
+	}
+	return t.plain(host)
 }
 
 // showMounts is for an array of mounts as the client wrote them, where the place in the container is the

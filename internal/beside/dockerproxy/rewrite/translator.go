@@ -45,16 +45,31 @@ type Translator struct {
 	volumes memory[string]
 }
 
-// container is what is to be put back when a container or service is shown.
+// container is what is to be put back when a container or service is shown, where it does not follow from the places
+// that differ.
 type container struct {
+	changed bool
 	binds   map[string]string // an entry of HostConfig.Binds, and what the job wrote
 	sources map[string]string // by the place in the container: the source that the job wrote
 	mounts  map[string]string // by the place in the container: the JSON of a volume's mount that became a bind
 	added   []string          // places in the container of mounts that the job did not ask for
 }
 
-func newContainer() *container {
-	return &container{binds: map[string]string{}, sources: map[string]string{}, mounts: map[string]string{}}
+// keep puts into a map what is a part of a body, which it would keep.
+func keep(m *map[string]string, key, value string) {
+	if *m == nil {
+		*m = map[string]string{}
+	}
+	(*m)[strings.Clone(key)] = strings.Clone(value)
+}
+
+// keepSource notes what the job wrote for the source of the mount at target, which is host now.
+func (t *Translator) keepSource(c *container, target, written, host string) {
+	back, _ := t.paths.Job(host)
+	if back != written {
+		keep(&c.sources, path.Clean(target), written)
+	}
+	c.changed = c.changed || host != written || back != written
 }
 
 // New returns a Translator for a job.
@@ -98,7 +113,7 @@ func (t *Translator) source(e *edits, written string) hostpath.Source {
 	t.Note("%s: %s on the host", written, s.Host)
 	if back, _ := t.paths.Job(s.Host); back != written {
 		t.mu.Lock()
-		t.wrote.put(s.Host, written)
+		t.wrote.put(s.Host, strings.Clone(written))
 		t.mu.Unlock()
 	}
 	return s

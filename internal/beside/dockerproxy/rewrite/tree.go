@@ -231,7 +231,11 @@ func (e *edits) apply() []byte {
 		return e.body
 	}
 	slices.SortStableFunc(e.list, func(a, b edit) int { return a.start - b.start })
-	var out []byte
+	size := len(e.body)
+	for _, c := range e.list {
+		size += len(c.text)
+	}
+	out := make([]byte, 0, size)
 	at := 0
 	for _, c := range e.list {
 		out = append(append(out, e.body[at:c.start]...), c.text...)

@@ -34,8 +34,8 @@ func (t *Translator) volumeMount(e *edits, m *node, other taken, c *container) {
 	target := m.string("Target")
 	s := t.source(e, device)
 	if s.Host != device {
-		c.sources[path.Clean(target)] = device
-		c.mounts[path.Clean(target)] = string(e.body[m.start:m.end])
+		t.keepSource(c, target, device, s.Host)
+		keep(&c.mounts, path.Clean(target), string(e.body[m.start:m.end]))
 		e.replace(m, bound(s.Host, target))
 	}
 	t.add(spec{target: target}, s.Below, other, func(place, host string) {
@@ -102,7 +102,7 @@ func (t *Translator) learn(volume []byte) (device string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.volumes.put(n.string("Name"), device)
+	t.volumes.put(strings.Clone(n.string("Name")), strings.Clone(device))
 	return device
 }
 

@@ -70,7 +70,7 @@ func (c *conn) requests() {
 func (c *conn) request(h *head, f framing, method, target string) error {
 	x := c.Route(method, target)
 	if x.Target != "" {
-		h.raw = h.replace("", x.Target)
+		h.raw = h.replace("", x.Target, 0)
 	}
 	if x.Request == nil || f.empty() {
 		c.asked <- exchange{method, x.Response}

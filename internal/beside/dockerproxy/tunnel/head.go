@@ -46,6 +46,10 @@ func (h *head) field(name string) string {
 
 // readHead reads a head. With errHead, h.raw holds what was read. io.EOF means that nothing came.
 func readHead(r *bufio.Reader) (h head, err error) {
+	if _, err := r.Peek(1); err != nil {
+		return h, err
+	}
+	h.raw = room(r.Buffered()) // most come at once
 	for {
 		line, err := r.ReadSlice('\n')
 		h.raw = append(h.raw, line...)
@@ -74,9 +78,12 @@ func readHead(r *bufio.Reader) (h head, err error) {
 // and whatever else net/textproto would not take, or take otherwise than it stands, to the server.
 func (h *head) parse() error {
 	text := strings.TrimSuffix(strings.TrimSuffix(string(h.raw), "\n"), "\r") // without the empty line
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	h.first = strings.TrimSuffix(lines[0], "\r")
-	for _, line := range lines[1:] {
+	first, rest, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\n")
+	h.first = strings.TrimSuffix(first, "\r")
+	h.fields = make([]field, 0, 16)
+	for rest != "" {
+		var line string
+		line, rest, _ = strings.Cut(rest, "\n")
 		name, value, ok := strings.Cut(strings.TrimSuffix(line, "\r"), ":")
 		if !ok || name == "" || strings.IndexFunc(name, noToken) >= 0 || strings.IndexFunc(value, noValue) >= 0 {
 			return errHead
@@ -93,6 +100,16 @@ func noToken(r rune) bool {
 
 // noValue reports whether a field's value cannot contain a character (RFC 9110, section 5.5).
 func noValue(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
+
+// room returns an empty slice for about so many bytes. The sizes are few: each size that was ever in use leaves pages
+// that the runtime keeps.
+func room(n int) []byte {
+	size := 1 << 10
+	for size < min(n, bufferSize) {
+		size *= 2
+	}
+	return make([]byte, 0, size)
+}
 
 func isBlank(line []byte) bool { return string(line) == "\n" || string(line) == "\r\n" }
 
@@ -138,20 +155,21 @@ func (h *head) framing() (f framing, ok bool) {
 }
 
 // replace returns the head's bytes with the value of a field, or with name "" the target of a request,
-// replaced. Nothing else changes: the field's name keeps its case and place.
-func (h *head) replace(name, value string) []byte {
-	var out []byte
+// replaced. Nothing else changes: the field's name keeps its case and place. There is room for so many more bytes.
+func (h *head) replace(name, value string, more int) []byte {
+	out := room(len(h.raw) + len(value) + more)
 	for line := range bytes.Lines(h.raw) {
 		switch {
-		case out == nil && name == "":
+		case len(out) == 0 && name == "":
 			method, rest, _ := bytes.Cut(line, []byte(" "))
 			_, version, _ := bytes.Cut(rest, []byte(" "))
 			line = bytes.Join([][]byte{method, []byte(value), version}, []byte(" "))
-		case out != nil && name != "":
+		case len(out) > 0 && name != "":
 			key, old, _ := bytes.Cut(line, []byte(":"))
 			if strings.EqualFold(string(key), name) {
 				end := old[len(bytes.TrimRight(old, "\r\n")):]
-				line = append(append(bytes.Clone(key), ": "+value...), end...)
+				out = append(append(out, key...), ": "+value...)
+				line = end
 			}
 		}
 		out = append(out, line...)

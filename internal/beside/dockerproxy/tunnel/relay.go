@@ -71,6 +71,7 @@ func read(from *bufio.Reader, f framing, limit int) (w whole, s scanner, err err
 	case f.length <= 0:
 		return w, s, nil
 	}
+	w.raw = room(int(max(f.length, 0)))
 	tail := -1 // where the trailers start
 	for done := false; !done; {
 		if _, err := from.Peek(1); err != nil {
@@ -113,7 +114,7 @@ func (w *whole) message(h *head, f framing, data []byte) []byte {
 		return append(h.raw, w.raw...)
 	}
 	if !f.chunked {
-		return append(h.replace("Content-Length", strconv.Itoa(len(data))), data...)
+		return append(h.replace("Content-Length", strconv.Itoa(len(data)), len(data)), data...)
 	}
 	out := h.raw
 	if len(data) > 0 {
