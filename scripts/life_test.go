@@ -160,7 +160,7 @@ func TestLifeOfPackage(t *testing.T) {
 		paths := []string{"/var/lib/worker-wrap"}
 		for _, r := range append(others, root) {
 			paths = append(paths, r+"/bin", r+"/.service", r+"/.runner")
-			must(t, "ls", "-d", r+"/_work/.worker-wrap", r+"/_diag/worker-wrap.jsonl")
+			must(t, "ls", "-d", r+"/.worker-wrap", r+"/_diag/worker-wrap.jsonl")
 		}
 		return files(t, paths...)
 	}

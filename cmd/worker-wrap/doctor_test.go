@@ -6,7 +6,7 @@ import "testing"
 func TestDoctorAndWorkersAgree(t *testing.T) {
 	out := onMachine(t, `
 ./ww install --isolate always --runner-root r >/dev/null 2>&1
-store=r/_work/.worker-wrap
+store=r/.worker-wrap
 try() {
 	job=runs && as nobody env WORKER_WRAP_FALLBACK=none r/bin/Runner.Worker -c true 2>/dev/null || job=fails
 	worker-wrap doctor --runner-root r >out 2>&1 || true
@@ -27,21 +27,15 @@ chown root r/_work; try "a closed work folder"
 `)
 	compareLines(t, out, `as it is: runs, the runner is protected
 root's store, for all: runs, the runner is protected
-root's store: fails, the runner is not protected
-→ sudo chown nobody $W/r/_work/.worker-wrap && sudo chmod 711 $W/r/_work/.worker-wrap
-a closed store of its own: fails, the runner is not protected
-→ sudo chown nobody $W/r/_work/.worker-wrap && sudo chmod 711 $W/r/_work/.worker-wrap
-somebody's store: fails, the runner is not protected
-→ sudo chown nobody $W/r/_work/.worker-wrap
-a file for a store: fails, the runner is not protected
-→ sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
-a link for a store: fails, the runner is not protected
-→ sudo mv $W/r/_work/.worker-wrap $W/r/_work/.worker-wrap.old
+root's store: runs, the runner is protected
+a closed store of its own: runs, the runner is protected
+somebody's store: runs, the runner is protected
+a file for a store: runs, the runner is protected
+a link for a store: runs, the runner is protected
 a file for _temp: fails, the runner is not protected
 → sudo mv $W/r/_work/_temp $W/r/_work/_temp.old
 a link to nothing for _temp: fails, the runner is not protected
 → make the folder it leads to, or remove the link: sudo rm $W/r/_work/_temp
-a closed work folder: fails, the runner is not protected
-→ sudo chown nobody $W/r/_work
+a closed work folder: runs, the runner is protected
 `)
 }

@@ -158,7 +158,7 @@ $W/r/bin: remove .worker-wrap/Runner.Worker
 $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
 $W/r/bin: put it back in its place
 $W/r/bin: remove Runner.Worker.real
-remove $W/r/_work/.worker-wrap
+remove $W/r/.worker-wrap
 remove $W/r/.worker-wrap.env, which says WORKER_WRAP_ISOLATE=always
 exit 0
 -- the capability is lost

@@ -37,7 +37,7 @@ code as nobody j/bin/Runner.Worker 2>&1 | grep -o 'is not in a configured runner
 echo "-- a job"
 echo '{"workFolder": "work"}' >j/.runner # run.sh --jitconfig
 as nobody mkdir j/_diag j/work
-code as nobody j/bin/Runner.Worker -c 'case $WORKER_WRAP_HOST_TEMP in */j/work/.worker-wrap/*) echo own _temp ;; esac'
+code as nobody j/bin/Runner.Worker -c 'case $WORKER_WRAP_HOST_TEMP in */j/.worker-wrap/*) echo own _temp ;; esac'
 rm -r j/.runner j/work/_temp
 echo "-- out again"
 worker-wrap uninstall --all | grep -c '/j/bin'

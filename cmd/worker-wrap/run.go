@@ -40,6 +40,7 @@ func runFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "parents", Usage: "make it, and all above it, as a Worker's start does", Hidden: true},
 		&cli.StringSliceFlag{Name: "also", Usage: "lay one over `DIR` too, before, in a view of its own", Hidden: true},
 		&cli.StringFlag{Name: "mark", Usage: "the file to leave there, until stdin has a byte", Hidden: true},
+		&cli.StringFlag{Name: "store-of", Usage: "keep it where a Worker of the runner in `DIR` would", Hidden: true},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
 }
@@ -82,7 +83,7 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), shim.ExitFailed)
 	}
-	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
+	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), StoreOf: c.String("store-of"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
 		return cli.Exit(err.Error(), shim.ExitFailed)
 	}

@@ -68,17 +68,44 @@ func (e *end) tidy(lived time.Duration) error {
 	if err != nil {
 		return errors.Join(err, e.record(event))
 	}
-	store, err := perpid.OpenIn(os.NewFile(detach.FirstFile, e.work))
-	if errors.Is(err, fs.ErrNotExist) {
-		return e.record(event)
+	stores, err := e.stores()
+	for _, s := range stores {
+		defer s.Close()
+		err = errors.Join(err, e.sweep(s, self, &event))
 	}
-	if err != nil {
-		return errors.Join(err, e.record(event))
+	err = errors.Join(err, e.record(event))
+	for _, s := range stores {
+		err = errors.Join(err, sweeper.Leftovers(s.Store, s.path, e.diag, self))
 	}
-	defer store.Close()
-	err = e.sweep(store, self, &event)
-	name := filepath.Join(e.work, perpid.StoreName)
-	return errors.Join(err, e.record(event), sweeper.Leftovers(store, name, e.diag, self))
+	return err
+}
+
+// store is an open store, and its path.
+type store struct {
+	*perpid.Store
+	path string
+}
+
+// stores opens those that there are: in the work folder, which is held, and in the runner's root.
+func (e *end) stores() (out []store, err error) {
+	work := os.NewFile(detach.FirstFile, e.work)
+	paths := []string{filepath.Join(e.work, perpid.StoreName)}
+	if e.diag != "" {
+		paths = perpid.Paths(filepath.Dir(e.diag), filepath.Join(e.work, "_temp"))
+	}
+	for _, path := range paths {
+		open := func() (*perpid.Store, error) { return perpid.Open(path) }
+		if filepath.Dir(path) == e.work {
+			open = func() (*perpid.Store, error) { return perpid.OpenIn(work) }
+		}
+		s, failed := open()
+		if failed == nil {
+			out = append(out, store{s, path})
+		} else if !errors.Is(failed, fs.ErrNotExist) {
+			err = errors.Join(err, failed)
+		}
+	}
+	return out, err
 }
 
 func parse(args []string) (e end, err error) {
@@ -103,13 +130,13 @@ func (e *end) record(event events.Event) error {
 }
 
 // sweep deletes what the Worker itself used, and notes that in the event of its end.
-func (e *end) sweep(store *perpid.Store, self perpid.Owner, event *events.Event) error {
+func (e *end) sweep(s store, self perpid.Owner, event *events.Event) error {
 	worker := perpid.Owner{PID: e.job.PID, Start: e.job.Start, PIDNS: self.PIDNS, Boot: self.Boot}
 	var count atomic.Int64
-	swept, err := store.Sweep(perpid.NewJudge(self, store.Remote()), perpid.Sweep{Of: worker, Deleted: &count})
-	event.Files = count.Load()
+	swept, err := s.Sweep(perpid.NewJudge(self, s.Remote()), perpid.Sweep{Of: worker, Deleted: &count})
+	event.Files += count.Load()
 	if len(swept.Deleted)+len(swept.Kept) > 0 {
-		event.Dir = filepath.Join(e.work, perpid.StoreName, worker.String())
+		event.Dir = filepath.Join(s.path, worker.String())
 	}
 	if err = errors.Join(err, swept.Err); err != nil {
 		event.Outcome, event.Error = events.Partly, err.Error()

@@ -64,10 +64,14 @@ func hardships() []hardship {
 			do(t, os.Chown(s.temp, 0, 0), os.Chmod(s.temp, 0o777))
 		}},
 		{name: "the store is another's", says: "belongs to uid", spoil: func(t *testing.T, s scratch) {
-			do(t, os.Mkdir(s.store, 0o755), os.Chown(s.store, user+7, user+7))
+			for _, store := range perpid.Paths(s.root, s.temp) {
+				do(t, os.Mkdir(store, 0o755), os.Chown(store, user+7, user+7))
+			}
 		}},
 		{name: "the store cannot be made", says: "is not a folder", spoil: func(t *testing.T, s scratch) {
-			do(t, os.WriteFile(s.store, nil, 0o600))
+			for _, store := range perpid.Paths(s.root, s.temp) {
+				do(t, os.WriteFile(store, nil, 0o600))
+			}
 		}},
 		{name: "the disk is full", denials: []string{denial("mkdirat", unix.ENOSPC)}, says: "no space left"},
 	}

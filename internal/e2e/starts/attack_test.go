@@ -1,6 +1,7 @@
 package starts_test
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -61,9 +63,14 @@ func TestAttackByPlaces(t *testing.T) {
 		do(t, os.Remove(s.temp), os.Mkdir(s.temp, 0o755))
 		return os.Chown(s.temp, user, user)
 	})
-	do(t, os.RemoveAll(s.store))
-	s.refuse(t, "the store is a link", 125, func() error { return os.Symlink("/tmp", s.store) }, func() error { return os.Remove(s.store) })
-	s.refuse(t, "the store is root's", 125, func() error { return os.Mkdir(s.store, 0o755) }, func() error { return os.Remove(s.store) })
+	stores := func(f func(store string) error) func() error {
+		return func() error {
+			return errors.Join(f(s.store), f(perpid.Path(s.temp)))
+		}
+	}
+	do(t, stores(os.RemoveAll)())
+	s.refuse(t, "the stores are links", 125, stores(func(store string) error { return os.Symlink("/tmp", store) }), stores(os.Remove))
+	s.refuse(t, "the stores are root's", 125, stores(func(store string) error { return os.Mkdir(store, 0o755) }), stores(os.Remove))
 	s.refuse(t, "set-user-ID", 125, func() error { return os.Chmod(shim, 0o755|os.ModeSetuid) }, func() error { return os.Chmod(shim, 0o755) })
 
 	// Anyone may write to it, as to D-Bus's; programs with more rights trust who answers there.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -114,8 +115,9 @@ func roots(t *testing.T, root string) string {
 // the real _temp is kept, is neither given to him nor written.
 func TestAttackOnRootByTheClaim(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
-	claim := filepath.Join(s.store, "real")
-	do(t, os.Mkdir(s.store, 0o711), os.Chown(s.store, user, user), os.WriteFile(claim, []byte("root's secret\n"), 0o600))
+	beside := perpid.Path(s.temp)
+	claim := filepath.Join(beside, "real")
+	do(t, os.Mkdir(beside, 0o711), os.Chown(beside, user, user), os.WriteFile(claim, []byte("root's secret\n"), 0o600))
 	c := command([]string{"ISOLATE=overlap", "DOCKER=off"}, testkit.Binary(t), "--runner-root", s.root, "--", "/bin/sh", "-c", s.script())
 	c.SysProcAttr = nil
 	code := c.end(t)

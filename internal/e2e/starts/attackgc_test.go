@@ -39,7 +39,7 @@ func TestAttackOnGC(t *testing.T) {
 			t.Fatalf("of root's folder %q are left", names)
 		}
 	}
-	const leads = "../../../../victim"
+	const leads = "../../../victim"
 	// A sweep that was cut off has left it under this name, so that strace can be told it.
 	dead := filepath.Join(s.store, "dead."+owner.String())
 	link, log := filepath.Join(s.root, "link"), filepath.Join(base, "trace")

@@ -50,7 +50,7 @@ func TestAttackThroughProc(t *testing.T) {
 	base := testkit.Dir(t)
 	sharedTmpfs(t, base)
 	root, worker := testkit.Runner(t, base, capable(t), "/bin/sh")
-	s := scratch{root, worker, root + "/_work/_temp", root + "/_work/.worker-wrap"}
+	s := scratch{root, worker, root + "/_work/_temp", root + "/.worker-wrap"}
 	do(t, os.MkdirAll(s.temp, 0o755), os.Mkdir(root+"/temp", 0o755))
 	l, err := net.Listen("unix", root+"/socket")
 	do(t, err)

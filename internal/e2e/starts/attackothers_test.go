@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -25,7 +26,7 @@ func byOther(program string, args ...string) *start {
 func TestAttackByAnotherUser(t *testing.T) {
 	s := ordinary(t, capable(t))
 	work := filepath.Dir(s.temp)
-	do(t, os.Chmod(work, 0o777|os.ModeSticky))
+	do(t, os.Chmod(work, 0o777|os.ModeSticky), os.Chmod(s.root, 0o777|os.ModeSticky))
 	secret := filepath.Join(s.root, "secret")
 	do(t, os.WriteFile(secret, []byte("HAVE\n"), 0o600), os.Chown(secret, user, user))
 	before := hostMounts(t)
@@ -36,17 +37,20 @@ func TestAttackByAnotherUser(t *testing.T) {
 		"link to a folder": `mkdir -m 777 "$0.x" && ln -s "$0.x" "$0"`,
 		"file":             `echo > "$0"`,
 	} {
-		if c := byOther("/bin/sh", "-c", make, s.store); c.end(t) != 0 {
-			t.Fatalf("%s: %s", what, &c.err)
+		beside := perpid.Path(s.temp) // which has the claim
+		for _, store := range []string{s.store, beside} {
+			if c := byOther("/bin/sh", "-c", make, store); c.end(t) != 0 {
+				t.Fatalf("%s: %s", what, &c.err)
+			}
 		}
 		for _, settings := range [][]string{nil, {"ISOLATE=overlap"}, {"USERNS=1"}, {"BACKING=tmpfs"}} {
 			code, out, stderr := s.run(t, innocent, settings...)
 			if code != 125 || out != "" {
 				t.Errorf("%s, %q: exit code %d, %q", what, settings, code, out)
 			}
-			oneLine(t, stderr, s.store)
+			oneLine(t, stderr, beside) // the other is passed over
 		}
-		do(t, os.RemoveAll(s.store), os.RemoveAll(s.store+".x"))
+		do(t, os.RemoveAll(s.store), os.RemoveAll(s.store+".x"), os.RemoveAll(beside), os.RemoveAll(beside+".x"))
 	}
 	code, out, stderr := s.run(t, innocent)
 	if code != 0 || stderr != "" {
@@ -61,7 +65,7 @@ func TestAttackByAnotherUser(t *testing.T) {
 func TestAttackByAnotherUserMeanwhile(t *testing.T) {
 	s := ordinary(t, capable(t))
 	work := filepath.Dir(s.temp)
-	do(t, os.Chmod(work, 0o777|os.ModeSticky), os.Chmod(s.temp, 0o700))
+	do(t, os.Chmod(work, 0o777|os.ModeSticky), os.Chmod(s.root, 0o777|os.ModeSticky), os.Chmod(s.temp, 0o700))
 	in := command([]string{"DOCKER=off"}, s.worker, "-c", `echo HAVE > `+s.temp+`/secret; echo "$WORKER_WRAP_HOST_TEMP"; read line; cat `+s.temp+`/*`)
 	line, err := in.StdinPipe()
 	do(t, err, in.Start())

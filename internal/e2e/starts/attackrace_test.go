@@ -109,12 +109,14 @@ func TestAttackBySwapping(t *testing.T) {
 		os.Mkdir(other, 0o755), os.Symlink("/etc", other+"/_temp"), os.Symlink("/etc", work+"/temp.link"), os.Symlink("/tmp", work+"/store.link"),
 		os.Mkdir(evil, 0o755), os.Symlink("/etc/shadow", evil+"/Runner.Worker.real"), os.Symlink("/etc/shadow", bin+"/real.link"),
 		os.WriteFile(root+"/.runner.evil", fmt.Appendf(nil, config, "_work.other"), 0o644),
+		os.Mkdir(root+"/.worker-wrap", 0o711), os.Symlink("/tmp", root+"/store.link"),
 		os.Mkdir(evilRoot, 0o755), os.WriteFile(evilRoot+"/.runner", fmt.Appendf(nil, config, "/etc"), 0o644), os.Symlink(bin, evilRoot+"/bin"))
 	link, err := os.Readlink(worker)
 	do(t, err, os.Symlink(link, evil+"/Runner.Worker"))
 	testkit.Give(t, base, user)
-	do(t, os.Mkdir(work+"/temp.root", 0o777), os.Mkdir(work+"/store.root", 0o777),
+	do(t, os.Mkdir(work+"/temp.root", 0o777), os.Mkdir(work+"/store.root", 0o777), os.Mkdir(root+"/store.root", 0o777),
 		os.Mkdir(work+"/.worker-wrap/root", 0o755), os.WriteFile(work+"/.worker-wrap/root/of-root", nil, 0o600),
+		os.Mkdir(root+"/.worker-wrap/root", 0o755), os.WriteFile(root+"/.worker-wrap/root/of-root", nil, 0o600),
 		os.MkdirAll(rootless+"/_work/_temp", 0o777), os.Mkdir(rootless+"/bin", 0o755), os.Symlink(link, rootless+"/bin/Runner.Worker"),
 		os.Symlink("/bin/sh", rootless+"/bin/Runner.Worker.real"), os.WriteFile(rootless+"/.runner", fmt.Appendf(nil, config, "_work"), 0o644))
 
@@ -122,6 +124,7 @@ func TestAttackBySwapping(t *testing.T) {
 	swappers := [][]string{
 		{work + "/_temp", work + "/temp.link", work + "/_temp", work + "/temp.root", work + "/_temp", work + "/temp.mine"},
 		{work, other, work + "/.worker-wrap", work + "/store.link", work + "/.worker-wrap", work + "/store.root", bin, evil, bin + "/Runner.Worker.real", bin + "/real.link"},
+		{root + "/.worker-wrap", root + "/store.link", root + "/.worker-wrap", root + "/store.root", root + "/.worker-wrap", work + "/.worker-wrap"},
 		{root + "/.runner", root + "/.runner.evil", root, evilRoot, root, rootless},
 	}
 	var running []*start
@@ -130,8 +133,12 @@ func TestAttackBySwapping(t *testing.T) {
 		do(t, c.Start())
 		running = append(running, c)
 	}
-	shuffler := command(nil, attack, "shuffle", work+"/.worker-wrap")
-	do(t, shuffler.Start())
+	var shufflers []*start
+	for _, store := range []string{work + "/.worker-wrap", root + "/.worker-wrap"} {
+		c := command(nil, attack, "shuffle", store)
+		do(t, c.Start())
+		shufflers = append(shufflers, c)
+	}
 	// Of those that become the Worker some stay until all is in its place again, so that one can tell whose it is.
 	const leastRan, leastLiving, mostLiving = 20, 20, 60
 	var starts, ran, living atomic.Int64
@@ -188,7 +195,7 @@ func TestAttackBySwapping(t *testing.T) {
 	}
 	wg.Wait()
 	swaps := 0
-	for _, c := range append(running, shuffler) {
+	for _, c := range append(running, shufflers...) {
 		do(t, c.Process.Signal(syscall.SIGTERM))
 		c.end(t)
 		n, err := swapsOf(c)

@@ -107,7 +107,7 @@ func TestAttackOnRootsSubcommands(t *testing.T) {
 	for _, name := range []string{
 		"_diag", "_diag/worker-wrap.jsonl", "_diag/worker-wrap.jsonl.1", "_diag/Runner_20260101-000000-utc.log", "_diag/Worker_20260101-000000-utc.log",
 		"bin", "bin/Runner.Listener.deps.json", "bin/Runner.Worker", "bin/Runner.Worker.real", "bin.9.9.9", "bin.9.9.9/Runner.Worker",
-		".service", ".env", ".runner", "_work", "_work/_temp", "_work/.worker-wrap", "_work/_update", "_work/_update.sh",
+		".service", ".env", ".runner", "_work", "_work/_temp", "_work/.worker-wrap", ".worker-wrap", "_work/_update", "_work/_update.sh",
 	} {
 		path := filepath.Join(s.root, name)
 		aside := path + ".aside"

@@ -122,24 +122,24 @@ func TestEachCallFailing(t *testing.T) {
 		way string
 		fault
 	}
-	ways := map[string]func(t *testing.T) (argv []string, temp string){
-		"worker": func(t *testing.T) ([]string, string) {
+	ways := map[string]func(t *testing.T) (argv []string, store, temp string){
+		"worker": func(t *testing.T) ([]string, string, string) {
 			root, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
-			return []string{path}, filepath.Join(root, "_work", "_temp")
+			return []string{path}, filepath.Join(root, perpid.StoreName), filepath.Join(root, "_work", "_temp")
 		},
 		// A script, since after ENOEXEC the shell is to run it.
-		"command": func(t *testing.T) ([]string, string) {
+		"command": func(t *testing.T) ([]string, string, string) {
 			dir := testkit.Dir(t)
 			script := filepath.Join(dir, "script")
 			do(t, os.WriteFile(script, []byte("#!/bin/sh\neval \"$2\"\n"), 0o755))
-			return []string{binary, "--temp", filepath.Join(dir, "_temp"), "--", script}, filepath.Join(dir, "_temp")
+			return []string{binary, "--temp", filepath.Join(dir, "_temp"), "--", script}, filepath.Join(dir, perpid.StoreName), filepath.Join(dir, "_temp")
 		},
 	}
 	var jobs []job
 	var unknown, usual []string
 	for _, way := range []string{"worker", "command"} {
-		argv, temp := ways[way](t)
-		leave(t, temp)
+		argv, store, temp := ways[way](t)
+		leave(t, store, temp)
 		log := filepath.Join(t.TempDir(), "trace")
 		cmd := exec.Command(strace, append(append([]string{"-o", log, "--"}, argv...), "-c", ":")...)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -177,8 +177,8 @@ func TestEachCallFailing(t *testing.T) {
 		log := filepath.Join(t.TempDir(), "trace")
 		wg.Go(func() {
 			for j := range queue {
-				argv, temp := ways[j.way](t)
-				leave(t, temp)
+				argv, store, temp := ways[j.way](t)
+				leave(t, store, temp)
 				got, err := inject(t, strace, j.fault, argv, temp, log)
 				mu.Lock()
 				outcomes[got]++
@@ -215,14 +215,14 @@ func thinned(c call, list, usual []string, way int) []string {
 }
 
 // leave puts what a dead Worker left into the store beside temp, so that a start has something to tidy.
-func leave(t *testing.T, temp string) {
+func leave(t *testing.T, store, temp string) {
 	t.Helper()
 	o, err := perpid.Self()
 	if err != nil {
 		t.Fatal(err)
 	}
 	o.Start++
-	if err := os.MkdirAll(filepath.Join(perpid.Path(temp), o.String()), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(store, o.String()), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.MkdirAll(temp, 0o755); err != nil {

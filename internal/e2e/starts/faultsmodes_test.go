@@ -277,12 +277,13 @@ func (m mode) faults(t *testing.T, tr, another trace, usual []string, way int) (
 // an earlier one has made.
 func (g *spot) leave(t *testing.T) {
 	g.keep(t)
-	for _, path := range []string{filepath.Join(g.store, perpid.ClaimName), filepath.Join(g.root, "_diag", events.FileName)} {
+	beside := perpid.Path(g.temp)
+	for _, path := range []string{filepath.Join(beside, perpid.ClaimName), beside, filepath.Join(g.root, "_diag", events.FileName)} {
 		if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 			t.Error(err)
 		}
 	}
-	leave(t, g.temp)
+	leave(t, g.store, g.temp)
 	for _, path := range append(entries(t, g.store), ".") {
 		err := os.Lchown(filepath.Join(g.store, path), g.uid, g.uid)
 		if err != nil && !os.IsNotExist(err) { // the sweep of an earlier start may still delete
@@ -294,7 +295,11 @@ func (g *spot) leave(t *testing.T) {
 func (g *spot) kept() string { return filepath.Join(g.root, "kept") }
 
 // keep puts what is left of starts where no start finds it.
-func (g *spot) keep(t *testing.T) { g.move(t, g.store, g.kept()) }
+func (g *spot) keep(t *testing.T) {
+	for _, store := range perpid.Paths(g.root, g.temp) {
+		g.move(t, store, g.kept())
+	}
+}
 
 func (g *spot) move(t *testing.T, from, to string) {
 	list, err := os.ReadDir(from)

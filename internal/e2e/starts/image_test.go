@@ -59,7 +59,7 @@ RUN mkdir -p /usr/bin && /bin/busybox --install -s /bin && chown -R 1000:1000 /h
 	}
 	const worker = "/home/runner/bin/Runner.Worker"
 	may := []string{"--cap-add", "SYS_ADMIN", "--security-opt", "apparmor=unconfined"}
-	if out := run(append(may, "wrapped:test", worker)...); !strings.HasPrefix(out, "real /home/runner/_work/.worker-wrap/") {
+	if out := run(append(may, "wrapped:test", worker)...); !strings.HasPrefix(out, "real /home/runner/.worker-wrap/") {
 		t.Errorf("with the right to isolate: %q", out)
 	}
 	if out := run("-e", "WORKER_WRAP_FALLBACK=run", "wrapped:test", worker); !strings.Contains(out, "WITHOUT") || !strings.Contains(out, "\nreal /home/runner/_work/_temp\n") {

@@ -21,7 +21,7 @@ import (
 func TestInnerByHand(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	good := func(line, parent int) []string {
-		return []string{shim.InnerName, itoa(line), itoa(parent), "0", "0", s.temp, s.store, "", "", "", "sh", "-c", s.script()}
+		return []string{shim.InnerName, itoa(line), itoa(parent), "0", "0", s.temp, filepath.Dir(s.store), "", "", "", "sh", "-c", s.script()}
 	}
 	for says, c := range map[string]struct {
 		args []string

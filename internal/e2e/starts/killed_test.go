@@ -24,16 +24,16 @@ var looks = []string{
 func TestKilledAtEachCall(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
-	type runner struct{ path, temp, log string }
+	type runner struct{ path, store, temp, log string }
 	start := func(r runner, options ...string) ([]byte, error) {
-		leave(t, r.temp)
+		leave(t, r.store, r.temp)
 		args := append(append([]string{"-o", r.log}, options...), "--", r.path, "-c", "echo >"+r.temp+"/of-the-job")
 		return exec.Command(strace, args...).CombinedOutput()
 	}
 	runners := make(chan runner, runtime.NumCPU())
 	for range cap(runners) {
 		root, path := testkit.Runner(t, testkit.Dir(t), testkit.Binary(t), "/bin/sh")
-		runners <- runner{path, filepath.Join(root, "_work", "_temp"), filepath.Join(t.TempDir(), "trace")}
+		runners <- runner{path, filepath.Join(root, perpid.StoreName), filepath.Join(root, "_work", "_temp"), filepath.Join(t.TempDir(), "trace")}
 	}
 	before := hostMounts(t)
 	r := <-runners
@@ -69,7 +69,7 @@ func TestKilledAtEachCall(t *testing.T) {
 			if out, err := exec.Command(r.path, "-c", ":").CombinedOutput(); err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
-			return atMostOne(entries(t, perpid.Path(r.temp)))
+			return atMostOne(entries(t, r.store))
 		})
 	}
 }

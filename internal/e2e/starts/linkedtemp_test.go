@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -78,6 +79,7 @@ func TestLinkedTemp(t *testing.T) {
 		{"into another file system", func(t *testing.T, s *scratch, beside string) {
 			memory(t, filepath.Join(beside, "fast"), user)
 			lead(t, s.temp, folder(t, filepath.Join(beside, "fast", "tmp"), user), user)
+			s.store = perpid.Path(s.temp)
 		}},
 		{"no link but a mount point", func(t *testing.T, s *scratch, beside string) { memory(t, s.temp, user) }},
 		{"a link to a mount point's link", func(t *testing.T, s *scratch, beside string) {
@@ -85,6 +87,7 @@ func TestLinkedTemp(t *testing.T) {
 			folder(t, filepath.Join(beside, "fast", "tmp"), user)
 			lead(t, filepath.Join(beside, "fast", "link"), "tmp", user)
 			lead(t, s.temp, filepath.Join(beside, "fast", "link"), user)
+			s.store = perpid.Path(s.temp)
 		}},
 		{"_work is a link", func(t *testing.T, s *scratch, beside string) {
 			folder(t, filepath.Join(beside, "_temp"), user)
@@ -100,7 +103,7 @@ func TestLinkedTemp(t *testing.T) {
 			link := filepath.Join(beside, "runner")
 			lead(t, link, s.root, user)
 			s.worker = link + strings.TrimPrefix(s.worker, s.root)
-			s.temp, s.store = filepath.Join(link, "_work", "_temp"), filepath.Join(link, "_work", ".worker-wrap")
+			s.temp, s.store = filepath.Join(link, "_work", "_temp"), filepath.Join(link, ".worker-wrap")
 			s.root = link
 		}},
 	} {

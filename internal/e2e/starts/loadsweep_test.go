@@ -24,7 +24,7 @@ func TestLeftoversBesideAStart(t *testing.T) {
 		folders = 1000
 	}
 	_, path := testkit.Runner(t, testkit.Dir(t), testkit.Binary(t), "/bin/sh")
-	store := perpid.Path(filepath.Join(filepath.Dir(filepath.Dir(path)), "_work", "_temp"))
+	store := filepath.Join(filepath.Dir(filepath.Dir(path)), perpid.StoreName)
 	owner, err := perpid.Self()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -48,8 +49,10 @@ func must(t *testing.T, err error) {
 
 // noStore makes isolation impossible for everybody.
 func noStore(t *testing.T, s scratch) {
-	must(t, os.WriteFile(s.store, nil, 0o644))
-	must(t, os.Lchown(s.store, user, user))
+	for _, store := range perpid.Paths(s.root, s.temp) {
+		must(t, os.WriteFile(store, nil, 0o644))
+		must(t, os.Lchown(store, user, user))
+	}
 }
 
 // instead makes the Listener start a shell script, with $1 as the shim's path, that prepares what the shim finds.

@@ -37,7 +37,7 @@ func ordinary(t *testing.T, shim string) scratch {
 func ordinaryIn(t *testing.T, dir, shim string) scratch {
 	t.Helper()
 	root, worker := testkit.Runner(t, dir, shim, "/bin/sh")
-	s := scratch{root, worker, filepath.Join(root, "_work", "_temp"), filepath.Join(root, "_work", ".worker-wrap")}
+	s := scratch{root, worker, filepath.Join(root, "_work", "_temp"), filepath.Join(root, ".worker-wrap")}
 	if err := os.MkdirAll(s.temp, 0o755); err != nil {
 		t.Fatal(err)
 	}

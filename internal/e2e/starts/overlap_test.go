@@ -47,7 +47,7 @@ func TestOverlapBesideAnother(t *testing.T) {
 	other = launch(t, command([]string{"ISOLATE=overlap"}, s.worker), s.worker, "-c", `[ "$WORKER_WRAP_HOST_TEMP" = "`+s.temp+`" ] && echo up; read end`)
 	isolated("one that has the real _temp")
 	// Also where /proc does not show it for a Worker, its claim does.
-	store, err := os.ReadFile(filepath.Join(s.store, "real"))
+	store, err := os.ReadFile(filepath.Join(filepath.Dir(s.temp), ".worker-wrap", "real"))
 	if err != nil || !strings.HasPrefix(string(store), itoa(other.pid())+"-") {
 		t.Errorf("the claim is %q, %v, want that of process %d", store, err, other.pid())
 	}

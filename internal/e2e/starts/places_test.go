@@ -14,6 +14,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -112,12 +113,14 @@ func TestOverlapWithoutSight(t *testing.T) {
 	}
 
 	for says, spoil := range map[string]func(scratch) string{
-		"is not a folder": func(s scratch) string { return s.store },
+		"is not a folder": func(s scratch) string { return perpid.Path(s.temp) },
 		"not a directory": func(s scratch) string { return s.temp },
 	} {
 		s := ordinary(t, shim)
 		path := spoil(s)
-		do(t, os.RemoveAll(path), os.WriteFile(path, nil, 0o600), os.Chown(path, user, user))
+		for _, path := range []string{path, s.store} { // that one is passed over
+			do(t, os.RemoveAll(path), os.WriteFile(path, nil, 0o600), os.Chown(path, user, user))
+		}
 		code, out, stderr := s.run(t, "echo started", "ISOLATE=overlap")
 		oneLine(t, stderr, path, says)
 		if code != 125 || out != "" {

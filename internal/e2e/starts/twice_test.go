@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -33,6 +34,7 @@ func TestTwiceOverTwoFolders(t *testing.T) {
 	shim := capable(t)
 	for _, settings := range [][]string{nil, {"BACKING=tmpfs"}} {
 		s := ordinary(t, shim)
+		s.store = perpid.Path(s.temp) // that of a --temp, which each start of the runner sweeps too
 		work := filepath.Dir(s.temp)
 		const script = `echo one >"$1/file" && HOST=$WORKER_WRAP_HOST_TEMP exec "$0" --mkdir --temp "$2" -- sh -c '
 			echo two >"$2/file"; echo up; read go; cat "$1/file" "$2/file"; basename "$HOST"; basename "$WORKER_WRAP_HOST_TEMP"' sh "$1" "$2"`

@@ -195,7 +195,7 @@ func either(c <-chan struct{}, w *standin.Worker) error {
 
 // swept checks that the per-PID folders of a runner's earlier pairs are gone.
 func (r *pairRunner) swept() error {
-	left, err := os.ReadDir(filepath.Join(r.root.Work, ".worker-wrap"))
+	left, err := os.ReadDir(filepath.Join(r.root.Dir, ".worker-wrap"))
 	if err != nil && !os.IsNotExist(err) {
 		return err
 	}

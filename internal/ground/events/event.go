@@ -29,7 +29,9 @@ const (
 	NoProxy  Kind = "no_proxy"  // a start goes on without the Docker proxy, as its user may not cover that socket
 	Unnoted  Kind = "unnoted"   // a start goes on, and what its job leaves running cannot be found
 	Left     Kind = "left"      // a job left processes, and its keeper has ended them
-	End      Kind = "end"       // a Worker ended; its stage "job" is how long it lived
+	// Elsewhere: a private folder lies on another file system than _temp, which is itself a mount.
+	Elsewhere Kind = "elsewhere"
+	End       Kind = "end" // a Worker ended; its stage "job" is how long it lived
 )
 
 // Process is one process, by what names it for as long as the machine is up.

@@ -61,7 +61,7 @@ func (s *Store) Claim(j *Judge, t Terms, alone func() error, keep func() (bool, 
 		return err
 	}
 	if t.Folders {
-		if err := s.folders(j); err != nil {
+		if err := s.Vacant(j); err != nil {
 			return err
 		}
 	}
@@ -114,8 +114,8 @@ func (s *Store) Claimant(j *Judge) (o Owner, ok bool) {
 	return o, ok && j.Verdict(o, info.ModTime()) == Living
 }
 
-// folders fails if another owner of a folder may be alive.
-func (s *Store) folders(j *Judge) error {
+// Vacant fails if another owner of a folder in the store may be alive.
+func (s *Store) Vacant(j *Judge) error {
 	entries, err := s.List(j)
 	if err != nil {
 		return err

@@ -1,5 +1,5 @@
-// Package perpid keeps the folders that Workers have as their _temp: one for each Worker, beside
-// _temp, under <work>/.worker-wrap.
+// Package perpid keeps the folders that Workers have as their _temp: one for each Worker, in a store, which is
+// .worker-wrap in the runner's root or beside _temp ([Home]).
 //
 // A folder's name says who owns it: PID, start time, PID namespace and boot. execve(2) changes none of
 // these, so the Worker that the shim becomes is the owner still, and a dead owner is known without a

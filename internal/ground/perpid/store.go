@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// StoreName is the folder, beside _temp, that holds the per-PID folders.
+	// StoreName is the folder that holds the per-PID folders: see [Home] for where it lies.
 	StoreName = ".worker-wrap"
 	// deadPrefix marks what is being deleted, keptPrefix what could not be. Both are renamed in place,
 	// since moving a folder to another needs more rights than renaming it (rename(2), EACCES).
@@ -29,14 +29,11 @@ const (
 	mostFolders = 64
 )
 
-// Store is an open <work>/.worker-wrap.
+// Store is an open .worker-wrap.
 type Store struct {
 	dir  *os.File
 	path string
 }
-
-// Path returns the store's path for a per-PID folder beside the _temp at temp.
-func Path(temp string) string { return filepath.Join(filepath.Dir(temp), StoreName) }
 
 // Open opens the store at path; the error wraps [fs.ErrNotExist] where there is none. A symbolic link
 // in its place is refused.
@@ -102,11 +99,14 @@ func (s *Store) trusted(like fs.FileInfo) error {
 		return &fs.PathError{Op: "stat", Path: s.path, Err: err}
 	}
 	owner := like.Sys().(*syscall.Stat_t).Uid
-	if st.Uid == owner || st.Uid == 0 || int(st.Uid) == unix.Geteuid() {
+	if mayHave(st.Uid, owner) {
 		return nil
 	}
 	return fmt.Errorf("%s belongs to uid %d, who could change what a job finds there; remove it, or chown it to uid %d", s.path, st.Uid, owner)
 }
+
+// mayHave reports whether a store for what is owner's may be uid's.
+func mayHave(uid, owner uint32) bool { return uid == owner || uid == 0 || int(uid) == unix.Geteuid() }
 
 // Close closes the store.
 func (s *Store) Close() error { return s.dir.Close() }

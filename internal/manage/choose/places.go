@@ -29,7 +29,7 @@ func ByHand(known []runner.Layout) (out []runner.Layout, err error) {
 		if err != nil || owner != anybody && int(st.Sys().(*syscall.Stat_t).Uid) != owner {
 			return
 		}
-		if !slices.ContainsFunc(slices.Concat(known, out), func(k runner.Layout) bool { return perpid.Path(k.Temp) == perpid.Path(l.Temp) }) {
+		if !slices.ContainsFunc(slices.Concat(known, out), func(k runner.Layout) bool { return slices.Contains(perpid.Paths(k.Root, k.Temp), perpid.Path(l.Temp)) }) {
 			out = append(out, l)
 		}
 	}

@@ -105,6 +105,12 @@ func workFolder(r *Runner) []Result {
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
 			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+shared(r), chown(r.Work))
 	}
+	if r.Leftovers.Elsewhere {
+		out = append(out, Result{
+			Check: "work folder", Level: Warn, What: temp.Path + " is on another file system than " + filepath.Dir(store.Path) + ", where private Workers' folders lie",
+			Why: "a private job has that one's room and limits, and what it moves out of its _temp is copied", Mend: "make " + temp.Path + " a folder of the file system around it, if jobs notice",
+		})
+	}
 	w := r.Work
 	if temp.Link && temp.ReadOnly && !w.ReadOnly {
 		fail(temp.Path+" leads to a file system that is mounted read-only", "no job can run there", "let it lead elsewhere, or make that writable")

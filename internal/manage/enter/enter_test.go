@@ -81,7 +81,7 @@ while ! [ -e "$2/second" ]; do sleep 0.02; done
 ls -d "$2/$second"-*
 "$3" enter latest -- sh -c 'echo "$WORKER_WRAP_HOST_TEMP"'
 ` // the Workers end with the namespace
-	store := filepath.Join(filepath.Dir(filepath.Dir(path)), "_work", perpid.StoreName)
+	store := filepath.Join(filepath.Dir(filepath.Dir(path)), perpid.StoreName)
 	out, err := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh", path, store, binary).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -61,7 +61,7 @@ func sum(t, before *table, l runner.Layout, now time.Time) {
 	}
 	count(t, l.Root, l.Diag(), since, until)
 	t.add(counted, seconds(until), "runner", l.Root)
-	leftovers := survey.LeftoversAt(l.Temp)
+	leftovers := survey.LeftoversAt(l)
 	t.add(folders, float64(leftovers.Dead+leftovers.Undeletable), "runner", l.Root)
 	t.add(size, float64(leftovers.Bytes), "runner", l.Root)
 	for _, ends := range []string{"yes", "no"} {

@@ -56,22 +56,24 @@ func Run(o Options) ([]Report, error) {
 	var out []Report
 	var first error
 	for _, l := range o.Runners {
-		r := Report{Store: perpid.Path(l.Temp), Deleted: []string{}, Kept: []string{}}
-		var err error
-		if o.Kill { // before what they may be writing is deleted
-			err = kill(l, o, &r)
-		}
-		cerr := collect(l, self, o, &r)
-		if errors.Is(cerr, fs.ErrNotExist) {
-			if cerr = nil; err == nil && len(r.Ended)+len(r.NotEnded)+r.Hidden == 0 {
-				continue
+		for i, path := range perpid.Paths(l.Root, l.Temp) {
+			r := Report{Store: path, Deleted: []string{}, Kept: []string{}}
+			var err error
+			if o.Kill && i == 0 { // before what they may be writing is deleted
+				err = kill(l, o, &r)
 			}
+			cerr := collect(l, self, o, &r)
+			if errors.Is(cerr, fs.ErrNotExist) {
+				if cerr = nil; err == nil && len(r.Ended)+len(r.NotEnded)+r.Hidden == 0 {
+					continue
+				}
+			}
+			err = errors.Join(err, cerr)
+			if err != nil && first == nil {
+				first = err
+			}
+			out = append(out, r)
 		}
-		err = errors.Join(err, cerr)
-		if err != nil && first == nil {
-			first = err
-		}
-		out = append(out, r)
 	}
 	return out, first
 }

@@ -79,7 +79,7 @@ func TestRunRemovesWhatIsDeadAndNothingElse(t *testing.T) {
 		t.Errorf("dry run: %+v; want %d to delete, %d to keep and one living", dry, deleted, kept)
 	}
 	var count atomic.Int64
-	got, err := Run(Options{Runners: of(store, filepath.Join(filepath.Dir(store), "missing", perpid.StoreName)), Deleted: &count})
+	got, err := Run(Options{Runners: of(store, filepath.Join(filepath.Dir(store), "missing", "work", perpid.StoreName)), Deleted: &count})
 	if err != nil {
 		t.Fatal(err)
 	}

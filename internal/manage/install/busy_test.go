@@ -85,11 +85,11 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 		}
 	})
 	for range 12 {
-		newRun(stays).removeStore(l)
+		newRun(stays).removeStores(l)
 		if err := newRun(stays).change(l, entry.Bin{Dir: bin}, entry.UnwrapInUse); err != nil {
 			t.Error(err)
 		}
-		newRun(stays).removeStore(l)
+		newRun(stays).removeStores(l)
 		good(t, "install", Install(o))
 	}
 	end()

@@ -29,22 +29,24 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 		return nil, err
 	}
 	for _, w := range alive {
-		if rootOf(w) == l.Root || filepath.Dir(w.Temp) == perpid.Path(l.Temp) {
+		if rootOf(w) == l.Root || slices.Contains(perpid.Paths(l.Root, l.Temp), filepath.Dir(w.Temp)) {
 			seen[w.PID] = true
 			out = append(out, fmt.Sprintf("PID %d", w.PID))
 		}
 	}
-	entries, _, err := storeOf(l)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		switch {
-		case e.What != "" || seen[e.Owner.PID] || abandoned(e):
-		case e.Verdict == perpid.Living:
-			out = append(out, fmt.Sprintf("PID %d", e.Owner.PID))
-		case e.Verdict == perpid.Unknown:
-			out = append(out, "perhaps the owner of "+e.Path+", in another PID namespace or on another machine")
+	for _, path := range perpid.Paths(l.Root, l.Temp) {
+		entries, _, err := storeAt(path)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			switch {
+			case e.What != "" || seen[e.Owner.PID] || abandoned(e):
+			case e.Verdict == perpid.Living:
+				out = append(out, fmt.Sprintf("PID %d", e.Owner.PID))
+			case e.Verdict == perpid.Unknown:
+				out = append(out, "perhaps the owner of "+e.Path+", in another PID namespace or on another machine")
+			}
 		}
 	}
 	o, ok, err := inPlain(l)
@@ -91,9 +93,9 @@ func rootOf(w workers.Worker) string {
 	return root
 }
 
-// storeOf lists a runner's per-PID folders. The judge is nil where there is no store.
-func storeOf(l runner.Layout) ([]perpid.Entry, *perpid.Judge, error) {
-	store, err := perpid.Open(perpid.Path(l.Temp))
+// storeAt lists the per-PID folders of one store. The judge is nil if there is none.
+func storeAt(path string) ([]perpid.Entry, *perpid.Judge, error) {
+	store, err := perpid.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, nil
 	}
@@ -141,10 +143,15 @@ func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 	return l, ok
 }
 
-// removeStore removes what Workers left, and the store itself. The folders of those that live on stay.
-func (r *run) removeStore(l runner.Layout) {
-	path := perpid.Path(l.Temp)
-	entries, judge, err := storeOf(l)
+// removeStores removes what Workers left, and the stores themselves. The folders of those that live on stay.
+func (r *run) removeStores(l runner.Layout) {
+	for _, path := range perpid.Paths(l.Root, l.Temp) {
+		r.removeStore(l, path)
+	}
+}
+
+func (r *run) removeStore(l runner.Layout, path string) {
+	entries, judge, err := storeAt(path)
 	switch {
 	case err != nil:
 		r.fail(err)

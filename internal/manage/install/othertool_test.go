@@ -45,7 +45,7 @@ func both(t *testing.T, what string, l runner.Layout, version string) {
 	cmd := asNobody("timeout", "20", scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164") // each could start the other for ever
 	cmd.Dir = l.Bin()
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(out), "wrapped "+version+" "+l.Work+"/.worker-wrap/") {
+	if err != nil || !strings.HasPrefix(string(out), "wrapped "+version+" "+l.Root+"/.worker-wrap/") {
 		t.Errorf("%s: a job: %v: %s", what, err, out)
 	}
 }

@@ -36,7 +36,7 @@ func ran(t *testing.T, l runner.Layout) (what string, isolated bool) {
 	if err != nil {
 		what = err.Error() + ": " + string(out)
 	}
-	return what, strings.HasPrefix(temp, l.Work+"/.worker-wrap/")
+	return what, strings.HasPrefix(temp, l.Root+"/.worker-wrap/")
 }
 
 // TestReleaseCopiedOverTheRunner: a release laid over a runner by whatever program, as root or as the runner's user,

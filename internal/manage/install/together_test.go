@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
@@ -135,7 +136,8 @@ func TestUninstallPutsBack(t *testing.T) {
 	}
 	now := scratch.Tree(t, o.Root)
 	for path := range now { // of the job
-		if strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
+		store := strings.TrimPrefix(last.Root, o.Root) + "/" + perpid.StoreName
+		if path == store || strings.HasPrefix(path, store+"/") || strings.HasPrefix(path, strings.TrimPrefix(last.Work, o.Root)+"/.") || strings.HasPrefix(path, strings.TrimPrefix(last.Diag(), o.Root)+"/") {
 			delete(now, path)
 		}
 	}

@@ -94,9 +94,9 @@ func (r *run) remove(l runner.Layout) bool {
 			r.fail(err)
 		}
 	}
-	r.removeStore(l)
+	r.removeStores(l)
 	if there, ok := r.elsewhere(l); ok {
-		r.removeStore(there)
+		r.removeStore(there, perpid.Path(there.Temp))
 	}
 	r.removeRecord(l)
 	r.tasks(unchoose(filepath.Join(l.Root, settings.RunnerFile), func(change func(string) string) error { return r.editOwn(l, change) }))

@@ -84,7 +84,7 @@ func one(r *doctor.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {
 		// By its folder, which is the runner's also where a command was started by hand.
-		if slices.Contains(r.Workers, w.PID) || w.Temp != "" && filepath.Dir(w.Temp) == perpid.Path(r.Layout.Temp) {
+		if slices.Contains(r.Workers, w.PID) || w.Temp != "" && slices.Contains(perpid.Paths(r.Layout.Root, r.Layout.Temp), filepath.Dir(w.Temp)) {
 			s.Workers = append(s.Workers, w)
 		}
 	}

@@ -119,7 +119,7 @@ func TestGather(t *testing.T) {
 	if len(r.Workers) != 2 || r.Workers[1].PID != bare || r.Workers[1].Mode != workers.Unwrapped {
 		t.Fatalf("%+v", r.Workers)
 	}
-	if r.Workers[0].PID != wrapped || r.Workers[0].Mode != workers.Private || filepath.Dir(r.Workers[0].Temp) != filepath.Join(layout.Work, ".worker-wrap") || time.Since(r.Workers[0].Since) > time.Minute {
+	if r.Workers[0].PID != wrapped || r.Workers[0].Mode != workers.Private || filepath.Dir(r.Workers[0].Temp) != filepath.Join(layout.Root, ".worker-wrap") || time.Since(r.Workers[0].Since) > time.Minute {
 		t.Errorf("%+v", r.Workers)
 	}
 	if r.Last == nil || r.Last.Outcome != "private" {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 // Folder is a folder and the file system it is on.
@@ -98,41 +99,49 @@ func fsName(magic int64) string {
 	return fmt.Sprintf("0x%x", uint32(magic))
 }
 
-// Leftovers is what is in a runner's store of per-PID folders.
+// Leftovers is what is in a runner's stores of per-PID folders.
 type Leftovers struct {
-	Store       Folder
+	Store       Folder // the one that starts use
+	Elsewhere   bool   // that is on another file system than _temp
 	Living      int
 	Dead        int   // to be swept by the next start
 	Undeletable int   // a sweep could not delete them
 	Unknown     int   // the owner cannot be judged from here
 	Bytes       int64 // on disk, of the dead and undeletable ones
 	Partial     bool  // Bytes is a lower bound
-	Err         error // why the store could not be read, nil where there is none
+	Err         error // why a store could not be read, nil where there is none
 }
 
 // measured bounds how many files are looked at for a size.
 const measured = 100_000
 
-// LeftoversAt looks into the store beside the _temp at temp.
-func LeftoversAt(temp string) Leftovers {
-	l := Leftovers{Store: FolderAt(perpid.Path(temp))}
-	store, err := perpid.Open(l.Store.Path)
-	if err != nil {
-		if !errors.Is(err, os.ErrNotExist) {
-			l.Err = err
+// LeftoversAt looks into the stores of a runner.
+func LeftoversAt(layout runner.Layout) Leftovers {
+	home, same := perpid.Home(layout.Root, layout.Temp)
+	l := Leftovers{Store: FolderAt(filepath.Join(home, perpid.StoreName)), Elsewhere: !same}
+	self, err := perpid.Self()
+	for _, path := range perpid.Paths(layout.Root, layout.Temp) {
+		if err == nil {
+			err = l.add(path, self)
 		}
-		return l
+	}
+	l.Err = err
+	return l
+}
+
+// add counts what is in one store.
+func (l *Leftovers) add(path string, self perpid.Owner) error {
+	store, err := perpid.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
 	}
 	defer store.Close()
-	self, err := perpid.Self()
-	if err != nil {
-		l.Err = err
-		return l
-	}
 	entries, err := store.List(perpid.NewJudge(self, store.Remote()))
 	if err != nil {
-		l.Err = err
-		return l
+		return err
 	}
 	for _, e := range entries {
 		switch {
@@ -153,5 +162,5 @@ func LeftoversAt(temp string) Leftovers {
 		l.Bytes += u.Bytes
 		l.Partial = l.Partial || u.Partial
 	}
-	return l
+	return nil
 }

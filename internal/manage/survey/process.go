@@ -114,9 +114,9 @@ func (s System) started(root string, names ...string) []int {
 // (podman's pkg/rootless): each podman command of that user joins it, whatever namespace it was run in.
 type Pause struct{ Process }
 
-// Sees returns which folder a pause process sees at the path temp: temp itself for the host's, the path
+// Sees returns which folder a pause process sees at the path temp, of the runner in root: temp itself for the host's, the path
 // of a per-PID folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
-func (s System) Sees(p Pause, temp string) string {
+func (s System) Sees(p Pause, root, temp string) string {
 	inner := temp
 	if real, err := filepath.EvalSymlinks(temp); err == nil {
 		inner = real // an absolute link would lead to the caller's own view
@@ -125,8 +125,12 @@ func (s System) Sees(p Pause, temp string) string {
 	if err != nil {
 		return ""
 	}
-	candidates, _ := filepath.Glob(filepath.Join(perpid.Path(temp), "*"))
-	for _, path := range append(candidates, temp) {
+	candidates := []string{temp}
+	for _, store := range perpid.Paths(root, temp) {
+		more, _ := filepath.Glob(filepath.Join(store, "*"))
+		candidates = append(candidates, more...)
+	}
+	for _, path := range candidates {
 		if st, err := os.Stat(path); err == nil && os.SameFile(st, inside) {
 			return path
 		}

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
@@ -50,13 +51,16 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Version, r.VersionFrom = runner.VersionOf(layout.Root)
 	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), runner.NoUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
-	r.Leftovers = LeftoversAt(layout.Temp)
+	r.Leftovers = LeftoversAt(layout)
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
 	r.Hooks = hooks(r.Variables)
 	r.User, r.UID = owner(&r)
+	if store := &r.Leftovers.Store; !store.Exists && filepath.Dir(store.Path) == layout.Root && users.ClosedTo(layout.Root, r.UID) {
+		*store = FolderAt(perpid.Path(layout.Temp)) // as perpid.Home has it for the Workers' user
+	}
 	store := r.Leftovers.Store
 	if !store.Exists {
-		store = r.Work
+		store = FolderAt(filepath.Dir(store.Path))
 	}
 	if users.ClosedTo(store.Path, r.UID) {
 		r.Closed = store.Path
@@ -64,7 +68,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Docker = s.docker(&r)
 	for _, p := range s.pauses() {
 		if p.UID == r.UID {
-			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Temp)})
+			r.Pauses = append(r.Pauses, PauseView{p, s.Sees(p, layout.Root, layout.Temp)})
 		}
 	}
 	r.Last = record.Last(layout.Diag())

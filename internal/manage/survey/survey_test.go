@@ -229,7 +229,7 @@ func TestRunner(t *testing.T) {
 	}
 	r := s.Runner(layout)
 	l := r.Leftovers
-	if l.Living != 1 || l.Dead != 1 || l.Undeletable != 1 || l.Unknown != 0 || l.Err != nil || !l.Store.Exists {
+	if l.Living != 1 || l.Dead != 1 || l.Undeletable != 1 || l.Unknown != 0 || l.Err != nil || l.Store.Path != filepath.Join(root, perpid.StoreName) {
 		t.Errorf("leftovers: %+v", l)
 	}
 	if r.UID != os.Getuid() || r.Listener != nil || r.Work.FS == "" || !r.Temp.Exists {
@@ -273,7 +273,7 @@ func TestSees(t *testing.T) {
 		"/usr":                                  "",
 		"/nonexistent":                          "",
 	} {
-		if got := proc(seen).Sees(pause, temp); got != want {
+		if got := proc(seen).Sees(pause, filepath.Dir(work), temp); got != want {
 			t.Errorf("sees %q, want %q", got, want)
 		}
 	}
@@ -303,7 +303,7 @@ func TestPauses(t *testing.T) {
 			if p.PID != cmd.Process.Pid {
 				continue
 			}
-			if got := (System{}).Sees(p, temp); got != one {
+			if got := (System{}).Sees(p, filepath.Dir(filepath.Dir(temp)), temp); got != one {
 				t.Errorf("sees %q, want %q", got, one)
 			}
 			return

@@ -74,7 +74,7 @@ func (p Places) run(temp string, chosen policy.Settings, others []string, pids *
 	defer cancel()
 	mark := "worker-wrap-trial-" + strconv.Itoa(os.Getpid())
 	cmd := exec.CommandContext(ctx, p.Binary)
-	cmd.Args = append([]string{"worker-wrap"}, over(temp)...)
+	cmd.Args = append([]string{"worker-wrap"}, p.over(temp)...)
 	for _, other := range others {
 		cmd.Args = append(cmd.Args, "--mark", mark, "--also", other)
 	}
@@ -195,10 +195,14 @@ func hold(binary string) (*os.File, error) {
 	return f, nil
 }
 
-// over are the options for a start over a folder that it makes, as a Worker's start does, if it is missing.
-func over(temp string) []string {
+// over are the options for a start over a folder that it makes, as a Worker's start does, if it is missing. What is laid
+// over the runner's own _temp lies where a Worker's would.
+func (p Places) over(temp string) (out []string) {
 	if _, err := os.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
-		return []string{"--parents"}
+		out = append(out, "--parents")
 	}
-	return nil
+	if temp == p.Layout.Temp {
+		out = append(out, "--store-of", p.Layout.Root)
+	}
+	return out
 }

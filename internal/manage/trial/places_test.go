@@ -98,6 +98,7 @@ func TestPlacesLeavesNothing(t *testing.T) {
 		"folders above it missing": aRunner(t, `{"workFolder": "some/where/deep"}`),
 		"a store":                  aRunner(t, `{"workFolder": "_work"}`, "_work/_temp", "_work/.worker-wrap", "_work/.worker-wrap/"+living.String()),
 		"an empty store":           aRunner(t, `{"workFolder": "_work"}`, "_work/_temp", "_work/.worker-wrap"),
+		"a store in the root":      aRunner(t, `{"workFolder": "_work"}`, "_work/_temp", ".worker-wrap", ".worker-wrap/"+living.String()),
 		"missing, elsewhere":       aRunner(t, `{"workFolder": "`+elsewhere+`/w"}`),
 		"no configuration":         runner.Unconfigured(aRunner(t, `{"workFolder": "_work"}`).Root),
 	} {

@@ -19,17 +19,25 @@ import (
 // undo knows what a start is about to make in a runner's work folder: the folders up to _temp that are missing, and
 // what goes into the store.
 type undo struct {
-	base    *os.File        // the nearest folder above _temp that is there already
-	missing []string        // names from base down to _temp, empty if that is there
-	store   bool            // there is a store already
-	entries map[string]bool // what it holds
-	owners  []int           // PIDs of the start and of the program that it became
-	anyone  bool            // those are not known: what is empty is taken for theirs
+	base    *os.File // the nearest folder above _temp that is there already
+	missing []string // names from base down to _temp, empty if that is there
+	root    *os.File // the runner's, nil if it is the work folder
+	inWork  held
+	inRoot  held
+	owners  []int // PIDs of the start and of the program that it became
+	anyone  bool  // those are not known: what is empty is taken for theirs
+}
+
+// held is what the store in a folder holds before the start.
+type held struct {
+	store   bool // there is one
+	closed  bool // it cannot be opened: no start uses it
+	entries map[string]bool
 }
 
 // remember opens what is there. To root it is an error if the runner's user leads to another's folder.
 func remember(l runner.Layout) (*undo, error) {
-	u := &undo{entries: map[string]bool{}}
+	u := &undo{}
 	path := l.Temp
 	for {
 		_, err := os.Stat(path)
@@ -48,22 +56,14 @@ func remember(l runner.Layout) (*undo, error) {
 	if u.base, err = l.Folder(path); err != nil {
 		return nil, err
 	}
-	if len(u.missing) > 1 { // no work folder
-		return u, nil
+	if l.Root != l.Work {
+		u.root, err = l.Folder(l.Root)
 	}
-	store, err := perpid.OpenIn(u.base)
-	if errors.Is(err, fs.ErrNotExist) {
-		return u, nil
+	if err == nil && u.root != nil {
+		u.inRoot, err = heldIn(u.root)
 	}
-	if err != nil {
-		u.close()
-		return nil, err
-	}
-	defer store.Close()
-	u.store = true
-	entries, _, err := judged(store)
-	for _, e := range entries {
-		u.entries[perpid.Bare(e.Name)] = true
+	if err == nil && len(u.missing) <= 1 { // else there is no work folder
+		u.inWork, err = heldIn(u.base)
 	}
 	if err != nil {
 		u.close()
@@ -72,7 +72,26 @@ func remember(l runner.Layout) (*undo, error) {
 	return u, nil
 }
 
-func (u *undo) close() { u.base.Close() }
+func heldIn(dir *os.File) (held, error) {
+	store, err := perpid.OpenIn(dir)
+	if err != nil {
+		return held{closed: !errors.Is(err, fs.ErrNotExist)}, nil
+	}
+	defer store.Close()
+	entries, _, err := judged(store)
+	h := held{store: true, entries: map[string]bool{}}
+	for _, e := range entries {
+		h.entries[perpid.Bare(e.Name)] = true
+	}
+	return h, err
+}
+
+func (u *undo) close() {
+	u.base.Close()
+	if u.root != nil {
+		u.root.Close()
+	}
+}
 
 // A Docker proxy removes its socket and its Worker's folder a moment after that has ended.
 const (
@@ -111,7 +130,10 @@ func (u *undo) undo() error {
 	}
 	var err error
 	if len(way) >= len(u.missing) {
-		err = u.empty(way[len(way)-1])
+		err = u.empty(way[len(way)-1], u.inWork)
+	}
+	if u.root != nil {
+		err = errors.Join(err, u.empty(u.root, u.inRoot))
 	}
 	for i, dir := range slices.Backward(way) {
 		if i < len(u.missing) {
@@ -121,10 +143,10 @@ func (u *undo) undo() error {
 	return err
 }
 
-// empty removes from the store in work what was not there before, and the store if it was not.
-func (u *undo) empty(work *os.File) error {
-	store, err := perpid.OpenIn(work)
-	if errors.Is(err, fs.ErrNotExist) {
+// empty removes from the store in a folder what was not there before, and the store if it was not.
+func (u *undo) empty(dir *os.File, before held) error {
+	store, err := perpid.OpenIn(dir)
+	if errors.Is(err, fs.ErrNotExist) || err != nil && before.closed {
 		return nil
 	}
 	if err != nil {
@@ -135,13 +157,13 @@ func (u *undo) empty(work *os.File) error {
 	if err != nil {
 		return err
 	}
-	if !u.store {
+	if !before.store {
 		_, err := store.Dissolve(judge)
 		return err
 	}
 	for _, e := range entries {
 		switch {
-		case e.Verdict != perpid.Dead || u.entries[perpid.Bare(e.Name)] || !u.anyone && !slices.Contains(u.owners, e.Owner.PID):
+		case e.Verdict != perpid.Dead || before.entries[perpid.Bare(e.Name)] || !u.anyone && !slices.Contains(u.owners, e.Owner.PID):
 		case e.What == "":
 			derr := store.Discard(e.Path)
 			if u.anyone && errors.Is(derr, unix.ENOTEMPTY) {

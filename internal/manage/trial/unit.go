@@ -80,8 +80,11 @@ func (p Places) tryIn() (t Tried) {
 	for _, e := range environment(p.Env) {
 		args = append(args, "--setenv="+e)
 	}
-	args = append(append(args, "--", p.Binary), over(p.Layout.Temp)...)
-	args = append(args, "--temp", strings.ReplaceAll(p.Layout.Temp, "$", "$$"), "--", "/proc/self/exe", "--version")
+	args = append(args, "--", p.Binary)
+	for _, word := range append(p.over(p.Layout.Temp), "--temp", p.Layout.Temp) {
+		args = append(args, strings.ReplaceAll(word, "$", "$$"))
+	}
+	args = append(args, "--", "/proc/self/exe", "--version")
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	out, rerr := exec.CommandContext(ctx, "systemd-run", args...).CombinedOutput()

@@ -200,7 +200,7 @@ func (k *kept) job(t *testing.T, version string) {
 	cmd := asUser(exec.Command(filepath.Join(bin, standin.WorkerName), "spawnclient", "160", "164"))
 	cmd.Dir = bin
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(out), version+" "+filepath.Join(k.root.Work, ".worker-wrap")+"/") {
+	if err != nil || !strings.HasPrefix(string(out), version+" "+filepath.Join(k.root.Dir, ".worker-wrap")+"/") {
 		t.Errorf("a job of %s: %v: %s", version, err, out)
 	}
 	data, err := os.ReadFile(k.binary)

@@ -39,7 +39,7 @@ func endOf(t *testing.T, root string, worker int) (e events.Event) {
 // folders returns what is in the store, less the claim.
 func folders(t *testing.T, root string) (names []string) {
 	t.Helper()
-	entries, err := os.ReadDir(root + "/_work/.worker-wrap")
+	entries, err := os.ReadDir(root + "/.worker-wrap")
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestSweptAtTheEnd(t *testing.T) {
 			}
 			s.end()
 			e := endOf(t, root, pid)
-			if e.Outcome != events.Ended || e.Files != 2 || !strings.HasPrefix(e.Dir, fmt.Sprintf("%s/_work/.worker-wrap/%d-", root, pid)) || e.Error != "" || e.Stages[0].Duration <= 0 {
+			if e.Outcome != events.Ended || e.Files != 2 || !strings.HasPrefix(e.Dir, fmt.Sprintf("%s/.worker-wrap/%d-", root, pid)) || e.Error != "" || e.Stages[0].Duration <= 0 {
 				t.Errorf("the event is %+v", e)
 			}
 			if got := folders(t, root); len(got) != 1 {
@@ -105,7 +105,7 @@ func TestEndTellsWhatStays(t *testing.T) {
 	root := rootOf(t, uid)
 	startAs(t, uid, root, alone)
 	s := startAs(t, uid, root, alone)
-	folder := filepath.Join(root, "_work/.worker-wrap", folders(t, root)[0])
+	folder := filepath.Join(root, ".worker-wrap", folders(t, root)[0])
 	if err := os.MkdirAll(folder+"/roots/own", 0o755); err != nil {
 		t.Fatal(err)
 	}

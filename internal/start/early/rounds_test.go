@@ -35,7 +35,7 @@ func TestRounds(t *testing.T) {
 	start(t, root, alone)
 	second := start(t, root, alone)
 	own := sees(t, second, root)
-	folder := root + "/_work/.worker-wrap/" + folders(t, root)[0]
+	folder := root + "/.worker-wrap/" + folders(t, root)[0]
 	theirs := fmt.Sprintf("/proc/%d/root%s/", second.cmd.Process.Pid, temp)
 	put(t, theirs+"kept", "mine", 0o600)
 	var stop atomic.Bool

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -15,8 +14,10 @@ import (
 
 // Plan is what one start is to do.
 type Plan struct {
-	Temp  string // absolute path of the folder to lay a fresh one over; made if missing
-	Store string // where the fresh one is made
+	Temp string // absolute path of the folder to lay a fresh one over; made if missing
+	Home string // the folder whose store that is made in; "" lets the start choose it by the rule of perpid.Home
+
+	StoreOf string // the root for that rule if there is no Runner, or ""
 
 	Runner *Runner // nil if any folder was given (--temp)
 	Worker *Worker // nil for a command, which is argv[0], looked up in PATH if it has no slash
@@ -87,7 +88,6 @@ func ForWorker(argv, env []string) (Plan, error) {
 	names := runner.KeptNames(path)
 	return Plan{
 		Temp:     layout.Temp,
-		Store:    perpid.Path(layout.Temp),
 		Runner:   &Runner{layout.Root},
 		Worker:   &Worker{Entry: path, Real: filepath.Join(filepath.Dir(path), names[len(names)-1])},
 		Argv:     argv,
@@ -100,6 +100,7 @@ func ForWorker(argv, env []string) (Plan, error) {
 type Options struct {
 	Temp       string // the folder to cover; relative to Dir
 	RunnerRoot string // else the runner whose _temp it is
+	StoreOf    string // the root of the runner as whose Worker's the folder is kept, or ""
 	Dir        string // where to look for a runner upwards when neither is given; absolute
 	Userns     bool   // isolate in a user namespace, whatever WORKER_WRAP_USERNS says
 }
@@ -117,7 +118,7 @@ func ForCommand(o Options, argv, env []string) (Plan, error) {
 	if !chosen.Fallback { // isolation is what was asked for
 		chosen.Policy.Fallback = policy.FallbackNone
 	}
-	p := Plan{Argv: argv, Env: env, Settings: chosen}
+	p := Plan{StoreOf: o.StoreOf, Argv: argv, Env: env, Settings: chosen}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":
 		return Plan{}, errors.New("--temp and --runner-root exclude each other; give one")
@@ -145,7 +146,6 @@ func ForCommand(o Options, argv, env []string) (Plan, error) {
 	if p.Temp == "/" {
 		return Plan{}, errors.New("--temp /: a process cannot have a root folder of its own this way; give the folder that jobs use")
 	}
-	p.Store = perpid.Path(p.Temp)
 	return p, nil
 }
 

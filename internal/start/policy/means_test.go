@@ -10,7 +10,7 @@ type How struct {
 func Means(s Settings) How { return How{Userns: s.Userns, Tmpfs: s.Backing == Tmpfs} }
 
 func (h How) made() string {
-	what := "a folder beside `_temp`"
+	what := "a folder in the runner's root, or beside `_temp`"
 	if h.Tmpfs {
 		what = "a tmpfs"
 	}

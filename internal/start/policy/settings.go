@@ -55,7 +55,7 @@ type Backing int
 
 // The backings.
 const (
-	Dir   Backing = iota // a folder beside _temp
+	Dir   Backing = iota // a folder of the file system that _temp is on
 	Tmpfs                // a file system in memory, which the kernel frees with the namespace
 )
 

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -18,7 +17,7 @@ import (
 // It leaves a file named mark in what is seen as that folder there, says to out where the host sees it, with a zero byte at
 // its end, and removes both when in has a byte.
 func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
-	p.Temp, p.Store = temp, perpid.Path(temp)
+	p.Temp, p.StoreOf = temp, ""
 	return nsenter.Outside(func() error {
 		runtime.LockOSThread() // for good
 		s := newStart(p)

@@ -3,6 +3,7 @@ package shim
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -71,7 +72,8 @@ func (c *claiming) try() error {
 	}
 	defer c.locks.Close()
 	err = c.inStore(func(s *perpid.Store, j *perpid.Judge) error {
-		c.sweep(s)
+		c.sweep(s, perpid.Path(c.Temp))
+		_ = c.inRoot(func(own *perpid.Store) error { c.sweep(own, filepath.Join(c.Root(), perpid.StoreName)); return nil })
 		return s.Claim(j, perpid.Terms{Patience: lockPatience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
 	})
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
@@ -164,7 +166,7 @@ func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 		return err
 	}
 	defer p.close()
-	store, err := openStore(p)
+	store, err := openStore(p.work, p.temp)
 	if err != nil {
 		return err
 	}
@@ -180,6 +182,9 @@ func (c *claiming) decide() error {
 	c.decided = true
 	if c.failed = c.nobodyElse(c.facts.Failed); c.failed == nil {
 		c.failed = c.recorded()
+	}
+	if c.failed == nil && c.strict(c.facts.Failed) {
+		c.failed = c.vacant()
 	}
 	if c.failed == nil {
 		c.failed = c.locks.Share()
@@ -198,6 +203,28 @@ func (c *claiming) recorded() error {
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
 	return nil
+}
+
+// vacant fails if another owner of a folder in the store of the runner's root may be alive. The other store has the
+// claim, and is looked through for that.
+func (s *start) vacant() error {
+	return s.inRoot(func(store *perpid.Store) error { return store.Vacant(perpid.NewJudge(s.self, store.Remote())) })
+}
+
+// inRoot calls f with the store in the runner's root, if there is one.
+func (s *start) inRoot(f func(*perpid.Store) error) error {
+	if s.Runner == nil {
+		return nil
+	}
+	store, err := perpid.Open(filepath.Join(s.Root(), perpid.StoreName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return f(store)
 }
 
 // keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives. Without

@@ -44,18 +44,18 @@ func (f folder) discard() {
 	}
 }
 
-// openStore opens the store that belongs to the places, and makes it if it is missing.
-func openStore(p places) (*perpid.Store, error) {
-	like, err := p.temp.Stat()
+// openStore opens the store in a folder, for what is like temp, and makes it if it is missing.
+func openStore(in, temp *os.File) (*perpid.Store, error) {
+	like, err := temp.Stat()
 	if err != nil {
 		return nil, err
 	}
-	return perpid.Make(p.work, like)
+	return perpid.Make(in, like)
 }
 
 // makeFolder makes the per-PID folder of an owner: this process, or the child that it waits for.
 func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
-	store, err := openStore(p)
+	store, err := openStore(p.home, p.temp)
 	if err != nil {
 		return folder{}, err
 	}
@@ -82,7 +82,7 @@ func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
 
 // findFolder opens a folder of this process's by its name: a supervisor has made it, or this start in the host's view.
 func (s *start) findFolder(p places, name string, from maker) (folder, error) {
-	store, err := perpid.OpenIn(p.work)
+	store, err := perpid.OpenIn(p.home)
 	if err != nil {
 		return folder{}, err
 	}

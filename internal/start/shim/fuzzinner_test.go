@@ -16,7 +16,7 @@ import (
 // means to the child what it meant to the supervisor.
 func FuzzParseInner(f *testing.F) {
 	for _, seed := range []string{
-		"worker-wrap-inner\n3\n17\n0\n0\n/r/_work/_temp\n/r/_work/.worker-wrap\n/r\n/r/bin/Runner.Worker\n/r/bin/Runner.Worker.real\n/r/bin/Runner.Worker\nspawnclient",
+		"worker-wrap-inner\n3\n17\n0\n0\n/r/_work/_temp\n/r\n/r\n/r/bin/Runner.Worker\n/r/bin/Runner.Worker.real\n/r/bin/Runner.Worker\nspawnclient",
 		"worker-wrap-inner\n3\n17\nffffffffffffffff\n4000\n/t\n/s\n\n\n\nsh\n-c\n:", "worker-wrap-inner\n3\n1", "\n\n\n\n\n\n\n\n\n\n",
 		"i\n4294967299\n1\n0\n0\n/t\n/s\n\n\n\nsh", "i\n18446744073709551615\n1\n0\n0\n/t\n/s\n\n\n\nsh", "i\n3\n4294967297\n0\n0\n/t\n/s\n\n\n\nsh",
 		"i\n-1\n+1\n0x1\n1_0\n/t\n/s\n\n\n\nsh", "i\n03\n01\nA\n0b\n\n\n\n\n\n", "three\n\x1b[31m\n1\n1\n1\n1\n1\n1\n1\n1\n1",
@@ -49,7 +49,7 @@ func FuzzParseInner(f *testing.F) {
 			}
 		}
 		p := in.plan
-		again := (&start{Plan: p}).innerArgs(null, in.noted)
+		again := (&start{Plan: p}).innerArgs(null, in.noted, p.Home)
 		if !slices.Equal(again[5:], args[5:]) || len(p.Argv) == 0 {
 			t.Fatalf("%q gives %q", args, again)
 		}

@@ -142,6 +142,12 @@ func (j *journal) unnoted(why error) {
 	j.write(events.Event{Kind: events.Unnoted, Outcome: events.Failed, Error: why.Error()})
 }
 
+// elsewhere tells of a private folder that lies on another file system than _temp.
+func (j *journal) elsewhere(home string) {
+	j.debugf("_temp is a mount of its own: the folder in its place lies on another file system, in %s", home)
+	j.write(events.Event{Kind: events.Elsewhere, Dir: home})
+}
+
 // waited tells of a wait for earlier Workers, and who outlived it.
 func (j *journal) waited(left []presence.Worker, err error) {
 	e := events.Event{Kind: events.Wait, Outcome: events.Waited, Stages: j.stages, Alive: pidsOf(left)}

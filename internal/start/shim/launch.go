@@ -3,6 +3,7 @@ package shim
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
@@ -22,7 +23,7 @@ type proxy struct {
 // launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
 func (s *start) launch(host hostPlaces, f folder, own owns) (proxy, error) {
 	if f.from != handed { // else the supervisor has
-		s.sweepAt(host.places)
+		s.sweepAll(host.places)
 	}
 	if f.from == mounted {
 		s.journal.debugf("the Docker proxy, if any, is there already")
@@ -88,21 +89,27 @@ func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
 	s.journal.noProxy(f.path(), why)
 }
 
-// sweepAt is sweep for the store that belongs to the places.
-func (s *start) sweepAt(p places) {
-	if store, err := perpid.OpenIn(p.work); err == nil { // else there is none
-		defer store.Close()
-		s.sweep(store)
+// sweepAll is sweep for each store there is.
+func (s *start) sweepAll(p places) {
+	dirs := []*os.File{p.home, p.work}
+	if p.home == p.work {
+		dirs = dirs[1:]
+	}
+	for _, dir := range dirs {
+		if store, err := perpid.OpenIn(dir); err == nil {
+			s.sweep(store, filepath.Join(dir.Name(), perpid.StoreName))
+			store.Close()
+		}
 	}
 }
 
 // sweep removes what dead Workers left, as far as it costs no time, and leaves the rest to a process of
 // its own. Whom it finds alive is an overlap, also for a start that had no reason to look (WORKER_WRAP_ISOLATE=always).
 // Nothing here is a reason for a start to fail.
-func (s *start) sweep(store *perpid.Store) {
+func (s *start) sweep(store *perpid.Store, path string) {
 	living, more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
 	if err != nil {
-		s.journal.debugf("leftovers in %s: %v", s.Store, err)
+		s.journal.debugf("leftovers in %s: %v", path, err)
 		return
 	}
 	for _, o := range living {
@@ -113,9 +120,9 @@ func (s *start) sweep(store *perpid.Store) {
 	if !more {
 		return
 	}
-	if err := sweeper.Start(s.Store, s.Diag()); err != nil {
-		s.journal.debugf("leftovers in %s stay: %v", s.Store, err)
+	if err := sweeper.Start(path, s.Diag()); err != nil {
+		s.journal.debugf("leftovers in %s stay: %v", path, err)
 		return
 	}
-	s.journal.debugf("leftovers in %s are being swept in the background", s.Store)
+	s.journal.debugf("leftovers in %s are being swept in the background", path)
 }

@@ -56,7 +56,7 @@ func (s *start) makeOwn(p places, owner perpid.Owner) (all owns, err error) {
 	if s.Worker == nil || len(s.Settings.Private) == 0 {
 		return nil, nil
 	}
-	store, err := openStore(p)
+	store, err := openStore(p.home, p.temp)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *start) findOwn(p places, names []string) (all owns, err error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	store, err := perpid.OpenIn(p.work)
+	store, err := perpid.OpenIn(p.home)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +129,7 @@ func (s *start) addOwn(b *binds, host hostPlaces, v view, all owns) error {
 	if len(all) == 0 || v.covered {
 		return nil
 	}
-	store, err := perpid.OpenIn(v.work)
+	store, err := perpid.OpenIn(v.home)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package shim
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,18 +11,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// places are the folders that a start works in: _temp, or what a link in its place leads to, and the work folder, which
-// holds that and the store. What is made, laid and given away is found by these, so that whoever owns the folders cannot
-// have it done elsewhere meanwhile.
-type places struct{ work, temp *os.File }
+// places are the folders that a start works in: _temp, or what a link in its place leads to, the work folder, which
+// holds that, and the one that holds the store, which may be the work folder too. What is made, laid and given away is
+// found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+type places struct{ work, temp, home *os.File }
 
-func (p places) close() { closeAll(p.work, p.temp) }
+func (p places) close() { closeAll(p.work, p.temp, p.home) }
 
-// closeAll closes those files that there are.
+// closeAll closes those files that there are. One that is closed already stays so.
 func closeAll(files ...*os.File) {
 	for _, f := range files {
 		if f != nil {
@@ -37,14 +40,17 @@ type hostPlaces struct {
 	inside bool     // the current folder is _temp
 }
 
-func (h hostPlaces) close() { closeAll(h.work, h.temp, h.root) }
+func (h hostPlaces) close() {
+	h.places.close()
+	closeAll(h.root)
+}
 
 // openHost opens the places in the host's view. It makes _temp if it is missing.
 func (s *start) openHost() (h hostPlaces, err error) {
 	if h.root, err = openPath("/"); err != nil {
 		return hostPlaces{}, err
 	}
-	if h.places, err = s.caller.openPlaces(s.Temp); err == nil {
+	if h.places, err = s.openPlaces(s.Home); err == nil {
 		h.inside, err = s.startsIn(h.temp)
 	}
 	if err != nil {
@@ -52,6 +58,30 @@ func (s *start) openHost() (h hostPlaces, err error) {
 		return hostPlaces{}, err
 	}
 	return h, nil
+}
+
+// openPlaces opens the places in the calling thread's view, with the store in home, or where it is to be if that is "".
+func (s *start) openPlaces(home string) (places, error) {
+	p, err := s.caller.openPlaces(s.Temp)
+	if err != nil {
+		return places{}, err
+	}
+	if home == "" {
+		same := false
+		if home, same = perpid.Home(cmp.Or(s.Root(), s.StoreOf), s.Temp); !same && s.Settings.Policy.Backing != policy.Tmpfs {
+			s.journal.elsewhere(home)
+		}
+	}
+	if p.home = p.work; home != p.work.Name() {
+		if p.home, err = openPath(home); err == nil {
+			err = s.caller.mayGive(p.home, p.temp)
+		}
+	}
+	if err != nil {
+		p.close()
+		return places{}, err
+	}
+	return p, nil
 }
 
 // open opens the folder that an absolute path leads to in the host's view.
@@ -83,7 +113,7 @@ func (h hostPlaces) above(path string) (*os.File, error) {
 	return untrusted.At(f, "..", asPlace)
 }
 
-// openPlaces opens the places in the calling thread's view, and makes _temp if it is missing.
+// openPlaces opens the places but for home, and makes _temp if it is missing.
 func (c caller) openPlaces(temp string) (places, error) {
 	p, err := c.findPlaces(temp)
 	if errors.Is(err, fs.ErrNotExist) {

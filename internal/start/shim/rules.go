@@ -44,6 +44,24 @@ func (c caller) mustFill(dir *os.File) error {
 	return nil
 }
 
+// mayGive is the rule for root, who gives a store in home to the owner of temp: home must be that user's, or root's as temp
+// is. [perpid.Home] has looked at home by its path, which whoever owns a folder above could have lead elsewhere since.
+func (c caller) mayGive(home, temp *os.File) error {
+	if c != 0 {
+		return nil
+	}
+	var st [2]unix.Stat_t
+	for i, f := range [...]*os.File{home, temp} {
+		if err := unix.Fstat(int(f.Fd()), &st[i]); err != nil {
+			return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
+		}
+	}
+	if st[0].Uid != st[1].Uid {
+		return &fs.PathError{Op: "open", Path: home.Name(), Err: errExchanged}
+	}
+	return nil
+}
+
 // notOfKernel refuses a folder on a file system that shows the kernel's state, even if a user can make folders there, as
 // in a cgroup that is delegated to them.
 func notOfKernel(dir *os.File) error {

@@ -52,7 +52,7 @@ func (s *start) startInner(caught *front.Signals) (pid int, f *Failure, err erro
 	if s.unknown != nil {
 		return 0, nil, s.unknown
 	}
-	p, err := s.caller.openPlaces(s.Temp)
+	p, err := s.openPlaces(s.Home)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -63,7 +63,7 @@ func (s *start) startInner(caught *front.Signals) (pid int, f *Failure, err erro
 	}
 	defer ours.Close()
 	noted := origin.Noted()
-	pid, err = nsenter.StartInUser(s.innerArgs(theirs, noted), s.Env, noted.Closed, theirs)
+	pid, err = nsenter.StartInUser(s.innerArgs(theirs, noted, p.home.Name()), s.Env, noted.Closed, theirs)
 	theirs.Close()
 	if err != nil {
 		return 0, nil, blame.Userns(fmt.Errorf("cannot make a user namespace: %w", err))
@@ -94,7 +94,7 @@ func (s *start) escort(pid int, line *os.File, p places) (*Failure, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
-	s.sweepAt(p)
+	s.sweepAll(p)
 	made, err := s.makeFolder(p, child)
 	if err != nil {
 		return nil, err

@@ -24,18 +24,15 @@ import (
 const InnerName = "worker-wrap-inner"
 
 // innerArgs is the child's command line, which is as long as innerFields and the program's arguments.
-func (s *start) innerArgs(line *os.File, noted origin.Inherited) []string {
-	root, entry, real := "", "", ""
-	if s.Runner != nil {
-		root = s.Runner.Root
-	}
+func (s *start) innerArgs(line *os.File, noted origin.Inherited, home string) []string {
+	entry, real := "", ""
 	if s.Worker != nil {
 		entry, real = s.Worker.Entry, s.Worker.Real
 	}
 	return append([]string{
 		InnerName, strconv.Itoa(int(line.Fd())), strconv.Itoa(os.Getpid()),
 		strconv.FormatUint(noted.Ignored, 16), strconv.FormatUint(noted.Blocked, 16),
-		s.Temp, s.Store, root, entry, real,
+		s.Temp, home, s.Root(), entry, real,
 	}, s.Argv...)
 }
 
@@ -72,7 +69,7 @@ func parseInner(args []string) (in innerLine, err error) {
 	in = innerLine{
 		line: int(numbers[0]), parent: int(numbers[1]),
 		noted: origin.Inherited{Ignored: numbers[2], Blocked: numbers[3]},
-		plan:  plan.Plan{Temp: args[5], Store: args[6], Argv: args[innerFields:]},
+		plan:  plan.Plan{Temp: args[5], Home: args[6], Argv: args[innerFields:]},
 	}
 	if root != "" {
 		in.plan.Runner = &plan.Runner{Root: root}

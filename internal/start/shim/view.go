@@ -31,7 +31,7 @@ func (v view) close() {
 
 // openView opens everything again, by its path or name, in the job's view.
 func (s *start) openView(made folder) (v view, err error) {
-	if v.places, err = s.caller.openPlaces(s.Temp); err != nil {
+	if v.places, err = s.openPlaces(filepath.Dir(filepath.Dir(made.path()))); err != nil {
 		return view{}, err
 	}
 	if v.folder, err = s.again(v.places, made); err != nil {

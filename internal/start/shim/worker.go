@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -158,5 +159,5 @@ func (s *start) startedTwice() bool {
 // on for ever.
 func (s *start) inCircle() bool {
 	host := environ.Get(s.Env, perpid.HostTempVar)
-	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || filepath.Dir(host) == s.Store)
+	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || slices.Contains(perpid.Paths(s.Root(), s.Temp), filepath.Dir(host)))
 }

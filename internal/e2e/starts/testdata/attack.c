@@ -107,9 +107,10 @@ static void self(char *name, size_t size) {
 // inner SHIM STORE TEMP FOLDER PROGRAM ARG…: becomes what a start in a user namespace has as its child, by hand and
 // with FOLDER as the per-PID folder.
 static int inner(char **args, int n) {
-	char path[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", args[2], args[1], "", "", ""};
+	char path[4096], home[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", args[2], home, "", "", ""};
 	int fds[2];
 	self(name, sizeof name);
+	snprintf(home, sizeof home, "%s/..", args[1]);
 	snprintf(path, sizeof path, "%s/%s", args[1], name);
 	if (rename(args[3], path) != 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0 || dprintf(fds[1], "{\"Folder\":\"%s\",\"Settings\":{\"NoDocker\":true}}\n", name) < 0)
 		return 97;
