@@ -19,7 +19,9 @@ import (
 func TestCleanersOfTheWorkFolder(t *testing.T) {
 	s := ordinary(t, capable(t))
 	do(t, os.WriteFile(filepath.Join(filepath.Dir(s.temp), "of-a-job"), nil, 0o644))
-	c := command([]string{"DOCKER=off"}, s.worker, "-c", `echo mine >"$0/file" && echo up; read end; cat "$0/file"`, s.temp)
+	alone := []string{"ISOLATE=alone", "DOCKER=off"}
+	plain := launch(t, command(alone, s.worker), s.worker, "-c", `echo up; read end`)
+	c := command(alone, s.worker, "-c", `echo mine >"$0/file" && echo up; read end; cat "$0/file"`, s.temp)
 	in, err := c.StdinPipe()
 	do(t, err, c.Start())
 	c.hasSaid(t, "up\n")
@@ -35,6 +37,7 @@ func TestCleanersOfTheWorkFolder(t *testing.T) {
 	if code := c.end(t); code != 0 || c.out.String() != "up\nmine\n" {
 		t.Errorf("exit code %d, %q, %q", code, &c.out, &c.err)
 	}
+	plain.end(t)
 }
 
 // TestPlaceOfAnOlderBuild: what starts of an older build left beside _temp is swept, and what living ones have there is
@@ -47,11 +50,13 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	older.leaveMore(t)
 	dead := entries(t, older.store)[0]
 	const job = `echo mine >"$0/file"; echo up; read end`
-	// One that finds no place in the root has it, and a keeper, as every start of an older build had.
+	alone := []string{"ISOLATE=alone", "DOCKER=off"}
+	plain := launch(t, command(alone, s.worker), s.worker, "-c", job, s.temp)
+	// One that finds no place in the root has it, and a keeper, as each one had beside that in an older build.
 	do(t, os.WriteFile(s.store, nil, 0o644))
-	living := launch(t, command([]string{"DOCKER=off"}, s.worker), s.worker, "-c", job, s.temp)
+	living := launch(t, command(alone, s.worker), s.worker, "-c", job, s.temp)
 	do(t, os.Remove(s.store))
-	next := launch(t, command([]string{"DOCKER=off"}, s.worker), s.worker, "-c", job, s.temp)
+	next := launch(t, command(alone, s.worker), s.worker, "-c", job, s.temp)
 	// So does one over any folder.
 	downgraded := launch(t, command([]string{"DOCKER=off"}, shim), "worker-wrap", "--temp", s.temp, "--", "/bin/sh", "-c", job, s.temp)
 	has := func(store string, pid int) {
@@ -76,7 +81,7 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	if code, out := manage("gc"); code != 0 || strings.Count(out, "1 in use") != 1 || strings.Count(out, "2 in use") != 1 {
 		t.Errorf("gc: exit code %d, %s", code, out)
 	}
-	if names := entries(t, older.store); len(names) != 2 {
+	if names := older.left(t); len(names) != 2 {
 		t.Errorf("gc leaves %q", names)
 	}
 	if code, out := manage("uninstall", "--prefix", s.root+"/none"); code == 0 || !strings.Contains(out, "PID "+itoa(living.pid())) || !strings.Contains(out, "PID "+itoa(next.pid())) {
@@ -94,10 +99,17 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	has(s.store, next.pid())
 	has(older.store, downgraded.pid())
 	living.end(t)
-	eventually(t, func() error { return atMostOne(entries(t, older.store)) }) // its keeper has swept
+	eventually(t, func() error { return atMostOne(older.left(t)) }) // its keeper has swept
 	has(older.store, downgraded.pid())
 	next.end(t)
+	eventually(t, func() error {
+		if names := s.left(t); len(names) > 0 {
+			return fmt.Errorf("in the root's store: %q", names)
+		}
+		return nil
+	})
 	downgraded.end(t)
+	plain.end(t)
 	if code, out := manage("uninstall", "--prefix", s.root+"/none"); code != 0 {
 		t.Errorf("uninstall at last: exit code %d, %s", code, out)
 	}
