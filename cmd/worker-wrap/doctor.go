@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/choose"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
@@ -38,7 +39,7 @@ func doctorAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	facts := doctor.Gather(chosen.Layouts, chosen.Broken, origin.Captured())
+	facts := checks.Gather(chosen.Layouts, chosen.Broken, origin.Captured())
 	report := doctor.Judge(facts)
 	report.TryAll(facts, self)
 	if c.Bool("json") {

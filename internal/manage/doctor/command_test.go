@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
@@ -77,7 +78,7 @@ func ask(t *testing.T, root string) RunnerReport {
 }
 
 // has reports whether a report has a result of this check and level that says this.
-func has(t *testing.T, r RunnerReport, level Level, check, what string) {
+func has(t *testing.T, r RunnerReport, level checks.Level, check, what string) {
 	t.Helper()
 	for _, res := range r.Results {
 		if res.Check == check && res.Level == level && strings.Contains(res.What, what) {
@@ -94,9 +95,9 @@ func TestCommand(t *testing.T) {
 	if !r.Protected || r.Version != "2.333.1" || r.User != users.Name(nobody) {
 		t.Errorf("%+v", r)
 	}
-	has(t, r, OK, "shim", "in place in "+root+"/bin")
-	has(t, r, OK, "privilege", "file capability")
-	has(t, r, OK, "trial", "its _temp was its own")
+	has(t, r, checks.OK, "shim", "in place in "+root+"/bin")
+	has(t, r, checks.OK, "privilege", "file capability")
+	has(t, r, checks.OK, "trial", "its _temp was its own")
 
 	worker := filepath.Join(root, "bin", runner.WorkerName)
 	if err := os.Rename(worker+".real", worker); err != nil {
@@ -106,7 +107,7 @@ func TestCommand(t *testing.T) {
 	if r.Protected {
 		t.Errorf("protected without the shim: %+v", r)
 	}
-	has(t, r, Fail, "shim", "is the runner's own")
+	has(t, r, checks.Fail, "shim", "is the runner's own")
 	out, _, code := command(t, "--runner-root", root)
 	if code != 2 || !strings.Contains(out, "✗ shim") || !strings.Contains(out, "→ sudo worker-wrap install --runner-root "+root+"\n") || !strings.Contains(out, "the runner is not protected") {
 		t.Errorf("exit code %d: %s", code, out)
@@ -124,13 +125,13 @@ func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 	for _, test := range []struct {
 		name  string
 		args  []string
-		level Level
+		level checks.Level
 		check string
 		what  string
 	}{
-		{"no_new_privs", []string{"--no-new-privs"}, Fail, "no_new_privs", "runs with no_new_privs"},
-		{"bounding set", []string{"--bounding-set=-sys_admin"}, Fail, "bounding set", "without CAP_SYS_ADMIN"},
-		{"ambient", []string{"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"}, Warn, "ambient", "ambient capabilities (0x400)"},
+		{"no_new_privs", []string{"--no-new-privs"}, checks.Fail, "no_new_privs", "runs with no_new_privs"},
+		{"bounding set", []string{"--bounding-set=-sys_admin"}, checks.Fail, "bounding set", "without CAP_SYS_ADMIN"},
+		{"ambient", []string{"--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"}, checks.Warn, "ambient", "ambient capabilities (0x400)"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := newRunner(t)
@@ -150,7 +151,7 @@ func TestCommandSeesWhatTheListenerHandsOn(t *testing.T) {
 			})
 			r := ask(t, root)
 			has(t, r, test.level, test.check, test.what)
-			if r.Protected != (test.level != Fail) {
+			if r.Protected != (test.level != checks.Fail) {
 				t.Errorf("protected: %v", r.Protected)
 			}
 		})

@@ -1,6 +1,6 @@
-// Package doctor says whether the jobs of this machine's runners are protected, what stands in the way
-// and which command mends it.
+// Package doctor is what a person runs to hear whether the jobs of this machine's runners are protected, what stands in
+// the way, and which command mends it.
 //
-// Each check is a function of facts that package survey gathered, and touches nothing. At the end a process is really
-// isolated, in the runner's own folders and as its user: see [Report.TryAll].
+// Package checks judges the facts. At the end a process is really isolated, in the runner's own folders and as its user:
+// see [Report.TryAll].
 package doctor

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
@@ -24,7 +25,7 @@ func (r *Report) Print(s screen.Screen, quiet bool) error {
 	for i := range r.Runners {
 		p.runner(&r.Runners[i])
 	}
-	if !quiet || r.Level() != OK {
+	if !quiet || r.Level() != checks.OK {
 		p.line("")
 		p.line(r.conclusion())
 	}
@@ -43,9 +44,9 @@ type printer struct {
 func (p *printer) line(text string) { p.b.WriteString(text + "\n") }
 
 // left returns the results that are not left out.
-func (p *printer) left(all []Result, fold bool) (left []Result) {
+func (p *printer) left(all []checks.Result, fold bool) (left []checks.Result) {
 	for _, r := range all {
-		if r.Level != OK || !p.quiet && !fold {
+		if r.Level != checks.OK || !p.quiet && !fold {
 			left = append(left, r)
 		}
 	}
@@ -61,20 +62,20 @@ func (p *printer) runner(r *RunnerReport) {
 	left := p.left(r.Results, p.fold)
 	switch same := p.same(r, left); {
 	case same != "":
-		p.line(p.mark(worst(left)) + " " + name + ": the same as " + screen.Printable(same))
+		p.line(p.mark(checks.Worst(left)) + " " + name + ": the same as " + screen.Printable(same))
 	case len(left) > 0:
 		p.line("\n" + name)
 		p.results(left)
 		if well := len(r.Results) - len(left); well > 0 && !p.quiet {
-			p.line("  " + p.mark(OK) + " " + screen.Count(well, "other check"))
+			p.line("  " + p.mark(checks.OK) + " " + screen.Count(well, "other check"))
 		}
 	case !p.quiet:
-		p.line(p.mark(OK) + " " + name)
+		p.line(p.mark(checks.OK) + " " + name)
 	}
 }
 
 // same returns the root of an earlier runner of which the same things are not well, "" if there is none.
-func (p *printer) same(r *RunnerReport, ills []Result) string {
+func (p *printer) same(r *RunnerReport, ills []checks.Result) string {
 	if !p.fold || len(ills) == 0 {
 		return ""
 	}
@@ -86,7 +87,7 @@ func (p *printer) same(r *RunnerReport, ills []Result) string {
 	return p.first[all]
 }
 
-func (p *printer) results(results []Result) {
+func (p *printer) results(results []checks.Result) {
 	widest := 0
 	for _, r := range results {
 		widest = max(widest, utf8.RuneCountInString(r.Check))
@@ -98,7 +99,7 @@ func (p *printer) results(results []Result) {
 			p.line(head + line)
 			head = blank
 		}
-		if r.Level == OK {
+		if r.Level == checks.OK {
 			continue
 		}
 		for _, line := range p.Wrap(screen.Printable(r.Why), len(blank)+2) {
@@ -110,11 +111,11 @@ func (p *printer) results(results []Result) {
 	}
 }
 
-func (p *printer) mark(l Level) string {
+func (p *printer) mark(l checks.Level) string {
 	switch l {
-	case OK:
+	case checks.OK:
 		return p.Paint(screen.Green, "✓")
-	case Warn:
+	case checks.Warn:
 		return p.Paint(screen.Yellow, "!")
 	}
 	return p.Paint(screen.Red, "✗")
@@ -138,10 +139,10 @@ func (r *Report) conclusion() string {
 	case len(r.Runners) == 1:
 		text = "the runner is not protected"
 	}
-	if r.Level() == Warn {
+	if r.Level() == checks.Warn {
 		text += "; see the warnings (!) above"
 	}
-	if r.Level() == Fail {
+	if r.Level() == checks.Fail {
 		text += "; what has to be mended is marked ✗ above"
 	}
 	return text

@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -16,11 +17,11 @@ import (
 // TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user, and
 // adds what came of it. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
 // runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an install.
-func (r *Report) TryAll(f Facts, fallback string) {
+func (r *Report) TryAll(f checks.Facts, fallback string) {
 	var places []trial.Places
 	var then []func(trial.Tried)
 	try := func(p trial.Places, judge func(trial.Tried)) { places, then = append(places, p), append(then, judge) }
-	own := func(add func(Result)) {
+	own := func(add func(checks.Result)) {
 		p := trial.Places{Layout: runner.Layout{Guessed: true}, Binary: fallback, UID: os.Getuid()}
 		try(p, func(t trial.Tried) { add(outcome(p, t, users.Name(p.UID), "no job would be protected")[0]) })
 	}
@@ -36,18 +37,18 @@ func (r *Report) TryAll(f Facts, fallback string) {
 		default:
 			var inPlace bool
 			p.In, inPlace = trial.UnitOf(&of.Unit)
-			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, shared(of)), inPlace) })
+			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of)), inPlace) })
 		}
 	}
 	if len(bare) > 0 {
-		own(func(res Result) {
+		own(func(res checks.Result) {
 			for _, to := range bare {
 				to.Results = append(to.Results, res)
 			}
 		})
 	}
 	if len(r.Runners) == 0 {
-		own(func(res Result) { r.Machine = append(r.Machine, res) })
+		own(func(res checks.Result) { r.Machine = append(r.Machine, res) })
 	}
 	for i, t := range trial.All(places) {
 		then[i](t)
@@ -57,9 +58,9 @@ func (r *Report) TryAll(f Facts, fallback string) {
 
 // trialOf returns how the start of a runner's Worker is tried, and why that is not done, nil if it can be. Root starts
 // nothing that others can change: who owns a runner chooses what its shim is, and by .service as whose it would be started.
-func trialOf(of *Runner) (p trial.Places, untried *Result) {
+func trialOf(of *checks.Runner) (p trial.Places, untried *checks.Result) {
 	p = trial.Places{Layout: of.Layout, Binary: of.Shim.Path, UID: of.UID, Env: of.Env()}
-	res := Result{Check: "trial", Level: Warn, Why: "whether a Worker can be isolated is known only from trying"}
+	res := checks.Result{Check: "trial", Level: checks.Warn, Why: "whether a Worker can be isolated is known only from trying"}
 	switch writable := of.Shim.WritableBy; {
 	case p.UID < 0:
 		res.What = "not tried: there is no user " + of.User + " on this machine"
@@ -70,7 +71,7 @@ func trialOf(of *Runner) (p trial.Places, untried *Result) {
 	case !trial.Possible(p.UID):
 		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
 	case misset(p.Env) != nil:
-		res.Level, res.What, res.Why = Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
+		res.Level, res.What, res.Why = checks.Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
 		res.Mend = "correct what is marked above"
 	default:
 		return p, nil
@@ -90,18 +91,18 @@ var disproved = []string{"privilege", "nosuid", "noexec", "work folder", "last s
 
 // judge adds the results of a trial. If it went well in the place where a job's start is made, nothing that it would have
 // met is a problem.
-func (r *RunnerReport) judge(results []Result, inPlace bool) {
-	well := results[0].Level == OK && inPlace
-	var kept []Result
+func (r *RunnerReport) judge(results []checks.Result, inPlace bool) {
+	well := results[0].Level == checks.OK && inPlace
+	var kept []checks.Result
 	for _, res := range r.Results {
 		switch {
-		case well && res.ofUnit && res.Level == Fail:
+		case well && res.OfUnit && res.Level == checks.Fail:
 			continue
-		case well && res.Level == Fail && slices.Contains(disproved, res.Check):
-			res.Level, res.Why = Warn, res.Why+"; but the trial below went well"
+		case well && res.Level == checks.Fail && slices.Contains(disproved, res.Check):
+			res.Level, res.Why = checks.Warn, res.Why+"; but the trial below went well"
 		}
-		if res.Check == "docker" && res.Level != OK { // that says it, and what mends it
-			results = slices.DeleteFunc(results, func(tried Result) bool { return tried.Check == "docker" })
+		if res.Check == "docker" && res.Level != checks.OK { // that says it, and what mends it
+			results = slices.DeleteFunc(results, func(tried checks.Result) bool { return tried.Check == "docker" })
 		}
 		kept = append(kept, res)
 	}
@@ -109,14 +110,14 @@ func (r *RunnerReport) judge(results []Result, inPlace bool) {
 }
 
 // outcome says what came of a trial. The first result is on the trial itself.
-func outcome(p trial.Places, t trial.Tried, user, without string) []Result {
-	res := Result{Check: "trial", Level: OK}
+func outcome(p trial.Places, t trial.Tried, user, without string) []checks.Result {
+	res := checks.Result{Check: "trial", Level: checks.OK}
 	where := ""
 	if p.In.Name != "" {
 		where = " as systemd starts the unit " + p.In.Name
 	}
 	if t.Refused != nil {
-		res.Level, res.Why = Fail, "as long as that is so, "+without
+		res.Level, res.Why = checks.Fail, "as long as that is so, "+without
 		res.What = fmt.Sprintf("a start for %s%s was tried, and refused: %v", user, where, t.Refused)
 		res.Mend = "mend what is marked above; if nothing is, do what the line itself says"
 	} else {
@@ -129,12 +130,12 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []Result {
 			res.What += ", and not to be seen from outside"
 		}
 	}
-	out := []Result{res}
+	out := []checks.Result{res}
 	if t.Left != nil {
-		out = append(out, Result{Check: "trial", Level: Warn, What: "the trial has left something: " + t.Left.Error(), Why: "the next start sweeps what it can", Mend: "sudo worker-wrap gc --runner-root " + visible.Word(p.Layout.Root)})
+		out = append(out, checks.Result{Check: "trial", Level: checks.Warn, What: "the trial has left something: " + t.Left.Error(), Why: "the next start sweeps what it can", Mend: "sudo worker-wrap gc --runner-root " + visible.Word(p.Layout.Root)})
 	}
 	if line, said := strings.CutPrefix(t.Said, "containers will not see"); said {
-		out = append(out, Result{Check: "docker", Level: Fail, What: "in the trial, containers would not see" + line, Why: "outputs of container steps are lost, or come to another job", Mend: "do what the line says"})
+		out = append(out, checks.Result{Check: "docker", Level: checks.Fail, What: "in the trial, containers would not see" + line, Why: "outputs of container steps are lost, or come to another job", Mend: "do what the line says"})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
@@ -59,17 +60,17 @@ func TestTry(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		p    trial.Places
-		want Level
+		want checks.Level
 		what string
 	}{
-		{"root", trial.Places{Layout: layout, Binary: powerless}, OK, "a process of them was started through " + powerless + " in " + layout.Work},
-		{"capability", trial.Places{Layout: layout, Binary: capable, UID: nobody}, OK, "not to be seen from outside"},
-		{"user namespace", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_USERNS=1"}}, OK, "its _temp was its own"},
+		{"root", trial.Places{Layout: layout, Binary: powerless}, checks.OK, "a process of them was started through " + powerless + " in " + layout.Work},
+		{"capability", trial.Places{Layout: layout, Binary: capable, UID: nobody}, checks.OK, "not to be seen from outside"},
+		{"user namespace", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_USERNS=1"}}, checks.OK, "its _temp was its own"},
 		// Else a refusal would be run, and its reason not be said.
-		{"no capability", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_FALLBACK=run", "WORKER_WRAP_ISOLATE=alone"}}, Fail, "it needs root, or a file capability"},
-		{"no binary", trial.Places{Layout: layout, Binary: "/nonexistent/worker-wrap", UID: nobody}, Fail, "no such file"},
-		{"another's _temp", trial.Places{Layout: other, Binary: capable, UID: nobody}, Fail, "belongs to uid 61234"},
-		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, Fail, "WORKER_WRAP_WAIT="},
+		{"no capability", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_FALLBACK=run", "WORKER_WRAP_ISOLATE=alone"}}, checks.Fail, "it needs root, or a file capability"},
+		{"no binary", trial.Places{Layout: layout, Binary: "/nonexistent/worker-wrap", UID: nobody}, checks.Fail, "no such file"},
+		{"another's _temp", trial.Places{Layout: other, Binary: capable, UID: nobody}, checks.Fail, "belongs to uid 61234"},
+		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, checks.Fail, "WORKER_WRAP_WAIT="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := outcome(test.p, test.p.Try(), "them", "jobs share one _temp")
@@ -87,23 +88,23 @@ func TestTry(t *testing.T) {
 
 // TestJudge: what a trial has shown goes before what was read, if it was made where a job's start is made.
 func TestJudge(t *testing.T) {
-	read := []Result{
-		{Check: "no_new_privs", Level: Fail, ofUnit: true},
-		{Check: "no_new_privs", Level: Fail},
-		{Check: "last start", Level: Fail},
-		{Check: "docker", Level: Warn},
-		{Check: "settings", Level: Fail},
+	read := []checks.Result{
+		{Check: "no_new_privs", Level: checks.Fail, OfUnit: true},
+		{Check: "no_new_privs", Level: checks.Fail},
+		{Check: "last start", Level: checks.Fail},
+		{Check: "docker", Level: checks.Warn},
+		{Check: "settings", Level: checks.Fail},
 	}
-	well := []Result{{Check: "trial", Level: OK}, {Check: "docker", Level: Fail}}
+	well := []checks.Result{{Check: "trial", Level: checks.OK}, {Check: "docker", Level: checks.Fail}}
 	for _, test := range []struct {
 		name    string
-		tried   []Result
+		tried   []checks.Result
 		inPlace bool
 		want    string
 	}{
 		{"well", well, true, "no_new_privs problem, last start warning, docker warning, settings problem, trial ok"},
 		{"well, elsewhere", well, false, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial ok"},
-		{"refused", []Result{{Check: "trial", Level: Fail}}, true, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial problem"},
+		{"refused", []checks.Result{{Check: "trial", Level: checks.Fail}}, true, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial problem"},
 	} {
 		r := RunnerReport{Results: slices.Clone(read)}
 		r.judge(slices.Clone(test.tried), test.inPlace)
@@ -135,11 +136,11 @@ func TestRootTriesNothingOfOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, uid := range []int{0, nobody, 61234} {
-			f := Facts{Runners: []Runner{{Runner: survey.Runner{UID: uid, User: "somebody"}, Shim: program.BinaryAt(theirs)}}}
+			f := checks.Facts{Runners: []checks.Runner{{Runner: survey.Runner{UID: uid, User: "somebody"}, Shim: program.BinaryAt(theirs)}}}
 			report := Report{Runners: []RunnerReport{{}}}
 			report.TryAll(f, "/nonexistent")
 			results := report.Runners[0].Results
-			if len(results) != 1 || results[0].Level != Warn || !strings.Contains(results[0].What, "not tried: "+filepath.Dir(theirs)) {
+			if len(results) != 1 || results[0].Level != checks.Warn || !strings.Contains(results[0].What, "not tried: "+filepath.Dir(theirs)) {
 				t.Errorf("%s, as uid %d: %+v", what, uid, results)
 			}
 			if data, err := os.ReadFile(mark); err == nil {
@@ -159,8 +160,8 @@ func TestTryNeedsRootForOthers(t *testing.T) {
 		return
 	}
 	r := Report{Runners: []RunnerReport{{}}}
-	r.TryAll(Facts{Runners: []Runner{{Runner: survey.Runner{User: "root"}, Shim: program.Binary{Path: "/bin/true"}}}}, "/bin/true")
-	if got := r.Runners[0].Results; len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].What, "only root can") {
+	r.TryAll(checks.Facts{Runners: []checks.Runner{{Runner: survey.Runner{User: "root"}, Shim: program.Binary{Path: "/bin/true"}}}}, "/bin/true")
+	if got := r.Runners[0].Results; len(got) != 1 || got[0].Level != checks.Warn || !strings.Contains(got[0].What, "only root can") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
 	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
@@ -49,7 +50,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	if err != nil {
 		return nil, 0, err
 	}
-	facts := doctor.Gather(layouts, broken, captured)
+	facts := checks.Gather(layouts, broken, captured)
 	report := doctor.Judge(facts)
 	out = []Runner{}
 	for i := range facts.Runners {
@@ -61,7 +62,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	return out, hidden, nil
 }
 
-func one(r *doctor.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
+func one(r *checks.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
 	s := Runner{
 		Root: r.Layout.Root, Version: r.Version, User: r.User,
 		Protected: report.Runners[i].Protected, Workers: []workers.Worker{}, Last: start(r.Last),

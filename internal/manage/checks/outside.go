@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 )
 
 // docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
-func docker(r *Runner) []Result {
+func docker(r *judged) []Result {
 	out := []Result{daemon(r)}
 	d := r.Docker
 	if d.List != "" {
@@ -39,15 +39,15 @@ func docker(r *Runner) []Result {
 }
 
 // lone says whom a check of what containers see does not concern.
-func lone(r *Runner) string {
-	if choices(r).Isolate == policy.Always {
+func lone(r *judged) string {
+	if r.set.Isolate == policy.Always {
 		return ""
 	}
 	return "; a job that is alone is as without worker-wrap"
 }
 
 // daemon judges the daemon that a start finds.
-func daemon(r *Runner) Result {
+func daemon(r *judged) Result {
 	d := r.Docker
 	res := Result{Check: "docker", Level: Warn}
 	scheme, _, remote := strings.Cut(d.Host, "://")
@@ -70,11 +70,11 @@ func daemon(r *Runner) Result {
 		res.Mend = "sudo usermod -aG \"$(stat -Lc %G " + d.Closed + ")\" " + visible.Word(r.User) + " # and restart the runner; not needed if no job uses Docker"
 	case d.Socket == "":
 		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
-	case choices(r).noDocker:
+	case r.set.noDocker:
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
 		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost" + lone(r)
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_DOCKER") + " and restart the runner, unless no job uses Docker"
-	case d.Refused != "" && (r.UID == 0 || !choices(r).userns): // in a user namespace any socket can be covered
+	case d.Refused != "" && (r.UID == 0 || !r.set.userns): // in a user namespace any socket can be covered
 		res.Level = Fail
 		res.What = "the Docker socket " + d.Refused
 		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone(r)
@@ -87,7 +87,7 @@ func daemon(r *Runner) Result {
 		res.What = "the daemon at " + d.Socket + " has started this container, and sees " + at
 		res.Why = "container steps are given other folders than their job's, with worker-wrap and without"
 		res.Mend = "start the runner's container with its work folder at a path that is the host's too (-v PATH:PATH, and config.sh --work)"
-	case choices(r).inMemory:
+	case r.set.inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
 		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone(r)
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_BACKING") + " and restart the runner, unless no job uses containers"
@@ -106,7 +106,7 @@ func daemon(r *Runner) Result {
 }
 
 // whence says where a variable is set: its file, as one word of a command. One that is to be set belongs into .env.
-func whence(r *Runner, name string) string {
+func whence(r *judged, name string) string {
 	v, ok := r.Setting(name)
 	switch {
 	case !ok:
@@ -119,7 +119,7 @@ func whence(r *Runner, name string) string {
 
 // podman judges what rootless Podman's commands will see: they join the namespaces of the user's pause
 // process, whatever namespace they are run in.
-func podman(r *Runner) []Result {
+func podman(r *judged) []Result {
 	var out []Result
 	for _, p := range r.Pauses {
 		view := "an unknown view of it"

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"path/filepath"
@@ -9,8 +9,8 @@ import (
 )
 
 // logins says of a runner whose user is logged in to registries that its jobs share that, unless they do not.
-func logins(r *Runner) []Result {
-	if c := choices(r); len(c.private) > 0 {
+func logins(r *judged) []Result {
+	if c := r.set; len(c.private) > 0 {
 		var places []string
 		for _, p := range c.private {
 			places = append(places, p.Path)

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"strings"
@@ -9,7 +9,7 @@ import (
 )
 
 // installed looks at what stands in the Worker's place.
-func installed(r *Runner) []Result {
+func installed(r *judged) []Result {
 	put := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
 	unpack := "unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: " + put
 	if r.InstallErr != nil {
@@ -43,7 +43,7 @@ func installed(r *Runner) []Result {
 }
 
 // files looks at those of the runner's own that have nothing in them.
-func files(r *Runner) []Result {
+func files(r *judged) []Result {
 	if len(r.Empty) == 0 {
 		return nil
 	}
@@ -102,7 +102,7 @@ func standing(b entry.Bin) Result {
 }
 
 // waiting turns a result for the version that the runner will use next into what it means now.
-func waiting(res Result, r *Runner) Result {
+func waiting(res Result, r *judged) Result {
 	res.What += " (waits for the runner's update)"
 	switch {
 	case res.Level == OK:

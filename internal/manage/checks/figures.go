@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import "github.com/worker-wrap/worker-wrap/internal/manage/survey"
 

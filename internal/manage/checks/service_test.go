@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"strings"
@@ -9,29 +9,32 @@ import (
 )
 
 // runnerOf is a runner of an ordinary user whose unit has this setting.
-func runnerOf(key, value string) *Runner {
+func runnerOf(key, value string) *judged {
 	r := &Runner{Runner: survey.Runner{UID: 1000, User: "ci"}}
 	setting := systemd.Setting{Key: key, Value: value}
 	r.Unit = systemd.Unit{Name: "u.service", Settings: []systemd.Setting{setting}, Lines: []systemd.Line{{Setting: setting}}}
-	return r
+	return &judged{r, choices(r)}
 }
+
+// taken looks at the unit alone.
+func taken(r *judged, m survey.Machine) []Result { return takenByService(r, m, r.obstacles(m)) }
 
 // TestUnknownSystemd: where its version is not known, the Listener that runs tells, or it is a warning.
 func TestUnknownSystemd(t *testing.T) {
 	r := runnerOf("LockPersonality", "yes")
-	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].Why, "255") {
+	if got := taken(r, survey.Machine{}); len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].Why, "255") {
 		t.Errorf("%+v", got)
 	}
 	r.Listener = &survey.Process{}
-	if got := takenByService(r, survey.Machine{}); len(got) != 0 {
+	if got := taken(r, survey.Machine{}); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
 	r.Unit.Settings[0].Key = "NoNewPrivileges"
-	if got := takenByService(r, survey.Machine{}); len(got) != 1 || got[0].Level != Fail {
+	if got := taken(r, survey.Machine{}); len(got) != 1 || got[0].Level != Fail {
 		t.Errorf("%+v", got)
 	}
 	r = runnerOf("PrivateUsers", "yes")
-	if got := takenByService(r, survey.Machine{SystemdVersion: 257}); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].What, "inside") {
+	if got := taken(r, survey.Machine{SystemdVersion: 257}); len(got) != 1 || got[0].Level != OK || !strings.Contains(got[0].What, "inside") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -13,13 +13,15 @@ import (
 )
 
 // privilege says where the right to mount comes from, and what takes it away.
-func privilege(r *Runner, m survey.Machine) []Result {
+func privilege(r *judged, m survey.Machine) []Result {
 	b := r.Shim
 	if b.Path == "" {
 		return nil // no shim: said elsewhere
 	}
-	if choices(r).userns && r.UID != 0 {
-		return slices.Concat(userns(r, m), barred(r), takenByService(r, m), takenByListener(r, m))
+	obstacles := r.obstacles(m)
+	taken := slices.Concat(takenByService(r, m, obstacles), takenByListener(r, m, obstacles))
+	if r.set.userns && r.UID != 0 {
+		return slices.Concat(userns(r, m), barred(r), taken)
 	}
 	var out []Result
 	out = append(out, source(r, b, m))
@@ -27,8 +29,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 		out = append(out, barred(r)...)
 		out = append(out, takenByFile(r)...)
 	}
-	out = append(out, takenByService(r, m)...)
-	out = append(out, takenByListener(r, m)...)
+	out = append(out, taken...)
 	if m.Container != "" && m.Self.NoNewPrivs && r.UID != 0 && r.Listener == nil { // else that tells
 		out = append(out, Result{
 			Check: "no_new_privs", Level: Fail, What: "this container (" + m.Container + ") sets no_new_privs",
@@ -36,7 +37,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 		})
 	}
 	out = append(out, trusted(b)...)
-	if len(out) == 1 || worst(out) == OK {
+	if len(out) == 1 || Worst(out) == OK {
 		return out
 	}
 	if out[0].Level == OK { // it comes from somewhere, and is taken away again
@@ -45,7 +46,7 @@ func privilege(r *Runner, m survey.Machine) []Result {
 	return out
 }
 
-func source(r *Runner, b program.Binary, m survey.Machine) Result {
+func source(r *judged, b program.Binary, m survey.Machine) Result {
 	switch {
 	case b.SysAdmin && b.AllOrNothing: // root too cannot run it then
 		return Result{
@@ -80,7 +81,7 @@ func userNamespaces(m survey.Machine) string {
 
 // userns judges WORKER_WRAP_USERNS, which needs no privilege but a kernel that lets everybody make user
 // namespaces.
-func userns(r *Runner, m survey.Machine) []Result {
+func userns(r *judged, m survey.Machine) []Result {
 	res := Result{
 		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
 	}
@@ -101,7 +102,7 @@ func userns(r *Runner, m survey.Machine) []Result {
 
 // barred says that the runner's user cannot get at the binary. A link that one cannot follow is as good as one that
 // leads nowhere.
-func barred(r *Runner) []Result {
+func barred(r *judged) []Result {
 	if r.Barred == "" || r.Barred == r.Shim.Path && r.Shim.UID == 0 { // the binary's own mode: see takenByFile
 		return nil
 	}
@@ -112,7 +113,7 @@ func barred(r *Runner) []Result {
 }
 
 // takenByFile looks at the binary and the file system it is on.
-func takenByFile(r *Runner) []Result {
+func takenByFile(r *judged) []Result {
 	var out []Result
 	b := r.Shim
 	if b.UID == 0 && b.Mode&0o001 == 0 {
@@ -137,7 +138,7 @@ func takenByFile(r *Runner) []Result {
 }
 
 // takenByListener looks at the Listener that runs: its Workers inherit all of this.
-func takenByListener(r *Runner, m survey.Machine) []Result {
+func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) []Result {
 	l := r.Listener
 	if l == nil {
 		return nil
@@ -148,13 +149,13 @@ func takenByListener(r *Runner, m survey.Machine) []Result {
 	}
 	var out []Result
 	add := func(check string, level Level, what, why, mend string) {
-		if choices(r).userns && (check == "no_new_privs" || check == "bounding set" || check == "ambient") {
+		if r.set.userns && (check == "no_new_privs" || check == "bounding set" || check == "ambient") {
 			return // these concern file capabilities only
 		}
 		out = append(out, Result{Check: check, Level: level, What: fmt.Sprintf("the Listener (PID %d) %s", l.PID, what), Why: why, Mend: mend})
 	}
 	blamed := func(check string) bool {
-		return slices.ContainsFunc(r.service().Obstacles(m.SystemdVersion), func(o confine.Obstacle) bool { return o.Check == check })
+		return slices.ContainsFunc(obstacles, func(o confine.Obstacle) bool { return o.Check == check })
 	}
 	if l.NoNewPrivs && r.UID != 0 && !blamed("no_new_privs") && l.CapAmb&program.SysAdmin == 0 {
 		add("no_new_privs", Fail, "runs with no_new_privs", "the file capability of worker-wrap counts for nothing",

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 )
 
 // updates looks at what becomes of the shim when the runner updates itself.
-func updates(r *Runner, m survey.Machine) []Result {
+func updates(r *judged, m survey.Machine) []Result {
 	res := Result{
 		Check: "updates", Level: Warn, Why: "the new version's Workers run unprotected from then on",
 		Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
@@ -11,9 +11,9 @@ import (
 const keeps = "memory, ports and files stay taken by jobs that are over"
 
 // processes says what jobs have left running.
-func processes(r *Runner) []Result {
+func processes(r *judged) []Result {
 	res := Result{Check: "processes", Level: OK}
-	c := choices(r)
+	c := r.set
 	wanted := c.leftovers
 	var ends, others int
 	for _, p := range r.Left.Processes {

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -12,8 +12,8 @@ import (
 // oldest is the oldest kernel that worker-wrap is tested on.
 const oldest = "5.10"
 
-// ofMachine judges what all runners share.
-func ofMachine(f Facts) []Result {
+// OfMachine judges what all runners share.
+func OfMachine(f Facts) []Result {
 	var out []Result
 	out = append(out, kernel(f.Machine)...)
 	out = append(out, namespaces(f.Machine)...)

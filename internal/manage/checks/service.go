@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -7,20 +7,20 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
-// service is a runner's, for package confine.
-func (r *Runner) service() *confine.Service {
-	return &confine.Service{Unit: r.Unit, Layout: r.Layout, UID: r.UID, Userns: choices(r).userns, Shim: r.Shim.Path}
+// obstacles are what in the unit of the runner's service stands in the way.
+func (r *judged) obstacles(m survey.Machine) []confine.Obstacle {
+	s := confine.Service{Unit: r.Unit, Layout: r.Layout, UID: r.UID, Userns: r.set.userns, Shim: r.Shim.Path}
+	return s.Obstacles(m.SystemdVersion)
 }
 
-// takenByService looks at the unit: as systemd has it in force, which counts from the next start of the service, or else as
+// takenByService looks at what stands in the way in the unit: as systemd has it in force, which counts from the next start of the service, or else as
 // its files have it.
-func takenByService(r *Runner, m survey.Machine) (out []Result) {
-	all := r.service().Obstacles(m.SystemdVersion)
+func takenByService(r *judged, m survey.Machine, all []confine.Obstacle) (out []Result) {
 	mend := confine.Mend(&r.Unit, all) // in one file
 	for _, o := range all {
 		res := Result{
 			Check: o.Check, Level: Fail, What: fmt.Sprintf("the unit %s has %s, %s", r.Unit.Name, o.Setting, o.What),
-			Why: o.Why, Mend: mend, ofUnit: true,
+			Why: o.Why, Mend: mend, OfUnit: true,
 		}
 		if o.Check == "no_new_privs" && m.SystemdVersion == 0 && !confine.On(r.Unit.Last("NoNewPrivileges")) && !confine.On(r.Unit.Last("DynamicUser")) {
 			if r.Listener != nil && !r.Listener.NoNewPrivs {

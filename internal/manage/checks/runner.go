@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"errors"
@@ -20,14 +20,15 @@ const waits = "2.336.0"
 // remaining are the overlaps that no version of the runner excludes.
 const remaining = "a Worker that outlives its Listener (crash, OOM kill, stop limit; KillMode=process), or two runners with one work folder"
 
-// oneRunner judges one runner.
-func oneRunner(r *Runner, m survey.Machine) []Result {
+// OfRunner judges one runner.
+func OfRunner(of *Runner, m survey.Machine) []Result {
+	r := &judged{of, choices(of)}
 	var out []Result
 	if r.Layout.Guessed {
 		out = append(out, Result{Check: "configuration", Level: OK, What: "none yet: an unpacked release, which config.sh or run.sh --jitconfig configures; until then the work folder is taken to be " + r.Layout.Work})
 	}
 	shims := installed(r)
-	out = append(out, version(r, worst(shims) == OK))
+	out = append(out, version(r, Worst(shims) == OK))
 	out = append(out, shims...)
 	out = append(out, files(r)...)
 	out = append(out, updates(r, m)...)
@@ -45,7 +46,7 @@ func oneRunner(r *Runner, m survey.Machine) []Result {
 	return out
 }
 
-func version(r *Runner, wrapped bool) Result {
+func version(r *judged, wrapped bool) Result {
 	res := Result{Check: "version", Level: OK}
 	switch {
 	case r.Version == "":
@@ -67,7 +68,7 @@ func version(r *Runner, wrapped bool) Result {
 	return res
 }
 
-func workFolder(r *Runner) []Result {
+func workFolder(r *judged) []Result {
 	var out []Result
 	fail := func(what, why, mend string) {
 		out = append(out, Result{Check: "work folder", Level: Fail, What: what, Why: why, Mend: mend})
@@ -77,7 +78,7 @@ func workFolder(r *Runner) []Result {
 		if f.Other && f.Link && f.Path == temp.Path {
 			fail(f.Path+" is a link that leads to no folder", "no job can run there, with worker-wrap or without", "make the folder it leads to, or remove the link: sudo rm "+visible.Word(f.Path))
 		} else if f.Other || f.Link && f.Path == store.Path { // the store is never a link
-			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+shared(r), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
+			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+r.set.shared(), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
 	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
@@ -86,24 +87,24 @@ func workFolder(r *Runner) []Result {
 		if r.UID == 0 {
 			what = fmt.Sprintf("%s is a link of uid %d's to a folder of uid %d's", temp.Path, temp.LinkUID, temp.UID)
 		}
-		fail(what, "worker-wrap mounts only over folders of the user who runs it, and leads root nowhere by others' links, so "+shared(r),
+		fail(what, "worker-wrap mounts only over folders of the user who runs it, and leads root nowhere by others' links, so "+r.set.shared(),
 			"let it lead to a folder of "+r.User+"'s, or where that is meant for root, sudo chown -h root "+visible.Word(temp.Path))
 	} else if temp.Exists && r.UID > 0 && temp.UID != r.UID {
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
-			"worker-wrap mounts only over folders of the user who runs it, so "+shared(r), chown(temp))
+			"worker-wrap mounts only over folders of the user who runs it, so "+r.set.shared(), chown(temp))
 	}
 	switch { // as perpid.Make has it
 	case !store.Exists || store.Link || r.UID < 0:
 	case store.UID != r.UID && store.UID != 0 && (r.UID > 0 || store.UID != temp.UID):
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", store.Path, store.UID, r.User),
-			"its owner could change what a job finds there, so "+shared(r), chown(store))
+			"its owner could change what a job finds there, so "+r.set.shared(), chown(store))
 	case r.Closed == store.Path:
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", store.Path, store.UID, store.Mode, r.User),
-			"no Worker can have one of its own, so "+shared(r), chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
+			"no Worker can have one of its own, so "+r.set.shared(), chown(store)+" && sudo chmod 711 "+visible.Word(store.Path))
 	}
 	if r.Closed == r.Work.Path && r.Closed != "" {
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
-			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+shared(r), chown(r.Work))
+			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+r.set.shared(), chown(r.Work))
 	}
 	if r.Leftovers.Elsewhere {
 		out = append(out, Result{
@@ -142,7 +143,7 @@ func existing(f survey.Folder) string {
 	return "/"
 }
 
-func leftovers(r *Runner) []Result {
+func leftovers(r *judged) []Result {
 	l := r.Leftovers
 	gc := "worker-wrap gc --runner-root " + visible.Word(r.Layout.Root)
 	size := screen.Size(l.Bytes)
@@ -172,7 +173,7 @@ func leftovers(r *Runner) []Result {
 	return []Result{{Check: "leftovers", Level: OK, What: "none"}}
 }
 
-func lastStart(r *Runner) []Result {
+func lastStart(r *judged) []Result {
 	e := r.Last
 	if e == nil {
 		return nil
@@ -182,7 +183,7 @@ func lastStart(r *Runner) []Result {
 	case e.Unisolated:
 		return []Result{{
 			Check: "last start", Level: Fail, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
-			Why: "as long as that is so, " + shared(r), Mend: "mend what is named here; the next job's start shows whether that was all",
+			Why: "as long as that is so, " + r.set.shared(), Mend: "mend what is named here; the next job's start shows whether that was all",
 		}}
 	case e.Error != "":
 		return []Result{{

@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 )
 
 // isolation says what a Worker gets, and who has chosen that.
-func isolation(r *Runner) []Result {
+func isolation(r *judged) []Result {
 	if !r.current().Wrapped() {
 		return nil
 	}
@@ -25,7 +25,7 @@ func isolation(r *Runner) []Result {
 		by = "WORKER_WRAP_ISOLATE=" + i.Value + " in " + i.From
 	}
 	what := "each Worker gets a _temp of its own"
-	switch choices(r).Isolate {
+	switch r.set.Isolate {
 	case policy.Alone:
 		what = "a Worker that is alone in the plain _temp is started as without worker-wrap, and one that comes while it lives gets a _temp of its own, by a mount"
 	case policy.Overlap:
@@ -38,10 +38,10 @@ func isolation(r *Runner) []Result {
 }
 
 // hooks looks at the scripts that the runner runs before and after each job.
-func hooks(r *Runner) (out []Result) {
+func hooks(r *judged) (out []Result) {
 	for _, path := range r.Hooks {
 		why := "that fails with EBUSY (device or resource busy) in each job, and the hook fails the job"
-		if choices(r).Isolate != policy.Always {
+		if r.set.Isolate != policy.Always {
 			why = "that fails with EBUSY (device or resource busy) in a job that has a _temp of its own since another lived when it came, and the hook fails that job"
 		}
 		out = append(out, Result{
@@ -53,11 +53,11 @@ func hooks(r *Runner) (out []Result) {
 }
 
 // settings judges each of them.
-func settings(r *Runner) (out []Result) {
+func settings(r *judged) (out []Result) {
 	if r.SettingsErr != nil {
 		out = append(out, Result{Check: "settings", Level: Fail, What: r.SettingsErr.Error(), Why: "no job starts", Mend: "correct or remove it; the next start reads it anew"})
 	}
-	for _, v := range counting(r) {
+	for _, v := range counting(r.Runner) {
 		then := "then restart the runner, which reads that only when it starts"
 		if base := filepath.Base(v.From); base == places.RunnerFile || v.From == places.MachineFile {
 			then = "the next start reads it anew"

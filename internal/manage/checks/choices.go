@@ -1,4 +1,4 @@
-package doctor
+package checks
 
 import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -12,6 +12,12 @@ type chosen struct {
 	userns, noDocker, inMemory bool
 	leftovers                  plan.Leftovers
 	private                    []plan.Own
+}
+
+// judged is a runner with what its settings change, which many checks ask for.
+type judged struct {
+	*Runner
+	set chosen
 }
 
 // choices reads a runner's settings as a start does, but for those that make no sense, which settings judges.
@@ -68,9 +74,7 @@ func counting(r *Runner) (out []survey.Variable) {
 	return out
 }
 
-// shared says what becomes of a runner's jobs if no Worker can be isolated.
-func shared(r *Runner) string {
-	c := choices(r)
+func (c *chosen) shared() string {
 	switch {
 	case c.Fallback == policy.FallbackNone && c.Isolate != policy.Always:
 		return "no job starts but one that is alone"
@@ -80,4 +84,10 @@ func shared(r *Runner) string {
 		return "jobs share one _temp"
 	}
 	return "a job runs in the shared _temp if it is alone there, and one that comes meanwhile waits, and is refused at the end"
+}
+
+// Shared says what becomes of a runner's jobs if no Worker can be isolated.
+func Shared(r *Runner) string {
+	set := choices(r)
+	return set.shared()
 }
