@@ -506,6 +506,11 @@ func TestPrintMany(t *testing.T) {
 			t.Errorf("the same is not well with 49:\n%s", page)
 		}
 	}
+	for line := range strings.Lines(print(screen.Screen{Width: 50}, true)) {
+		if n := utf8.RuneCountInString(line); n > 51 && !strings.Contains(line, "→") {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
 	if wide := print(screen.Screen{Wide: true}, false); strings.Count(wide, "✗ privilege") != 50 {
 		t.Errorf("%s", wide)
 	}

@@ -27,7 +27,7 @@ func (r *Report) Print(s screen.Screen, quiet bool) error {
 	}
 	if !quiet || r.Level() != checks.OK {
 		p.line("")
-		p.line(r.conclusion())
+		p.wrapped("", r.conclusion())
 	}
 	_, err := io.WriteString(s.Out, strings.TrimPrefix(p.b.String(), "\n"))
 	return err
@@ -62,15 +62,24 @@ func (p *printer) runner(r *RunnerReport) {
 	left := p.left(r.Results, p.fold)
 	switch same := p.same(r, left); {
 	case same != "":
-		p.line(p.mark(checks.Worst(left)) + " " + name + ": the same as " + screen.Printable(same))
+		p.wrapped(p.mark(checks.Worst(left))+" ", name+": the same as "+screen.Printable(same))
 	case len(left) > 0:
-		p.line("\n" + name)
+		p.line("")
+		p.wrapped("", name)
 		p.results(left)
 		if well := len(r.Results) - len(left); well > 0 && !p.quiet {
 			p.line("  " + p.mark(checks.OK) + " " + screen.Count(well, "other check"))
 		}
 	case !p.quiet:
-		p.line(p.mark(checks.OK) + " " + name)
+		p.wrapped(p.mark(checks.OK)+" ", name)
+	}
+}
+
+// wrapped writes a text that may need more than a line.
+func (p *printer) wrapped(head, text string) {
+	for _, line := range p.Wrap(text, len("    ")) {
+		p.line(head + line)
+		head = "    "
 	}
 }
 
