@@ -29,6 +29,12 @@ var containerForms = map[string]func(line string) string{
 	"journalctl -o json": func(l string) string {
 		return object(map[string]string{"__CURSOR": "s=1", "_PID": "815", "SYSLOG_IDENTIFIER": "runsvc.sh", "MESSAGE": l})
 	},
+	"journalctl -o export": func(l string) string {
+		return "__CURSOR=s=1;i=2\n_PID=815\n_CMDLINE=x=[RUNNER 2026-04-20 11:55:19Z INFO Worker] y\nMESSAGE=" + l + "\nSYSLOG_IDENTIFIER=runsvc.sh\n"
+	},
+	"journalctl -o export of control characters": func(l string) string {
+		return "__CURSOR=s=1;i=2\nMESSAGE\n\x01\x00\x00\x00\x00\x00\x00\x00" + l + "\n_PID=815\nSYSLOG_IDENTIFIER=runsvc.sh\n"
+	},
 	"Docker's own file": func(l string) string {
 		return object(map[string]string{"log": l + "\n", "stream": "stdout", "time": "2026-04-20T11:55:19.1Z"})
 	},
@@ -194,11 +200,11 @@ func TestContainersSideBySide(t *testing.T) {
 func TestRecordsFurtherOnInALine(t *testing.T) {
 	fake := "[WORKER 2026-04-20 11:00:30Z INFO Worker] Version: 2.333.1"
 	text := inContainer("Runner", records(dispatch(jobA, 100, 0, 60, 100)[:9]...)) +
-		inContainer("Worker", workerLines(jobA, 0, 60, "11:00:30 X: a text", "and "+fake, "  x  "+fake)) +
+		inContainer("Worker", workerLines(jobA, 0, 60, "11:00:30 X: a text", "and "+fake, "  x  "+fake, "__CURSOR=s=1", "")) +
 		inContainer("Runner", records(dispatch(jobA, 100, 0, 60, 100)[9:]...))
 	for name, form := range containerForms {
-		if r := joinedRun(t, inForm(text, form)); r.Totals != (Totals{Jobs: 1}) {
-			t.Errorf("%s: %+v", name, r.Totals)
+		if r := joinedRun(t, inForm(text, form)); r.Totals != (Totals{Jobs: 1}) || len(r.Unsure) > 0 {
+			t.Errorf("%s: %+v, %q", name, r.Totals, r.Unsure)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 //	runner-1  | [RUNNER 2026-04-20 11:55:19Z INFO …                                 docker compose, [pod/…] of kubectl --prefix
 //	Apr 20 11:55:19 host runsvc.sh[815]: [RUNNER 2026-04-20 11:55:19Z INFO …        journalctl
 //	{"log":"[RUNNER 2026-04-20 11:55:19Z INFO …\n","stream":"stdout",…}             Docker's own files, journalctl -o json
+//	MESSAGE=[RUNNER 2026-04-20 11:55:19Z INFO …                                     journalctl -o export, among other fields
 //
 // The first record tells how many words that is. A job's text further on in a line is no record.
 type outer struct {
@@ -20,6 +21,8 @@ type outer struct {
 	known bool
 	last  string // the last line's source …
 	from  []byte // … and the words it was made of
+
+	entry entry
 }
 
 // maxOuter is how far into a line a record may begin.
@@ -27,6 +30,9 @@ const maxOuter = 250
 
 // strip returns a line without what stands before it, and what that says of where the line is from.
 func (o *outer) strip(line []byte) (rest []byte, source string) {
+	if o.entry.has {
+		return o.entry.message, journaled(o.entry.name, o.entry.processID)
+	}
 	if len(line) > 0 && line[0] == '{' {
 		if text, from, ok := wrapped(line); ok {
 			return text, from
@@ -102,7 +108,7 @@ func wrapped(line []byte) (text []byte, source string, ok bool) {
 	case o.Log != nil:
 		return []byte(strings.TrimRight(*o.Log, "\r\n")), "", true
 	case o.Message != nil:
-		return []byte(*o.Message), Text([]byte(o.Name+"["+o.PID+"]:"), MaxText), true
+		return []byte(*o.Message), journaled(o.Name, o.PID), true
 	}
 	return nil, "", false
 }

@@ -44,6 +44,9 @@ func (l *Reader) Bytes() int64 { return l.cut.bytes }
 // Next returns the next line, which is valid until the next call. The error is io.EOF or the log's.
 func (l *Reader) Next() (Line, error) {
 	text, err := l.cut.next()
+	for err == nil && l.Outer && l.outer.entry.take(text) {
+		text, err = l.cut.next()
+	}
 	if err != nil {
 		l.skipped.LongLines += l.cut.long
 		l.cut.long = 0
