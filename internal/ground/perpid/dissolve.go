@@ -5,6 +5,8 @@ import (
 	"io/fs"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 )
 
 // Staying returns how many of the entries have an owner that lives or may live.
@@ -45,15 +47,15 @@ func (s *Store) Dissolve(j *Judge) (staying int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var r removal
+	r := tree.NewRemoval(0, nil)
 	for _, name := range names {
 		// What has come since the sweep may be a living owner's. Who holds the claim has no folder.
 		if _, _, isOwners := Parse(Bare(name)); !isOwners && !owned[name] {
-			r.remove(s.dir, name)
+			r.Remove(s.dir, name)
 		}
 	}
-	if r.failed > 0 {
-		return 0, r.first
+	if failed, first := r.Failures(); failed > 0 {
+		return 0, first
 	}
 	switch err := unix.Rmdir(s.path); err {
 	case nil, unix.ENOENT:

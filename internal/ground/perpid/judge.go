@@ -108,20 +108,16 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 	if _, err := os.ReadFile(j.proc + "/1/stat"); err != nil {
 		return Unknown // hidepid: not all processes can be seen
 	}
-	names, err := readNames(j.proc)
+	pids, err := procfs.PIDs(j.proc)
 	if err != nil {
 		return Unknown
 	}
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil {
-			continue
-		}
+	for _, pid := range pids {
 		s, err := readStat(j.proc, pid)
 		if err != nil || s.start != o.Start {
 			continue // also a process that ended meanwhile
 		}
-		status, err := procfs.Read(j.proc + "/" + name)
+		status, err := procfs.Read(j.proc + "/" + strconv.Itoa(pid))
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 			continue
 		}
@@ -130,13 +126,4 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 		}
 	}
 	return Dead
-}
-
-func readNames(dir string) ([]string, error) {
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.Readdirnames(-1)
 }

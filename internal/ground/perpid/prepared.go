@@ -24,12 +24,3 @@ func (s *Store) Discard(dir string) error {
 	}
 	return nil
 }
-
-// Liken gives dir, new and empty, the owner, group, mode and access control lists of temp.
-func Liken(dir, temp *os.File) error {
-	like, err := temp.Stat()
-	if err != nil {
-		return err
-	}
-	return likeness(dir, temp, like)
-}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
@@ -86,7 +87,7 @@ func (s *Store) give(like fs.FileInfo) error {
 	if err := s.untouched(s.dir, like); err != nil {
 		return err
 	}
-	if err := own(s.dir, like); err != nil {
+	if err := tree.Own(s.dir, like); err != nil {
 		return err
 	}
 	return s.dir.Chmod(storeMode)
@@ -127,7 +128,7 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 			return nil, fmt.Errorf("%s: there are %d entries already for process %d; remove those that it does not use", s.path, mostFolders, owner.PID)
 		}
 		name = owner.folder(n)
-		err := unix.Mkdirat(s.fd(), name, mode) // mostly right at once; likeness sees to the rest
+		err := unix.Mkdirat(s.fd(), name, mode) // mostly right at once; Liken sees to the rest
 		if err == nil {
 			break
 		}
@@ -141,7 +142,7 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 	}
 	err = s.untouched(dir, like)
 	if err == nil {
-		err = likeness(dir, temp, like)
+		err = tree.Liken(dir, temp, like)
 	}
 	if err != nil {
 		dir.Close()

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 )
 
 // Tidy removes what dead owners left, as far as that takes no time: folders that are empty, as a
@@ -90,16 +92,14 @@ func (s *Store) sweep(e Entry, how Sweep, out *Swept) {
 	if err != nil || name == "" {
 		return
 	}
-	r := removal{deleted: how.Deleted}
-	if how.Parallel > 1 {
-		r.slots = make(chan struct{}, how.Parallel-1)
-	}
-	r.remove(s.dir, name)
-	if r.failed == 0 {
+	r := tree.NewRemoval(how.Parallel, how.Deleted)
+	r.Remove(s.dir, name)
+	failed, first := r.Failures()
+	if failed == 0 {
 		out.Deleted = append(out.Deleted, e.Name)
 		return
 	}
-	why := fmt.Errorf("%d could not be deleted, the first: %w", r.failed, r.first)
+	why := fmt.Errorf("%d could not be deleted, the first: %w", failed, first)
 	kept, err := s.rename(name, keptPrefix)
 	if err != nil {
 		out.keep(s.path+"/"+name, err)

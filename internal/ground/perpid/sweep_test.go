@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -90,7 +91,7 @@ func TestSweepStopsAtMounts(t *testing.T) {
 	if err := unix.Mount(source, dir+"/mnt", "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
 	}
-	if u := Measure(dir, 100); u.Files != 1 || u.Partial { // what is mounted there is not the Worker's
+	if u := tree.Measure(dir, 100); u.Files != 1 || u.Partial { // what is mounted there is not the Worker's
 		t.Errorf("measured are %+v", u)
 	}
 	kept := keptPrefix + filepath.Base(dir)

@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 )
 
 // Options say what to remove.
@@ -138,7 +139,7 @@ const measured = 200_000
 
 // count adds how much is in a folder, or takes away what has stayed of it.
 func (r *Report) count(path string, sign int64) {
-	u := perpid.Measure(path, measured)
+	u := tree.Measure(path, measured)
 	r.Files, r.Bytes, r.Partial = r.Files+sign*u.Files, r.Bytes+sign*u.Bytes, r.Partial || u.Partial
 	if r.Files < 0 || r.Bytes < 0 { // more has stayed than was counted
 		r.Files, r.Bytes = 0, 0

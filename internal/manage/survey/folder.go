@@ -11,6 +11,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 )
 
 // Folder is a folder and the file system it is on.
@@ -158,7 +159,7 @@ func (l *Leftovers) add(path string, self perpid.Owner) error {
 			l.Unknown++
 			continue
 		}
-		u := perpid.Measure(e.Path, measured)
+		u := tree.Measure(e.Path, measured)
 		l.Bytes += u.Bytes
 		l.Partial = l.Partial || u.Partial
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -150,7 +151,7 @@ func (l *looker) find(pid int) (Worker, error) {
 	w.Namespace, _ = nsenter.Inode(filepath.Join(dir, "ns", "mnt"))
 	w.Apart = w.Namespace != 0 && l.apart(dir, w.Namespace)
 	if w.Temp != "" {
-		u := perpid.Measure(w.Temp, measured)
+		u := tree.Measure(w.Temp, measured)
 		w.Files, w.Bytes, w.Partial = u.Files, u.Bytes, u.Partial
 		w.Proxy = hasProxy(w.Temp)
 	}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
@@ -119,6 +120,12 @@ func (f folder) backing(temp *os.File, chosen policy.Settings) (mounts.Mount, er
 	}
 	// Access lists too. By its path, later, it might be another folder that gets them: whoever owns the folder above
 	// can have it lead elsewhere. Where the kernel's newer calls are denied it has none.
-	tmpfs.Prepare = func(root *os.File) error { return perpid.Liken(root, temp) }
+	tmpfs.Prepare = func(root *os.File) error {
+		like, err := temp.Stat()
+		if err != nil {
+			return err
+		}
+		return tree.Liken(root, temp, like)
+	}
 	return mounts.Mount{Tmpfs: tmpfs, Target: temp}, nil
 }

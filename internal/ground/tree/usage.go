@@ -1,4 +1,4 @@
-package perpid
+package tree
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
 // Usage is how much a tree holds.
@@ -23,7 +25,7 @@ var errEnough = errors.New("enough")
 // stops after limit entries.
 func Measure(path string, limit int64) Usage {
 	var u Usage
-	root, err := openDir(nil, path)
+	root, err := untrusted.At(nil, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if err != nil {
 		return Usage{Partial: true}
 	}

@@ -1,4 +1,4 @@
-package perpid
+package tree
 
 import (
 	"os"
@@ -10,9 +10,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// removal deletes trees without ever leaving the file system or mount they are in: a Worker may have
+// Removal deletes trees without ever leaving the file system or mount they are in: a Worker may have
 // left a mount in its _temp, and what is mounted there is not ours to delete.
-type removal struct {
+type Removal struct {
 	// slots holds a token for each folder that may be emptied beside others. A nil channel means one
 	// after the other.
 	slots chan struct{}
@@ -24,7 +24,25 @@ type removal struct {
 	first  error // why the first could not
 }
 
-func (r *removal) fail(op string, dir *os.File, name string, err error) {
+// NewRemoval returns one that empties so many folders at the same time; 0 means one after the other. deleted may be nil.
+func NewRemoval(parallel int, deleted *atomic.Int64) *Removal {
+	r := &Removal{deleted: deleted}
+	if parallel > 1 {
+		r.slots = make(chan struct{}, parallel-1)
+	}
+	return r
+}
+
+// Failures returns how many could not be deleted, and why the first could not.
+func (r *Removal) Failures() (n int, first error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed, r.first
+}
+
+func (r *Removal) count() int { n, _ := r.Failures(); return n }
+
+func (r *Removal) fail(op string, dir *os.File, name string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failed++; r.first == nil {
@@ -32,27 +50,21 @@ func (r *removal) fail(op string, dir *os.File, name string, err error) {
 	}
 }
 
-func (r *removal) failures() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failed
-}
-
-func (r *removal) done() {
+func (r *Removal) done() {
 	if r.deleted != nil {
 		r.deleted.Add(1)
 	}
 }
 
-// remove deletes name in dir, and everything in it.
-func (r *removal) remove(dir *os.File, name string) {
+// Remove deletes name in dir, and everything in it.
+func (r *Removal) Remove(dir *os.File, name string) {
 	if !r.file(dir, name) {
 		r.tree(dir, name)
 	}
 }
 
 // file deletes name in dir, unless it is a folder: then it returns false.
-func (r *removal) file(dir *os.File, name string) bool {
+func (r *Removal) file(dir *os.File, name string) bool {
 	switch err := unix.Unlinkat(int(dir.Fd()), name, 0); err {
 	case nil:
 		r.done()
@@ -72,7 +84,7 @@ func (r *removal) file(dir *os.File, name string) bool {
 }
 
 // tree deletes the folder name in dir.
-func (r *removal) tree(dir *os.File, name string) {
+func (r *Removal) tree(dir *os.File, name string) {
 	if r.folder(dir, name) == nil {
 		return
 	}
@@ -83,16 +95,16 @@ func (r *removal) tree(dir *os.File, name string) {
 		}
 		return
 	}
-	before := r.failures()
+	before := r.count()
 	r.empty(sub)
 	sub.Close()
-	if err := r.folder(dir, name); err != nil && (err != unix.ENOTEMPTY || r.failures() == before) {
+	if err := r.folder(dir, name); err != nil && (err != unix.ENOTEMPTY || r.count() == before) {
 		r.fail("rmdir", dir, name, err)
 	}
 }
 
 // folder deletes an empty folder.
-func (r *removal) folder(dir *os.File, name string) error {
+func (r *Removal) folder(dir *os.File, name string) error {
 	err := unix.Unlinkat(int(dir.Fd()), name, unix.AT_REMOVEDIR)
 	switch err {
 	case nil:
@@ -105,9 +117,9 @@ func (r *removal) folder(dir *os.File, name string) error {
 
 // empty deletes what is in dir. A folder that changes while it is read may not list every name, so it is
 // read again as long as that helps.
-func (r *removal) empty(dir *os.File) {
+func (r *Removal) empty(dir *os.File) {
 	for {
-		before, seen := r.failures(), 0
+		before, seen := r.count(), 0
 		var beside sync.WaitGroup
 		for {
 			names, err := dir.Readdirnames(4096)
@@ -122,7 +134,7 @@ func (r *removal) empty(dir *os.File) {
 			}
 		}
 		beside.Wait()
-		if seen == 0 || r.failures() > before {
+		if seen == 0 || r.count() > before {
 			return
 		}
 		if _, err := dir.Seek(0, 0); err != nil {
@@ -132,7 +144,7 @@ func (r *removal) empty(dir *os.File) {
 }
 
 // spread deletes a folder beside others where a slot is free, and at once where none is.
-func (r *removal) spread(beside *sync.WaitGroup, dir *os.File, name string) {
+func (r *Removal) spread(beside *sync.WaitGroup, dir *os.File, name string) {
 	select {
 	case r.slots <- struct{}{}:
 		beside.Go(func() {

@@ -1,4 +1,4 @@
-package perpid
+package tree
 
 import (
 	"io/fs"
@@ -13,10 +13,10 @@ import (
 // accessLists are the extended attributes that hold POSIX access control lists (acl(5), xattr(7)).
 var accessLists = [...]string{"system.posix_acl_access", "system.posix_acl_default"}
 
-// likeness gives dir, new and empty, the owner, group, mode and access control lists of temp. What is
-// right already is left alone: each change is a transaction of the file system, and a Worker waits for it.
-func likeness(dir, temp *os.File, like fs.FileInfo) error {
-	if err := own(dir, like); err != nil {
+// Liken gives dir, new and empty, the owner, group, mode and access control lists of temp; like is what temp's stat says.
+// What is right already is left alone: each change is a transaction of the file system, and a Worker waits for it.
+func Liken(dir, temp *os.File, like fs.FileInfo) error {
+	if err := Own(dir, like); err != nil {
 		return err
 	}
 	// Chmod after chown, which clears set-group-ID, and before the lists, one of which holds the group bits.
@@ -38,9 +38,9 @@ func likeness(dir, temp *os.File, like fs.FileInfo) error {
 	return nil
 }
 
-// own gives f the owner and group of like. An ordinary user can set only groups that are their own; a
+// Own gives f the owner and group of like. An ordinary user can set only groups that are their own; a
 // _temp of another group is then matched as far as a folder that the user makes can be.
-func own(f *os.File, like fs.FileInfo) error {
+func Own(f *os.File, like fs.FileInfo) error {
 	var is unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &is); err != nil {
 		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}

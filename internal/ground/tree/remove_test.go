@@ -1,14 +1,53 @@
-package perpid
+package tree
 
 import (
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
+
+// TestRemovalOfWhatIsGone: what somebody else deletes between two looks at it is neither an error nor counted.
+func TestRemovalOfWhatIsGone(t *testing.T) {
+	path := t.TempDir()
+	dir, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	for _, name := range []string{"file", "folder"} {
+		var deleted atomic.Int64
+		r := Removal{deleted: &deleted}
+		gone := func(when string, want int64) {
+			t.Helper()
+			if r.failed != 0 || r.first != nil || deleted.Load() != want {
+				t.Errorf("%s, %s: %d failures (%v), %d deleted; want 0, %d", name, when, r.failed, r.first, deleted.Load(), want)
+			}
+		}
+		r.Remove(dir, name)
+		gone("never there", 0)
+		if err := r.folder(dir, name); err != nil {
+			t.Error(err)
+		}
+		gone("an empty folder, never there", 0)
+		if name == "file" {
+			err = os.WriteFile(filepath.Join(path, name), nil, 0o600)
+		} else {
+			err = os.MkdirAll(filepath.Join(path, name), 0o700)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Remove(dir, name)
+		gone("there", 1)
+		r.Remove(dir, name)
+		gone("there no more", 1)
+	}
+}
 
 // TestDescendFollowsNothing: what a sweep goes down into is a folder of the folder that it is in, never what a link
 // leads to or what lies above, and what is no folder is not opened.
@@ -57,27 +96,33 @@ func TestDescendFollowsNothing(t *testing.T) {
 	}
 }
 
-// TestSweepLeavesWhereLinksLead: what a dead Worker left as links is deleted, and not what they lead to.
-func TestSweepLeavesWhereLinksLead(t *testing.T) {
-	s, j := claimStore(t)
-	victim := filepath.Join(t.TempDir(), "victim")
-	dead := j.Self
-	dead.PID, dead.Start = 1<<22+1, 1
-	left := filepath.Join(s.path, dead.String())
-	if err := errors.Join(
-		os.MkdirAll(victim+"/kept", 0o755), os.MkdirAll(left+"/d", 0o755), os.Symlink(victim, left+"/absolute"), os.Symlink("../absolute", left+"/d/relative"),
-		os.Symlink(victim, s.path+"/"+dead.folder(2)),
-	); err != nil {
+// TestMeasure counts what it may and says where that was not all.
+func TestMeasure(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(dir+"/a/b", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	swept, err := s.Sweep(j, Sweep{Again: true, Parallel: 4})
-	if err != nil || swept.Err != nil {
-		t.Errorf("%+v, %v", swept, err)
+	for _, name := range []string{"one", "a/two", "a/b/three"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if names, err := os.ReadDir(s.path); err != nil || len(names) != 0 {
-		t.Errorf("left are %v (%v)", names, err)
+	if u := Measure(dir, 100); u.Files != 3 || u.Partial || u.Bytes == 0 {
+		t.Errorf("%+v", u)
 	}
-	if _, err := os.Stat(victim + "/kept"); err != nil {
-		t.Error(err)
+	if u := Measure(dir, 3); u.Files >= 3 || !u.Partial {
+		t.Errorf("at most 3 entries: %+v", u)
+	}
+	var u Usage
+	root, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := u.entry(root, "deleted-meanwhile", new(int64)); err != nil || u != (Usage{}) {
+		t.Errorf("of what was deleted meanwhile: %+v, %v", u, err)
+	}
+	if u := Measure(dir+"/none", 100); u != (Usage{Partial: true}) {
+		t.Errorf("of nothing: %+v", u)
 	}
 }
