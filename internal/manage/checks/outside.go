@@ -8,8 +8,12 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/containers"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
+
+// always reports whether no job of a runner is ever alone, and so as without worker-wrap.
+func always(r *judged) bool { return r.set.Isolate == policy.Always }
 
 // docker judges how container steps will see _temp: the daemon looks up paths in its own namespace.
 func docker(r *judged) []Result {
@@ -25,25 +29,14 @@ func docker(r *judged) []Result {
 	if d.Context != "" {
 		out = append(out, Result{
 			Check: "docker", Level: Warn, What: fmt.Sprintf("the docker of %s uses the context %q", r.User, d.Context),
-			Why:  "worker-wrap follows a context to a unix socket of this machine only, and this one leads to none that " + r.User + " can use: container steps see the host's _temp, if that daemon sees any of this machine",
+			Why:  "worker-wrap follows a context to a unix socket of this machine only, and this one leads to none that " + r.User + " can use; containers see " + containers.Remote.See(always(r)),
 			Mend: "name the socket of a daemon of this machine by DOCKER_HOST in " + whence(r, "DOCKER_HOST") + ", or as that user: docker context use default",
 		})
 	}
 	if d.Containerd {
-		out = append(out, Result{
-			Check: "containerd", Level: OK,
-			What: "containers that a job makes by this machine's containerd (ctr, nerdctl, a dockerd that the job starts) see the host's _temp, as containerd mounts in its own namespace" + lone(r),
-		})
+		out = append(out, Result{Check: "containerd", Level: OK, What: containers.Runtime.Say(always(r))})
 	}
 	return out
-}
-
-// lone says whom a check of what containers see does not concern.
-func lone(r *judged) string {
-	if r.set.Isolate == policy.Always {
-		return ""
-	}
-	return "; a job that is alone is as without worker-wrap"
 }
 
 // daemon judges the daemon that a start finds.
@@ -54,7 +47,7 @@ func daemon(r *judged) Result {
 	switch {
 	case remote && scheme != "unix" && scheme != "fd":
 		res.What = "DOCKER_HOST is " + d.Host
-		res.Why = "that daemon looks up -v paths on its own machine, where _temp and the per-PID folders are other ones or missing"
+		res.Why = "that daemon looks up -v paths on its own machine: containers see " + containers.Remote.See(always(r))
 		res.Mend = "use the daemon of this machine: take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
 	case d.Unknown != "":
 		res.What = "whether jobs reach a Docker daemon cannot be told: " + d.Unknown
@@ -66,18 +59,18 @@ func daemon(r *judged) Result {
 		res.Mend = "let " + r.User + " use it (its group, and a restart of the runner), or take DOCKER_HOST out of " + whence(r, "DOCKER_HOST")
 	case d.Closed != "" && d.Socket == "":
 		res.What = r.User + " cannot use the Docker socket " + d.Closed + ", so worker-wrap's proxy is not laid over it"
-		res.Why = "a container that a job starts by sudo docker sees the host's _temp and not its job's" + lone(r)
+		res.Why = containers.Closed.Say(always(r))
 		res.Mend = "sudo usermod -aG \"$(stat -Lc %G " + d.Closed + ")\" " + visible.Word(r.User) + " # and restart the runner; not needed if no job uses Docker"
 	case d.Socket == "":
 		return Result{Check: "docker", Level: OK, What: "no Docker socket here that " + r.User + " can use"}
 	case r.set.noDocker:
 		res.What = "WORKER_WRAP_DOCKER=off, and there is a Docker daemon at " + d.Socket
-		res.Why = "container steps and actions see the host's _temp and not their job's: their outputs are lost" + lone(r)
+		res.Why = "outputs of container steps and actions are lost: containers see " + containers.Off.See(always(r))
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_DOCKER") + " and restart the runner, unless no job uses Docker"
 	case d.Refused != "" && (r.UID == 0 || !r.set.userns): // in a user namespace any socket can be covered
 		res.Level = Fail
 		res.What = "the Docker socket " + d.Refused
-		res.Why = "jobs start without worker-wrap's proxy, and their containers see the host's _temp and not their job's: outputs are lost, or come to another job" + lone(r)
+		res.Why = "jobs start without worker-wrap's proxy, and outputs are lost or come to another job: containers see " + containers.Refused.See(always(r))
 		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
 	case d.Elsewhere:
 		at := "nothing of the work folder " + r.Layout.Work
@@ -89,7 +82,7 @@ func daemon(r *judged) Result {
 		res.Mend = "start the runner's container with its work folder at a path that is the host's too (-v PATH:PATH, and config.sh --work)"
 	case r.set.inMemory:
 		res.What = "WORKER_WRAP_BACKING=tmpfs, and there is a Docker daemon at " + d.Socket
-		res.Why = "no path of the host leads to a _temp that is in memory, so the daemon can mount nothing of it: container steps fail" + lone(r)
+		res.Why = "no path of the host leads to a _temp that is in memory, and container steps fail: containers see " + containers.Memory.See(always(r))
 		res.Mend = "take the line out of " + whence(r, "WORKER_WRAP_BACKING") + " and restart the runner, unless no job uses containers"
 	case d.Snap && strings.HasPrefix(r.Work.Path, "/home/"):
 		return Result{Check: "docker", Level: OK, What: "a snap, which sees " + r.Work.Path + " since it is below /home"}
@@ -100,7 +93,7 @@ func daemon(r *judged) Result {
 	case d.Rootless:
 		return Result{Check: "docker", Level: OK, What: "a rootless daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy"}
 	default:
-		return Result{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: container steps see the job's own _temp"}
+		return Result{Check: "docker", Level: OK, What: "the daemon at " + d.Socket + ", which jobs reach through worker-wrap's proxy: containers see " + containers.Socket.See(always(r))}
 	}
 	return res
 }
@@ -121,6 +114,9 @@ func whence(r *judged, name string) string {
 // process, whatever namespace they are run in.
 func podman(r *judged) []Result {
 	var out []Result
+	if len(r.Pauses) == 0 && r.Docker.Podman && r.UID != 0 {
+		return []Result{{Check: "podman", Level: OK, What: containers.Rootless.Say(always(r))}}
+	}
 	for _, p := range r.Pauses {
 		view := "an unknown view of it"
 		switch {
@@ -134,7 +130,7 @@ func podman(r *judged) []Result {
 		}
 		out = append(out, Result{
 			Check: "podman", Level: Warn, What: fmt.Sprintf("Podman's pause process of %s (PID %d) holds %s", r.User, p.PID, view),
-			Why:  "podman commands of every job of this user join its namespaces, and so see that _temp instead of their own",
+			Why:  "podman commands of every job of this user join its namespaces: containers see " + containers.Rootless.See(always(r)),
 			Mend: fmt.Sprintf("sudo -iu %s podman system migrate (ends it, and the user's containers); in jobs, use the folder in WORKER_WRAP_HOST_TEMP for podman run -v", visible.Word(r.User)),
 		})
 	}

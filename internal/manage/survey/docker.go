@@ -30,6 +30,7 @@ type Docker struct {
 	There     string
 	// Containerd is true if this machine's containerd listens where each dockerd looks for one first.
 	Containerd bool
+	Podman     bool // Podman is installed
 	Snap       bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
 }
 
@@ -69,6 +70,7 @@ func (s System) docker(r *Runner) Docker {
 	}
 	d.Rootless = strings.HasPrefix(d.Socket, "/run/user/")
 	d.Snap = d.Socket != "" && !d.Rootless && s.exists("var/snap/docker")
+	d.Podman = s.exists("usr/bin/podman")
 	d.Containerd = s.exists("run/containerd/containerd.sock")
 	if name, host := dockersocket.Context(env); host != "unix://"+d.Socket {
 		d.Context = name

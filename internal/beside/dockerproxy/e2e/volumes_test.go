@@ -60,6 +60,9 @@ func testVolumes(t *testing.T, d *daemon) {
 		w.want(`$D system df -v --format '{{json .}}' | grep -c worker-wrap/ || true`, "0")
 	}
 	w.stop()
+	if out := s.onHost(t, w, run+`-v left:/v $IMAGE cat /v/file 2>&1 || true`); !strings.Contains(out, "no such file or directory") {
+		t.Errorf("a job that is alone, and a volume of a private one: %s", out)
+	}
 	w = s.start(t, true)
 	w.want(mounts+`kept`, s.temp+"/sub /s")
 	w.want(`$D volume inspect -f '{{.Options.device}}' left`, s.temp+"/sub")
