@@ -10,6 +10,7 @@ import (
 var doctorRows = []struct{ name, make, want string }{
 	{"well", `:`, "isolated true"},
 	{"a wrapper below", `printf '#!/bin/sh\nexec /bin/sh "$@"\n' >r/bin/Runner.Worker.real`, "isolated true"},
+	{"a wrapper above", `mv r/bin/Runner.Worker r/bin/Runner.Worker.real; printf '#!/bin/sh\nexec "$0.real" "$@"\n' >r/bin/Runner.Worker; chmod 755 r/bin/Runner.Worker`, "isolated true"},
 	{"older capability", `setcap cap_sys_admin+ep $place`, "isolated true"},
 	{"no capability", `setcap -r $place`, "plain false, mended: isolated true"},
 	{"no capability, to run", `setcap -r $place; echo WORKER_WRAP_FALLBACK=run >>r/.worker-wrap.env`, "plain false, mended: isolated true"},

@@ -2,12 +2,16 @@ package starts_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -45,30 +49,32 @@ func containedIn(t *testing.T, d *testkit.Dockerd, options ...string) contained 
 	return c
 }
 
+// olderCapability returns a worker-wrap with the file capability of older versions, without which the kernel runs it nowhere.
+func olderCapability(t *testing.T) string {
+	t.Helper()
+	path := capable(t)
+	out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path
+}
+
 // TestDoctorInDocker: in the ways of a runner in a container doctor's verdict is what becomes of a job there, its line on
-// Docker what a start does about the socket, and no mend is one for a unit.
+// Docker what a start does about the socket, and no mend is one for a unit. Once what it prints is done all is well.
 func TestDoctorInDocker(t *testing.T) {
 	d := testkit.StartDockerd(t)
 	bare, withCap := testkit.Binary(t), capable(t)
-	socket := strings.TrimPrefix(d.Command().Args[2], "unix://")
+	c := containers{command: d.Command, socket: strings.TrimPrefix(d.Command().Args[2], "unix://"), doctor: bare}
 	const usual = "/var/run/docker.sock"
 	may := []string{"--cap-add", "SYS_ADMIN"}
 	at := func(place string, options ...string) []string {
-		return append(append(options, may...), "-v", socket+":"+place)
+		return append(append(options, may...), "-v", c.socket+":"+place)
 	}
-	for _, c := range []struct {
-		what    string
-		shim    string
-		options []string
-		user    int
-		env     string // of the Listener's, and in .env
-		there   string // where the container has the runner, "" for the host's path
-		owner   int    // of the Docker socket
-		job     string // what becomes of one: isolated, plain or refused; with "proxy" if it has one
-		says    string // part of doctor's report
-	}{
+	for _, row := range []containerRow{
 		{"no rights", withCap, nil, user, "FALLBACK=none", "", 0, "refused", "→ run it with --cap-add SYS_ADMIN"},
 		{"no rights, to run", withCap, nil, user, "FALLBACK=run", "", 0, "plain", "jobs share one _temp"},
+		{"no rights, older capability", olderCapability(t), nil, user, "FALLBACK=run", "", 0, "refused", "cap_sys_admin+ep, that of an older worker-wrap"},
 		{"rights", withCap, may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
 		{"rights, root", bare, may, 0, "", "", 0, "isolated", "the runner runs as root"},
 		{"root without new privileges", withCap, append([]string{"--security-opt", "no-new-privileges"}, may...), 0, "", "", 0, "isolated", "the runner runs as root"},
@@ -81,76 +87,41 @@ func TestDoctorInDocker(t *testing.T) {
 		{"a socket that is no usual one", withCap, at("/d.sock"), user, "DOCKER_HOST=unix:///d.sock", "", 61000, "isolated", "✗ docker      the Docker socket /d.sock belongs to uid 61000"},
 		{"seen elsewhere", withCap, at(usual), user, "", "/elsewhere", user, "isolated proxy", "sees the work folder /elsewhere/_work at "},
 	} {
-		t.Run(c.what, func(t *testing.T) {
-			s := ordinary(t, c.shim)
-			testkit.Give(t, s.root, c.user)
-			do(t, os.WriteFile(s.worker+".real", []byte("#!/bin/sh\nexec /bin/sh -c \"$1\"\n"), 0o755))
-			mode := os.FileMode(0o600)
-			if c.owner > user-1000 && c.owner != user { // a third's, which everybody may use
-				mode = 0o666
-			}
-			do(t, os.Chown(socket, c.owner, 0))
-			do(t, os.Chmod(socket, mode))
-			env := []string{"WORKER_WRAP_ISOLATE=always"}
-			switch {
-			case strings.HasPrefix(c.env, "DOCKER_HOST"):
-				env = append(env, c.env)
-			case c.env != "":
-				env = append(env, "WORKER_WRAP_"+c.env)
-			}
-			root, dir := s.root, filepath.Dir(c.shim)
-			if c.there != "" {
-				root = c.there
-			}
-			do(t, os.WriteFile(filepath.Join(s.root, ".env"), []byte(strings.Join(env, "\n")+"\n"), 0o644))
-			// Each in a container of its own: docker exec does not hand on no_new_privs to an ordinary user.
-			in := func(as int, args ...string) string {
-				line := append([]string{"run", "--rm", "--network=none", "--user", fmt.Sprint(as), "-v", dir + ":" + dir + ":ro", "-v", s.root + ":" + root}, c.options...)
-				for _, e := range env {
-					line = append(line, "-e", e)
-				}
-				out, _ := d.Command(append(append(line, testkit.DockerImage), args...)...).CombinedOutput()
-				return string(out)
-			}
-			said := in(c.user, "/bin/sh", "-c", `exec "$0" "$1"`, root+strings.TrimPrefix(s.worker, s.root),
-				`case $WORKER_WRAP_HOST_TEMP in */.worker-wrap/*) echo IS isolated;; *) echo IS plain;; esac; while read -r l; do case $l in *worker-wrap*.docker.sock*) echo IS proxy;; esac; done </proc/self/mountinfo`)
-			var job []string
-			for line := range strings.Lines(said) {
-				if is, ok := strings.CutPrefix(line, "IS "); ok {
-					job = append(job, strings.TrimSpace(is))
-				}
-			}
-			if len(job) == 0 {
-				job = []string{"refused"}
-			}
-			if got := strings.Join(job, " "); got != c.job {
-				t.Errorf("the job is %s, want %s: %s", got, c.job, said)
-			}
-			do(t, os.RemoveAll(s.store)) // of another PID namespace now
-			report, state, _ := strings.Cut(in(0, "/bin/sh", "-c", `"$0" doctor --runner-root "$1"; echo ====; "$0" status --runner-root "$1"`, c.shim, root), "====\n")
-			protected := strings.Contains(report, "\nthe runner is protected")
-			// A job's containers are part of it.
-			if protected != (job[0] == "isolated" && !strings.HasPrefix(c.says, "✗ docker")) {
-				t.Errorf("the job is %s, and doctor says\n%s", job, report)
-			}
-			flat := strings.Join(strings.Fields(report), " ")
-			if !strings.Contains(flat, strings.Join(strings.Fields(c.says), " ")) {
-				t.Errorf("doctor does not say %q:\n%s", c.says, report)
-			}
-			for _, wrong := range []string{"systemctl", "service's unit", "lchown", "job was not started: "} {
-				if strings.Contains(report, wrong) && (wrong[0] != 'j' || job[0] != "refused") {
-					t.Errorf("doctor says %q:\n%s", wrong, report)
-				}
-			}
-			if strings.Contains(state, "  yes  ") != protected {
-				t.Errorf("status says otherwise than doctor:\n%s", state)
-			}
-		})
+		t.Run(row.what, func(t *testing.T) { c.check(t, row) })
+	}
+}
+
+// TestDoctorInPodman is the same for some of them in Podman's.
+func TestDoctorInPodman(t *testing.T) {
+	testkit.RequireRoot(t)
+	podman, dir, withCap := testkit.RequireTool(t, "podman", "podman"), testkit.Dir(t), capable(t)
+	group := filepath.Base(dir)
+	testkit.CleanUpCgroup(t, group)
+	conf := filepath.Join(dir, "containers.conf")
+	do(t, os.WriteFile(conf, []byte("[containers]\ndefault_ulimits = [\"nofile=256:256\", \"nproc=256:256\"]\n"), 0o644))
+	c := containers{doctor: testkit.Binary(t), command: func(args ...string) *exec.Cmd {
+		if args[0] == "run" {
+			args = append([]string{"run", "--cgroup-parent=/" + group}, args[1:]...)
+		}
+		cmd := exec.Command(podman, append([]string{
+			"--root", dir + "/root", "--runroot", dir + "/runroot", "--tmpdir", dir + "/tmp",
+			"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "file",
+		}, args...)...)
+		cmd.Env = append(os.Environ(), "CONTAINERS_CONF="+conf)
+		return cmd
+	}}
+	testkit.ImportDockerImage(t, c.command("import", "-", testkit.DockerImage))
+	may := []string{"--cap-add", "SYS_ADMIN"}
+	for _, row := range []containerRow{
+		{"no rights", withCap, nil, user, "FALLBACK=none", "", 0, "refused", "this is a container (podman) without CAP_SYS_ADMIN"},
+		{"rights", withCap, may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
+	} {
+		t.Run(row.what, func(t *testing.T) { c.check(t, row) })
 	}
 }
 
 // TestLookInDocker: root in a container without CAP_SYS_PTRACE cannot look into a job, and is told what lets them; with it
-// enter goes there.
+// enter goes there. Once the container is started again, nothing of its former life keeps an uninstall from its work.
 func TestLookInDocker(t *testing.T) {
 	d := testkit.StartDockerd(t)
 	shim := capable(t)
@@ -180,5 +151,54 @@ func TestLookInDocker(t *testing.T) {
 		case !may && (strings.Contains(listed, "mnt:[0]") || !strings.Contains(entered, "--cap-add SYS_PTRACE")):
 			t.Errorf("without the capability:\n%s\n%s", listed, entered)
 		}
+		if !may {
+			continue
+		}
+		found, _ := filepath.Glob(s.store + "/*/mark")
+		do(t, os.Remove(found[0]), os.Chtimes(filepath.Dir(found[0]), time.Time{}, time.Now().Add(-time.Hour))) // as if the job had put nothing there
+		if out, err := d.Command("restart", "-t", "0", in.name).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		out := in.in("0", nil, shim, "uninstall", "--runner-root", s.root)
+		_, behind := os.Lstat(s.worker + ".real")
+		if _, err := os.Lstat(s.store); err == nil || behind == nil {
+			t.Errorf("an uninstall after a restart leaves the store (%v) or the shim (%v):\n%s", err, behind, out)
+		}
+	}
+}
+
+// TestSamePlaceInDocker: of two containers that share the host's PID namespace, and have their runners at one path, neither
+// counts the other's Worker, or waits for it.
+func TestSamePlaceInDocker(t *testing.T) {
+	d := testkit.StartDockerd(t)
+	shim := capable(t)
+	dir := filepath.Dir(shim)
+	var of [2]scratch
+	var in [2]contained
+	for i := range of {
+		of[i] = ordinary(t, shim)
+		do(t, os.WriteFile(of[i].worker+".real", []byte("#!/bin/sh\nexec /bin/sh -c \"$1\"\n"), 0o755))
+		in[i] = containedIn(t, d, "--pid=host", "--cap-add", "SYS_ADMIN", "--cap-add", "SYS_PTRACE", "-e", "WORKER_WRAP_ISOLATE=always", "-v", dir+":"+dir, "-v", of[i].root+":/runner")
+	}
+	const worker = "/runner/bin/Runner.Worker"
+	if out, err := d.Command("exec", "-d", "--user", fmt.Sprint(user), in[0].name, worker, "echo here >/runner/_work/_temp/mark; exec /bin/sleep 600").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, func() error {
+		if found, _ := filepath.Glob(of[0].store + "/*/mark"); len(found) == 0 {
+			return fmt.Errorf("no job has begun in %s", of[0].store)
+		}
+		return nil
+	})
+	for i := range of {
+		var runners []struct{ Workers []struct{ PID int } }
+		said := in[i].in("0", nil, shim, "status", "--json", "--runner-root", "/runner")
+		if err := json.Unmarshal([]byte(said), &runners); err != nil || len(runners) != 1 || len(runners[0].Workers) != 1-i {
+			t.Errorf("status in container %d: %v\n%s", i, err, said)
+		}
+	}
+	in[1].in(fmt.Sprint(user), []string{"WORKER_WRAP_WAIT=10s"}, worker, ":")
+	if waits := of[1].log(t, events.Wait); len(waits) > 0 || of[1].last(t, events.Start).Outcome != "private" {
+		t.Errorf("it waits for the other container's Worker: %+v", waits)
 	}
 }

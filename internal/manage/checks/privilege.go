@@ -3,7 +3,6 @@ package checks
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
@@ -173,8 +172,8 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
 			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=)")
 	}
-	if profile := l.AppArmor; profile != "" && !strings.HasPrefix(profile, "unconfined") && strings.Contains(profile, "(enforce)") {
-		add("apparmor", Warn, "is confined by the AppArmor profile "+profile, "it may refuse mounts to the Workers",
+	if l.Confined() {
+		add("apparmor", Warn, "is confined by the AppArmor profile "+l.AppArmor, "it may refuse mounts to the Workers",
 			"add to the profile: capability sys_admin, mount, umount,")
 	}
 	if l.CapAmb != 0 && r.UID != 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
+	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
@@ -28,7 +29,7 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 	var bare []*RunnerReport
 	for i := range f.Runners {
 		of, to := &f.Runners[i], &r.Runners[i]
-		p, untried := trialOf(of)
+		p, untried := trialOf(of, f.Machine.Self)
 		switch {
 		case p.Binary == "":
 			bare = append(bare, to)
@@ -56,9 +57,33 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 	r.conclude()
 }
 
+// TryIfNeeded does so if reading does not tell: what a profile of AppArmor's allows, and whether that is mended which the last
+// start met.
+func (r *Report) TryIfNeeded(f checks.Facts, fallback string) {
+	needed := f.Machine.Self.Confined()
+	for i := range r.Runners {
+		needed = needed || checks.Worst(r.Machine) != checks.Fail && r.Runners[i].onlyLast()
+	}
+	if needed {
+		r.TryAll(f, fallback)
+	}
+}
+
+// onlyLast reports whether nothing keeps a runner from being protected but, perhaps, what its last start met.
+func (r *RunnerReport) onlyLast() (only bool) {
+	for _, res := range r.Results {
+		last := res.Check == "last start"
+		if res.Level == checks.Fail && !last {
+			return false
+		}
+		only = only || last && res.Level != checks.OK
+	}
+	return only
+}
+
 // trialOf returns how the start of a runner's Worker is tried, and why that is not done, nil if it can be. Root starts
 // nothing that others can change: who owns a runner chooses what its shim is, and by .service as whose it would be started.
-func trialOf(of *checks.Runner) (p trial.Places, untried *checks.Result) {
+func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *checks.Result) {
 	p = trial.Places{Layout: of.Layout, Binary: of.Shim.Path, UID: of.UID, Env: of.Env()}
 	res := checks.Result{Check: "trial", Level: checks.Warn, Why: "whether a Worker can be isolated is known only from trying"}
 	switch writable := of.Shim.WritableBy; {
@@ -70,6 +95,9 @@ func trialOf(of *checks.Runner) (p trial.Places, untried *checks.Result) {
 		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install --runner-root " + visible.Word(of.Layout.Root)
 	case !trial.Possible(p.UID):
 		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
+	case of.Listener != nil && self.NoNewPrivs && !of.Listener.NoNewPrivs && p.UID != 0:
+		res.What = fmt.Sprintf("not tried: this doctor runs with no_new_privs, and the Listener (PID %d) does not", of.Listener.PID)
+		res.Mend = "run worker-wrap doctor as the Listener is run, as " + of.User
 	case misset(p.Env) != nil:
 		res.Level, res.What, res.Why = checks.Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
 		res.Mend = "correct what is marked above"

@@ -179,3 +179,35 @@ func copyOf(t *testing.T) string {
 	}
 	return path
 }
+
+// TestTryIfNeeded: status tries where reading does not tell. Nothing is tried with less than what the Listener has.
+func TestTryIfNeeded(t *testing.T) {
+	last := func(level checks.Level) checks.Result { return checks.Result{Check: "last start", Level: level} }
+	for _, test := range []struct {
+		name    string
+		results []checks.Result
+		profile string
+		want    bool
+	}{
+		{"well", []checks.Result{last(checks.OK)}, "", false},
+		{"refused", []checks.Result{last(checks.Warn)}, "", true},
+		{"unisolated", []checks.Result{{Check: "shim"}, last(checks.Fail)}, "", true},
+		{"unisolated, and why", []checks.Result{{Check: "privilege", Level: checks.Fail}, last(checks.Fail)}, "", false},
+		{"a profile", []checks.Result{last(checks.OK)}, "docker-default (enforce)", true},
+		{"a profile that only tells", []checks.Result{last(checks.OK)}, "docker-default (complain)", false},
+		{"a profile that allows all", []checks.Result{last(checks.OK)}, "unconfined (enforce)", false},
+	} {
+		r := Report{Runners: []RunnerReport{{Results: test.results}}}
+		f := checks.Facts{Runners: []checks.Runner{{Runner: survey.Runner{User: "them", UID: -1}, Shim: program.Binary{Path: "/shim"}}}}
+		f.Machine.Self.AppArmor = test.profile
+		r.TryIfNeeded(f, "")
+		if got := len(r.Runners[0].Results) > len(test.results); got != test.want {
+			t.Errorf("%s: %+v", test.name, r.Runners[0].Results)
+		}
+	}
+	of := &checks.Runner{Runner: survey.Runner{User: "them", UID: os.Getuid() + 1, Listener: &survey.Process{PID: 7}}}
+	_, untried := trialOf(of, survey.Process{NoNewPrivs: true})
+	if os.Getuid() == 0 && (untried == nil || untried.Level != checks.Warn || !strings.Contains(untried.What, "the Listener (PID 7) does not")) {
+		t.Errorf("%+v", untried)
+	}
+}

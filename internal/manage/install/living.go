@@ -29,7 +29,7 @@ func (r *run) living(l runner.Layout) ([]string, error) {
 		return nil, err
 	}
 	for _, w := range alive {
-		if rootOf(w) == l.Root || slices.Contains(perpid.Paths(l.Root, l.Temp), filepath.Dir(w.Temp)) {
+		if rootOf(w) == l.Root || w.In(l) {
 			seen[w.PID] = true
 			out = append(out, fmt.Sprintf("PID %d", w.PID))
 		}

@@ -1,11 +1,10 @@
 package status
 
 import (
-	"path/filepath"
+	"os"
 	"slices"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
@@ -16,7 +15,7 @@ import (
 // Runner is one runner at this moment.
 type Runner struct {
 	Root      string `json:"root"`
-	Protected bool   `json:"protected"`         // as far as can be told without trying, see package doctor
+	Protected bool   `json:"protected"`         // as far as reading tells, and else by a try, see package doctor
 	Why       string `json:"why,omitempty"`     // why it is not
 	Unknown   bool   `json:"unknown,omitempty"` // it may be: whoever looks may not look into it
 	Version   string `json:"version"`
@@ -52,6 +51,9 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	}
 	facts := checks.Gather(layouts, broken, captured)
 	report := doctor.Judge(facts)
+	if self, err := os.Executable(); err == nil {
+		report.TryIfNeeded(facts, self)
+	}
 	out = []Runner{}
 	for i := range facts.Runners {
 		out = append(out, one(&facts.Runners[i], &report, i, alive))
@@ -85,7 +87,7 @@ func one(r *checks.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {
 		// By its folder, which is the runner's also where a command was started by hand.
-		if slices.Contains(r.Workers, w.PID) || w.Temp != "" && slices.Contains(perpid.Paths(r.Layout.Root, r.Layout.Temp), filepath.Dir(w.Temp)) {
+		if slices.Contains(r.Workers, w.PID) || w.In(r.Layout) {
 			s.Workers = append(s.Workers, w)
 		}
 	}

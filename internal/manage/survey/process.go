@@ -55,6 +55,11 @@ func (s System) Process(pid int) (Process, error) {
 	return p, nil
 }
 
+// Confined reports whether a profile of AppArmor's, which is in force, says what the process may do.
+func (p *Process) Confined() bool {
+	return !strings.HasPrefix(p.AppArmor, "unconfined") && strings.Contains(p.AppArmor, "(enforce)")
+}
+
 // parseStatus takes what a process's status has of it.
 func (p *Process) parseStatus(status procfs.Status) {
 	id := func(field string) int { n, _ := strconv.Atoi(status.Word(field)); return n }

@@ -55,11 +55,12 @@ func environment(env []string) []string {
 }
 
 // probe is the program that a trial becomes. It leaves a file in what it sees as _temp, says its PID, its parent's and
-// where the host sees that _temp, and stays until its standard input ends. Then it ends like a cancelled job.
+// where the host sees that _temp, and stays until its standard input ends. Then it ends like a cancelled job. The file is
+// removed by who looks at it, if that can: one process less.
 const probe = `printf inside >"$1/$2" || exit 1
 printf '%s %s %s\0' "$$" "$PPID" "$WORKER_WRAP_HOST_TEMP"
 read -r _
-rm -f "$1/$2"
+[ ! -e "$1/$2" ] || rm -f "$1/$2"
 exit 103`
 
 // start has the binary start the probe with a folder of its own over temp, as the runner's user, and looks at it from

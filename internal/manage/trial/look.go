@@ -62,6 +62,7 @@ func (p Places) look(pid int, said, temp, mark string, chosen policy.Settings) e
 	if err := apart(host, temp, mark, chosen); err != nil {
 		return err
 	}
+	_ = os.Remove(filepath.Join(host, mark))
 	is, err := survey.System{}.Process(inner(said))
 	switch {
 	case err != nil:

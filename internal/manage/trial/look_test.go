@@ -15,9 +15,10 @@ import (
 // TestLook: what a program says of itself is held against what is there.
 func TestLook(t *testing.T) {
 	temp, shared, own := testkit.Dir(t), testkit.Dir(t), testkit.Dir(t)
-	err := errors.Join(os.WriteFile(filepath.Join(shared, "m"), []byte("inside"), 0o600), os.WriteFile(filepath.Join(own, "m"), []byte("inside"), 0o600))
-	if err != nil {
-		t.Fatal(err)
+	mark := func() {
+		if err := errors.Join(os.WriteFile(filepath.Join(shared, "m"), []byte("inside"), 0o600), os.WriteFile(filepath.Join(own, "m"), []byte("inside"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	self, above := os.Getpid(), os.Getppid()
 	testkit.RequireRoot(t) // an ordinary user's test may have a capability
@@ -35,12 +36,17 @@ func TestLook(t *testing.T) {
 		{"in memory", temp, fmt.Sprintf("%d %d %s", self, above, temp), policy.Settings{Backing: policy.Tmpfs}, ""},
 		{"without the variable", temp, fmt.Sprintf("%d %d ", self, above), policy.Settings{}, "WORKER_WRAP_HOST_TEMP is not set"},
 	} {
+		mark()
 		err := p.look(self, test.said, test.temp, "m", test.chosen)
 		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 	}
+	mark()
 	if err := (Places{UID: 61234}).look(self, fmt.Sprintf("%d %d %s", self, above, own), temp, "m", policy.Settings{}); err == nil || !strings.Contains(err.Error(), "and not as 61234") {
 		t.Errorf("as another user: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(own, "m")); err == nil {
+		t.Error("what has been looked at is left to the program to remove")
 	}
 }

@@ -43,6 +43,16 @@ type Worker struct {
 	start uint64 // field 22 of its stat file
 }
 
+// In reports whether its per-PID folder is a runner's, as this process sees that: in another container other folders may have
+// the same paths.
+func (w *Worker) In(l runner.Layout) bool {
+	if !slices.Contains(perpid.Paths(l.Root, l.Temp), filepath.Dir(w.Temp)) {
+		return false
+	}
+	_, err := os.Lstat(w.Temp) // its name has the process's, and nobody else's is like it
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // measured bounds how many entries of a per-PID folder are looked at for its size.
 const measured = 200_000
 
