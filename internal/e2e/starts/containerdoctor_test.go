@@ -89,6 +89,8 @@ func TestDoctorInDocker(t *testing.T) {
 	} {
 		t.Run(row.what, func(t *testing.T) { c.check(t, row) })
 	}
+	t.Run("look into a job", func(t *testing.T) { testLook(t, d, withCap) })
+	t.Run("two at one path", func(t *testing.T) { testSamePlace(t, d, withCap) })
 }
 
 // TestDoctorInPodman is the same for some of them in Podman's.
@@ -120,11 +122,9 @@ func TestDoctorInPodman(t *testing.T) {
 	}
 }
 
-// TestLookInDocker: root in a container without CAP_SYS_PTRACE cannot look into a job, and is told what lets them; with it
+// testLook: root in a container without CAP_SYS_PTRACE cannot look into a job, and is told what lets them; with it
 // enter goes there. Once the container is started again, nothing of its former life keeps an uninstall from its work.
-func TestLookInDocker(t *testing.T) {
-	d := testkit.StartDockerd(t)
-	shim := capable(t)
+func testLook(t *testing.T, d *testkit.Dockerd, shim string) {
 	for _, may := range []bool{false, true} {
 		s := ordinary(t, shim)
 		do(t, os.WriteFile(s.worker+".real", []byte("#!/bin/sh\necho here >$1\nexec /bin/sleep 600\n"), 0o755))
@@ -167,11 +167,9 @@ func TestLookInDocker(t *testing.T) {
 	}
 }
 
-// TestSamePlaceInDocker: of two containers that share the host's PID namespace, and have their runners at one path, neither
+// testSamePlace: of two containers that share the host's PID namespace, and have their runners at one path, neither
 // counts the other's Worker, or waits for it.
-func TestSamePlaceInDocker(t *testing.T) {
-	d := testkit.StartDockerd(t)
-	shim := capable(t)
+func testSamePlace(t *testing.T, d *testkit.Dockerd, shim string) {
 	dir := filepath.Dir(shim)
 	var of [2]scratch
 	var in [2]contained
