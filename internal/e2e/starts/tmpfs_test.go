@@ -12,7 +12,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestTmpfs: _temp in memory, as large as the setting says, like the real one in everything else.
+// TestTmpfs: _temp in memory, also of a Worker that is alone, as large as the setting says, like the real one in everything
+// else.
 func TestTmpfs(t *testing.T) {
 	for way, settings := range map[string][]string{"capable": nil, "userns": {"USERNS=1"}} {
 		t.Run(way, func(t *testing.T) {
@@ -27,7 +28,7 @@ func TestTmpfs(t *testing.T) {
 			if way == "userns" {
 				owner = fmt.Sprintf("%d %d 2751", user, user) // no other group can be given there
 			}
-			c := command(append(settings, "BACKING=tmpfs:1m"), s.worker)
+			c := command(append(settings, "ISOLATE=alone", "BACKING=tmpfs:1m"), s.worker)
 			c.Args = []string{s.worker, "-c", `cd ` + s.temp + `; stat -f -c "%T %b %S" .; stat -c "%u %g %a" .; head -c 2000000 /dev/zero >big 2>/dev/null || echo full
 				rm big; printf '#!/bin/sh\necho runs\n' >script; chmod +x script; ./script; echo "$WORKER_WRAP_HOST_TEMP"; read end; true`}
 			lines := talk(t, c)

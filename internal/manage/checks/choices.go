@@ -37,8 +37,8 @@ func choices(r *Runner) chosen {
 type Isolation struct {
 	Value string // of WORKER_WRAP_ISOLATE, as it holds
 	From  string // where that is set, or the setting that comes before it; "" if nowhere
-	// Private is the setting WORKER_WRAP_PRIVATE if it comes before that of ISOLATE, which would say Instead.
-	Private, Instead string
+	// Mounts is the setting WORKER_WRAP_PRIVATE or _BACKING if it comes before that of ISOLATE, which would say Instead.
+	Mounts, Instead string
 	// Leftovers is the setting WORKER_WRAP_LEFTOVERS if it is what gives each Worker a mount namespace of its own.
 	Leftovers string
 }
@@ -54,9 +54,13 @@ func (r *Runner) Isolation() (i Isolation) {
 	if i.Value == "" {
 		i.Value = policy.Always.String()
 	}
-	if len(c.private) > 0 && c.Isolate.String() != i.Value {
-		i.Instead, i.Value = i.Value, c.Isolate.String()
-		_, i.Private, i.From = said("PRIVATE")
+	if value := c.Isolate.String(); value != i.Value && (len(c.private) > 0 || c.inMemory) {
+		i.Instead, i.Value = i.Value, value
+		by := "BACKING"
+		if len(c.private) > 0 {
+			by = "PRIVATE"
+		}
+		_, i.Mounts, i.From = said(by)
 	}
 	if c.leftovers != plan.LeftAlone && c.Isolate != policy.Always {
 		_, i.Leftovers, _ = said("LEFTOVERS")

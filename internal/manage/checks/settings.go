@@ -19,8 +19,8 @@ func isolation(r *judged) []Result {
 	i := r.Isolation()
 	by := "nobody has set WORKER_WRAP_ISOLATE"
 	switch {
-	case i.Private != "":
-		by = i.Private + ", which takes mounts, whatever WORKER_WRAP_ISOLATE says"
+	case i.Mounts != "":
+		by = i.Mounts + ", which takes mounts, whatever WORKER_WRAP_ISOLATE says"
 	case i.From != "":
 		by = "WORKER_WRAP_ISOLATE=" + i.Value + " in " + i.From
 	}

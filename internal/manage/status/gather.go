@@ -77,8 +77,8 @@ func one(r *checks.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	}
 	how := r.Isolation()
 	s.Isolate, s.IsolateFrom = how.Value, how.From
-	if how.Private != "" {
-		s.IsolateWhy = append(s.IsolateWhy, "each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is "+how.Instead+": that takes "+how.Private)
+	if how.Mounts != "" {
+		s.IsolateWhy = append(s.IsolateWhy, "each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is "+how.Instead+": that takes "+how.Mounts)
 	}
 	if how.Leftovers != "" {
 		s.IsolateWhy = append(s.IsolateWhy, "each Worker has a mount namespace of its own, in which nothing more is mounted: "+how.Leftovers)

@@ -182,6 +182,9 @@ func TestWhichSettingHolds(t *testing.T) {
 		"ISOLATE=alone\nWORKER_WRAP_PRIVATE=/x/own": {Isolate: "always", IsolateFrom: file, IsolateWhy: []string{
 			"each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is alone: that takes WORKER_WRAP_PRIVATE=/x/own in " + file,
 		}},
+		"ISOLATE=alone\nWORKER_WRAP_BACKING=tmpfs": {Isolate: "always", IsolateFrom: file, IsolateWhy: []string{
+			"each Worker gets a _temp of its own, though WORKER_WRAP_ISOLATE is alone: that takes WORKER_WRAP_BACKING=tmpfs in " + file,
+		}},
 		"ISOLATE=alone\nWORKER_WRAP_LEFTOVERS=end": {Isolate: "alone", IsolateFrom: file, IsolateWhy: []string{
 			"each Worker has a mount namespace of its own, in which nothing more is mounted: WORKER_WRAP_LEFTOVERS=end in " + file,
 		}},

@@ -77,7 +77,7 @@ func ParseSettings(env []string) (Settings, error) {
 	if wrong != nil {
 		return Settings{}, wrong
 	}
-	if len(s.Private) > 0 { // it asks for a mount, whoever is alone
+	if len(s.Private) > 0 || s.Policy.Backing == policy.Tmpfs { // they ask for a mount, whoever is alone
 		s.Policy.Isolate = policy.Always
 	}
 	return s, nil
