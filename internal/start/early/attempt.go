@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // Where settings lie that hold without the Listener's environment: see package settings.
@@ -17,24 +18,24 @@ const (
 
 // room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.
 type room struct {
-	missing int64 // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
-	failed  int   // how long was waited after the last try that failed, in milliseconds; 0 if none did
-	program path  // what a keeper that guards starts
-	own     path  // the per-PID folder that it lays
+	missing int64    // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
+	failed  int      // how long was waited after the last try that failed, in milliseconds; 0 if none did
+	program raw.Path // what a keeper that guards starts
+	own     raw.Path // the per-PID folder that it lays
 	does    task
 	polls   [3]unix.PollFd
 	limit   unix.Timespec
-	p       process
-	root    path // the runner's root, without a slash at its end
-	kept    path // what stood in the Worker's place, by the name that no other tool uses
-	real    path // the same by the other name, and then what is started
-	link    path // a link to it that has the name of the entry
-	linked  bool // it is there, and leads there
-	work    path // workFolder, as .runner has it
+	p       raw.Process
+	root    raw.Path // the runner's root, without a slash at its end
+	kept    raw.Path // what stood in the Worker's place, by the name that no other tool uses
+	real    raw.Path // the same by the other name, and then what is started
+	link    raw.Path // a link to it that has the name of the entry
+	linked  bool     // it is there, and leads there
+	work    raw.Path // workFolder, as .runner has it
 	text    [4096]byte
 	dents   [4096]byte
 	st, exe unix.Statx_t
-	self    owner
+	self    raw.Owner
 	noted   note    // what this start records
 	fileFD  uintptr // the record, if it is in a file
 	begun   unix.Timespec
@@ -47,7 +48,7 @@ type room struct {
 	keeper  uintptr    // PID of the keeper
 	argv    [8]uintptr // of the program that a keeper becomes
 	numbers [64]byte
-	diag    path
+	diag    raw.Path
 	pollFD  unix.PollFd
 	capHead unix.CapUserHeader
 	capData [2]unix.CapUserData
@@ -66,16 +67,16 @@ var r room
 //
 //go:norace
 func attempt(sp unsafe.Pointer) {
-	r.p.read(sp)
-	argv0 := arg(r.p.worker, 0)
+	r.p.Read(sp)
+	argv0 := raw.Arg(r.p.Worker, 0)
 	if argv0 == nil || !r.names(argv0) {
 		return
 	}
-	isAlone, usual := r.p.settings()
-	if !usual || !r.p.plainIDs {
+	isAlone, usual := r.p.Settings()
+	if !usual || !r.p.PlainIDs {
 		return
 	}
-	root, ok := open(cwd, &r.root[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	root, ok := raw.Open(raw.CWD, &r.root[0], unix.O_RDONLY|unix.O_DIRECTORY)
 	if !ok || root < 3 {
 		return // a standard descriptor is closed: the keeper would have to go round it
 	}
@@ -83,40 +84,40 @@ func attempt(sp unsafe.Pointer) {
 		if r.take(work, root) {
 			r.become()
 		}
-		closeFD(work)
+		raw.CloseFD(work)
 	}
-	closeFD(root)
+	raw.CloseFD(root)
 }
 
 // names puts together the paths that follow from the Worker's, <root>/bin/Runner.Worker, the only form in which the
 // Listener gives it.
 //
 //go:norace
-func (r *room) names(argv0 str) bool {
+func (r *room) names(argv0 raw.Str) bool {
 	const base = "/Runner.Worker"
-	n := length(argv0)
-	if n <= len(base) || n > len(r.real)-64 || char(argv0, 0) != '/' || !has(argv0, n-len(base), base) {
+	n := raw.Length(argv0)
+	if n <= len(base) || n > len(r.real)-64 || raw.Char(argv0, 0) != '/' || !raw.Has(argv0, n-len(base), base) {
 		return false
 	}
-	if !plainPath(unsafe.Slice(argv0, n)) {
+	if !raw.PlainPath(unsafe.Slice(argv0, n)) {
 		return false
 	}
 	bin := n - len(base)
 	root := bin - 1
-	for root > 0 && char(argv0, root) != '/' {
+	for root > 0 && raw.Char(argv0, root) != '/' {
 		root--
 	}
 	if root <= 0 {
 		return false
 	}
 	at := 0
-	ok := r.root.add(&at, argv0, root)
+	ok := r.root.Add(&at, argv0, root)
 	at = 0
-	ok = ok && r.kept.add(&at, argv0, bin) && r.kept.text(&at, "/"+runner.KeptWorkerName)
+	ok = ok && r.kept.Add(&at, argv0, bin) && r.kept.Text(&at, "/"+runner.KeptWorkerName)
 	at = 0
-	ok = ok && r.real.add(&at, argv0, bin) && r.real.text(&at, "/"+runner.RealWorkerName)
+	ok = ok && r.real.Add(&at, argv0, bin) && r.real.Text(&at, "/"+runner.RealWorkerName)
 	at = 0
-	return ok && r.link.add(&at, argv0, bin) && r.link.text(&at, "/"+runner.AloneName)
+	return ok && r.link.Add(&at, argv0, bin) && r.link.Text(&at, "/"+runner.AloneName)
 }
 
 // find reads what says whether and where the Worker may be alone: settings, .runner, the real Worker. It returns the
@@ -125,18 +126,18 @@ func (r *room) names(argv0 str) bool {
 //go:norace
 func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 	for i := range 2 {
-		dir, name := cwd, unsafe.StringData(machineFile)
+		dir, name := raw.CWD, unsafe.StringData(machineFile)
 		if i == 1 {
 			dir, name = root, unsafe.StringData(runnerFile)
 		}
-		n, errno, ok := slurp(dir, name, r.text[:])
+		n, errno, ok := raw.Slurp(dir, name, r.text[:])
 		if !ok {
 			if errno != uintptr(unix.ENOENT) {
 				return 0, false
 			}
 			continue
 		}
-		there, usual := settingsIn(r.text[:n])
+		there, usual := raw.SettingsIn(r.text[:n])
 		if !usual {
 			return 0, false
 		}
@@ -146,27 +147,27 @@ func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 		return 0, false
 	}
 	// Root leaves what is another user's to the ordinary start, which gives away what it makes there.
-	if _, ok := look(root, &none[0], unix.AT_EMPTY_PATH, &r.st); !ok || r.p.uid == 0 && r.st.Uid != 0 {
+	if _, ok := raw.Look(root, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.st); !ok || r.p.UID == 0 && r.st.Uid != 0 {
 		return 0, false
 	}
-	n, _, ok := slurp(root, unsafe.StringData(".runner\x00"), r.text[:])
+	n, _, ok := raw.Slurp(root, unsafe.StringData(".runner\x00"), r.text[:])
 	if !ok {
 		return 0, false
 	}
 	from, to, ok := runner.SimpleWorkFolder(r.text[:n])
-	if !ok || !plainPath(r.text[from:to]) {
+	if !ok || !raw.PlainPath(r.text[from:to]) {
 		return 0, false
 	}
 	at := 0
-	if !r.work.add(&at, &r.text[from], to-from) || !r.worker() {
+	if !r.work.Add(&at, &r.text[from], to-from) || !r.worker() {
 		return 0, false
 	}
-	work, ok = open(root, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	work, ok = raw.Open(root, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
 	if !ok {
 		return 0, false
 	}
 	if !r.plainTemp(work) {
-		closeFD(work)
+		raw.CloseFD(work)
 		return 0, false
 	}
 	return work, true
@@ -177,7 +178,7 @@ func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 //
 //go:norace
 func (r *room) plainTemp(work uintptr) bool {
-	errno, ok := look(work, unsafe.StringData("_temp\x00"), unix.AT_SYMLINK_NOFOLLOW, &r.st)
+	errno, ok := raw.Look(work, unsafe.StringData("_temp\x00"), unix.AT_SYMLINK_NOFOLLOW, &r.st)
 	if !ok {
 		return errno == uintptr(unix.ENOENT)
 	}
@@ -188,25 +189,25 @@ func (r *room) plainTemp(work uintptr) bool {
 //
 //go:norace
 func (r *room) worker() bool {
-	if _, ok := look(cwd, &r.kept[0], 0, &r.st); ok {
+	if _, ok := raw.Look(raw.CWD, &r.kept[0], 0, &r.st); ok {
 		r.real = r.kept
-	} else if _, ok := look(cwd, &r.real[0], 0, &r.st); !ok {
+	} else if _, ok := raw.Look(raw.CWD, &r.real[0], 0, &r.st); !ok {
 		return false
 	}
 	if r.st.Mode&unix.S_IFMT != unix.S_IFREG || r.isEntry() {
 		return false
 	}
-	if _, ok := look(cwd, unsafe.StringData("/proc/self/exe\x00"), 0, &r.exe); !ok {
+	if _, ok := raw.Look(raw.CWD, unsafe.StringData("/proc/self/exe\x00"), 0, &r.exe); !ok {
 		return false
 	}
-	if sameFile(&r.st, &r.exe) {
+	if raw.SameFile(&r.st, &r.exe) {
 		return false
 	}
-	if _, ok := call(unix.SYS_FACCESSAT, cwd, ptr(&r.real[0]), unix.X_OK, 0, 0, 0); !ok {
+	if _, ok := raw.Call(unix.SYS_FACCESSAT, raw.CWD, raw.Ptr(&r.real[0]), unix.X_OK, 0, 0, 0); !ok {
 		return false
 	}
-	_, ok := look(cwd, &r.link[0], 0, &r.exe)
-	r.linked = ok && sameFile(&r.st, &r.exe)
+	_, ok := raw.Look(raw.CWD, &r.link[0], 0, &r.exe)
+	r.linked = ok && raw.SameFile(&r.st, &r.exe)
 	return true
 }
 
@@ -214,12 +215,12 @@ func (r *room) worker() bool {
 //
 //go:norace
 func (r *room) isEntry() bool {
-	fd, ok := open(cwd, &r.real[0], unix.O_RDONLY)
+	fd, ok := raw.Open(raw.CWD, &r.real[0], unix.O_RDONLY)
 	if !ok {
 		return true
 	}
-	n, ok := call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), runner.EntrySize, 0, 0, 0)
-	closeFD(fd)
+	n, ok := raw.Call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), runner.EntrySize, 0, 0, 0)
+	raw.CloseFD(fd)
 	if !ok || n < 2 {
 		return true
 	}
@@ -234,20 +235,13 @@ func (r *room) isEntry() bool {
 	return false
 }
 
-//go:norace
-func sameFile(a, b *unix.Statx_t) bool {
-	return a.Ino == b.Ino && a.Dev_major == b.Dev_major && a.Dev_minor == b.Dev_minor
-}
-
-var none [1]byte
-
 // become execs the real Worker: by a link with the runner's own name for it, which is then the name of the process, or
 // by its own. It returns if the kernel refuses.
 //
 //go:norace
 func (r *room) become() {
 	if r.linked {
-		call(unix.SYS_EXECVE, ptr(&r.link[0]), uintptr(r.p.worker), uintptr(r.p.envp), 0, 0, 0)
+		raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.link[0]), uintptr(r.p.Worker), uintptr(r.p.Envp), 0, 0, 0)
 	}
-	call(unix.SYS_EXECVE, ptr(&r.real[0]), uintptr(r.p.worker), uintptr(r.p.envp), 0, 0, 0)
+	raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.real[0]), uintptr(r.p.Worker), uintptr(r.p.Envp), 0, 0, 0)
 }

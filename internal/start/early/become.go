@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // EndCommand is the hidden subcommand that a keeper becomes: EndCommand, the runner's _diag, the Worker's PID, its start
@@ -21,31 +23,31 @@ const (
 //
 //go:norace
 func (r *room) end() {
-	flock(keptWork, unix.LOCK_UN)
-	closeFD(keptRoot)
+	raw.Flock(keptWork, unix.LOCK_UN)
+	raw.CloseFD(keptRoot)
 	if r.does == guards {
 		r.uncover()
 	}
-	call(unix.SYS_DUP3, keptWork, EndWork, 0, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, keptWork, EndWork, 0, 0, 0, 0)
 	if r.viewFD == 0 {
-		closeFrom(EndView)
+		raw.CloseFrom(EndView)
 	} else {
-		call(unix.SYS_DUP3, keptView, EndView, 0, 0, 0, 0)
-		closeFrom(EndView + 1)
+		raw.Call(unix.SYS_DUP3, keptView, EndView, 0, 0, 0, 0)
+		raw.CloseFrom(EndView + 1)
 	}
 	at := 0
-	if r.root[0] != 0 && !(r.diag.add(&at, &r.root[0], length(&r.root[0])) && r.diag.text(&at, "/_diag")) {
+	if r.root[0] != 0 && !(r.diag.Add(&at, &r.root[0], raw.Length(&r.root[0])) && r.diag.Text(&at, "/_diag")) {
 		return
 	}
 	pid := 0
-	start := write(r.numbers[:], pid, r.self.pid) + 1
-	begun := write(r.numbers[:], start, r.self.start) + 1
-	write(r.numbers[:], begun, uint64(r.begun.Nano()))
-	for i, s := range [...]str{
+	start := raw.Write(r.numbers[:], pid, r.self.PID) + 1
+	begun := raw.Write(r.numbers[:], start, r.self.Start) + 1
+	raw.Write(r.numbers[:], begun, uint64(r.begun.Nano()))
+	for i, s := range [...]raw.Str{
 		unsafe.StringData("worker-wrap\x00"), unsafe.StringData(EndCommand + "\x00"), &r.diag[0],
 		&r.numbers[pid], &r.numbers[start], &r.numbers[begun], &r.work[0],
 	} {
-		r.argv[i] = ptr(s)
+		r.argv[i] = raw.Ptr(s)
 	}
 	r.becomeWrap(unsafe.StringData("/proc/self/exe\x00"))
 }
@@ -56,14 +58,14 @@ func (r *room) end() {
 //go:norace
 func (r *room) uncover() {
 	r.setCapabilities(sysAdmin, 0)
-	if _, ok := call(unix.SYS_UNSHARE, unix.CLONE_NEWNS, 0, 0, 0, 0, 0); ok {
-		root := ptr(unsafe.StringData("/\x00"))
-		if _, ok := call(unix.SYS_MOUNT, root, root, 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0); ok {
-			call(unix.SYS_UMOUNT2, ptr(unsafe.StringData(tempName)), unix.MNT_DETACH, 0, 0, 0, 0)
+	if _, ok := raw.Call(unix.SYS_UNSHARE, unix.CLONE_NEWNS, 0, 0, 0, 0, 0); ok {
+		root := raw.Ptr(unsafe.StringData("/\x00"))
+		if _, ok := raw.Call(unix.SYS_MOUNT, root, root, 0, unix.MS_REC|unix.MS_PRIVATE, 0, 0); ok {
+			raw.Call(unix.SYS_UMOUNT2, raw.Ptr(unsafe.StringData(tempName)), unix.MNT_DETACH, 0, 0, 0, 0)
 		}
 	}
 	r.setCapabilities(0, 0)
-	if r.p.uid != 0 { // root sweeps with what an exec gives it: files in the folder may be anybody's
+	if r.p.UID != 0 { // root sweeps with what an exec gives it: files in the folder may be anybody's
 		r.dropPrivilege()
 	}
 }
@@ -72,17 +74,17 @@ func (r *room) uncover() {
 // standard descriptors, the keeper's own until then, that lead nowhere. It returns if the kernel refuses.
 //
 //go:norace
-func (r *room) becomeWrap(path str) {
+func (r *room) becomeWrap(path raw.Str) {
 	for fd := range uintptr(keptNone) {
-		closeFD(fd)
+		raw.CloseFD(fd)
 	}
 	for range keptNone {
-		call(unix.SYS_OPENAT, cwd, ptr(unsafe.StringData("/dev/null\x00")), unix.O_RDWR, 0, 0, 0)
+		raw.Call(unix.SYS_OPENAT, raw.CWD, raw.Ptr(unsafe.StringData("/dev/null\x00")), unix.O_RDWR, 0, 0, 0)
 	}
 	r.forgetSignals()
 	r.allSet = 0
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
-	call(unix.SYS_EXECVE, ptr(path), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
+	raw.Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
+	raw.Call(unix.SYS_EXECVE, raw.Ptr(path), uintptr(unsafe.Pointer(&r.argv)), uintptr(unsafe.Pointer(&r.noEnv)), 0, 0, 0)
 }
 
 // forgetSignals drops what signals came while they were blocked, as one that was meant for the whole service: they would
@@ -93,7 +95,7 @@ func (r *room) forgetSignals() {
 	const ignore, byDefault, last = 1, 0, 64
 	for signal := uintptr(1); signal <= last; signal++ {
 		for _, r.action[0] = range [...]uint64{ignore, byDefault} {
-			call(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&r.action)), 0, 8, 0, 0)
+			raw.Call(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&r.action)), 0, 8, 0, 0)
 		}
 	}
 }
@@ -102,15 +104,15 @@ func (r *room) forgetSignals() {
 //
 //go:norace
 func (r *room) becomeRelay() {
-	call(unix.SYS_DUP3, keptRoot, RelayPrivate+8, unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_DUP3, keptWork, RelayWork, 0, 0, 0, 0)
-	call(unix.SYS_DUP3, RelayPrivate+8, RelayPrivate, 0, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, keptRoot, RelayPrivate+8, unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, keptWork, RelayWork, 0, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, RelayPrivate+8, RelayPrivate, 0, 0, 0, 0)
 	r.setCapabilities(0, sysAdmin)
 	// In a user namespace the file's own capability counts for nothing (get_vfs_caps_from_disk in security/commoncap.c).
-	call(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_SYS_ADMIN, 0, 0, 0)
-	r.argv = [len(r.argv)]uintptr{ptr(unsafe.StringData("worker-wrap\x00")), ptr(unsafe.StringData(RelayCommand + "\x00"))}
+	raw.Call(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_RAISE, unix.CAP_SYS_ADMIN, 0, 0, 0)
+	r.argv = [len(r.argv)]uintptr{raw.Ptr(unsafe.StringData("worker-wrap\x00")), raw.Ptr(unsafe.StringData(RelayCommand + "\x00"))}
 	r.becomeWrap(&r.program[0])
-	exit(1)
+	raw.Exit(1)
 }
 
 const sysAdmin = 1 << unix.CAP_SYS_ADMIN
@@ -121,8 +123,8 @@ const sysAdmin = 1 << unix.CAP_SYS_ADMIN
 //go:norace
 func (r *room) setCapabilities(effective, inheritable uint32) {
 	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
-	call(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
 	had := r.capData[0].Permitted & sysAdmin
 	r.capData = [2]unix.CapUserData{{Permitted: had, Effective: had & effective, Inheritable: had & inheritable}}
-	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
 }

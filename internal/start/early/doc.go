@@ -16,6 +16,6 @@
 //
 // Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep]
 // call therefore allocates nothing, compares and converts no interface, defers nothing, and calls nothing but
-// what is here, raw system calls, and pure functions of strconv, time and events that append to a given buffer.
-// A test disassembles the package and holds it to that.
+// what is here and in package raw, and pure functions of strconv, time and events that append to a given buffer.
+// A test disassembles both packages and holds them to that.
 package early

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // RelayCommand is the hidden subcommand that a keeper starts. Its descriptors are [RelayWork] and [RelayPrivate].
@@ -37,10 +39,10 @@ const watched = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_MOV
 //
 //go:norace
 func (r *room) guard() {
-	call(unix.SYS_OPENAT, cwd, ptr(unsafe.StringData("/proc/self/mountinfo\x00")), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0, 0, 0, 0)
+	raw.Call(unix.SYS_OPENAT, raw.CWD, raw.Ptr(unsafe.StringData("/proc/self/mountinfo\x00")), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0, 0, 0, 0)
 	r.watchWork()
-	look(keptRoot, &none[0], unix.AT_EMPTY_PATH, &r.exe)
+	raw.Look(keptRoot, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe)
 	for wait := r.lookAfter(); !r.pause(wait); {
 		wait = r.lookAfter()
 	}
@@ -50,11 +52,11 @@ func (r *room) guard() {
 //
 //go:norace
 func (r *room) watchWork() {
-	call(unix.SYS_FCHDIR, keptWork, 0, 0, 0, 0, 0)
-	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(unsafe.StringData(".\x00")), watched, 0, 0, 0)
-	slash := r.work.parent()
+	raw.Call(unix.SYS_FCHDIR, keptWork, 0, 0, 0, 0, 0)
+	raw.Call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, raw.Ptr(unsafe.StringData(".\x00")), watched, 0, 0, 0)
+	slash := r.work.Parent()
 	r.work[slash] = 0
-	call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, ptr(&r.work[0]), watched, 0, 0, 0)
+	raw.Call(unix.SYS_INOTIFY_ADD_WATCH, keptWatch, raw.Ptr(&r.work[0]), watched, 0, 0, 0)
 	r.work[slash] = '/'
 }
 
@@ -63,7 +65,7 @@ func (r *room) watchWork() {
 //
 //go:norace
 func (r *room) lookAfter() int {
-	errno, ok := look(cwd, &r.work[0], 0, &r.st)
+	errno, ok := raw.Look(raw.CWD, &r.work[0], 0, &r.st)
 	if ok && r.another() {
 		return again
 	}
@@ -71,7 +73,7 @@ func (r *room) lookAfter() int {
 		return r.absent(errno, &r.work[0])
 	}
 	// What a link leads to is covered by the rules of a start, too.
-	if errno, ok = look(keptWork, unsafe.StringData(tempName), 0, &r.st); ok && sameFile(&r.st, &r.exe) {
+	if errno, ok = raw.Look(keptWork, unsafe.StringData(tempName), 0, &r.st); ok && raw.SameFile(&r.st, &r.exe) {
 		r.missing, r.failed = 0, 0
 		return -1
 	}
@@ -96,15 +98,15 @@ func (r *room) lookAfter() int {
 //go:norace
 func (r *room) another() bool {
 	now, old := r.st, &r.st
-	if _, ok := look(keptWork, &none[0], unix.AT_EMPTY_PATH, old); ok && sameFile(&now, old) {
+	if _, ok := raw.Look(keptWork, &raw.Empty[0], unix.AT_EMPTY_PATH, old); ok && raw.SameFile(&now, old) {
 		return false
 	}
-	fd, ok := open(cwd, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, ok := raw.Open(raw.CWD, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
 	if !ok {
 		return true
 	}
-	call(unix.SYS_DUP3, fd, keptWork, unix.O_CLOEXEC, 0, 0, 0)
-	closeFD(fd)
+	raw.Call(unix.SYS_DUP3, fd, keptWork, unix.O_CLOEXEC, 0, 0, 0)
+	raw.CloseFD(fd)
 	r.watchWork()
 	return false
 }
@@ -114,33 +116,33 @@ func (r *room) another() bool {
 //go:norace
 func (r *room) revive() {
 	const mask = unix.STATX_NLINK | unix.STATX_MODE
-	_, ok := call(unix.SYS_STATX, keptRoot, ptr(&none[0]), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
+	_, ok := raw.Call(unix.SYS_STATX, keptRoot, raw.Ptr(&raw.Empty[0]), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
 	if !ok || r.st.Nlink > 0 {
 		return
 	}
-	slash := r.own.parent()
+	slash := r.own.Parent()
 	r.own[slash] = 0
-	call(unix.SYS_MKDIRAT, cwd, ptr(&r.own[0]), 0o711, 0, 0, 0)
+	raw.Call(unix.SYS_MKDIRAT, raw.CWD, raw.Ptr(&r.own[0]), 0o711, 0, 0, 0)
 	r.own[slash] = '/'
-	call(unix.SYS_MKDIRAT, cwd, ptr(&r.own[0]), uintptr(r.st.Mode&0o777), 0, 0, 0)
-	fd, ok := open(cwd, &r.own[0], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	raw.Call(unix.SYS_MKDIRAT, raw.CWD, raw.Ptr(&r.own[0]), uintptr(r.st.Mode&0o777), 0, 0, 0)
+	fd, ok := raw.Open(raw.CWD, &r.own[0], unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if !ok {
 		return
 	}
-	call(unix.SYS_DUP3, fd, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
-	closeFD(fd)
-	look(keptRoot, &none[0], unix.AT_EMPTY_PATH, &r.exe)
+	raw.Call(unix.SYS_DUP3, fd, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
+	raw.CloseFD(fd)
+	raw.Look(keptRoot, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe)
 }
 
 // absent returns how long to wait for a folder that is not there, 0 when it is time to make it. A path that is given
 // is made here.
 //
 //go:norace
-func (r *room) absent(errno uintptr, path str) int {
+func (r *room) absent(errno uintptr, path raw.Str) int {
 	if errno != uintptr(unix.ENOENT) {
 		return longest
 	}
-	call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&r.limit)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_MONOTONIC, uintptr(unsafe.Pointer(&r.limit)), 0, 0, 0, 0)
 	now := r.limit.Nano()/1e6 + 1
 	if r.missing == 0 {
 		r.missing = now
@@ -152,7 +154,7 @@ func (r *room) absent(errno uintptr, path str) int {
 		return 0
 	}
 	r.missing = 0
-	call(unix.SYS_MKDIRAT, cwd, ptr(path), 0o755, 0, 0, 0)
+	raw.Call(unix.SYS_MKDIRAT, raw.CWD, raw.Ptr(path), 0o755, 0, 0, 0)
 	return again
 }
 
@@ -166,14 +168,14 @@ func (r *room) pause(milliseconds int) bool {
 	if milliseconds >= 0 {
 		timeout = uintptr(unsafe.Pointer(&r.limit))
 	}
-	n, ok := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.polls)), uintptr(len(r.polls)), timeout, 0, 0, 0)
+	n, ok := raw.Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.polls)), uintptr(len(r.polls)), timeout, 0, 0, 0)
 	if !ok {
-		sleepSecond()
+		raw.SleepSecond()
 		return r.gone()
 	}
 	if n > 0 && r.polls[2].Revents != 0 {
 		for ok := true; ok; {
-			_, ok = call(unix.SYS_READ, keptWatch, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)), 0, 0, 0)
+			_, ok = raw.Call(unix.SYS_READ, keptWatch, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)), 0, 0, 0)
 		}
 	}
 	return n > 0 && r.polls[0].Revents != 0
@@ -184,7 +186,7 @@ func (r *room) pause(milliseconds int) bool {
 //
 //go:norace
 func (r *room) gone() bool {
-	errno, ok := call(unix.SYS_PIDFD_SEND_SIGNAL, keptPID, 0, 0, 0, 0, 0)
+	errno, ok := raw.Call(unix.SYS_PIDFD_SEND_SIGNAL, keptPID, 0, 0, 0, 0, 0)
 	return !ok && errno == uintptr(unix.ESRCH)
 }
 
@@ -193,7 +195,7 @@ func (r *room) gone() bool {
 //go:norace
 //go:nocheckptr
 func (r *room) relay() bool {
-	pid, ok := call(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // without a signal at its end
+	pid, ok := raw.Call(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0) // without a signal at its end
 	if !ok {
 		return false
 	}
@@ -202,15 +204,9 @@ func (r *room) relay() bool {
 	}
 	var status uint32
 	for {
-		n, ok := call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
+		n, ok := raw.Call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
 		if ok || n != uintptr(unix.EINTR) {
 			return ok && status == 0
 		}
 	}
-}
-
-//go:norace
-func sleepSecond() {
-	second := unix.Timespec{Sec: 1}
-	call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // Worker says for whom a keeper is left, by a start that came the longer way, or by an install that found it.
@@ -58,10 +59,10 @@ func Guard(w Worker, private, below *os.File) (keeper int, err error) {
 	// no file capability (mnt_may_suid in fs/namespace.c).
 	program, err := os.Executable()
 	at := 0
-	if err != nil || !r.program.text(&at, program) {
+	if err != nil || !r.program.Text(&at, program) {
 		return 0, &os.PathError{Op: "readlink", Path: "/proc/self/exe", Err: errors.Join(err, unix.ENAMETOOLONG)}
 	}
-	if at = 0; !r.own.text(&at, private.Name()) {
+	if at = 0; !r.own.Text(&at, private.Name()) {
 		return 0, &os.PathError{Op: "keep", Path: private.Name(), Err: unix.ENAMETOOLONG}
 	}
 	if below == nil {
@@ -105,12 +106,12 @@ func hand(does task, w Worker, fds []int) (keeper int, err error) {
 		r.more[r.mores] = uintptr(fd)
 		r.mores++
 	}
-	r.self = owner{pid: uint64(w.Self.PID), start: w.Self.Start, pidNS: w.Self.PIDNS}
+	r.self = raw.Owner{PID: uint64(w.Self.PID), Start: w.Self.Start, PIDNS: w.Self.PIDNS}
 	r.begun = unix.NsecToTimespec(w.Begun.UnixNano())
-	r.p.uid = uintptr(os.Getuid())
+	r.p.UID = uintptr(os.Getuid())
 	root, work := 0, 0
 	r.root[0] = 0
-	if !r.root.text(&root, w.Root) || !r.work.text(&work, w.Work.Name()) {
+	if !r.root.Text(&root, w.Root) || !r.work.Text(&work, w.Work.Name()) {
 		return 0, &os.PathError{Op: "keep", Path: w.Work.Name(), Err: unix.ENAMETOOLONG}
 	}
 	// A handler of Go's must not run in a process that has this one's memory.

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // stackSize is the room, in bytes, that spawned processes have; what they do not touch costs nothing.
@@ -20,19 +22,19 @@ const stackSize = 64 << 10
 //go:norace
 func (r *room) take(work, root uintptr) (ok bool) {
 	const exclusive, shared = unix.LOCK_EX | unix.LOCK_NB, unix.LOCK_SH | unix.LOCK_NB
-	temp, there := open(work, unsafe.StringData(tempName), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
+	temp, there := raw.Open(work, unsafe.StringData(tempName), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if !there && temp != uintptr(unix.ENOENT) {
 		return false
 	}
-	ok = flock(work, exclusive) && flock(root, exclusive) && (!there || flock(temp, exclusive)) &&
+	ok = raw.Flock(work, exclusive) && raw.Flock(root, exclusive) && (!there || raw.Flock(temp, exclusive)) &&
 		r.me() && r.record(work, root)
 	if ok {
-		if ok = flock(work, shared) && flock(root, shared) && r.leave(work, root); !ok {
+		if ok = raw.Flock(work, shared) && raw.Flock(root, shared) && r.leave(work, root); !ok {
 			r.unrecord(work, root)
 		}
 	}
 	if there {
-		closeFD(temp)
+		raw.CloseFD(temp)
 	}
 	return ok
 }
@@ -42,19 +44,13 @@ func (r *room) take(work, root uintptr) (ok bool) {
 //go:norace
 func (r *room) leave(work, root uintptr) (ok bool) {
 	r.workFD, r.rootFD = work, root
-	call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&r.begun)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_CLOCK_GETTIME, unix.CLOCK_REALTIME, uintptr(unsafe.Pointer(&r.begun)), 0, 0, 0, 0)
 	// Before the keeper is there: the PID of a Worker that has ended by then could be another's.
-	if r.pidFD, ok = call(unix.SYS_PIDFD_OPEN, uintptr(r.self.pid), 0, 0, 0, 0, 0); !ok {
+	if r.pidFD, ok = raw.Call(unix.SYS_PIDFD_OPEN, uintptr(r.self.PID), 0, 0, 0, 0, 0); !ok {
 		return false
 	}
 	ok = fork()
-	closeFD(r.pidFD)
-	return ok
-}
-
-//go:norace
-func flock(fd uintptr, how uintptr) bool {
-	_, ok := call(unix.SYS_FLOCK, fd, how, 0, 0, 0, 0)
+	raw.CloseFD(r.pidFD)
 	return ok
 }
 
@@ -72,7 +68,7 @@ func fork() bool {
 	}
 	var status uint32
 	for {
-		n, ok := call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
+		n, ok := raw.Call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
 		if ok {
 			return status == 0
 		}
@@ -86,7 +82,7 @@ func fork() bool {
 //
 //go:norace
 func between() {
-	pid, ok := call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	pid, ok := raw.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	if ok && pid == 0 {
 		r.keep()
 	}
@@ -95,14 +91,7 @@ func between() {
 	if !ok {
 		status = pid
 	}
-	exit(status)
-}
-
-//go:norace
-func exit(status uintptr) {
-	for {
-		call(unix.SYS_EXIT_GROUP, status, 0, 0, 0, 0, 0)
-	}
+	raw.Exit(status)
 }
 
 // keep does its task until the Worker ends, then becomes worker-wrap to sweep and to record that.
@@ -113,12 +102,12 @@ func exit(status uintptr) {
 //go:norace
 func (r *room) keep() {
 	r.allSet = ^uint64(0)
-	call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
-	call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
+	raw.Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
+	raw.Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	r.ownFiles()
-	call(unix.SYS_CHDIR, ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
-	call(unix.SYS_PRCTL, unix.PR_SET_NAME, ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
-	call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
+	raw.Call(unix.SYS_CHDIR, raw.Ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NAME, raw.Ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.hideWords()
 	r.shed()
 	switch r.does {
@@ -134,7 +123,7 @@ func (r *room) keep() {
 		r.await()
 	}
 	r.end()
-	exit(0)
+	raw.Exit(0)
 }
 
 // task is what a keeper does until the Worker ends.
@@ -150,10 +139,10 @@ const (
 //
 //go:norace
 func (r *room) dropPrivilege() {
-	call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
 	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
 	r.capData = [2]unix.CapUserData{}
-	call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
 }
 
 // The descriptors of a keeper.
@@ -171,36 +160,23 @@ const (
 //
 //go:norace
 func (r *room) ownFiles() {
-	call(unix.SYS_DUP3, r.workFD, keptWork, unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_DUP3, r.rootFD, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
-	call(unix.SYS_DUP3, r.pidFD, keptPID, unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, r.workFD, keptWork, unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, r.rootFD, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, r.pidFD, keptPID, unix.O_CLOEXEC, 0, 0, 0)
 	none := uintptr(keptNone)
 	for _, fd := range r.more[:r.mores] {
-		call(unix.SYS_DUP3, fd, none, unix.O_CLOEXEC, 0, 0, 0)
+		raw.Call(unix.SYS_DUP3, fd, none, unix.O_CLOEXEC, 0, 0, 0)
 		none++
 	}
 	if r.viewFD == 0 {
-		closeFrom(none)
+		raw.CloseFrom(none)
 		return
 	}
-	call(unix.SYS_DUP3, r.viewFD, keptView, unix.O_CLOEXEC, 0, 0, 0)
+	raw.Call(unix.SYS_DUP3, r.viewFD, keptView, unix.O_CLOEXEC, 0, 0, 0)
 	for ; none < keptView; none++ {
-		closeFD(none)
+		raw.CloseFD(none)
 	}
-	closeFrom(keptView + 1)
-}
-
-// closeFrom closes every descriptor from one on.
-//
-//go:norace
-func closeFrom(fd uintptr) {
-	if _, ok := call(unix.SYS_CLOSE_RANGE, fd, uintptr(^uint32(0)), 0, 0, 0, 0); ok {
-		return
-	}
-	const most = 1024 // before Linux 5.9; RLIMIT_NOFILE is that, mostly
-	for ; fd < most; fd++ {
-		closeFD(fd)
-	}
+	raw.CloseFrom(keptView + 1)
 }
 
 // hideWords makes the keeper's command line its own, and its environment nothing: who looks for Workers by their
@@ -210,22 +186,22 @@ func closeFrom(fd uintptr) {
 //go:nocheckptr
 func (r *room) hideWords() {
 	const name = "worker-wrap: keeps a Worker's locks"
-	if r.p.argv == nil { // a program that was linked without entry
+	if r.p.Argv == nil { // a program that was linked without entry
 		return
 	}
-	room := length(arg(r.p.argv, 0))
-	for _, v := range [...]unsafe.Pointer{r.p.argv, r.p.envp} {
+	room := raw.Length(raw.Arg(r.p.Argv, 0))
+	for _, v := range [...]unsafe.Pointer{r.p.Argv, r.p.Envp} {
 		for i := 0; ; i++ {
-			s := arg(v, i)
+			s := raw.Arg(v, i)
 			if s == nil {
 				break
 			}
-			for k := 0; char(s, k) != 0; k++ {
+			for k := 0; raw.Char(s, k) != 0; k++ {
 				*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = 0
 			}
 		}
 	}
-	s := arg(r.p.argv, 0) // the first word's place, which ends in a 0
+	s := raw.Arg(r.p.Argv, 0) // the first word's place, which ends in a 0
 	for k := range min(len(name), room) {
 		*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = name[k]
 	}
@@ -237,12 +213,12 @@ func (r *room) hideWords() {
 func (r *room) await() {
 	r.pollFD = unix.PollFd{Fd: keptPID, Events: unix.POLLIN}
 	for {
-		n, ok := call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.pollFD)), 1, 0, 0, 0, 0)
+		n, ok := raw.Call(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&r.pollFD)), 1, 0, 0, 0, 0)
 		if ok && n == 1 {
 			return
 		}
 		// Out of memory, or worse: the locks must not go before the Worker.
-		if sleepSecond(); r.gone() {
+		if raw.SleepSecond(); r.gone() {
 			return
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // alive reports whether a Worker of this runner may live that holds no lock: one that was started before worker-wrap
@@ -12,12 +14,12 @@ import (
 //
 //go:norace
 func (r *room) alive() bool {
-	proc, ok := open(cwd, unsafe.StringData("/proc\x00"), unix.O_RDONLY|unix.O_DIRECTORY)
+	proc, ok := raw.Open(raw.CWD, unsafe.StringData("/proc\x00"), unix.O_RDONLY|unix.O_DIRECTORY)
 	if !ok {
 		return true
 	}
 	found := r.among(proc)
-	closeFD(proc)
+	raw.CloseFD(proc)
 	return found
 }
 
@@ -25,7 +27,7 @@ func (r *room) alive() bool {
 func (r *room) among(proc uintptr) bool {
 	const name = 19 // in a linux_dirent64, after inode, offset, length and type
 	for {
-		n, ok := call(unix.SYS_GETDENTS64, proc, uintptr(unsafe.Pointer(&r.dents)), uintptr(len(r.dents)), 0, 0, 0)
+		n, ok := raw.Call(unix.SYS_GETDENTS64, proc, uintptr(unsafe.Pointer(&r.dents)), uintptr(len(r.dents)), 0, 0, 0)
 		if !ok {
 			return true
 		}
@@ -33,8 +35,8 @@ func (r *room) among(proc uintptr) bool {
 			return false
 		}
 		for i := 0; i+name < int(n); {
-			pid, end, ok := number(r.dents[:n], i+name)
-			if ok && r.dents[end] == 0 && pid != r.self.pid && r.isWorker(proc, pid) {
+			pid, end, ok := raw.Number(r.dents[:n], i+name)
+			if ok && r.dents[end] == 0 && pid != r.self.PID && r.isWorker(proc, pid) {
 				return true
 			}
 			i += int(r.dents[i+16]) | int(r.dents[i+17])<<8
@@ -48,16 +50,16 @@ func (r *room) among(proc uintptr) bool {
 func (r *room) isWorker(proc uintptr, pid uint64) bool {
 	const file = "/cmdline\x00"
 	var name [32]byte
-	i := write(name[:], 0, pid)
+	i := raw.Write(name[:], 0, pid)
 	for k := range len(file) {
 		name[i+k] = file[k]
 	}
-	fd, ok := open(proc, &name[0], unix.O_RDONLY)
+	fd, ok := raw.Open(proc, &name[0], unix.O_RDONLY)
 	if !ok {
 		return false // it has ended, or is another user's, and is not shown
 	}
-	n, ok := call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)-1), 0, 0, 0)
-	closeFD(fd)
+	n, ok := raw.Call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)-1), 0, 0, 0)
+	raw.CloseFD(fd)
 	if !ok {
 		return false
 	}
@@ -70,11 +72,11 @@ func (r *room) isWorker(proc uintptr, pid uint64) bool {
 		at++
 	}
 	const bin, worker = "/bin", "/Runner.Worker"
-	if !has(&r.text[0], at, bin) {
+	if !raw.Has(&r.text[0], at, bin) {
 		return false
 	}
 	for at += len(bin); r.text[at] != 0; at++ {
-		if has(&r.text[0], at, worker) {
+		if raw.Has(&r.text[0], at, worker) {
 			return true
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // The record names the process that is in the plain _temp. The locks decide; the record tells of a Worker whose keeper was
@@ -35,7 +36,7 @@ const recordSize = 160
 // nanoseconds of when it was last changed. Whoever comes by the same entry need not look for Workers that were started
 // before worker-wrap was in their place: nobody can have come that way since.
 type note struct {
-	owner
+	raw.Owner
 	entry [3]uint64
 }
 
@@ -43,9 +44,9 @@ type note struct {
 //
 //go:norace
 func (n *note) parse(data []byte) (ok bool) {
-	i, ok := n.owner.parse(data)
+	i, ok := n.Owner.Parse(data)
 	for k := 0; ok && k < len(n.entry); k++ {
-		n.entry[k], i, ok = number(data, i+1)
+		n.entry[k], i, ok = raw.Number(data, i+1)
 	}
 	return ok
 }
@@ -56,20 +57,20 @@ func (n *note) parse(data []byte) (ok bool) {
 //go:norace
 func (r *room) record(work, root uintptr) (ok bool) {
 	text := uintptr(unsafe.Pointer(&r.text))
-	n, ok := call(unix.SYS_FGETXATTR, work, ptr(unsafe.StringData(attribute)), text, recordSize, 0, 0)
+	n, ok := raw.Call(unix.SYS_FGETXATTR, work, raw.Ptr(unsafe.StringData(attribute)), text, recordSize, 0, 0)
 	inFile := !ok && n == uintptr(unix.EOPNOTSUPP)
 	if inFile {
 		if r.fileFD, ok = r.openRecord(root); !ok {
 			return false
 		}
-		n, ok = call(unix.SYS_READ, r.fileFD, text, recordSize, 0, 0, 0)
+		n, ok = raw.Call(unix.SYS_READ, r.fileFD, text, recordSize, 0, 0, 0)
 	}
 	if !ok && (n == uintptr(unix.ENODATA) || n == uintptr(unix.ERANGE)) { // none, or what somebody else has put there
 		n, ok = 0, true
 	}
 	ok = ok && r.mayRecord(work, r.text[:n]) && r.writeRecord(work, inFile)
 	if inFile {
-		closeFD(r.fileFD)
+		raw.CloseFD(r.fileFD)
 	}
 	return ok
 }
@@ -83,12 +84,12 @@ func (r *room) mayRecord(work uintptr, data []byte) bool {
 	known := before.parse(data)
 	r.noted.entry = [3]uint64{}
 	const mask = unix.STATX_INO | unix.STATX_CTIME
-	entry := ptr(arg(r.p.worker, 0))
-	_, ok := call(unix.SYS_STATX, cwd, entry, unix.AT_SYMLINK_NOFOLLOW, mask, uintptr(unsafe.Pointer(&r.st)), 0)
+	entry := raw.Ptr(raw.Arg(r.p.Worker, 0))
+	_, ok := raw.Call(unix.SYS_STATX, raw.CWD, entry, unix.AT_SYMLINK_NOFOLLOW, mask, uintptr(unsafe.Pointer(&r.st)), 0)
 	if ok && r.st.Mask&mask == mask {
 		r.noted.entry = [3]uint64{r.st.Ino, uint64(r.st.Ctime.Sec), uint64(r.st.Ctime.Nsec)}
 	}
-	if known && r.lives(&before.owner) {
+	if known && r.lives(&before.Owner) {
 		return false
 	}
 	seen := known && before.entry == r.noted.entry && before.entry[0] != 0
@@ -103,19 +104,19 @@ func (r *room) writeRecord(work uintptr, inFile bool) bool {
 		r.text[i] = ' '
 	}
 	end := -1
-	for _, v := range [...]uint64{r.self.pid, r.self.start, r.self.pidNS, r.noted.entry[0], r.noted.entry[1], r.noted.entry[2]} {
-		end = write(r.text[:], end+1, v)
+	for _, v := range [...]uint64{r.self.PID, r.self.Start, r.self.PIDNS, r.noted.entry[0], r.noted.entry[1], r.noted.entry[2]} {
+		end = raw.Write(r.text[:], end+1, v)
 	}
 	text := uintptr(unsafe.Pointer(&r.text))
 	if !inFile {
-		_, ok := call(unix.SYS_FSETXATTR, work, ptr(unsafe.StringData(attribute)), text, uintptr(end), 0, 0)
+		_, ok := raw.Call(unix.SYS_FSETXATTR, work, raw.Ptr(unsafe.StringData(attribute)), text, uintptr(end), 0, 0)
 		return ok
 	}
 	r.text[recordSize-1] = '\n'
-	if _, ok := call(unix.SYS_LSEEK, r.fileFD, 0, unix.SEEK_SET, 0, 0, 0); !ok {
+	if _, ok := raw.Call(unix.SYS_LSEEK, r.fileFD, 0, unix.SEEK_SET, 0, 0, 0); !ok {
 		return false
 	}
-	n, ok := call(unix.SYS_WRITE, r.fileFD, text, recordSize, 0, 0, 0)
+	n, ok := raw.Call(unix.SYS_WRITE, r.fileFD, text, recordSize, 0, 0, 0)
 	return ok && n == recordSize
 }
 
@@ -123,13 +124,13 @@ func (r *room) writeRecord(work uintptr, inFile bool) bool {
 //
 //go:norace
 func (r *room) openRecord(root uintptr) (fd uintptr, ok bool) {
-	const flags = openFlags | unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW
-	fd, ok = call(unix.SYS_OPENAT, root, ptr(unsafe.StringData(recordFile)), flags, 0o644, 0, 0)
+	const flags = raw.OpenFlags | unix.O_RDWR | unix.O_CREAT | unix.O_NOFOLLOW
+	fd, ok = raw.Call(unix.SYS_OPENAT, root, raw.Ptr(unsafe.StringData(recordFile)), flags, 0o644, 0, 0)
 	if !ok {
 		return fd, false
 	}
-	if _, ok = look(fd, &none[0], unix.AT_EMPTY_PATH, &r.exe); !ok || r.exe.Mode&unix.S_IFMT != unix.S_IFREG {
-		closeFD(fd)
+	if _, ok = raw.Look(fd, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe); !ok || r.exe.Mode&unix.S_IFMT != unix.S_IFREG {
+		raw.CloseFD(fd)
 		return fd, false
 	}
 	return fd, true
@@ -139,8 +140,8 @@ func (r *room) openRecord(root uintptr) (fd uintptr, ok bool) {
 //
 //go:norace
 func (r *room) unrecord(work, root uintptr) {
-	call(unix.SYS_FREMOVEXATTR, work, ptr(unsafe.StringData(attribute)), 0, 0, 0, 0)
-	call(unix.SYS_UNLINKAT, root, ptr(unsafe.StringData(recordFile)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_FREMOVEXATTR, work, raw.Ptr(unsafe.StringData(attribute)), 0, 0, 0, 0)
+	raw.Call(unix.SYS_UNLINKAT, root, raw.Ptr(unsafe.StringData(recordFile)), 0, 0, 0, 0)
 }
 
 // Recorded returns the process that the record of a work folder names as the one in its plain _temp, or, if the folder can
@@ -148,14 +149,14 @@ func (r *room) unrecord(work, root uintptr) {
 // say: self's is taken, as the PID namespace is of a boot.
 func Recorded(work, diag string, self perpid.Owner) (o perpid.Owner, ok bool) {
 	data, err := recordOf(work, diag)
-	var noted owner
+	var noted raw.Owner
 	if err != nil {
 		return perpid.Owner{}, false
 	}
-	if _, ok := noted.parse(data); !ok || noted.pid == 0 || noted.pid > 1<<22 {
+	if _, ok := noted.Parse(data); !ok || noted.PID == 0 || noted.PID > 1<<22 {
 		return perpid.Owner{}, false
 	}
-	return perpid.Owner{PID: int(noted.pid), Start: noted.start, PIDNS: noted.pidNS, Boot: self.Boot}, true
+	return perpid.Owner{PID: int(noted.PID), Start: noted.Start, PIDNS: noted.PIDNS, Boot: self.Boot}, true
 }
 
 // HasRecord reports whether there is a record, whatever it says.

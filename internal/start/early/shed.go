@@ -4,6 +4,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
 // variables are the addresses at which the program's variables begin and end. The linker knows them.
@@ -16,13 +18,13 @@ var variables [2]uintptr
 //go:norace
 //go:nocheckptr
 func (r *room) shed() {
-	if r.does == lone || r.p.argv == nil { // nothing of that was ever there, or a program that was linked without entry
+	if r.does == lone || r.p.Argv == nil { // nothing of that was ever there, or a program that was linked without entry
 		return
 	}
-	page := r.p.page - 1
+	page := r.p.Page - 1
 	room := uintptr(unsafe.Pointer(r))
-	up, down := (variables[1]+page)&^page, uintptr(r.p.argv)&^page
-	if _, ok := call(unix.SYS_MUNMAP, up, down-up, 0, 0, 0, 0); !ok { // something in between is sealed, see mseal(2)
+	up, down := (variables[1]+page)&^page, uintptr(r.p.Argv)&^page
+	if _, ok := raw.Call(unix.SYS_MUNMAP, up, down-up, 0, 0, 0, 0); !ok { // something in between is sealed, see mseal(2)
 		forget(up, down)
 	}
 	forget((variables[0]+page)&^page, room&^page)
@@ -34,6 +36,6 @@ func (r *room) shed() {
 //go:norace
 func forget(from, to uintptr) {
 	if from < to {
-		call(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED, 0, 0, 0)
+		raw.Call(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED, 0, 0, 0)
 	}
 }

@@ -1,4 +1,4 @@
-package early
+package raw
 
 import (
 	"unsafe"
@@ -6,13 +6,13 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
-// process is what the kernel laid on the stack (System V ABI; fs/binfmt_elf.c).
-type process struct {
-	argv, envp unsafe.Pointer // C strings, and a null
-	worker     unsafe.Pointer // the part of argv that is the Worker's: all of it, or what follows an entry's word
-	uid, gid   uintptr
-	page       uintptr // how large one is
-	plainIDs   bool    // the effective ids are the real ones
+// Process is what the kernel laid on the stack (System V ABI; fs/binfmt_elf.c).
+type Process struct {
+	Argv, Envp unsafe.Pointer // C strings, and a null
+	Worker     unsafe.Pointer // the part of argv that is the Worker's: all of it, or what follows an entry's word
+	UID, gid   uintptr
+	Page       uintptr // how large one is
+	PlainIDs   bool    // the effective ids are the real ones
 }
 
 // Words of the auxiliary vector (include/uapi/linux/auxvec.h).
@@ -25,20 +25,20 @@ const (
 	auxPage = 6
 )
 
-// read takes the stack apart.
+// Read takes the stack apart.
 //
 //go:norace
 //go:nocheckptr
-func (p *process) read(sp unsafe.Pointer) {
+func (p *Process) Read(sp unsafe.Pointer) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*uintptr)(sp)
-	p.argv = unsafe.Add(sp, word)
-	p.worker = p.argv
-	if argc > 2 && has(arg(p.argv, 1), 0, runner.EntryWord+"\x00") { // see runner.Arguments
-		p.worker = unsafe.Add(p.argv, 2*word)
+	p.Argv = unsafe.Add(sp, word)
+	p.Worker = p.Argv
+	if argc > 2 && Has(Arg(p.Argv, 1), 0, runner.EntryWord+"\x00") { // see runner.Arguments
+		p.Worker = unsafe.Add(p.Argv, 2*word)
 	}
-	p.envp = unsafe.Add(p.argv, (argc+1)*word)
-	aux := p.envp
+	p.Envp = unsafe.Add(p.Argv, (argc+1)*word)
+	aux := p.Envp
 	for *(*uintptr)(aux) != 0 {
 		aux = unsafe.Add(aux, word)
 	}
@@ -48,33 +48,33 @@ func (p *process) read(sp unsafe.Pointer) {
 			ids[key] = *(*uintptr)(unsafe.Add(aux, word))
 		}
 	}
-	p.uid, p.gid, p.page = ids[auxUID], ids[auxGID], ids[auxPage]
-	p.plainIDs = ids[auxEUID] == p.uid && ids[auxEGID] == p.gid
+	p.UID, p.gid, p.Page = ids[auxUID], ids[auxGID], ids[auxPage]
+	p.PlainIDs = ids[auxEUID] == p.UID && ids[auxEGID] == p.gid
 }
 
-// arg returns a string of the vector at v, nil past its end.
+// Arg returns a string of the vector at v, nil past its end.
 //
 //go:norace
 //go:nocheckptr
-func arg(v unsafe.Pointer, i int) str { return *(*str)(unsafe.Add(v, uintptr(i)*unsafe.Sizeof(v))) }
+func Arg(v unsafe.Pointer, i int) Str { return *(*Str)(unsafe.Add(v, uintptr(i)*unsafe.Sizeof(v))) }
 
 const (
 	prefix = "WORKER_WRAP_"
 	alone  = "WORKER_WRAP_ISOLATE=alone"
 )
 
-// settings looks for worker-wrap's own in the environment. usual is false if there is any but that of a Worker which
+// Settings looks for worker-wrap's own in the environment. usual is false if there is any but that of a Worker which
 // is to be left alone if it is.
 //
 //go:norace
-func (p *process) settings() (isAlone, usual bool) {
+func (p *Process) Settings() (isAlone, usual bool) {
 	for i := 0; ; i++ {
-		e := arg(p.envp, i)
+		e := Arg(p.Envp, i)
 		switch {
 		case e == nil:
 			return isAlone, true
-		case !has(e, 0, prefix):
-		case has(e, 0, alone) && char(e, len(alone)) == 0:
+		case !Has(e, 0, prefix):
+		case Has(e, 0, alone) && Char(e, len(alone)) == 0:
 			isAlone = true
 		default:
 			return false, false
@@ -82,10 +82,10 @@ func (p *process) settings() (isAlone, usual bool) {
 	}
 }
 
-// settingsIn looks for them in a file's text, as settings does.
+// SettingsIn looks for them in a file's text, as settings does.
 //
 //go:norace
-func settingsIn(text []byte) (isAlone, usual bool) {
+func SettingsIn(text []byte) (isAlone, usual bool) {
 	for i := 0; i < len(text); {
 		end := i
 		for end < len(text) && text[end] != '\n' {
@@ -103,11 +103,11 @@ func settingsIn(text []byte) (isAlone, usual bool) {
 	return isAlone, true
 }
 
-// plainPath reports whether the path has no part that .NET or package filepath would take out: it means the same to
+// PlainPath reports whether the path has no part that .NET or package filepath would take out: it means the same to
 // everyone.
 //
 //go:norace
-func plainPath(data []byte) bool {
+func PlainPath(data []byte) bool {
 	for i := 0; i < len(data); {
 		end := i
 		for end < len(data) && data[end] != '/' {
