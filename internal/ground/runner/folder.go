@@ -3,9 +3,9 @@ package runner
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"syscall"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
@@ -16,7 +16,7 @@ func (l Layout) Folder(path string) (*os.File, error) {
 		return os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY, 0)
 	}
 	var by []untrusted.Sign
-	if path != l.Root && !strings.HasPrefix(path, l.Root+"/") {
+	if !paths.In(path, l.Root) {
 		root, err := untrusted.Dir(l.Root)
 		if err != nil {
 			return nil, err

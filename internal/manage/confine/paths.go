@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
@@ -40,14 +41,14 @@ func (r *Service) pathObstacles() (out []Obstacle) {
 	case rule == nil:
 	case slices.Contains(readOnly, rule.key):
 		path := work
-		if at := nearest(rules, root, hiding, readOnly, writable); at != nil && slices.Contains(readOnly, at.key) && below(path, root) {
+		if at := nearest(rules, root, hiding, readOnly, writable); at != nil && slices.Contains(readOnly, at.key) && paths.In(path, root) {
 			path = root
 		}
 		add(rule, "which makes the work folder "+work+" read-only", "no job can run there, and no Worker have a _temp of its own",
 			rule.path == path && rule.key == "ReadOnlyPaths", "ReadWritePaths="+unitWord(path))
 	case slices.Contains(hiding, rule.key):
 		path := root
-		if !below(root, rule.path) {
+		if !paths.In(root, rule.path) {
 			path = work
 		}
 		mend := "BindPaths=" + unitWord(path)
@@ -68,7 +69,7 @@ func (r *Service) pathObstacles() (out []Obstacle) {
 			add(rule, "which hides worker-wrap itself, "+r.Shim, "no job can start", rule.key == "InaccessiblePaths", mend)
 		}
 		if rule := nearest(rules, r.Shim, noExec, canExec); rule != nil && rule.key == "NoExecPaths" {
-			add(rule, "which forbids to run worker-wrap itself, "+r.Shim, "no job can start", below(rule.path, dir), "ExecPaths="+unitWord(dir))
+			add(rule, "which forbids to run worker-wrap itself, "+r.Shim, "no job can start", paths.In(rule.path, dir), "ExecPaths="+unitWord(dir))
 		}
 	}
 	for i, o := range out {
@@ -85,17 +86,12 @@ func (r *Service) pathObstacles() (out []Obstacle) {
 func nearest(rules []pathRule, path string, kinds ...[]string) (out *pathRule) {
 	for _, keys := range kinds {
 		for i := range rules {
-			if rule := &rules[i]; slices.Contains(keys, rule.key) && below(path, rule.path) && (out == nil || len(rule.path) > len(out.path)) {
+			if rule := &rules[i]; slices.Contains(keys, rule.key) && paths.In(path, rule.path) && (out == nil || len(rule.path) > len(out.path)) {
 				out = rule
 			}
 		}
 	}
 	return out
-}
-
-// below reports whether path is dir or lies in it.
-func below(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
 // pathRules reads them from a unit.

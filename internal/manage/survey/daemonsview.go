@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // daemonsPath returns where the daemon at a socket sees a path of the container that this is, "" if it sees nothing of
@@ -27,8 +29,8 @@ func (s System) daemonsPath(socket, path string) (there string, told bool) {
 	}
 	at := ""
 	for _, m := range container.Mounts {
-		rest, below := strings.CutPrefix(path, strings.TrimSuffix(m.Destination, "/"))
-		if below && (rest == "" || rest[0] == '/') && len(m.Destination) > len(at) { // the nearest counts
+		rest, in := paths.Under(path, m.Destination)
+		if in && len(m.Destination) > len(at) { // the nearest counts
 			at, there = m.Destination, filepath.Join(m.Source, rest)
 		}
 	}

@@ -3,6 +3,8 @@ package systemd
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // Words returns the words of a list that a unit has in one or more lines; an empty line clears it.
@@ -55,8 +57,8 @@ func (u *Unit) Source(path string) (source string, ok bool) {
 			continue
 		}
 		from, to := filepath.Clean(parts[0]), filepath.Clean(parts[1])
-		rest, below := strings.CutPrefix(path, strings.TrimSuffix(to, "/"))
-		if from != to && below && (rest == "" || rest[0] == '/') && len(to) > len(at) { // the nearest counts
+		rest, in := paths.Under(path, to)
+		if from != to && in && len(to) > len(at) { // the nearest counts
 			at, source, ok = to, filepath.Join(from, rest), true
 		}
 	}

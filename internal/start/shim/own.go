@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
@@ -75,7 +76,7 @@ func (s *start) makeOwn(p places, owner perpid.Owner) (all owns, err error) {
 			return all, err
 		}
 		for _, other := range all {
-			if within(resolved(o.place), resolved(other.place)) || within(resolved(other.place), resolved(o.place)) {
+			if paths.In(resolved(o.place), resolved(other.place)) || paths.In(resolved(other.place), resolved(o.place)) {
 				o.place.Close()
 				return all, notCovered(o.path, "and "+other.path+" hold one another; name the outer one only")
 			}

@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // openOwn opens a place, and makes it if it is missing.
@@ -20,7 +20,7 @@ func (s *start) openOwn(path string) (own, error) {
 	}
 	f, err := openPath(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if s.caller == 0 && !within(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
+		if s.caller == 0 && !paths.In(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
 			return own{}, notCovered(path, "is not there; make it first")
 		}
 		if err := os.MkdirAll(path, 0o700); err != nil {
@@ -74,18 +74,13 @@ func (s *start) mayCover(path string, f *os.File) error {
 		switch {
 		case at == real:
 			return notCovered(path, "is "+needed.what+", which the job needs as it is; name a folder in it")
-		case within(real, at):
+		case paths.In(real, at):
 			return notCovered(path, "holds "+needed.what+", which the job needs as it is")
-		case needed.what != "HOME" && within(at, real):
+		case needed.what != "HOME" && paths.In(at, real):
 			return notCovered(path, "lies in "+needed.what+", which the runner and other jobs use")
 		}
 	}
 	return nil
-}
-
-// within reports whether a path lies in a folder, or is it.
-func within(path, dir string) bool {
-	return path == dir || strings.HasPrefix(path, strings.TrimSuffix(dir, "/")+"/")
 }
 
 func notCovered(path, why string) *Failure {

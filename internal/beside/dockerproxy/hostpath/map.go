@@ -4,6 +4,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // Redirect is one place that differs: what the job finds at the path Job lies at Host on the host.
@@ -73,7 +75,7 @@ func (l *Look) Source(source string) Source {
 		out.Host = w.host(source)
 	}
 	for _, p := range l.places {
-		if rel, ok := Under(p.real, w.at); ok && rel != "" {
+		if rel, ok := paths.Under(p.real, w.at); ok && rel != "" {
 			out.Below = append(out.Below, Below{rel, p.Host})
 		}
 	}
@@ -92,16 +94,4 @@ func (m *Map) Job(host string) (string, bool) {
 		}
 	}
 	return host, false
-}
-
-// Under reports whether name is dir or below it, and the rest of name without a leading slash. Both are clean.
-func Under(name, dir string) (rel string, ok bool) {
-	if dir == "/" {
-		return name[1:], true
-	}
-	rest, ok := strings.CutPrefix(name, dir)
-	if !ok || rest != "" && rest[0] != '/' {
-		return "", false
-	}
-	return strings.TrimPrefix(rest, "/"), true
 }

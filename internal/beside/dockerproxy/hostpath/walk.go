@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // maxLinks is how many links are followed in one path. The kernel follows 40 (path_resolution(7)).
@@ -71,7 +73,7 @@ func (w *walk) enter(rest string) {
 // onHost returns the host's path of a place that has no links in it.
 func (w *walk) onHost(name string) string {
 	for _, p := range w.places {
-		if rel, ok := Under(name, p.real); ok {
+		if rel, ok := paths.Under(name, p.real); ok {
 			return below(p.Host, rel)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // volumesFrom adds what is missing below the mounts that a container takes over from others (HostConfig.VolumesFrom),
@@ -51,7 +51,7 @@ func (t *Translator) volumesFrom(e *edits, host *node, other taken, c *container
 			}
 			t.add(spec{place, m.string("Propagation")}, t.source(e, written).Below, other, func(at, host string) {
 				if own {
-					rel, in := hostpath.Under(host, place)
+					rel, in := paths.Under(host, place)
 					if !in {
 						return
 					}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"path"
 
-	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // CheckHidden returns an error, for the client, if a request's body asks for a mount of a _temp that is in memory
@@ -28,7 +28,7 @@ func (t *Translator) CheckHidden(body []byte) error {
 
 // hides reports whether a path of the host's is in what is hidden.
 func (t *Translator) hides(host string) bool {
-	_, in := hostpath.Under(path.Clean(host), path.Clean(t.Temp.Host))
+	in := paths.In(path.Clean(host), path.Clean(t.Temp.Host))
 	return t.Hidden && in
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 )
 
 // Job says whose paths are changed.
@@ -122,7 +123,7 @@ func (t *Translator) source(e *edits, written string) hostpath.Source {
 // ofRunner reports whether a place is one of the runner's folders or in it.
 func (t *Translator) ofRunner(place string) bool {
 	return slices.ContainsFunc(t.Runner, func(dir string) bool {
-		_, in := hostpath.Under(place, dir)
+		in := paths.In(place, dir)
 		return in
 	})
 }
