@@ -16,6 +16,7 @@ import (
 // options are the command line's.
 type options struct {
 	binary  string // worker-wrap as built
+	relay   string // c/relay.c as built
 	rounds  int    // requests of each kind at each socket
 	streams int    // transfers of each kind at each socket
 	size    int    // of an image and a build context, in MiB
@@ -25,6 +26,7 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.binary, "binary", "", "the worker-wrap `file` to measure")
+	flag.StringVar(&o.relay, "relay", "", "the relay in C, a `file`, to measure beside it")
 	flag.IntVar(&o.rounds, "rounds", 1000, "requests of each kind at each socket")
 	flag.IntVar(&o.streams, "streams", 5, "transfers of each kind at each socket")
 	flag.IntVar(&o.size, "size", 512, "`MiB` in an image and in a build context")
@@ -64,7 +66,16 @@ func run(o options) (met bool, err error) {
 	out, _ := exec.Command("dockerd", "--version").Output()
 	fmt.Printf("%s%s/%s, %d CPUs, files in %s\n", out, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), base)
 
-	b := &bench{o: o, bare: newClient(d.socket), proxied: newClient(p.c.Socket), work: filepath.Dir(p.c.Temp), met: true}
+	copied := filepath.Join(dir, "relay.sock")
+	relay := exec.Command(o.relay, d.socket, copied)
+	if err := relay.Start(); err != nil {
+		return false, err
+	}
+	defer func() { _, _ = relay.Process.Kill(), relay.Wait() }()
+	b := &bench{o: o, bare: newClient(d.socket), copied: newClient(copied), proxied: newClient(p.c.Socket), work: filepath.Dir(p.c.Temp), met: true}
+	if !await(func() bool { return b.copied.ok("GET", "/_ping") }) {
+		return false, fmt.Errorf("the relay in C does not answer")
+	}
 	idle := p.idle()
 	fmt.Printf("idle: %.1f MiB of its own and its share (wanted: 4 or less), %.1f resident\n", idle, p.resident())
 	if err := b.latencies(); err != nil {
