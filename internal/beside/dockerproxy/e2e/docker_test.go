@@ -36,6 +36,7 @@ func testDocker(t *testing.T, d *daemon, without ...string) {
 		{"Context", testContext},
 		{"Volumes", testVolumes},
 		{"Older", testOlder},
+		{"Odd", testOdd},
 		{"OwnContainer", testOwnContainer},
 		{"SDK", testSDK},
 		{"Services", testServices},

@@ -49,8 +49,8 @@ func hostConfigs(n *node) (hosts []*node) {
 			hosts = append(hosts, host)
 		}
 	}
-	if len(hosts) == 0 && n.kind == '{' {
-		return []*node{n}
+	if last := n.last("HostConfig"); n.kind == '{' && (last == nil || last.kind != '{') {
+		hosts = append(hosts, n)
 	}
 	return hosts
 }

@@ -54,6 +54,7 @@ func TestContainerCreate(t *testing.T) {
 		{"as encoding/json reads keys", `{"hostconfig":{"BINDS":["{T}:/a"]},"HostConfig":{"binds":["{T}/2:/b"]}}`, `{"hostconfig":{"BINDS":["{P}:/a"]},"HostConfig":{"binds":["{P}/2:/b"]}}`},
 		{"a key twice", `{"HostConfig":{"Binds":["{T}:/a"],"Binds":["{T}:/b"]}}`, `{"HostConfig":{"Binds":["{P}:/a"],"Binds":["{P}:/b"]}}`},
 		{"at the top, as daemons before API 1.46 take it", `{"Image":"i","Binds":["{T}:/a","{W}:/w"],"Mounts":[{"Type":"bind","Source":"{T}","Target":"/m"}],"Tmpfs":{"/w/_temp":""},"HostConfig":null}`, `{"Image":"i","Binds":["{P}:/a","{W}:/w"],"Mounts":[{"Type":"bind","Source":"{P}","Target":"/m"}],"Tmpfs":{"/w/_temp":""},"HostConfig":null}`},
+		{"at the top, as the last HostConfig is none", `{"HostConfig":{},"Binds":["{T}:/a"],"HostConfig":null}`, `{"HostConfig":{},"Binds":["{P}:/a"],"HostConfig":null}`},
 		{"not at the top where there is a HostConfig", `{"Binds":["{T}:/a"],"AutoRemove":true,"HostConfig":{"Binds":["{S}:/s"]}}`, ""},
 		{"a second array, whose items take over what they lack", `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/t"}],"Mounts":[{"Source":"{T}"}]}}`, `{"HostConfig":{"Mounts":[{"Type":"bind","Source":"/a","Target":"/t"}],"Mounts":[{"Source":"{P}"}]}}`},
 		{"escapes", `{"HostConfig":{"Binds":["\/tst\u002fwork/_temp/\u00e4<&\u2028:/a"]}}`, `{"HostConfig":{"Binds":["{P}/ä<&\u2028:/a"]}}`},
