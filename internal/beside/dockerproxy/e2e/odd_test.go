@@ -15,7 +15,7 @@ import (
 )
 
 // oddBodies are containers that no client asks for, but a daemon takes or refuses in its way. {T} is _temp, {E} the same
-// with escapes, and {I} the image.
+// with escapes, and {I} the image, with a command.
 var oddBodies = []string{
 	`{"Image":"{I}","HostConfig":{"NetworkMode":"none","Binds":["{T}/a:/a:ro"]}}`,
 	`{"Image":"{I}","hostconfig":{"networkMODE":"none","bindS":["{T}/a:/a"]}}`,
@@ -61,7 +61,7 @@ var oddForms = []struct {
 		return fmt.Sprintf("GET /_ping HTTP/1.1\r\nHost: d\r\n\r\nPOST %s HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
 	}},
 	{"as HTTP/1.0", 0, func(target, body string) string {
-		return fmt.Sprintf("POST %s HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
+		return fmt.Sprintf("POST %s HTTP/1.0\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
 	}},
 	{"when asked to continue", 1, func(target, body string) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: d\r\nExpect: 100-continue\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", target, len(body), body)
@@ -81,7 +81,7 @@ func testOdd(t *testing.T, d *daemon) {
 		defer conn.Close()
 		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		target := "/v1.41/containers/create?name=odd"
-		body = strings.NewReplacer("{T}", temp, "{E}", strings.ReplaceAll(temp, "/", `\/`), "{I}", image).Replace(body)
+		body = strings.NewReplacer("{T}", temp, "{E}", strings.ReplaceAll(temp, "/", `\/`), `"{I}"`, `"`+image+`","Cmd":["true"]`).Replace(body)
 		if _, err := io.WriteString(conn, oddForms[form].form(target, body)); err != nil {
 			t.Fatal(err)
 		}

@@ -81,7 +81,7 @@ func (c *conn) request(h *head, f framing, method, target string) error {
 		return relay(c.server, h.raw, c.fromClient, f.scanner())
 	}
 
-	if strings.EqualFold(h.field("Expect"), "100-continue") {
+	if strings.EqualFold(h.field("Expect"), "100-continue") && !strings.HasSuffix(h.first, " HTTP/1.0") { // which does not know it
 		// The server would ask for the body when it has the head, and gets the head only with the body.
 		h.raw = h.without("Expect")
 		if _, err := c.client.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {

@@ -234,6 +234,8 @@ func TestContinue(t *testing.T) {
 	r.send(r.client, r.client, "POST /change HTTP/1.1\r\nExpect: 100-Continue\r\nContent-Length: 6\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n")
 	r.send(r.client, r.server, "secret", "POST /change HTTP/1.1\r\nContent-Length: 7\r\n\r\npublic!")
 	r.answer(ok)
+	r.send(r.client, r.server, "POST /change HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\nsecret", "POST /change HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\npublic!")
+	r.answer(ok)
 	// The server says no and does not read the body.
 	r.ask("POST /c HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
 	r.answer("HTTP/1.1 413 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
