@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -98,6 +100,48 @@ func TestLaidAgainForAUser(t *testing.T) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", keeper))
 	if err != nil || !strings.Contains(string(status), "CapEff:\t0000000000000000\n") || !strings.Contains(string(status), "CapPrm:\t0000000000200000\n") {
 		t.Errorf("the keeper's capabilities: %s, %v", status, err)
+	}
+}
+
+// TestLaidAgainInAUserNamespace, by a keeper that has the capability there only.
+func TestLaidAgainInAUserNamespace(t *testing.T) {
+	testkit.RequireRoot(t)
+	const uid = 61234
+	root := root(t)
+	testkit.Give(t, root, uid)
+	startAs(t, uid, root, alone)
+	second := startAs(t, uid, root, alone, "WORKER_WRAP_USERNS=1")
+	var pid int // of the supervisor's child
+	for _, v := range second.env {
+		if dir, ok := strings.CutPrefix(v, perpid.HostTempVar+"="); ok {
+			o, _, _ := perpid.Parse(filepath.Base(dir))
+			pid = o.PID
+		}
+	}
+	temp := root + "/_work/_temp"
+	seen := func() (st unix.Stat_t) {
+		_ = unix.Stat(fmt.Sprintf("/proc/%d/root%s", pid, temp), &st)
+		return st
+	}
+	var plain unix.Stat_t
+	own := seen()
+	if err := unix.Stat(temp, &plain); err != nil || own.Ino == 0 || own.Ino == plain.Ino {
+		t.Fatalf("process %d sees %d, the host %d, %v; %q", pid, own.Ino, plain.Ino, err, second.env)
+	}
+	for _, script := range []string{`rm -rf "$0" && mkdir -p "$0"`, `rm -rf "$0"`} {
+		remove := testkit.AsUser(exec.Command("/bin/sh", "-ec", script, temp), uid)
+		if out, err := remove.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		testkit.Await(t, "it sees its own", func() bool { return seen().Ino == own.Ino })
+		testkit.Await(t, "there is a plain _temp", func() bool { return unix.Stat(temp, &plain) == nil })
+		if plain.Ino == own.Ino {
+			t.Error("the host sees its folder")
+		}
+	}
+	second.end()
+	if e := endOf(t, root, pid); e.Outcome != events.Ended {
+		t.Errorf("its end is %+v", e)
 	}
 }
 

@@ -54,7 +54,7 @@ func (s *start) cover(host hostPlaces, v view, own owns, beside proxy) (program,
 		s.journal.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
 	s.journal.debugf("%s lies over %s", v.folder.path(), s.Temp)
-	if s.Worker != nil && v.folder.from != handed { // else the supervisor leaves a keeper
+	if s.Worker != nil && !(v.folder.from == handed && s.asksKeeper()) { // else the supervisor leaves a keeper
 		s.guard(v)
 	}
 	if host.inside {

@@ -101,7 +101,7 @@ func RunInner(args, env []string) *Failure {
 	f := &Failure{Code: ExitFailed, Err: err}
 	if err == nil {
 		chosen := over.Settings
-		chosen.Policy.Wait, chosen.Policy.Fallback, chosen.Policy.Isolate = 0, policy.FallbackNone, 0 // the supervisor has seen to it
+		chosen.Policy.Wait, chosen.Policy.Fallback = 0, policy.FallbackNone // the supervisor has seen to it
 		in.plan.Env, in.plan.Settings = env, chosen
 		f = newStart(in.plan).inUserns(line, in.parent, over)
 	}
@@ -155,9 +155,13 @@ const (
 	covered = 1
 )
 
-// askKeeper has the supervisor leave a keeper, if this start is to have one.
+// asksKeeper reports whether a start in a user namespace has its keeper in the host's view, and so none that lays the
+// folder again: of the two one would take the other for a process that the job has left.
+func (s *start) asksKeeper() bool { return s.findable() || len(s.Settings.Private) > 0 }
+
+// askKeeper has the supervisor leave a keeper, if this start is to have one there.
 func (s *start) askKeeper(line *os.File) *Failure {
-	if !s.findable() && len(s.Settings.Private) == 0 {
+	if !s.asksKeeper() {
 		return nil
 	}
 	err := front.Send(line, []byte{covered})
