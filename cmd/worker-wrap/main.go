@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -32,7 +33,7 @@ func run(args []string) int {
 func runWorker(args []string) int { return report(shim.StartWorker(args, origin.Environ())) }
 
 // report writes why a start failed, in one line, and returns the exit code.
-func report(f *shim.Failure) int {
+func report(f *exits.Failure) int {
 	if f.Err != nil {
 		origin.Quiet()
 		fmt.Fprintln(os.Stderr, "worker-wrap:", f)

@@ -13,6 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/byhand"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/shim"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -81,21 +82,21 @@ func runAction(c *cli.Context) error {
 	}
 	dir, err := os.Getwd()
 	if err != nil {
-		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), shim.ExitFailed)
+		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), exits.Failed)
 	}
 	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), StoreOf: c.String("store-of"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
-		return cli.Exit(err.Error(), shim.ExitFailed)
+		return cli.Exit(err.Error(), exits.Failed)
 	}
 	if c.IsSet("temp") && !c.Bool("parents") {
 		if err := madeTemp(plan.Temp, c.Bool("mkdir")); err != nil {
-			return cli.Exit(err.Error(), shim.ExitFailed)
+			return cli.Exit(err.Error(), exits.Failed)
 		}
 		_ = byhand.Note(plan.Temp) // gc finds what is left without it too, if it is told where
 	}
 	for _, dir := range c.StringSlice("also") {
 		if err := shim.Also(plan, dir, c.String("mark"), os.Stdin, os.Stdout); err != nil {
-			return cli.Exit(err.Error(), shim.ExitFailed)
+			return cli.Exit(err.Error(), exits.Failed)
 		}
 	}
 	f := shim.Run(plan)

@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 )
 
 // The exit codes of subcommands. Audit has its own, and demo.
@@ -13,7 +13,7 @@ const (
 	ExitDoubtful    = 1 // something could not be done, or is not as it should be; what, is said above
 	ExitUnprotected = 2 // a runner's jobs are not protected
 	// ExitUsage is the code for a command line that makes no sense, and for a subcommand that could not do its work.
-	ExitUsage = shim.ExitFailed
+	ExitUsage = exits.Failed
 )
 
 // The exit codes of audit, apart from 0: like grep's and diff's.

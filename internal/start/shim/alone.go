@@ -11,12 +11,14 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // alone is the way of a program that has claimed the real _temp: in the namespace that the process came in.
-func (s *start) alone() *Failure {
+func (s *start) alone() *exits.Failure {
 	outcome := events.Plain
 	if s.Settings.Policy.Isolate == policy.Alone {
 		outcome = events.Alone
@@ -29,22 +31,22 @@ func (s *start) alone() *Failure {
 }
 
 // plain is the program in the real _temp.
-func (s *start) plain(outcome string) (program, *Failure) {
+func (s *start) plain(outcome string) (program, *exits.Failure) {
 	p := program{temp: s.Temp, outcome: outcome}
 	if s.Worker == nil {
 		return p, nil
 	}
-	w, err := s.openWorker(s.Worker)
-	if f := (*Failure)(nil); err != nil && errors.As(err, &f) {
+	w, err := s.openWorker()
+	if f := (*exits.Failure)(nil); err != nil && errors.As(err, &f) {
 		return p, f
 	}
 	if err != nil {
-		return p, fail(ExitFailed, "this job was not started: %w", err)
+		return p, exits.Fail(exits.Failed, "this job was not started: %w", err)
 	}
-	if p.path = w.named(); w.real == nil {
-		p.path = w.path
+	if p.path = w.Named(); w.Real == nil {
+		p.path = w.Path
 	}
-	w.close()
+	w.Close()
 	return p, nil
 }
 
@@ -53,7 +55,7 @@ func (s *start) plain(outcome string) (program, *Failure) {
 //
 // A Worker that is alone loses nothing by that. So nothing is said on stderr, which the Listener shows as the cause if
 // the Worker then crashes.
-func (s *start) unisolated(why error) (f *Failure) {
+func (s *start) unisolated(why error) (f *exits.Failure) {
 	order := nsenter.DeathSignal()
 	_ = nsenter.Outside(func() error {
 		runtime.LockOSThread()
@@ -67,11 +69,11 @@ func (s *start) unisolated(why error) (f *Failure) {
 		}
 		if s.Settings.Policy.Fallback == policy.FallbackRun {
 			s.join()
-			s.journal.warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.Program(), why)
+			s.journal.Warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.Program(), why)
 		} else {
-			s.journal.debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
+			s.journal.Debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
 		}
-		s.journal.fellBack(p.path, why)
+		s.journal.FellBack(p.path, why)
 		f = s.become(p)
 		return nil
 	})
@@ -84,7 +86,7 @@ func (s *start) join() {
 	defer c.locks.Close()
 	_, _ = c.keep()
 	if err := s.record(); err != nil {
-		s.journal.debugf("nothing tells of this Worker if its keeper is killed: %v", err)
+		s.journal.Debugf("nothing tells of this Worker if its keeper is killed: %v", err)
 	}
 }
 
@@ -93,12 +95,12 @@ func (s *start) record() error {
 	if s.Runner == nil {
 		return nil
 	}
-	work, err := openPath(filepath.Dir(s.Temp))
+	work, err := place.Open(filepath.Dir(s.Temp))
 	if err != nil {
 		return err
 	}
 	defer work.Close()
-	root, err := openPath(s.Runner.Root)
+	root, err := place.Open(s.Runner.Root)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -25,8 +27,8 @@ func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		made, err := s.private(
-			func(at places) (folder, error) { return s.makeFolder(at, s.self) },
-			func(at places) (owns, error) { return s.makeOwn(at, s.self) })
+			func(at place.Places) (folder, error) { return s.makeFolder(at, s.self) },
+			func(at place.Places) (own.All, error) { return s.own().Make(at, s.self) })
 		if err != nil {
 			return s.failure(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -45,9 +46,9 @@ func (s *start) claim(facts policy.Facts) error {
 	}
 	err := try()
 	if err != nil {
-		s.journal.debugf("the real _temp is not for this start: %v", err)
+		s.journal.Debugf("the real _temp is not for this start: %v", err)
 	}
-	s.journal.stage("claim")
+	s.journal.Stage("claim")
 	return err
 }
 
@@ -61,8 +62,8 @@ func (c *claiming) try() error {
 	if c.unknown != nil { // without a /proc of its own it would find nobody
 		return c.unknown
 	}
-	if p, err := c.caller.openPlaces(c.Temp); err == nil {
-		p.close()
+	if p, err := c.caller.Open(c.Temp); err == nil {
+		p.Close()
 	} else if strict {
 		return err
 	}
@@ -79,7 +80,7 @@ func (c *claiming) try() error {
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
 		return err
 	}
-	c.journal.debugf("the claim to the real _temp is not in its file: %v", err)
+	c.journal.Debugf("the claim to the real _temp is not in its file: %v", err)
 	if !c.decided {
 		c.failed = c.decide()
 	}
@@ -161,17 +162,17 @@ func (s *start) inCommon() alone.Places {
 
 // inStore calls f with the store and what judges its owners.
 func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
-	p, err := s.caller.findPlaces(s.Temp)
+	p, err := s.caller.Find(s.Temp)
 	if err != nil {
 		return err
 	}
-	defer p.close()
-	store, err := openStore(p.work, p.temp)
+	defer p.Close()
+	store, err := place.Store(p.Work, p.Temp)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if perpid.Covered(p.temp) { // whose job, or what that left, has started this one
+	if perpid.Covered(p.Temp) { // whose job, or what that left, has started this one
 		return fmt.Errorf("%w: %s is that of a Worker in whose view this start is", perpid.ErrClaimed, s.Temp)
 	}
 	return f(store, perpid.NewJudge(s.self, store.Remote()))
@@ -199,7 +200,7 @@ func (c *claiming) recorded() error {
 	}
 	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.self)
 	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
-		c.journal.beside(o.PID) // it may be another runner's
+		c.journal.Beside(o.PID) // it may be another runner's
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
 	return nil
@@ -233,12 +234,12 @@ func (c *claiming) keep() (told bool, err error) {
 	if len(c.locks.Files) == 0 {
 		return false, nil
 	}
-	work, err := openPath(filepath.Dir(c.Temp))
+	work, err := place.Open(filepath.Dir(c.Temp))
 	if err == nil {
 		defer work.Close()
 		err = c.hold(work)
 	}
-	c.journal.kept(err)
+	c.journal.Kept(err)
 	switch {
 	case err == nil:
 		return c.locks.Sure, nil

@@ -14,6 +14,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -27,16 +29,16 @@ type binds struct {
 
 // cover lays the binds in the job's view: the folder over _temp, the real Worker over the entry, the proxy's socket over
 // the daemon's. It returns the program that is to run there.
-func (s *start) cover(host hostPlaces, v view, own owns, beside proxy) (program, error) {
+func (s *start) cover(host place.Host, v view, covered own.All, beside proxy) (program, error) {
 	var b binds
-	defer func() { closeAll(b.files...) }()
+	defer func() { place.CloseAll(b.files...) }()
 	if err := s.addTemp(&b, host, v); err != nil {
 		return program{}, err
 	}
-	if err := s.addOwn(&b, host, v, own); err != nil {
+	if err := s.addOwn(&b, host, v, covered); err != nil {
 		return program{}, err
 	}
-	b.list = append(b.list, v.worker.bind()...)
+	b.list = append(b.list, v.worker.Bind()...)
 	if beside.socket != "" {
 		if err := s.addSocket(&b, host, v.folder, beside); err != nil {
 			return program{}, err
@@ -51,28 +53,46 @@ func (s *start) cover(host hostPlaces, v view, own owns, beside proxy) (program,
 		return program{}, blame.Mounts(fmt.Errorf("cannot lay %s over %s: %w", v.folder.path(), s.Temp, err), "mount", "fs.mount-max")
 	}
 	for _, m := range result.Slaves {
-		s.journal.debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
+		s.journal.Debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
-	s.journal.debugf("%s lies over %s", v.folder.path(), s.Temp)
+	s.journal.Debugf("%s lies over %s", v.folder.path(), s.Temp)
 	if s.Worker != nil && !(v.folder.from == handed && s.asksKeeper()) { // else the supervisor leaves a keeper
 		s.guard(v)
 	}
-	if host.inside {
+	if host.Inside {
 		err = os.Chdir(s.Temp)
 	}
-	return program{path: v.worker.path, temp: v.folder.path(), outcome: events.Private}, err
+	return program{path: v.worker.Path, temp: v.folder.path(), outcome: events.Private}, err
 }
 
-// addTemp adds the bind over _temp, unless an earlier try of this start has laid it, or an earlier start of this process.
-func (s *start) addTemp(b *binds, host hostPlaces, v view) error {
+// own is what decides about the places of WORKER_WRAP_PRIVATE, which only Workers have.
+func (s *start) own() own.Start {
+	o := own.Start{Caller: s.caller, Root: s.Root(), Temp: s.Temp, Env: s.Env, Self: s.self, Journal: s.journal}
+	if s.Worker != nil {
+		o.Chosen = s.Settings.Owns()
+	}
+	return o
+}
+
+func (s *start) addOwn(b *binds, host place.Host, v view, covered own.All) error {
 	if v.covered {
 		return nil
 	}
-	bind, err := v.folder.backing(v.temp, s.Settings.Policy)
+	list, files, err := s.own().Binds(host, v.Home, covered)
+	b.list, b.files = append(b.list, list...), append(b.files, files...)
+	return err
+}
+
+// addTemp adds the bind over _temp, unless an earlier try of this start has laid it, or an earlier start of this process.
+func (s *start) addTemp(b *binds, host place.Host, v view) error {
+	if v.covered {
+		return nil
+	}
+	bind, err := v.folder.backing(v.Temp, s.Settings.Policy)
 	if err != nil {
 		return err
 	}
-	if bind.Outside, err = host.above(s.Temp); err != nil {
+	if bind.Outside, err = host.Above(s.Temp); err != nil {
 		return err
 	}
 	b.list, b.files = append(b.list, bind), append(b.files, bind.Outside)
@@ -80,7 +100,7 @@ func (s *start) addTemp(b *binds, host hostPlaces, v view) error {
 }
 
 // addSocket adds the bind that lays the proxy's socket over the daemon's.
-func (s *start) addSocket(b *binds, host hostPlaces, f folder, beside proxy) error {
+func (s *start) addSocket(b *binds, host place.Host, f folder, beside proxy) error {
 	target, err := dockersocket.Open(beside.real, int(s.caller))
 	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) { // it was exchanged since the proxy was started
 		s.withoutProxy(f, refused)
@@ -95,29 +115,29 @@ func (s *start) addSocket(b *binds, host hostPlaces, f folder, beside proxy) err
 		return err
 	}
 	b.files = append(b.files, source)
-	if err := s.caller.mustOwn(source); err != nil {
+	if err := s.caller.MustOwn(source); err != nil {
 		return err
 	}
-	dir := filepath.Dir(resolved(target))
-	parent, err := openPath(dir)
+	dir := filepath.Dir(place.Resolved(target))
+	parent, err := place.Open(dir)
 	if err != nil {
 		return err
 	}
 	b.files = append(b.files, parent)
-	outside, err := host.open(dir)
+	outside, err := host.Open(dir)
 	if err != nil {
 		return err
 	}
 	b.files = append(b.files, outside)
 	b.list = append(b.list, mounts.Mount{Source: source, Target: target, Parent: parent, Outside: outside})
-	s.journal.debugf("the Docker proxy's socket %s lies over %s", beside.socket, beside.real)
+	s.journal.Debugf("the Docker proxy's socket %s lies over %s", beside.socket, beside.real)
 	return nil
 }
 
 // guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
 // the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
 func (s *start) guard(v view) {
-	w := s.kept(v.work)
+	w := s.kept(v.Work)
 	if s.findable() {
 		if w.View = s.openNamespace(thisNamespace); w.View != nil {
 			defer w.View.Close()
@@ -130,7 +150,7 @@ func (s *start) guard(v view) {
 	unlocked := perpid.Lock(v.folder.dir) // the keeper has the lock, too
 	keeper, err := early.Guard(w, v.folder.dir, v.folder.below)
 	if err != nil {
-		s.journal.debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
+		s.journal.Debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
 		return
 	}
 	s.note(w, keeper)
@@ -138,6 +158,6 @@ func (s *start) guard(v view) {
 		unlocked = perpid.Vouch(s.self, v.folder.dir)
 	}
 	if unlocked != nil {
-		s.journal.debugf("nothing tells another container that %s is in use: %v", v.folder.path(), unlocked)
+		s.journal.Debugf("nothing tells another container that %s is in use: %v", v.folder.path(), unlocked)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
@@ -36,7 +37,7 @@ const (
 
 func (f folder) path() string { return f.dir.Name() }
 
-func (f folder) close() { closeAll(f.dir, f.below) }
+func (f folder) close() { place.CloseAll(f.dir, f.below) }
 
 // discard removes the folder of a start that came to nothing. If that cannot be, a later start does it.
 func (f folder) discard() {
@@ -45,35 +46,26 @@ func (f folder) discard() {
 	}
 }
 
-// openStore opens the store in a folder, for what is like temp, and makes it if it is missing.
-func openStore(in, temp *os.File) (*perpid.Store, error) {
-	like, err := temp.Stat()
-	if err != nil {
-		return nil, err
-	}
-	return perpid.Make(in, like)
-}
-
 // makeFolder makes the per-PID folder of an owner: this process, or the child that it waits for.
-func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
-	store, err := openStore(p.home, p.temp)
+func (s *start) makeFolder(p place.Places, owner perpid.Owner) (folder, error) {
+	store, err := place.Store(p.Home, p.Temp)
 	if err != nil {
 		return folder{}, err
 	}
 	defer store.Close()
-	if dir := store.InPlace(owner, p.temp); dir != nil {
+	if dir := store.InPlace(owner, p.Temp); dir != nil {
 		return s.owned(dir, mounted)
 	}
-	below, err := perpid.LockCovered(p.temp)
+	below, err := perpid.LockCovered(p.Temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		return folder{}, err
 	}
 	if err != nil {
-		s.journal.debugf("nothing keeps the _temp that is covered from being swept: %v", err)
+		s.journal.Debugf("nothing keeps the _temp that is covered from being swept: %v", err)
 	}
-	dir, err := store.Create(owner, p.temp)
+	dir, err := store.Create(owner, p.Temp)
 	if err != nil {
-		closeAll(below)
+		place.CloseAll(below)
 		return folder{}, err
 	}
 	f, err := s.owned(dir, fresh)
@@ -82,8 +74,8 @@ func (s *start) makeFolder(p places, owner perpid.Owner) (folder, error) {
 }
 
 // findFolder opens a folder of this process's by its name: a supervisor has made it, or this start in the host's view.
-func (s *start) findFolder(p places, name string, from maker) (folder, error) {
-	store, err := perpid.OpenIn(p.home)
+func (s *start) findFolder(p place.Places, name string, from maker) (folder, error) {
+	store, err := perpid.OpenIn(p.Home)
 	if err != nil {
 		return folder{}, err
 	}
@@ -97,7 +89,7 @@ func (s *start) findFolder(p places, name string, from maker) (folder, error) {
 
 // owned returns the folder if the caller may mount it.
 func (s *start) owned(dir *os.File, from maker) (folder, error) {
-	if err := s.caller.mustOwn(dir); err != nil {
+	if err := s.caller.MustOwn(dir); err != nil {
 		dir.Close()
 		return folder{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
@@ -37,7 +38,7 @@ func FuzzParseInner(f *testing.F) {
 			t.Fatalf("%q became %q", given, args)
 		}
 		if err != nil {
-			if text := (&Failure{Err: err}).Error(); !strings.Contains(text, InnerName) || strings.ContainsAny(text, "\n\r\x00\x1b") || !reflect.DeepEqual(in, innerLine{}) {
+			if text := (&exits.Failure{Err: err}).Error(); !strings.Contains(text, InnerName) || strings.ContainsAny(text, "\n\r\x00\x1b") || !reflect.DeepEqual(in, innerLine{}) {
 				t.Fatalf("%q: %q, with %+v", args, text, in)
 			}
 			return

@@ -10,6 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
@@ -21,12 +23,12 @@ type proxy struct {
 }
 
 // launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
-func (s *start) launch(host hostPlaces, f folder, own owns) (proxy, error) {
+func (s *start) launch(host place.Host, f folder, covered own.All) (proxy, error) {
 	if f.from != handed { // else the supervisor has
-		s.sweepAll(host.places)
+		s.sweepAll(host.Places)
 	}
 	if f.from == mounted {
-		s.journal.debugf("the Docker proxy, if any, is there already")
+		s.journal.Debugf("the Docker proxy, if any, is there already")
 		return proxy{}, nil
 	}
 	real := s.dockerSocket()
@@ -42,32 +44,32 @@ func (s *start) launch(host hostPlaces, f folder, own owns) (proxy, error) {
 		return proxy{}, err
 	}
 	target.Close()
-	return s.startProxy(f, real, own)
+	return s.startProxy(f, real, covered)
 }
 
 // dockerSocket returns the path of the socket that the program will use, "" if there is none or none is wanted.
 func (s *start) dockerSocket() string {
 	if s.Settings.NoDocker {
-		s.journal.debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
+		s.journal.Debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
 		return ""
 	}
 	path, why := dockersocket.Find(s.Env, int(s.caller))
 	if path == "" {
-		s.journal.debugf("no Docker proxy: %s", why)
+		s.journal.Debugf("no Docker proxy: %s", why)
 	}
 	return path
 }
 
 // startProxy starts the proxy for the real socket. If it cannot be started isolation has failed: the job's containers
 // would then use the host's _temp, which another Worker may be in, and another try may help.
-func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
+func (s *start) startProxy(f folder, real string, covered own.All) (proxy, error) {
 	c := dockerproxy.Config{
 		Real:    real,
 		Socket:  f.path() + ".docker.sock",
 		Temp:    s.Temp,
 		Private: f.path(),
 		Diag:    s.Diag(),
-		Places:  own.redirects(),
+		Places:  covered.Redirects(),
 	}
 	if s.Settings.Policy.Backing == policy.Tmpfs {
 		c.Hidden = f.path()
@@ -85,14 +87,14 @@ func (s *start) startProxy(f folder, real string, own owns) (proxy, error) {
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
 // no start, however many Workers there are.
 func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
-	s.journal.warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.Program(), why, dockersocket.Mend)
-	s.journal.noProxy(f.path(), why)
+	s.journal.Warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.Program(), why, dockersocket.Mend)
+	s.journal.NoProxy(f.path(), why)
 }
 
 // sweepAll is sweep for each store there is.
-func (s *start) sweepAll(p places) {
-	dirs := []*os.File{p.home, p.work}
-	if p.home == p.work {
+func (s *start) sweepAll(p place.Places) {
+	dirs := []*os.File{p.Home, p.Work}
+	if p.Home == p.Work {
 		dirs = dirs[1:]
 	}
 	for _, dir := range dirs {
@@ -109,20 +111,20 @@ func (s *start) sweepAll(p places) {
 func (s *start) sweep(store *perpid.Store, path string) {
 	living, more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
 	if err != nil {
-		s.journal.debugf("leftovers in %s: %v", path, err)
+		s.journal.Debugf("leftovers in %s: %v", path, err)
 		return
 	}
 	for _, o := range living {
 		if o.Start < s.self.Start || o.Start == s.self.Start && o.PID < s.self.PID { // of two one meets the other
-			s.journal.beside(o.PID)
+			s.journal.Beside(o.PID)
 		}
 	}
 	if !more {
 		return
 	}
 	if err := sweeper.Start(path, s.Diag()); err != nil {
-		s.journal.debugf("leftovers in %s stay: %v", path, err)
+		s.journal.Debugf("leftovers in %s stay: %v", path, err)
 		return
 	}
-	s.journal.debugf("leftovers in %s are being swept in the background", path)
+	s.journal.Debugf("leftovers in %s are being swept in the background", path)
 }

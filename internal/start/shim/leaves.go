@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -35,10 +36,10 @@ func (s *start) ownView() *os.File {
 		err = fmt.Errorf("%w; and one that is alone is in no user namespace, unless WORKER_WRAP_ISOLATE=always", err)
 	}
 	if err != nil {
-		s.journal.unnoted(err)
+		s.journal.Unnoted(err)
 		return nil
 	}
-	s.journal.stage("namespace")
+	s.journal.Stage("namespace")
 	return s.openNamespace(thisNamespace)
 }
 
@@ -49,7 +50,7 @@ const thisNamespace = "/proc/thread-self/ns/mnt"
 func (s *start) openNamespace(path string) *os.File {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		s.journal.unnoted(&os.PathError{Op: "open", Path: path, Err: err})
+		s.journal.Unnoted(&os.PathError{Op: "open", Path: path, Err: err})
 		return nil
 	}
 	return os.NewFile(uintptr(fd), path)
@@ -69,7 +70,7 @@ func (s *start) watchOver(w early.Worker, below *os.File) {
 	var keeper int
 	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, locked); return err })
 	if err != nil {
-		s.journal.unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
+		s.journal.Unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
 		return
 	}
 	s.note(w, keeper)
@@ -93,7 +94,7 @@ func (s *start) note(w early.Worker, keeper int) {
 		return
 	}
 	if err := s.tryNote(w, keeper); err != nil {
-		s.journal.unnoted(err)
+		s.journal.Unnoted(err)
 	}
 }
 
@@ -106,7 +107,7 @@ func (s *start) tryNote(w early.Worker, keeper int) error {
 	if err != nil {
 		return fmt.Errorf("the keeper has ended: %w", err)
 	}
-	root, err := openPath(s.Root())
+	root, err := place.Open(s.Root())
 	if err != nil {
 		return err
 	}

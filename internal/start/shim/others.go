@@ -36,7 +36,7 @@ func (s *start) look() policy.Presence {
 // is said then.
 func (s *start) cannotLook(err error) {
 	if s.unknown == nil {
-		s.journal.warn("cannot look for earlier Workers, so does not wait for them: %v", err)
+		s.journal.Warn("cannot look for earlier Workers, so does not wait for them: %v", err)
 	}
 }
 
@@ -49,10 +49,10 @@ func (s *start) wait(facts policy.Facts) {
 	// In the host's view: this thread may be in a namespace with half of the mounts.
 	_ = nsenter.Outside(func() error { left, err = s.waitUntil(s.begun.Add(patience), facts.Failed); return nil })
 	if len(left) > 0 {
-		s.journal.debugf("after %v still alive: %s", patience, pids(left))
+		s.journal.Debugf("after %v still alive: %s", patience, pids(left))
 	}
-	s.journal.stage("wait")
-	s.journal.waited(left, err)
+	s.journal.Stage("wait")
+	s.journal.Waited(left, err)
 }
 
 // glance is how long a start that waits for others to leave the real _temp looks at those that are starts themselves:
@@ -74,11 +74,11 @@ func (s *start) waitUntil(until time.Time, failed bool) ([]presence.Worker, erro
 			}
 		}
 		if !said {
-			s.journal.debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
+			s.journal.Debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
 		}
 		left, err := presence.Wait(before, to)
 		if err != nil {
-			s.journal.warn("cannot wait for earlier Workers: %v", err)
+			s.journal.Warn("cannot wait for earlier Workers: %v", err)
 		}
 		if err != nil || to.Equal(until) || len(before) == 0 {
 			return left, err
@@ -99,7 +99,7 @@ func (s *start) workers() ([]presence.Worker, error) {
 		return nil, s.unknown
 	}
 	workers, err := presence.Find(s.Runner.Root, s.self)
-	s.journal.found(workers)
+	s.journal.Found(workers)
 	return workers, err
 }
 

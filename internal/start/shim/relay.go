@@ -11,6 +11,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -28,18 +29,18 @@ func Relay() error {
 		return errors.New("it is started by worker-wrap only")
 	}
 	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the per-PID folder")
-	c := caller(os.Getuid())
-	temp, err := c.openTemp(work, "_temp")
+	c := place.Caller(os.Getuid())
+	temp, err := c.OpenTemp(work, "_temp")
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := c.makeTemp(work, private); err != nil {
+		if err := makeTemp(c, work, private); err != nil {
 			return err
 		}
-		temp, err = c.openTemp(work, "_temp")
+		temp, err = c.OpenTemp(work, "_temp")
 	}
 	if err != nil {
 		return err
 	}
-	for _, rule := range []error{c.mustOwn(private), c.mustOwn(temp), c.mustFill(temp)} {
+	for _, rule := range []error{c.MustOwn(private), c.MustOwn(temp), c.MustFill(temp)} {
 		if rule != nil {
 			return rule
 		}
@@ -51,7 +52,7 @@ func Relay() error {
 }
 
 // makeTemp makes a _temp of the owner and mode of the per-PID folder, which has those of the one before.
-func (c caller) makeTemp(work, private *os.File) error {
+func makeTemp(c place.Caller, work, private *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(private.Fd()), &st); err != nil {
 		return err

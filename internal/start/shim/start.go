@@ -10,7 +10,11 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
+	"github.com/worker-wrap/worker-wrap/internal/start/journal"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -20,11 +24,11 @@ import (
 // StartWorker is the start of a runner's Worker, under the terms of [Run]. It is the one way by which a start ends that
 // did not become its Worker: whatever went wrong, the job's message has been taken when StartWorker returns, so the
 // caller says why at once and ends.
-func StartWorker(argv, env []string) *Failure {
-	return taking(argv, env, func() *Failure {
+func StartWorker(argv, env []string) *exits.Failure {
+	return taking(argv, env, func() *exits.Failure {
 		p, err := plan.ForWorker(argv, env)
 		if err != nil {
-			return &Failure{Code: ExitFailed, Err: err}
+			return &exits.Failure{Code: exits.Failed, Err: err}
 		}
 		return Run(p)
 	})
@@ -33,11 +37,11 @@ func StartWorker(argv, env []string) *Failure {
 // Run carries a plan out. It must be called on the main goroutine, and returns only if something
 // failed: otherwise the process is the program by then. In a user namespace the program is a child, and
 // Run returns how that ended.
-func Run(p plan.Plan) *Failure {
+func Run(p plan.Plan) *exits.Failure {
 	s := newStart(p)
 	f := s.follow()
 	if f.Err != nil {
-		s.journal.refused(f.Error())
+		s.journal.Refused(f.Error())
 	}
 	return f
 }
@@ -45,22 +49,22 @@ func Run(p plan.Plan) *Failure {
 // start is what does not change while a start goes on.
 type start struct {
 	plan.Plan
-	caller  caller
+	caller  place.Caller
 	begun   time.Time
 	self    perpid.Owner // this process
 	unknown error        // why it does not know itself, nil if it does
-	journal *journal
+	journal *journal.Journal
 }
 
 func newStart(p plan.Plan) *start {
-	s := &start{Plan: p, caller: caller(os.Getuid()), begun: time.Now()}
+	s := &start{Plan: p, caller: place.Caller(os.Getuid()), begun: time.Now()}
 	s.self, s.unknown = perpid.Self()
-	s.journal = newJournal(p, s.self, s.begun)
+	s.journal = journal.New(p, s.self, s.begun)
 	return s
 }
 
 // follow takes the steps that policy names. The last one is either alone or private.
-func (s *start) follow() *Failure {
+func (s *start) follow() *exits.Failure {
 	if err := s.plainIDs(); err != nil {
 		return s.failure(err)
 	}
@@ -82,7 +86,7 @@ func (s *start) follow() *Failure {
 		case policy.Plain:
 			return s.alone()
 		case policy.Isolate:
-			var f *Failure
+			var f *exits.Failure
 			if f, failed = s.isolated(); failed == nil || errors.As(failed, &f) {
 				return f
 			}
@@ -96,13 +100,13 @@ func (s *start) follow() *Failure {
 }
 
 // isolated becomes the program in a _temp of its own. err is why there is none; what fails after that is f.
-func (s *start) isolated() (f *Failure, err error) {
+func (s *start) isolated() (f *exits.Failure, err error) {
 	if s.Settings.Policy.Userns {
 		return s.supervise()
 	}
 	p, err := s.private(
-		func(p places) (folder, error) { return s.makeFolder(p, s.self) },
-		func(p places) (owns, error) { return s.makeOwn(p, s.self) })
+		func(p place.Places) (folder, error) { return s.makeFolder(p, s.self) },
+		func(p place.Places) (own.All, error) { return s.own().Make(p, s.self) })
 	if err != nil {
 		return nil, err
 	}
@@ -110,54 +114,54 @@ func (s *start) isolated() (f *Failure, err error) {
 }
 
 // private is the way of a program that gets a _temp of its own: in the folders that get and getOwn make, or find.
-func (s *start) private(get func(places) (folder, error), getOwn func(places) (owns, error)) (program, error) {
+func (s *start) private(get func(place.Places) (folder, error), getOwn func(place.Places) (own.All, error)) (program, error) {
 	if err := s.mayMount(); err != nil {
 		return program{}, err
 	}
-	var host hostPlaces
+	var host place.Host
 	var made folder
 	err := s.patiently(func() (err error) {
 		if host, err = s.openHost(); err != nil {
 			return err
 		}
-		if made, err = get(host.places); err != nil {
-			host.close()
+		if made, err = get(host.Places); err != nil {
+			host.Close()
 		}
 		return err
 	})
 	if err != nil {
 		return program{}, err
 	}
-	defer host.close()
+	defer host.Close()
 	defer made.close()
-	var own owns
+	var covered own.All
 	if made.from != mounted { // else they lie there, too
-		if own, err = getOwn(host.places); err != nil {
+		if covered, err = getOwn(host.Places); err != nil {
 			made.discard()
 			return program{}, err
 		}
 	}
-	defer own.close()
-	s.journal.stage("folder")
+	defer covered.Close()
+	s.journal.Stage("folder")
 	var beside proxy
 	err = s.patiently(func() (err error) {
-		beside, err = s.launch(host, made, own)
+		beside, err = s.launch(host, made, covered)
 		return err
 	})
 	if err != nil {
 		made.discard()
-		own.discard()
+		covered.Discard()
 		return program{}, err
 	}
-	s.journal.stage("docker")
-	host.places.close() // a process may have few descriptors
-	p, err := s.enter(host, made, own, beside)
+	s.journal.Stage("docker")
+	host.Places.Close() // a process may have few descriptors
+	p, err := s.enter(host, made, covered, beside)
 	if err == nil {
 		beside.Keep()
 	} else {
 		beside.End()
 		made.discard()
-		own.discard()
+		covered.Discard()
 	}
 	return p, err
 }
@@ -177,15 +181,27 @@ func (s *start) mayMount() error {
 }
 
 // refuse says why no program is started.
-func (s *start) refuse(failed, claimed error) *Failure {
+func (s *start) refuse(failed, claimed error) *exits.Failure {
 	if said := (errSaid{}); errors.As(failed, &said) {
-		s.journal.refused(failed.Error())
-		return &Failure{Code: ExitFailed}
+		s.journal.Refused(failed.Error())
+		return &exits.Failure{Code: exits.Failed}
 	}
 	if claimed != nil && s.Settings.Policy.Fallback == policy.FallbackWait {
 		failed = fmt.Errorf("%w; and it cannot run without: %w", failed, claimed)
 	}
 	return s.failure(failed)
+}
+
+// failure makes what went wrong before the program was reached the Failure it is.
+func (s *start) failure(err error) *exits.Failure {
+	var f *exits.Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	if s.Worker == nil { // who gave a command knows that it was to be isolated
+		return exits.Fail(exits.Failed, "this command was not started: %w", blame.Squashed(err))
+	}
+	return exits.Fail(exits.Failed, "this job was not started, because its _temp could not be isolated: %w", blame.Squashed(err))
 }
 
 // plainIDs refuses a process whose effective ids are not its real ones.
@@ -199,15 +215,15 @@ func (s *start) plainIDs() error {
 
 func (s *start) warnOfSettings() {
 	if _, warning := s.patience(); warning != "" {
-		s.journal.warn("%s", warning)
+		s.journal.Warn("%s", warning)
 	}
 	if s.Settings.Unknown != "" {
-		s.journal.warn("%.80q %s", s.Settings.Unknown, plan.UnknownSetting)
+		s.journal.Warn("%.80q %s", s.Settings.Unknown, plan.UnknownSetting)
 	}
 }
 
 // taking takes the job's message once start has returned, or panicked, unless a child was the Worker.
-func taking(argv, env []string, start func() *Failure) *Failure {
+func taking(argv, env []string, start func() *exits.Failure) *exits.Failure {
 	f := attempt(start)
 	if !f.Ran {
 		message.Take(argv, policy.ChannelTimeout(environ.Get(env, policy.ChannelTimeoutVar)))
@@ -216,14 +232,14 @@ func taking(argv, env []string, start func() *Failure) *Failure {
 }
 
 // attempt makes a panic of start's, a mistake in this program, a failure. With WORKER_WRAP_LOG=debug the stack is said too.
-func attempt(start func() *Failure) (f *Failure) {
+func attempt(start func() *exits.Failure) (f *exits.Failure) {
 	defer func() {
 		if v := recover(); v != nil {
 			if origin.Traced() {
 				origin.Quiet()
 				_, _ = os.Stderr.Write(debug.Stack())
 			}
-			f = fail(ExitFailed, "panic: %v%s", v, origin.Mistake)
+			f = exits.Fail(exits.Failed, "panic: %v%s", v, origin.Mistake)
 		}
 	}()
 	return start()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 )
 
 // TestPanicTakesTheMessage: a mistake in the program ends a start as any other fault does, once the Listener has got rid
@@ -23,8 +25,8 @@ func TestPanicTakesTheMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	argv := []string{"Runner.Worker", "spawnclient", strconv.Itoa(int(in.Fd())), "1"}
-	f := taking(argv, nil, func() *Failure { panic("a mistake") })
-	if f.Code != ExitFailed || !strings.HasPrefix(f.Error(), "panic: a mistake; this is a mistake in worker-wrap") {
+	f := taking(argv, nil, func() *exits.Failure { panic("a mistake") })
+	if f.Code != exits.Failed || !strings.HasPrefix(f.Error(), "panic: a mistake; this is a mistake in worker-wrap") {
 		t.Errorf("exit code %d: %v", f.Code, f)
 	}
 	if n, err := in.Read(make([]byte, 8)); err != io.EOF {

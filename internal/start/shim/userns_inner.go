@@ -12,7 +12,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/front"
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -82,10 +85,10 @@ func parseInner(args []string) (in innerLine, err error) {
 
 // RunInner is what the child does. It has no privilege that its caller did not have: whoever starts it by
 // hand with a command line of his own gets what [Run] would give him, as everything is checked again.
-func RunInner(args, env []string) *Failure {
+func RunInner(args, env []string) *exits.Failure {
 	in, err := parseInner(args)
 	if err != nil {
-		return &Failure{Code: ExitFailed, Err: err}
+		return &exits.Failure{Code: exits.Failed, Err: err}
 	}
 	unix.CloseOnExec(in.line)
 	line := os.NewFile(uintptr(in.line), "supervisor")
@@ -93,12 +96,12 @@ func RunInner(args, env []string) *Failure {
 	var over handover
 	text, err := bufio.NewReader(line).ReadBytes('\n')
 	if errors.Is(err, io.EOF) {
-		return &Failure{Code: ExitFailed} // it is gone, or knows better
+		return &exits.Failure{Code: exits.Failed} // it is gone, or knows better
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &over)
 	}
-	f := &Failure{Code: ExitFailed, Err: err}
+	f := &exits.Failure{Code: exits.Failed, Err: err}
 	if err == nil {
 		chosen := over.Settings
 		chosen.Policy.Wait, chosen.Policy.Fallback = 0, policy.FallbackNone // the supervisor has seen to it
@@ -106,7 +109,7 @@ func RunInner(args, env []string) *Failure {
 		f = newStart(in.plan).inUserns(line, in.parent, over)
 	}
 	_ = front.Send(line, append([]byte{byte(f.Code)}, f.Error()...))
-	return &Failure{Code: f.Code}
+	return &exits.Failure{Code: f.Code}
 }
 
 // handover is what the supervisor tells the child, as a line of JSON.
@@ -118,17 +121,17 @@ type handover struct {
 }
 
 // inUserns becomes the program in the folders that were made for it.
-func (s *start) inUserns(line *os.File, parent int, over handover) (f *Failure) {
-	s.journal.alive = over.Alive
+func (s *start) inUserns(line *os.File, parent int, over handover) (f *exits.Failure) {
+	s.journal.Alive = over.Alive
 	err := s.plainIDs()
 	var p program
 	if err == nil {
 		p, err = s.private(
-			func(p places) (folder, error) { return s.findFolder(p, over.Folder, handed) },
-			func(p places) (owns, error) { return s.findOwn(p, over.Own) })
+			func(p place.Places) (folder, error) { return s.findFolder(p, over.Folder, handed) },
+			func(p place.Places) (own.All, error) { return s.own().Find(p, over.Own) })
 	}
 	if err != nil && !errors.As(err, &f) {
-		f = &Failure{Code: ExitFailed, Err: err}
+		f = &exits.Failure{Code: exits.Failed, Err: err}
 	}
 	path := ""
 	if f == nil {
@@ -160,7 +163,7 @@ const (
 func (s *start) asksKeeper() bool { return s.findable() || len(s.Settings.Private) > 0 }
 
 // askKeeper has the supervisor leave a keeper, if this start is to have one there.
-func (s *start) askKeeper(line *os.File) *Failure {
+func (s *start) askKeeper(line *os.File) *exits.Failure {
 	if !s.asksKeeper() {
 		return nil
 	}
@@ -175,7 +178,7 @@ func (s *start) askKeeper(line *os.File) *Failure {
 }
 
 // strip is the last thing before the child becomes the program.
-func (s *start) strip(line *os.File, parent int) *Failure {
+func (s *start) strip(line *os.File, parent int) *exits.Failure {
 	attached, err := nsenter.LeaveNothing(parent)
 	if err == nil && !attached {
 		err = errors.New("the supervisor has ended")

@@ -4,42 +4,45 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
+	"github.com/worker-wrap/worker-wrap/internal/start/entry"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
+	"github.com/worker-wrap/worker-wrap/internal/start/own"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // view is what the binds are made of, open in the job's view: in the mount namespace that only this thread is in. What
 // is checked there is what is mounted.
 type view struct {
-	places
+	place.Places
 	folder  folder
-	covered bool   // _temp is the folder already
-	worker  worker // of a Worker
+	covered bool         // _temp is the folder already
+	worker  entry.Worker // of a Worker
 }
 
 func (v view) close() {
-	v.places.close()
+	v.Places.Close()
 	v.folder.dir.Close()
-	v.worker.close()
+	v.worker.Close()
 }
 
 // openView opens everything again, by its path or name, in the job's view.
 func (s *start) openView(made folder) (v view, err error) {
-	if v.places, err = s.openPlaces(filepath.Dir(filepath.Dir(made.path()))); err != nil {
+	if v.Places, err = s.openPlaces(filepath.Dir(filepath.Dir(made.path()))); err != nil {
 		return view{}, err
 	}
-	if v.folder, err = s.again(v.places, made); err != nil {
-		v.places.close()
+	if v.folder, err = s.again(v.Places, made); err != nil {
+		v.Places.Close()
 		return view{}, err
 	}
-	if v.covered, err = sameFile(v.temp, v.folder.dir); err == nil && s.Worker != nil {
-		v.worker, err = s.openWorker(s.Worker)
+	if v.covered, err = place.Same(v.Temp, v.folder.dir); err == nil && s.Worker != nil {
+		v.worker, err = s.openWorker()
 	}
 	if err != nil {
 		v.close()
@@ -48,8 +51,12 @@ func (s *start) openView(made folder) (v view, err error) {
 	return v, nil
 }
 
+func (s *start) openWorker() (entry.Worker, error) {
+	return entry.Open(entry.Start{Caller: s.caller, Names: s.Worker, Root: s.Root(), Temp: s.Temp, Env: s.Env, Journal: s.journal})
+}
+
 // again finds the folder that was made or found in the host's view. One of this start's that is gone is made anew.
-func (s *start) again(p places, made folder) (folder, error) {
+func (s *start) again(p place.Places, made folder) (folder, error) {
 	f, err := s.findFolder(p, filepath.Base(made.path()), made.from)
 	if errors.Is(err, fs.ErrNotExist) && made.from == fresh {
 		return s.makeFolder(p, s.self)
@@ -57,9 +64,9 @@ func (s *start) again(p places, made folder) (folder, error) {
 	if err != nil {
 		return folder{}, err
 	}
-	same, err := sameFile(f.dir, made.dir)
+	same, err := place.Same(f.dir, made.dir)
 	if err == nil && !same {
-		err = &fs.PathError{Op: "open", Path: f.path(), Err: errExchanged}
+		err = &fs.PathError{Op: "open", Path: f.path(), Err: place.ErrExchanged}
 	}
 	if err != nil {
 		f.dir.Close()
@@ -68,9 +75,6 @@ func (s *start) again(p places, made folder) (folder, error) {
 	f.below = made.below
 	return f, nil
 }
-
-// errExchanged is one of those that a start tries once more after.
-var errExchanged = fmt.Errorf("it was exchanged just now (%w)", fs.ErrNotExist)
 
 // A start looks again for what has vanished with pauses that double up to longestPause, for searchPatience in all:
 // long enough for a busy machine, and a tenth of the time in which the Listener gives a Worker up.
@@ -90,42 +94,42 @@ func (s *start) patiently(do func() error) error {
 		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
 			return err
 		}
-		s.journal.debugf("trying once more: %v", err)
+		s.journal.Debugf("trying once more: %v", err)
 		time.Sleep(pause)
 	}
 }
 
 // enter makes the mount namespace and covers _temp in it.
-func (s *start) enter(host hostPlaces, made folder, own owns, beside proxy) (p program, err error) {
+func (s *start) enter(host place.Host, made folder, covered own.All, beside proxy) (p program, err error) {
 	if err := s.unshare(); err != nil {
 		return program{}, err
 	}
-	s.journal.stage("namespace")
+	s.journal.Stage("namespace")
 	err = s.patiently(func() (err error) {
-		p, err = s.tryCover(host, made, own, beside)
+		p, err = s.tryCover(host, made, covered, beside)
 		return err
 	})
 	if err == nil {
-		s.journal.stage("mounts")
+		s.journal.Stage("mounts")
 	}
 	return p, err
 }
 
 // tryCover opens everything in the job's view and covers _temp.
-func (s *start) tryCover(host hostPlaces, made folder, own owns, beside proxy) (program, error) {
+func (s *start) tryCover(host place.Host, made folder, covered own.All, beside proxy) (program, error) {
 	v, err := s.openView(made)
 	if err != nil {
 		return program{}, err
 	}
 	defer v.close()
-	return s.cover(host, v, own, beside)
+	return s.cover(host, v, covered, beside)
 }
 
 // unshare gives this thread a mount namespace of its own.
 func (s *start) unshare() error {
 	err := nsenter.UnshareMounts()
 	if err != nil && s.startedTwice() {
-		return startsItself(s.Worker.Real)
+		return exits.StartsItself(s.Worker.Real)
 	}
 	if err != nil {
 		return blame.Mounts(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
@@ -133,15 +137,8 @@ func (s *start) unshare() error {
 	return nil
 }
 
-// sameFile reports whether two open files are one.
-func sameFile(a, b *os.File) (bool, error) {
-	var st [2]unix.Stat_t
-	for i, f := range [...]*os.File{a, b} {
-		if err := unix.Fstat(int(f.Fd()), &st[i]); err != nil {
-			return false, &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
-		}
-	}
-	return sameInode(st[0], st[1]), nil
+// startedTwice reports whether this process already ran a start: the real Worker is worker-wrap itself.
+func (s *start) startedTwice() bool {
+	owner, _, ok := perpid.Parse(filepath.Base(environ.Get(s.Env, perpid.HostTempVar)))
+	return ok && owner == s.self && s.Worker != nil
 }
-
-func sameInode(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }

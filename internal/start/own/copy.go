@@ -1,4 +1,4 @@
-package shim
+package own
 
 import (
 	"errors"
@@ -17,11 +17,11 @@ const (
 	mostFiles  = 10_000
 )
 
-// copyOwn copies what is in the place into the folder: files, folders and links, as far as the caller may read them.
+// copy copies what is in the place into the folder: files, folders and links, as far as the caller may read them.
 // Whoever can change the place is the caller, and nothing is followed, so it is copied whatever it becomes meanwhile.
-func (s *start) copyOwn(o own) error {
+func (s Start) copy(o one) error {
 	c := copying{bytes: mostCopied, files: mostFiles}
-	from, err := untrusted.At(o.place, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	from, err := untrusted.At(o.at, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s *start) copyOwn(o own) error {
 		return fmt.Errorf("cannot copy %s: %w", o.path, err)
 	}
 	if c.left != "" {
-		s.journal.warn("not copied into this job's %s, as its user may not read it: %s", o.path, c.left)
+		s.Journal.Warn("not copied into this job's %s, as its user may not read it: %s", o.path, c.left)
 	}
 	return nil
 }

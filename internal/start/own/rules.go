@@ -1,4 +1,4 @@
-package shim
+package own
 
 import (
 	"errors"
@@ -11,56 +11,58 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 )
 
-// openOwn opens a place, and makes it if it is missing.
-func (s *start) openOwn(path string) (own, error) {
+// open opens a place, and makes it if it is missing.
+func (s Start) open(path string) (one, error) {
 	if !filepath.IsAbs(path) {
-		return own{}, notCovered(path, "is no absolute path; HOME has to be one")
+		return one{}, notCovered(path, "is no absolute path; HOME has to be one")
 	}
-	f, err := openPath(path)
+	f, err := place.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if s.caller == 0 && !paths.In(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
-			return own{}, notCovered(path, "is not there; make it first")
+		if s.Caller == 0 && !paths.In(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
+			return one{}, notCovered(path, "is not there; make it first")
 		}
 		if err := os.MkdirAll(path, 0o700); err != nil {
-			return own{}, notCovered(path, "is not there, and cannot be made: "+err.Error())
+			return one{}, notCovered(path, "is not there, and cannot be made: "+err.Error())
 		}
-		f, err = openPath(path)
+		f, err = place.Open(path)
 	}
 	if errors.Is(err, unix.ENOTDIR) {
-		return own{}, notCovered(path, "is a file, and tools replace those by rename, which a mount on it makes fail; name its folder")
+		return one{}, notCovered(path, "is a file, and tools replace those by rename, which a mount on it makes fail; name its folder")
 	}
 	if err != nil {
-		return own{}, err
+		return one{}, err
 	}
 	if err := s.mayCover(path, f); err != nil {
 		f.Close()
-		return own{}, err
+		return one{}, err
 	}
-	return own{path: path, place: f}, nil
+	return one{path: path, at: f}, nil
 }
 
 // mayCover is the rule for a place: a folder that is the caller's own, and not shared or needed by others than the job.
-func (s *start) mayCover(path string, f *os.File) error {
+func (s Start) mayCover(path string, f *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
 	switch {
-	case int(st.Uid) != int(s.caller):
-		return notCovered(path, fmt.Sprintf("belongs to uid %d and you are uid %d", st.Uid, s.caller))
+	case int(st.Uid) != int(s.Caller):
+		return notCovered(path, fmt.Sprintf("belongs to uid %d and you are uid %d", st.Uid, s.Caller))
 	case st.Mode&0o002 != 0:
 		return notCovered(path, "is a folder that everybody may write to, and that processes of others use")
 	}
-	if err := s.caller.mustFill(f); err != nil {
+	if err := s.Caller.MustFill(f); err != nil {
 		return notCovered(path, err.Error())
 	}
-	at := resolved(f)
+	at := place.Resolved(f)
 	for _, needed := range []struct{ path, what string }{
 		{environ.Get(s.Env, "HOME"), "HOME"},
 		{filepath.Dir(s.Temp), "the work folder"},
-		{s.Root(), "the runner"},
+		{s.Root, "the runner"},
 		{environ.Get(s.Env, "RUNNER_TOOL_CACHE"), "the tools of all jobs"},
 		{environ.Get(s.Env, "AGENT_TOOLSDIRECTORY"), "the tools of all jobs"},
 	} {
@@ -83,6 +85,6 @@ func (s *start) mayCover(path string, f *os.File) error {
 	return nil
 }
 
-func notCovered(path, why string) *Failure {
-	return fail(ExitFailed, "this job was not started: WORKER_WRAP_PRIVATE: %s %s", path, why)
+func notCovered(path, why string) *exits.Failure {
+	return exits.Fail(exits.Failed, "this job was not started: WORKER_WRAP_PRIVATE: %s %s", path, why)
 }

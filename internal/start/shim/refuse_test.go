@@ -7,11 +7,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 func TestFailureIsOneLine(t *testing.T) {
-	f := fail(ExitFailed, "cannot open %s: %w", "/a\nb\tc\x1b[31m", unix.EIO)
+	f := exits.Fail(exits.Failed, "cannot open %s: %w", "/a\nb\tc\x1b[31m", unix.EIO)
 	if got, want := f.Error(), `cannot open /a\x0ab\x09c\x1b[31m: input/output error`; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

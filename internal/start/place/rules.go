@@ -1,4 +1,4 @@
-package shim
+package place
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// caller is the real user of a start, who may cover what they could have filled anyway. Root may cover anything.
-type caller int
+// Caller is the real user of a start, who may cover what they could have filled anyway. Root may cover anything.
+type Caller int
 
-// mustOwn is the rule for a caller who has the privilege from a file capability only: what is mounted, and mounted over,
+// MustOwn is the rule for a caller who has the privilege from a file capability only: what is mounted, and mounted over,
 // is the caller's own.
-func (c caller) mustOwn(f *os.File) error {
+func (c Caller) MustOwn(f *os.File) error {
 	if c == 0 {
 		return nil
 	}
@@ -28,9 +28,9 @@ func (c caller) mustOwn(f *os.File) error {
 	return nil
 }
 
-// mustFill is the other half of the rule, for a folder that is mounted over: the caller must be able to create files
+// MustFill is the other half of the rule, for a folder that is mounted over: the caller must be able to create files
 // there. Owning it is not enough: /proc/PID belongs to its user, and sudo trusts what it finds there.
-func (c caller) mustFill(dir *os.File) error {
+func (c Caller) MustFill(dir *os.File) error {
 	if c == 0 {
 		return nil
 	}
@@ -44,9 +44,9 @@ func (c caller) mustFill(dir *os.File) error {
 	return nil
 }
 
-// mayGive is the rule for root, who gives a store in home to the owner of temp: home must be that user's, or root's as temp
+// MayGive is the rule for root, who gives a store in home to the owner of temp: home must be that user's, or root's as temp
 // is. [perpid.Home] has looked at home by its path, which whoever owns a folder above could have lead elsewhere since.
-func (c caller) mayGive(home, temp *os.File) error {
+func (c Caller) MayGive(home, temp *os.File) error {
 	if c != 0 {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (c caller) mayGive(home, temp *os.File) error {
 		}
 	}
 	if st[0].Uid != st[1].Uid {
-		return &fs.PathError{Op: "open", Path: home.Name(), Err: errExchanged}
+		return &fs.PathError{Op: "open", Path: home.Name(), Err: ErrExchanged}
 	}
 	return nil
 }

@@ -1,0 +1,165 @@
+package entry
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/exits"
+	"github.com/worker-wrap/worker-wrap/internal/start/journal"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
+	"github.com/worker-wrap/worker-wrap/internal/start/plan"
+	"github.com/worker-wrap/worker-wrap/mounts"
+)
+
+// Worker is what is open of a runner's Worker that is about to be started. Real is nil if an uninstall has put that back
+// in the entry's place.
+type Worker struct {
+	bin, Real, entry *os.File
+	covers           bool   // the real Worker is to be laid over the entry
+	Path             string // the one to start it by
+	kept             string // the real Worker's own
+}
+
+// Close closes what is open.
+func (w Worker) Close() { place.CloseAll(w.bin, w.Real, w.entry) }
+
+// Named returns the path by which a real Worker that is laid over nothing is started: that of a link with the runner's
+// name for it, if an install has made one, else its own.
+func (w Worker) Named() string {
+	var st, linked unix.Stat_t
+	path := filepath.Join(filepath.Dir(w.kept), runner.AloneName)
+	if w.Real != nil && unix.Fstat(int(w.Real.Fd()), &st) == nil && unix.Stat(path, &linked) == nil && place.SameInode(st, linked) {
+		return path
+	}
+	return w.kept
+}
+
+// Bind lays the real Worker over the entry, so that /proc/PID/exe and the name of the process are what they are without
+// worker-wrap. A symbolic link to it is covered itself.
+func (w Worker) Bind() []mounts.Mount {
+	if !w.covers {
+		return nil
+	}
+	return []mounts.Mount{{Source: w.Real, Target: w.entry, Parent: w.bin}}
+}
+
+// Start is what of a start decides how its Worker is started.
+type Start struct {
+	Caller  place.Caller
+	Names   *plan.Worker
+	Root    string // the runner's
+	Temp    string
+	Env     []string
+	Journal *journal.Journal
+}
+
+// Open opens the real Worker and the entry that stands in its place.
+func Open(s Start) (Worker, error) {
+	w := Worker{Path: s.Names.Entry}
+	err := s.fill(&w)
+	if err != nil {
+		w.Close()
+	}
+	return w, err
+}
+
+func (s Start) fill(w *Worker) (err error) {
+	if w.bin, err = place.Open(filepath.Dir(s.Names.Entry)); err != nil {
+		return err
+	}
+	if s.inCircle() {
+		return exits.StartsItself(s.Names.Entry)
+	}
+	if err := w.openReal(s.Names.Entry); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && w.restored(s.Names.Entry) {
+			s.Journal.Debugf("the runner's own Worker is back at %s", s.Names.Entry)
+			return nil
+		}
+		return exits.NoRealWorker(w.kept, err)
+	}
+	var real, self unix.Stat_t
+	if err := unix.Fstat(int(w.Real.Fd()), &real); err != nil {
+		return &fs.PathError{Op: "stat", Path: w.kept, Err: err}
+	}
+	entry, script := scripted(w.Real)
+	if unix.Stat("/proc/self/exe", &self) == nil && place.SameInode(self, real) || entry {
+		return exits.StartsItself(w.kept)
+	}
+	if real.Mode&unix.S_IFMT != unix.S_IFREG {
+		return exits.Fail(exits.Cannot, "%s is not a file; put the runner's own Worker there (worker-wrap doctor says how)", w.kept)
+	}
+	if w.entry, err = untrusted.At(w.bin, filepath.Base(s.Names.Entry), unix.O_PATH|unix.O_NOFOLLOW); err != nil {
+		return err
+	}
+	// The rule of ownership, for a file: the entry is covered only if the caller owns the folder, and either owns the
+	// real Worker or it lies in that folder. A link to someone else's file must never become that file.
+	w.covers = s.Caller.MustOwn(w.bin) == nil && (s.Caller.MustOwn(w.Real) == nil || w.inBin(real))
+	if w.covers && script && s.Names.MovedByOther() {
+		w.covers, w.Path = false, w.kept // another tool's, which would find itself by the name that it starts: see inCircle
+	} else if !w.covers {
+		w.Path = w.kept
+		s.Journal.Debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), w.kept, filepath.Base(w.kept))
+	}
+	return nil
+}
+
+// openReal opens the real Worker where it is kept.
+func (w *Worker) openReal(entry string) (err error) {
+	for _, name := range runner.KeptNames(entry) {
+		w.kept = filepath.Join(filepath.Dir(entry), name)
+		if w.Real, err = untrusted.At(w.bin, name, unix.O_PATH); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return err
+}
+
+// restored reports whether an uninstall has put the real Worker back since this process was started.
+func (w *Worker) restored(entry string) bool {
+	var st, self unix.Stat_t
+	f, err := untrusted.At(w.bin, filepath.Base(entry), unix.O_PATH)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	if entry, _ := scripted(f); entry {
+		return false
+	}
+	return unix.Fstat(int(f.Fd()), &st) == nil && unix.Stat("/proc/self/exe", &self) == nil &&
+		st.Mode&unix.S_IFMT == unix.S_IFREG && !place.SameInode(st, self)
+}
+
+// inBin reports whether the real Worker is in bin itself, and not where a link leads.
+func (w *Worker) inBin(real unix.Stat_t) bool {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(w.bin.Fd()), filepath.Base(w.Real.Name()), &st, unix.AT_SYMLINK_NOFOLLOW)
+	return err == nil && place.SameInode(st, real)
+}
+
+// scripted reports whether what is open is a script, and the one that has the kernel start worker-wrap.
+func scripted(f *os.File) (entry, script bool) {
+	head, err := untrusted.Head(untrusted.Through(f), runner.EntrySize)
+	if err != nil {
+		return false, false // who may not read a Worker may start it
+	}
+	_, entry = runner.ParseEntry(head)
+	return entry, strings.HasPrefix(string(head), "#!")
+}
+
+// inCircle reports whether another tool starts worker-wrap as the runner's own Worker, and was itself started by
+// worker-wrap as that. In either order of the two that cannot be; with what one of them kept overwritten it would go
+// on for ever.
+func (s Start) inCircle() bool {
+	host := environ.Get(s.Env, perpid.HostTempVar)
+	return s.Names.MovedByOther() && host != "" && (host == s.Temp || slices.Contains(perpid.Paths(s.Root, s.Temp), filepath.Dir(host)))
+}
