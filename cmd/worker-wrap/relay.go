@@ -4,7 +4,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
-	"github.com/worker-wrap/worker-wrap/internal/start/shim"
+	"github.com/worker-wrap/worker-wrap/internal/start/keep"
 )
 
 // relayCommand is the hidden subcommand by which a Worker's keeper lays its _temp again.
@@ -13,6 +13,6 @@ func relayCommand() *cli.Command {
 		Name:            early.RelayCommand,
 		Hidden:          true,
 		SkipFlagParsing: true,
-		Action:          func(*cli.Context) error { return shim.Relay() },
+		Action:          func(*cli.Context) error { return keep.Relay() },
 	}
 }

@@ -14,10 +14,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
-	"github.com/worker-wrap/worker-wrap/internal/start/journal"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
-	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
@@ -53,19 +52,12 @@ func (w Worker) Bind() []mounts.Mount {
 	return []mounts.Mount{{Source: w.Real, Target: w.entry, Parent: w.bin}}
 }
 
-// Start is what of a start decides how its Worker is started.
-type Start struct {
-	Caller  place.Caller
-	Names   *plan.Worker
-	Root    string // the runner's
-	Temp    string
-	Env     []string
-	Journal *journal.Journal
-}
+// Start is the start of a Worker, as the entry looks at it.
+type Start struct{ *begun.Start }
 
 // Open opens the real Worker and the entry that stands in its place.
 func Open(s Start) (Worker, error) {
-	w := Worker{Path: s.Names.Entry}
+	w := Worker{Path: s.Worker.Entry}
 	err := s.fill(&w)
 	if err != nil {
 		w.Close()
@@ -74,15 +66,15 @@ func Open(s Start) (Worker, error) {
 }
 
 func (s Start) fill(w *Worker) (err error) {
-	if w.bin, err = place.Open(filepath.Dir(s.Names.Entry)); err != nil {
+	if w.bin, err = place.Open(filepath.Dir(s.Worker.Entry)); err != nil {
 		return err
 	}
 	if s.inCircle() {
-		return exits.StartsItself(s.Names.Entry)
+		return exits.StartsItself(s.Worker.Entry)
 	}
-	if err := w.openReal(s.Names.Entry); err != nil {
-		if errors.Is(err, fs.ErrNotExist) && w.restored(s.Names.Entry) {
-			s.Journal.Debugf("the runner's own Worker is back at %s", s.Names.Entry)
+	if err := w.openReal(s.Worker.Entry); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && w.restored(s.Worker.Entry) {
+			s.Journal.Debugf("the runner's own Worker is back at %s", s.Worker.Entry)
 			return nil
 		}
 		return exits.NoRealWorker(w.kept, err)
@@ -98,13 +90,13 @@ func (s Start) fill(w *Worker) (err error) {
 	if real.Mode&unix.S_IFMT != unix.S_IFREG {
 		return exits.Fail(exits.Cannot, "%s is not a file; put the runner's own Worker there (worker-wrap doctor says how)", w.kept)
 	}
-	if w.entry, err = untrusted.At(w.bin, filepath.Base(s.Names.Entry), unix.O_PATH|unix.O_NOFOLLOW); err != nil {
+	if w.entry, err = untrusted.At(w.bin, filepath.Base(s.Worker.Entry), unix.O_PATH|unix.O_NOFOLLOW); err != nil {
 		return err
 	}
 	// The rule of ownership, for a file: the entry is covered only if the caller owns the folder, and either owns the
 	// real Worker or it lies in that folder. A link to someone else's file must never become that file.
 	w.covers = s.Caller.MustOwn(w.bin) == nil && (s.Caller.MustOwn(w.Real) == nil || w.inBin(real))
-	if w.covers && script && s.Names.MovedByOther() {
+	if w.covers && script && s.Worker.MovedByOther() {
 		w.covers, w.Path = false, w.kept // another tool's, which would find itself by the name that it starts: see inCircle
 	} else if !w.covers {
 		w.Path = w.kept
@@ -161,5 +153,5 @@ func scripted(f *os.File) (entry, script bool) {
 // on for ever.
 func (s Start) inCircle() bool {
 	host := environ.Get(s.Env, perpid.HostTempVar)
-	return s.Names.MovedByOther() && host != "" && (host == s.Temp || slices.Contains(perpid.Paths(s.Root, s.Temp), filepath.Dir(host)))
+	return s.Worker.MovedByOther() && host != "" && (host == s.Temp || slices.Contains(perpid.Paths(s.Root(), s.Temp), filepath.Dir(host)))
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
-	"github.com/worker-wrap/worker-wrap/internal/start/journal"
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
@@ -54,21 +54,22 @@ func (all All) Names() (out []string) {
 	return out
 }
 
-// Start is what of a start decides which places are covered.
-type Start struct {
-	Caller  place.Caller
-	Chosen  []plan.Own
-	Root    string // the runner's
-	Temp    string
-	Env     []string
-	Self    perpid.Owner
-	Journal *journal.Journal
+// Start is a start, as the places that it covers look at it.
+type Start struct{ *begun.Start }
+
+// chosen are the places, which only Workers have.
+func (s Start) chosen() []plan.Own {
+	if s.Worker == nil {
+		return nil
+	}
+	return s.Settings.Owns()
 }
 
 // Make opens the places in the host's view, makes what is missing, and a folder of owner's in the store for each. A
 // place that may not be covered is the user's mistake: no job is started with it.
 func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
-	if len(s.Chosen) == 0 {
+	places := s.chosen()
+	if len(places) == 0 {
 		return nil, nil
 	}
 	store, err := place.Store(p.Home, p.Temp)
@@ -84,7 +85,7 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 		}
 	}()
 	home := environ.Get(s.Env, "HOME")
-	for _, chosen := range s.Chosen {
+	for _, chosen := range places {
 		o, err := s.open(chosen.At(home))
 		if err != nil {
 			return all, err
@@ -112,7 +113,7 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 
 // Find opens the places, and the folders that a supervisor has made for them.
 func (s Start) Find(p place.Places, names []string) (all All, err error) {
-	chosen := s.Chosen
+	chosen := s.chosen()
 	if len(names) != len(chosen) {
 		return nil, fmt.Errorf("%d folders were made for %d places", len(names), len(chosen))
 	}

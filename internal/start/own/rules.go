@@ -62,7 +62,7 @@ func (s Start) mayCover(path string, f *os.File) error {
 	for _, needed := range []struct{ path, what string }{
 		{environ.Get(s.Env, "HOME"), "HOME"},
 		{filepath.Dir(s.Temp), "the work folder"},
-		{s.Root, "the runner"},
+		{s.Root(), "the runner"},
 		{environ.Get(s.Env, "RUNNER_TOOL_CACHE"), "the tools of all jobs"},
 		{environ.Get(s.Env, "AGENT_TOOLSDIRECTORY"), "the tools of all jobs"},
 	} {

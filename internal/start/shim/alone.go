@@ -2,17 +2,13 @@ package shim
 
 import (
 	"errors"
-	"path/filepath"
 	"runtime"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
-	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
-	"github.com/worker-wrap/worker-wrap/internal/start/alone"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/entry"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
-	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -36,7 +32,7 @@ func (s *start) plain(outcome string) (program, *exits.Failure) {
 	if s.Worker == nil {
 		return p, nil
 	}
-	w, err := s.openWorker()
+	w, err := entry.Open(entry.Start{Start: s.Start})
 	if f := (*exits.Failure)(nil); err != nil && errors.As(err, &f) {
 		return p, f
 	}
@@ -68,47 +64,14 @@ func (s *start) unisolated(why error) (f *exits.Failure) {
 			return nil
 		}
 		if s.Settings.Policy.Fallback == policy.FallbackRun {
-			s.join()
-			s.journal.Warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.Program(), why)
+			s.claims().Join()
+			s.Journal.Warn("this %s runs WITHOUT a _temp of its own (WORKER_WRAP_FALLBACK=run), because that could not be made: %v", s.Program(), why)
 		} else {
-			s.journal.Debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
+			s.Journal.Debugf("alone, and so without a _temp of its own, which could not be made: %v", why)
 		}
-		s.journal.FellBack(p.path, why)
+		s.Journal.FellBack(p.path, why)
 		f = s.become(p)
 		return nil
 	})
 	return f
-}
-
-// join makes a start that does not care whether it is alone known to those that do.
-func (s *start) join() {
-	c := &claiming{start: s, locks: alone.Join(s.inCommon(), lockPatience)}
-	defer c.locks.Close()
-	_, _ = c.keep()
-	if err := s.record(); err != nil {
-		s.journal.Debugf("nothing tells of this Worker if its keeper is killed: %v", err)
-	}
-}
-
-// record has the record name this Worker, so that others find it also if its keeper was killed.
-func (s *start) record() error {
-	if s.Runner == nil {
-		return nil
-	}
-	work, err := place.Open(filepath.Dir(s.Temp))
-	if err != nil {
-		return err
-	}
-	defer work.Close()
-	root, err := place.Open(s.Runner.Root)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	diag, err := untrusted.Place(root, "_diag")
-	if err != nil {
-		return err
-	}
-	defer diag.Close()
-	return early.Record(work, diag, s.self)
 }

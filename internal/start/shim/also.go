@@ -27,8 +27,8 @@ func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
 			return err
 		}
 		made, err := s.private(
-			func(at place.Places) (folder, error) { return s.makeFolder(at, s.self) },
-			func(at place.Places) (own.All, error) { return s.own().Make(at, s.self) })
+			func(at place.Places) (folder, error) { return s.makeFolder(at, s.Self) },
+			func(at place.Places) (own.All, error) { return s.own().Make(at, s.Self) })
 		if err != nil {
 			return s.failure(err)
 		}

@@ -38,8 +38,8 @@ func (s *start) ready(p program) (path string, f *exits.Failure) {
 			return "", f
 		}
 	}
-	s.journal.Debugf("exec %s", path)
-	s.journal.Started(path, p.outcome, p.temp)
+	s.Journal.Debugf("exec %s", path)
+	s.Journal.Started(path, p.outcome, p.temp)
 	return path, nil
 }
 

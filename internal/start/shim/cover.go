@@ -10,13 +10,10 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/own"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
-	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
@@ -53,11 +50,11 @@ func (s *start) cover(host place.Host, v view, covered own.All, beside proxy) (p
 		return program{}, blame.Mounts(fmt.Errorf("cannot lay %s over %s: %w", v.folder.path(), s.Temp, err), "mount", "fs.mount-max")
 	}
 	for _, m := range result.Slaves {
-		s.journal.Debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
+		s.Journal.Debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
-	s.journal.Debugf("%s lies over %s", v.folder.path(), s.Temp)
+	s.Journal.Debugf("%s lies over %s", v.folder.path(), s.Temp)
 	if s.Worker != nil && !(v.folder.from == handed && s.asksKeeper()) { // else the supervisor leaves a keeper
-		s.guard(v)
+		s.keeper().Guard(v.Work, v.folder.dir, v.folder.below)
 	}
 	if host.Inside {
 		err = os.Chdir(s.Temp)
@@ -65,15 +62,7 @@ func (s *start) cover(host place.Host, v view, covered own.All, beside proxy) (p
 	return program{path: v.worker.Path, temp: v.folder.path(), outcome: events.Private}, err
 }
 
-// own is what decides about the places of WORKER_WRAP_PRIVATE, which only Workers have.
-func (s *start) own() own.Start {
-	o := own.Start{Caller: s.caller, Root: s.Root(), Temp: s.Temp, Env: s.Env, Self: s.self, Journal: s.journal}
-	if s.Worker != nil {
-		o.Chosen = s.Settings.Owns()
-	}
-	return o
-}
-
+// addOwn adds the binds over the places of WORKER_WRAP_PRIVATE, unless an earlier start of this process has laid them.
 func (s *start) addOwn(b *binds, host place.Host, v view, covered own.All) error {
 	if v.covered {
 		return nil
@@ -101,7 +90,7 @@ func (s *start) addTemp(b *binds, host place.Host, v view) error {
 
 // addSocket adds the bind that lays the proxy's socket over the daemon's.
 func (s *start) addSocket(b *binds, host place.Host, f folder, beside proxy) error {
-	target, err := dockersocket.Open(beside.real, int(s.caller))
+	target, err := dockersocket.Open(beside.real, int(s.Caller))
 	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) { // it was exchanged since the proxy was started
 		s.withoutProxy(f, refused)
 		return nil
@@ -115,7 +104,7 @@ func (s *start) addSocket(b *binds, host place.Host, f folder, beside proxy) err
 		return err
 	}
 	b.files = append(b.files, source)
-	if err := s.caller.MustOwn(source); err != nil {
+	if err := s.Caller.MustOwn(source); err != nil {
 		return err
 	}
 	dir := filepath.Dir(place.Resolved(target))
@@ -130,34 +119,6 @@ func (s *start) addSocket(b *binds, host place.Host, f folder, beside proxy) err
 	}
 	b.files = append(b.files, outside)
 	b.list = append(b.list, mounts.Mount{Source: source, Target: target, Parent: parent, Outside: outside})
-	s.journal.Debugf("the Docker proxy's socket %s lies over %s", beside.socket, beside.real)
+	s.Journal.Debugf("the Docker proxy's socket %s lies over %s", beside.socket, beside.real)
 	return nil
-}
-
-// guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
-// the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
-func (s *start) guard(v view) {
-	w := s.kept(v.Work)
-	if s.findable() {
-		if w.View = s.openNamespace(thisNamespace); w.View != nil {
-			defer w.View.Close()
-		}
-	}
-	if s.Settings.Policy.Backing != policy.Dir || s.Settings.Policy.Isolate != policy.Alone && v.folder.below == nil {
-		s.watchOver(w, v.folder.below)
-		return
-	}
-	unlocked := perpid.Lock(v.folder.dir) // the keeper has the lock, too
-	keeper, err := early.Guard(w, v.folder.dir, v.folder.below)
-	if err != nil {
-		s.journal.Debugf("nothing lays %s again if _temp is removed: %v", v.folder.path(), err)
-		return
-	}
-	s.note(w, keeper)
-	if unlocked == nil {
-		unlocked = perpid.Vouch(s.self, v.folder.dir)
-	}
-	if unlocked != nil {
-		s.journal.Debugf("nothing tells another container that %s is in use: %v", v.folder.path(), unlocked)
-	}
 }

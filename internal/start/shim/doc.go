@@ -10,8 +10,8 @@
 //	StartWorker         start.go    takes the job's message if the start comes to nothing
 //	  ForWorker         package plan → Plan: reads the settings and the runner's .runner
 //	  Run, follow       start.go    asks package policy for the next step until that is the last
-//	    look, wait      others.go     the runner's other Workers
-//	    claim           claim.go      may the real _temp be this one's? Its locks are left to a keeper
+//	    Look, Wait      package claim  the runner's other Workers
+//	    Try             package claim  may the real _temp be this one's? Its locks are left to a keeper (package keep)
 //
 // Then either, for a Worker that is alone:
 //
@@ -21,18 +21,21 @@
 // or, for one that gets a _temp of its own:
 //
 //	private         start.go   the stages in order
-//	  openHost      places.go   → hostPlaces: the work folder and _temp, in the host's view
+//	  openHost      places.go   → place.Host: the work folder, _temp, and the one for the store, in the host's view
 //	  makeFolder    folder.go   → folder: the per-PID folder, like _temp
-//	  launch        launch.go   → proxy: the Docker proxy; and the sweep of what the dead have left
+//	  Make          package own → own.All: the folders for places of the user's
+//	  launch        launch.go   → proxy: the Docker proxy; and the sweep of what the dead have left (package keep)
 //	  enter         view.go     leaves the host's view: unshare
 //	    openView    view.go     → view: the same places and the folder, and the Worker, in the job's view
-//	    cover       cover.go    → program: the folder lies over _temp, and the Worker over the entry
+//	      Open      package entry → entry.Worker: the real Worker
+//	    cover       cover.go    → program: the folder lies over _temp, and the Worker over the entry. A keeper is left
 //	  become        become.go   execve
 //
 // If that fails policy may have it claim the real _temp after all (unisolated, alone.go), wait, or refuse.
 // WORKER_WRAP_USERNS has a child take these steps in a user namespace (userns.go, userns_inner.go), in which supervise
 // stays in front of it (package front).
 //
-// What every step writes goes into the journal (journal.go); the rules for what a caller may cover are in rules.go; what
-// a refusal comes from, and its mend, is package blame's. Relay (relay.go) is no start: a keeper has it cover _temp once more.
+// All of them look at one begun.Start. What every step writes goes into package journal; the rules for what a caller may
+// cover are package place's; what a refusal comes from, and its mend, is package blame's; how a start ends that became no
+// program is package exits'.
 package shim

@@ -61,7 +61,7 @@ func (s *start) makeFolder(p place.Places, owner perpid.Owner) (folder, error) {
 		return folder{}, err
 	}
 	if err != nil {
-		s.journal.Debugf("nothing keeps the _temp that is covered from being swept: %v", err)
+		s.Journal.Debugf("nothing keeps the _temp that is covered from being swept: %v", err)
 	}
 	dir, err := store.Create(owner, p.Temp)
 	if err != nil {
@@ -80,7 +80,7 @@ func (s *start) findFolder(p place.Places, name string, from maker) (folder, err
 		return folder{}, err
 	}
 	defer store.Close()
-	dir, err := store.Folder(s.self, name)
+	dir, err := store.Folder(s.Self, name)
 	if err != nil {
 		return folder{}, err
 	}
@@ -89,7 +89,7 @@ func (s *start) findFolder(p place.Places, name string, from maker) (folder, err
 
 // owned returns the folder if the caller may mount it.
 func (s *start) owned(dir *os.File, from maker) (folder, error) {
-	if err := s.caller.MustOwn(dir); err != nil {
+	if err := s.Caller.MustOwn(dir); err != nil {
 		dir.Close()
 		return folder{}, err
 	}

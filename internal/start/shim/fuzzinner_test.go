@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
@@ -50,7 +51,7 @@ func FuzzParseInner(f *testing.F) {
 			}
 		}
 		p := in.plan
-		again := (&start{Plan: p}).innerArgs(null, in.noted, p.Home)
+		again := (&start{&begun.Start{Plan: p}}).innerArgs(null, in.noted, p.Home)
 		if !slices.Equal(again[5:], args[5:]) || len(p.Argv) == 0 {
 			t.Fatalf("%q gives %q", args, again)
 		}

@@ -3,13 +3,10 @@ package shim
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy"
-	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/own"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -25,17 +22,17 @@ type proxy struct {
 // launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
 func (s *start) launch(host place.Host, f folder, covered own.All) (proxy, error) {
 	if f.from != handed { // else the supervisor has
-		s.sweepAll(host.Places)
+		s.keeper().SweepAll(host.Places)
 	}
 	if f.from == mounted {
-		s.journal.Debugf("the Docker proxy, if any, is there already")
+		s.Journal.Debugf("the Docker proxy, if any, is there already")
 		return proxy{}, nil
 	}
 	real := s.dockerSocket()
 	if real == "" {
 		return proxy{}, nil
 	}
-	target, err := dockersocket.Open(real, int(s.caller))
+	target, err := dockersocket.Open(real, int(s.Caller))
 	if refused := (*dockersocket.Refused)(nil); errors.As(err, &refused) {
 		s.withoutProxy(f, refused)
 		return proxy{}, nil
@@ -50,12 +47,12 @@ func (s *start) launch(host place.Host, f folder, covered own.All) (proxy, error
 // dockerSocket returns the path of the socket that the program will use, "" if there is none or none is wanted.
 func (s *start) dockerSocket() string {
 	if s.Settings.NoDocker {
-		s.journal.Debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
+		s.Journal.Debugf("no Docker proxy: WORKER_WRAP_DOCKER=off")
 		return ""
 	}
-	path, why := dockersocket.Find(s.Env, int(s.caller))
+	path, why := dockersocket.Find(s.Env, int(s.Caller))
 	if path == "" {
-		s.journal.Debugf("no Docker proxy: %s", why)
+		s.Journal.Debugf("no Docker proxy: %s", why)
 	}
 	return path
 }
@@ -87,44 +84,6 @@ func (s *start) startProxy(f folder, real string, covered own.All) (proxy, error
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
 // no start, however many Workers there are.
 func (s *start) withoutProxy(f folder, why *dockersocket.Refused) {
-	s.journal.Warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.Program(), why, dockersocket.Mend)
-	s.journal.NoProxy(f.path(), why)
-}
-
-// sweepAll is sweep for each store there is.
-func (s *start) sweepAll(p place.Places) {
-	dirs := []*os.File{p.Home, p.Work}
-	if p.Home == p.Work {
-		dirs = dirs[1:]
-	}
-	for _, dir := range dirs {
-		if store, err := perpid.OpenIn(dir); err == nil {
-			s.sweep(store, filepath.Join(dir.Name(), perpid.StoreName))
-			store.Close()
-		}
-	}
-}
-
-// sweep removes what dead Workers left, as far as it costs no time, and leaves the rest to a process of
-// its own. Whom it finds alive is an overlap, also for a start that had no reason to look (WORKER_WRAP_ISOLATE=always).
-// Nothing here is a reason for a start to fail.
-func (s *start) sweep(store *perpid.Store, path string) {
-	living, more, err := store.Tidy(perpid.NewJudge(s.self, store.Remote()))
-	if err != nil {
-		s.journal.Debugf("leftovers in %s: %v", path, err)
-		return
-	}
-	for _, o := range living {
-		if o.Start < s.self.Start || o.Start == s.self.Start && o.PID < s.self.PID { // of two one meets the other
-			s.journal.Beside(o.PID)
-		}
-	}
-	if !more {
-		return
-	}
-	if err := sweeper.Start(path, s.Diag()); err != nil {
-		s.journal.Debugf("leftovers in %s stay: %v", path, err)
-		return
-	}
-	s.journal.Debugf("leftovers in %s are being swept in the background", path)
+	s.Journal.Warn("containers will not see this %s's _temp, but the host's: the Docker socket %v; %s", s.Program(), why, dockersocket.Mend)
+	s.Journal.NoProxy(f.path(), why)
 }

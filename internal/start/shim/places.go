@@ -30,19 +30,19 @@ func (s *start) openHost() (h place.Host, err error) {
 
 // openPlaces opens the places in the calling thread's view, with the store in home, or where it is to be if that is "".
 func (s *start) openPlaces(home string) (place.Places, error) {
-	p, err := s.caller.Open(s.Temp)
+	p, err := s.Caller.Open(s.Temp)
 	if err != nil {
 		return place.Places{}, err
 	}
 	if home == "" {
 		same := false
 		if home, same = perpid.Home(cmp.Or(s.Root(), s.StoreOf), s.Temp); !same && s.Settings.Policy.Backing != policy.Tmpfs {
-			s.journal.Elsewhere(home)
+			s.Journal.Elsewhere(home)
 		}
 	}
 	if p.Home = p.Work; home != p.Work.Name() {
 		if p.Home, err = place.Open(home); err == nil {
-			err = s.caller.MayGive(p.Home, p.Temp)
+			err = s.Caller.MayGive(p.Home, p.Temp)
 		}
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
@@ -19,12 +20,12 @@ func TestFailureIsOneLine(t *testing.T) {
 	if !errors.Is(f, unix.EIO) {
 		t.Error("the cause is lost")
 	}
-	if (&start{}).failure(f) != f {
+	if (&start{&begun.Start{}}).failure(f) != f {
 		t.Error("a failure is not what it was")
 	}
 	// Who has started a command reads nothing of a job.
 	for program, p := range map[string]plan.Plan{"command": {}, "job": {Worker: &plan.Worker{}}} {
-		if got := (&start{Plan: p}).failure(unix.EIO).Error(); !strings.HasPrefix(got, "this "+program+" was not started") || !strings.HasSuffix(got, ": input/output error") {
+		if got := (&start{&begun.Start{Plan: p}}).failure(unix.EIO).Error(); !strings.HasPrefix(got, "this "+program+" was not started") || !strings.HasSuffix(got, ": input/output error") {
 			t.Errorf("%s: %q", program, got)
 		}
 	}

@@ -5,19 +5,18 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
+	"github.com/worker-wrap/worker-wrap/internal/start/claim"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
-	"github.com/worker-wrap/worker-wrap/internal/start/journal"
+	"github.com/worker-wrap/worker-wrap/internal/start/keep"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/internal/start/own"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
-	"github.com/worker-wrap/worker-wrap/nsenter"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
@@ -41,27 +40,20 @@ func Run(p plan.Plan) *exits.Failure {
 	s := newStart(p)
 	f := s.follow()
 	if f.Err != nil {
-		s.journal.Refused(f.Error())
+		s.Journal.Refused(f.Error())
 	}
 	return f
 }
 
-// start is what does not change while a start goes on.
-type start struct {
-	plan.Plan
-	caller  place.Caller
-	begun   time.Time
-	self    perpid.Owner // this process
-	unknown error        // why it does not know itself, nil if it does
-	journal *journal.Journal
-}
+// start is one whose way is decided here.
+type start struct{ *begun.Start }
 
-func newStart(p plan.Plan) *start {
-	s := &start{Plan: p, caller: place.Caller(os.Getuid()), begun: time.Now()}
-	s.self, s.unknown = perpid.Self()
-	s.journal = journal.New(p, s.self, s.begun)
-	return s
-}
+func newStart(p plan.Plan) *start { return &start{begun.New(p)} }
+
+func (s *start) keeper() keep.Start  { return keep.Start{Start: s.Start} }
+func (s *start) claims() claim.Start { return claim.Start{Start: s.Start} }
+
+func (s *start) own() own.Start { return own.Start{Start: s.Start} }
 
 // follow takes the steps that policy names. The last one is either alone or private.
 func (s *start) follow() *exits.Failure {
@@ -74,13 +66,13 @@ func (s *start) follow() *exits.Failure {
 	for {
 		switch policy.Next(s.Settings.Policy, facts) {
 		case policy.Look:
-			facts.Earlier = s.look()
+			facts.Earlier = s.claims().Look()
 		case policy.Wait:
-			s.wait(facts)
+			s.claims().Wait(facts)
 			facts.Waited, facts.Claim = true, policy.Untried
 		case policy.Claim:
 			facts.Claim = policy.Won
-			if claimed = s.claim(facts); claimed != nil {
+			if claimed = s.claims().Try(facts); claimed != nil {
 				facts.Claim = policy.Lost
 			}
 		case policy.Plain:
@@ -105,8 +97,8 @@ func (s *start) isolated() (f *exits.Failure, err error) {
 		return s.supervise()
 	}
 	p, err := s.private(
-		func(p place.Places) (folder, error) { return s.makeFolder(p, s.self) },
-		func(p place.Places) (own.All, error) { return s.own().Make(p, s.self) })
+		func(p place.Places) (folder, error) { return s.makeFolder(p, s.Self) },
+		func(p place.Places) (own.All, error) { return s.own().Make(p, s.Self) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +107,7 @@ func (s *start) isolated() (f *exits.Failure, err error) {
 
 // private is the way of a program that gets a _temp of its own: in the folders that get and getOwn make, or find.
 func (s *start) private(get func(place.Places) (folder, error), getOwn func(place.Places) (own.All, error)) (program, error) {
-	if err := s.mayMount(); err != nil {
+	if err := s.MayMount(); err != nil {
 		return program{}, err
 	}
 	var host place.Host
@@ -142,7 +134,7 @@ func (s *start) private(get func(place.Places) (folder, error), getOwn func(plac
 		}
 	}
 	defer covered.Close()
-	s.journal.Stage("folder")
+	s.Journal.Stage("folder")
 	var beside proxy
 	err = s.patiently(func() (err error) {
 		beside, err = s.launch(host, made, covered)
@@ -153,7 +145,7 @@ func (s *start) private(get func(place.Places) (folder, error), getOwn func(plac
 		covered.Discard()
 		return program{}, err
 	}
-	s.journal.Stage("docker")
+	s.Journal.Stage("docker")
 	host.Places.Close() // a process may have few descriptors
 	p, err := s.enter(host, made, covered, beside)
 	if err == nil {
@@ -166,24 +158,10 @@ func (s *start) private(get func(place.Places) (folder, error), getOwn func(plac
 	return p, err
 }
 
-// mayMount fails before anything is made if this process must not mount.
-func (s *start) mayMount() error {
-	if s.unknown != nil {
-		return s.unknown
-	}
-	if call := nsenter.Deadly(); call != "" {
-		return blame.Deadly(call)
-	}
-	if !nsenter.HasSysAdmin() {
-		return s.unshare() // the kernel says why not
-	}
-	return nil
-}
-
 // refuse says why no program is started.
 func (s *start) refuse(failed, claimed error) *exits.Failure {
 	if said := (errSaid{}); errors.As(failed, &said) {
-		s.journal.Refused(failed.Error())
+		s.Journal.Refused(failed.Error())
 		return &exits.Failure{Code: exits.Failed}
 	}
 	if claimed != nil && s.Settings.Policy.Fallback == policy.FallbackWait {
@@ -206,7 +184,7 @@ func (s *start) failure(err error) *exits.Failure {
 
 // plainIDs refuses a process whose effective ids are not its real ones.
 func (s *start) plainIDs() error {
-	if os.Geteuid() == int(s.caller) && os.Getegid() == os.Getgid() {
+	if os.Geteuid() == int(s.Caller) && os.Getegid() == os.Getgid() {
 		return nil
 	}
 	return errors.New("worker-wrap is installed set-user-ID or set-group-ID, which the program it starts would inherit; " +
@@ -214,11 +192,11 @@ func (s *start) plainIDs() error {
 }
 
 func (s *start) warnOfSettings() {
-	if _, warning := s.patience(); warning != "" {
-		s.journal.Warn("%s", warning)
+	if _, warning := s.claims().Patience(); warning != "" {
+		s.Journal.Warn("%s", warning)
 	}
 	if s.Settings.Unknown != "" {
-		s.journal.Warn("%.80q %s", s.Settings.Unknown, plan.UnknownSetting)
+		s.Journal.Warn("%.80q %s", s.Settings.Unknown, plan.UnknownSetting)
 	}
 }
 

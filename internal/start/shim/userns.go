@@ -24,7 +24,7 @@ import (
 // supervise starts the program in a user namespace, as a child, and stays in its place. It returns how
 // the child ended, as a Failure without an error, or err if the child could not be isolated.
 func (s *start) supervise() (f *exits.Failure, err error) {
-	s.journal.Debugf("in a user namespace: sudo and other set-user-ID programs will not work in this %s, which is a child of this process", s.Program())
+	s.Journal.Debugf("in a user namespace: sudo and other set-user-ID programs will not work in this %s, which is a child of this process", s.Program())
 	caught := front.Catch()
 	pid, f, err := s.startInner(caught)
 	if err != nil || f != nil {
@@ -51,8 +51,8 @@ func abandon(pid int, caught *front.Signals, err error) *exits.Failure {
 
 // startInner starts the child and returns when it is the program.
 func (s *start) startInner(caught *front.Signals) (pid int, f *exits.Failure, err error) {
-	if s.unknown != nil {
-		return 0, nil, s.unknown
+	if s.Unknown != nil {
+		return 0, nil, s.Unknown
 	}
 	p, err := s.openPlaces(s.Home)
 	if err != nil {
@@ -92,11 +92,11 @@ func (e errSaid) Unwrap() error { return e.error }
 
 // escort makes the child's folder, tells it to go on, and waits until it is the program.
 func (s *start) escort(pid int, line *os.File, p place.Places) (*exits.Failure, error) {
-	child, err := s.self.Peer(pid)
+	child, err := s.Self.Peer(pid)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}
-	s.sweepAll(p)
+	s.keeper().SweepAll(p)
 	made, err := s.makeFolder(p, child)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *start) escort(pid int, line *os.File, p place.Places) (*exits.Failure, 
 	if made.below != nil { // locked by a descriptor that nobody closes: this process lives as long as the Worker
 		_, _ = unix.FcntlInt(made.below.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	}
-	over, err := json.Marshal(handover{filepath.Base(made.path()), covered.Names(), s.journal.Alive, s.Settings})
+	over, err := json.Marshal(handover{filepath.Base(made.path()), covered.Names(), s.Journal.Alive, s.Settings})
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (s *start) listen(line *os.File, child perpid.Owner, p place.Places) ([]byt
 	in := bufio.NewReader(line)
 	if word, err := in.Peek(1); err == nil && word[0] == covered {
 		_, _ = in.Discard(1)
-		s.watchChild(child, p.Work)
+		s.keeper().WatchChild(child, p.Work)
 		_ = front.Send(line, []byte{covered}) // if it has died the line says so
 	}
 	return io.ReadAll(in)

@@ -122,7 +122,7 @@ type handover struct {
 
 // inUserns becomes the program in the folders that were made for it.
 func (s *start) inUserns(line *os.File, parent int, over handover) (f *exits.Failure) {
-	s.journal.Alive = over.Alive
+	s.Journal.Alive = over.Alive
 	err := s.plainIDs()
 	var p program
 	if err == nil {
@@ -160,7 +160,7 @@ const (
 
 // asksKeeper reports whether a start in a user namespace has its keeper in the host's view, and so none that lays the
 // folder again: of the two one would take the other for a process that the job has left.
-func (s *start) asksKeeper() bool { return s.findable() || len(s.Settings.Private) > 0 }
+func (s *start) asksKeeper() bool { return s.keeper().Findable() || len(s.Settings.Private) > 0 }
 
 // askKeeper has the supervisor leave a keeper, if this start is to have one there.
 func (s *start) askKeeper(line *os.File) *exits.Failure {

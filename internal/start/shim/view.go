@@ -2,19 +2,13 @@ package shim
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
-	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
-	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/entry"
-	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/own"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
-	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // view is what the binds are made of, open in the job's view: in the mount namespace that only this thread is in. What
@@ -42,7 +36,7 @@ func (s *start) openView(made folder) (v view, err error) {
 		return view{}, err
 	}
 	if v.covered, err = place.Same(v.Temp, v.folder.dir); err == nil && s.Worker != nil {
-		v.worker, err = s.openWorker()
+		v.worker, err = entry.Open(entry.Start{Start: s.Start})
 	}
 	if err != nil {
 		v.close()
@@ -51,15 +45,11 @@ func (s *start) openView(made folder) (v view, err error) {
 	return v, nil
 }
 
-func (s *start) openWorker() (entry.Worker, error) {
-	return entry.Open(entry.Start{Caller: s.caller, Names: s.Worker, Root: s.Root(), Temp: s.Temp, Env: s.Env, Journal: s.journal})
-}
-
 // again finds the folder that was made or found in the host's view. One of this start's that is gone is made anew.
 func (s *start) again(p place.Places, made folder) (folder, error) {
 	f, err := s.findFolder(p, filepath.Base(made.path()), made.from)
 	if errors.Is(err, fs.ErrNotExist) && made.from == fresh {
-		return s.makeFolder(p, s.self)
+		return s.makeFolder(p, s.Self)
 	}
 	if err != nil {
 		return folder{}, err
@@ -94,23 +84,23 @@ func (s *start) patiently(do func() error) error {
 		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
 			return err
 		}
-		s.journal.Debugf("trying once more: %v", err)
+		s.Journal.Debugf("trying once more: %v", err)
 		time.Sleep(pause)
 	}
 }
 
 // enter makes the mount namespace and covers _temp in it.
 func (s *start) enter(host place.Host, made folder, covered own.All, beside proxy) (p program, err error) {
-	if err := s.unshare(); err != nil {
+	if err := s.Unshare(); err != nil {
 		return program{}, err
 	}
-	s.journal.Stage("namespace")
+	s.Journal.Stage("namespace")
 	err = s.patiently(func() (err error) {
 		p, err = s.tryCover(host, made, covered, beside)
 		return err
 	})
 	if err == nil {
-		s.journal.Stage("mounts")
+		s.Journal.Stage("mounts")
 	}
 	return p, err
 }
@@ -123,22 +113,4 @@ func (s *start) tryCover(host place.Host, made folder, covered own.All, beside p
 	}
 	defer v.close()
 	return s.cover(host, v, covered, beside)
-}
-
-// unshare gives this thread a mount namespace of its own.
-func (s *start) unshare() error {
-	err := nsenter.UnshareMounts()
-	if err != nil && s.startedTwice() {
-		return exits.StartsItself(s.Worker.Real)
-	}
-	if err != nil {
-		return blame.Mounts(fmt.Errorf("cannot make a mount namespace: %w", err), "unshare", "user.max_mnt_namespaces")
-	}
-	return nil
-}
-
-// startedTwice reports whether this process already ran a start: the real Worker is worker-wrap itself.
-func (s *start) startedTwice() bool {
-	owner, _, ok := perpid.Parse(filepath.Base(environ.Get(s.Env, perpid.HostTempVar)))
-	return ok && owner == s.self && s.Worker != nil
 }

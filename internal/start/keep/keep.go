@@ -1,4 +1,4 @@
-package shim
+package keep
 
 import (
 	"fmt"
@@ -9,37 +9,41 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// findable reports whether what this start's job leaves running is to be found (WORKER_WRAP_LEFTOVERS): by the mount
+// Start is a start, as what is left beside its Worker looks at it.
+type Start struct{ *begun.Start }
+
+// Findable reports whether what this start's job leaves running is to be found (WORKER_WRAP_LEFTOVERS): by the mount
 // namespace that the Worker has to itself, and in which every process is that it starts. If that cannot be, the start
 // goes on, and the event log says so.
-func (s *start) findable() bool {
+func (s Start) Findable() bool {
 	return s.Worker != nil && s.Settings.Leftovers != plan.LeftAlone
 }
 
-// ownView gives this thread a mount namespace in which nothing is mounted but what the host has. It returns nil if none is
+// OwnView gives this thread a mount namespace in which nothing is mounted but what the host has. It returns nil if none is
 // wanted, or can be made.
-func (s *start) ownView() *os.File {
-	if !s.findable() {
+func (s Start) OwnView() *os.File {
+	if !s.Findable() {
 		return nil
 	}
-	err := s.mayMount()
+	err := s.MayMount()
 	if err == nil {
-		err = s.unshare()
+		err = s.Unshare()
 	}
 	if err != nil && s.Settings.Policy.Userns {
 		err = fmt.Errorf("%w; and one that is alone is in no user namespace, unless WORKER_WRAP_ISOLATE=always", err)
 	}
 	if err != nil {
-		s.journal.Unnoted(err)
+		s.Journal.Unnoted(err)
 		return nil
 	}
-	s.journal.Stage("namespace")
+	s.Journal.Stage("namespace")
 	return s.openNamespace(thisNamespace)
 }
 
@@ -47,10 +51,10 @@ func (s *start) ownView() *os.File {
 const thisNamespace = "/proc/thread-self/ns/mnt"
 
 // openNamespace opens a mount namespace. It returns nil if it cannot be, and the event log says so.
-func (s *start) openNamespace(path string) *os.File {
+func (s Start) openNamespace(path string) *os.File {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		s.journal.Unnoted(&os.PathError{Op: "open", Path: path, Err: err})
+		s.Journal.Unnoted(&os.PathError{Op: "open", Path: path, Err: err})
 		return nil
 	}
 	return os.NewFile(uintptr(fd), path)
@@ -59,7 +63,7 @@ func (s *start) openNamespace(path string) *os.File {
 // watchOver leaves a keeper that holds nothing but the Worker's namespace, if it is to be held, and the lock on below, the
 // folder that it covers, unless that is nil. It deletes what the Worker used, which places of the user's are not to be
 // left lying about.
-func (s *start) watchOver(w early.Worker, below *os.File) {
+func (s Start) watchOver(w early.Worker, below *os.File) {
 	if w.View == nil && below == nil && len(s.Settings.Private) == 0 {
 		return
 	}
@@ -70,17 +74,17 @@ func (s *start) watchOver(w early.Worker, below *os.File) {
 	var keeper int
 	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, locked); return err })
 	if err != nil {
-		s.journal.Unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
+		s.Journal.Unnoted(fmt.Errorf("nothing is left beside the Worker: %w", err))
 		return
 	}
-	s.note(w, keeper)
+	s.Note(w, keeper)
 }
 
-// watchChild is watchOver for the child in a user namespace, which is in the mount namespace that its program will have.
+// WatchChild is watchOver for the child in a user namespace, which is in the mount namespace that its program will have.
 // The kernel lets its user look, who has made that user namespace (user_namespaces(7)).
-func (s *start) watchChild(child perpid.Owner, work *os.File) {
-	w := early.Worker{Self: child, Begun: s.begun, Root: s.Root(), Work: work}
-	if s.findable() {
+func (s Start) WatchChild(child perpid.Owner, work *os.File) {
+	w := early.Worker{Self: child, Begun: s.Begun, Root: s.Root(), Work: work}
+	if s.Findable() {
 		if w.View = s.openNamespace(fmt.Sprintf("/proc/%d/ns/mnt", child.PID)); w.View != nil {
 			defer w.View.Close()
 		}
@@ -88,22 +92,22 @@ func (s *start) watchChild(child perpid.Owner, work *os.File) {
 	s.watchOver(w, nil)
 }
 
-// note records which namespace the Worker has.
-func (s *start) note(w early.Worker, keeper int) {
+// Note records which namespace the Worker has.
+func (s Start) Note(w early.Worker, keeper int) {
 	if w.View == nil {
 		return
 	}
 	if err := s.tryNote(w, keeper); err != nil {
-		s.journal.Unnoted(err)
+		s.Journal.Unnoted(err)
 	}
 }
 
-func (s *start) tryNote(w early.Worker, keeper int) error {
+func (s Start) tryNote(w early.Worker, keeper int) error {
 	ns, err := nsenter.MountNSAt(untrusted.Through(w.View))
 	if err != nil {
 		return err
 	}
-	k, err := s.self.Peer(keeper)
+	k, err := s.Self.Peer(keeper)
 	if err != nil {
 		return fmt.Errorf("the keeper has ended: %w", err)
 	}

@@ -1,16 +1,17 @@
-package shim
+package claim
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
+	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/keep"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -26,9 +27,14 @@ const (
 	lastTry = 500 * time.Millisecond
 )
 
+// Start is a start, as what it has in common with others looks at it.
+type Start struct{ *begun.Start }
+
+func (s Start) keeper() keep.Start { return keep.Start{Start: s.Start} }
+
 // claiming is one try to become the one in the real _temp.
 type claiming struct {
-	*start
+	Start
 	facts   policy.Facts
 	locks   *alone.Locks
 	decided bool
@@ -36,19 +42,19 @@ type claiming struct {
 	view    bool  // the Worker is to have a mount namespace of its own, if the settings want that
 }
 
-// claim tries to become the one that uses the real _temp, in the host's view: where isolation failed this thread may be
+// Try tries to become the one that uses the real _temp, in the host's view: where isolation failed this thread may be
 // in a namespace with half of the mounts. The error is why it is not.
-func (s *start) claim(facts policy.Facts) error {
-	c := &claiming{start: s, facts: facts, view: !facts.Failed}
+func (s Start) Try(facts policy.Facts) error {
+	c := &claiming{Start: s, facts: facts, view: !facts.Failed}
 	try := c.try
 	if facts.Failed {
 		try = func() error { return nsenter.Outside(c.try) }
 	}
 	err := try()
 	if err != nil {
-		s.journal.Debugf("the real _temp is not for this start: %v", err)
+		s.Journal.Debugf("the real _temp is not for this start: %v", err)
 	}
-	s.journal.Stage("claim")
+	s.Journal.Stage("claim")
 	return err
 }
 
@@ -59,10 +65,10 @@ func (s *start) claim(facts policy.Facts) error {
 // be alive is one to refuse: the folder of the claim may be what could not be made.
 func (c *claiming) try() error {
 	strict := c.strict(c.facts.Failed)
-	if c.unknown != nil { // without a /proc of its own it would find nobody
-		return c.unknown
+	if c.Unknown != nil { // without a /proc of its own it would find nobody
+		return c.Unknown
 	}
-	if p, err := c.caller.Open(c.Temp); err == nil {
+	if p, err := c.Caller.Open(c.Temp); err == nil {
 		p.Close()
 	} else if strict {
 		return err
@@ -73,14 +79,17 @@ func (c *claiming) try() error {
 	}
 	defer c.locks.Close()
 	err = c.inStore(func(s *perpid.Store, j *perpid.Judge) error {
-		c.sweep(s, perpid.Path(c.Temp))
-		_ = c.inRoot(func(own *perpid.Store) error { c.sweep(own, filepath.Join(c.Root(), perpid.StoreName)); return nil })
+		c.keeper().Sweep(s, perpid.Path(c.Temp))
+		_ = c.inRoot(func(own *perpid.Store) error {
+			c.keeper().Sweep(own, filepath.Join(c.Root(), perpid.StoreName))
+			return nil
+		})
 		return s.Claim(j, perpid.Terms{Patience: lockPatience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
 	})
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
 		return err
 	}
-	c.journal.Debugf("the claim to the real _temp is not in its file: %v", err)
+	c.Journal.Debugf("the claim to the real _temp is not in its file: %v", err)
 	if !c.decided {
 		c.failed = c.decide()
 	}
@@ -92,7 +101,7 @@ func (c *claiming) try() error {
 
 // strict reports whether any other Worker of the runner keeps this one out of the real _temp, and not only one that is
 // in it too. failed is true after isolation was tried.
-func (s *start) strict(failed bool) bool {
+func (s Start) strict(failed bool) bool {
 	return !failed && s.Settings.Policy.Isolate != policy.Alone
 }
 
@@ -100,8 +109,8 @@ func (s *start) strict(failed bool) bool {
 // that has just ended, or a start that looks, lets go in milliseconds; a living Worker does not.
 func (c *claiming) lock() (*alone.Locks, error) {
 	if c.facts.Failed && c.facts.Waited {
-		patience, _ := c.patience()
-		return alone.Take(c.inCommon(), max(lastTry, time.Until(c.begun.Add(patience))))
+		patience, _ := c.Patience()
+		return alone.Take(c.inCommon(), max(lastTry, time.Until(c.Begun.Add(patience))))
 	}
 	var locks *alone.Locks
 	err := untilTaken(lockPatience, func() (err error) {
@@ -152,32 +161,6 @@ func (c *claiming) anybody() error {
 	return nil
 }
 
-// inCommon is what Workers in the same _temp have. The folder above a --temp may be anybody's.
-func (s *start) inCommon() alone.Places {
-	if s.Runner == nil {
-		return alone.Places{Temp: s.Temp}
-	}
-	return alone.Places{Root: s.Runner.Root, Work: filepath.Dir(s.Temp), Temp: s.Temp}
-}
-
-// inStore calls f with the store and what judges its owners.
-func (s *start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
-	p, err := s.caller.Find(s.Temp)
-	if err != nil {
-		return err
-	}
-	defer p.Close()
-	store, err := place.Store(p.Work, p.Temp)
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	if perpid.Covered(p.Temp) { // whose job, or what that left, has started this one
-		return fmt.Errorf("%w: %s is that of a Worker in whose view this start is", perpid.ErrClaimed, s.Temp)
-	}
-	return f(store, perpid.NewJudge(s.self, store.Remote()))
-}
-
 // decide looks for other Workers, and lets starts of the same kind find the locks taken from now on.
 func (c *claiming) decide() error {
 	c.decided = true
@@ -198,34 +181,12 @@ func (c *claiming) recorded() error {
 	if c.Runner == nil {
 		return nil
 	}
-	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.self)
-	if ok && o != c.self && perpid.NewJudge(c.self, false).Verdict(o, time.Now()) == perpid.Living {
-		c.journal.Beside(o.PID) // it may be another runner's
+	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.Self)
+	if ok && o != c.Self && perpid.NewJudge(c.Self, false).Verdict(o, time.Now()) == perpid.Living {
+		c.Journal.Beside(o.PID) // it may be another runner's
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)
 	}
 	return nil
-}
-
-// vacant fails if another owner of a folder in the store of the runner's root may be alive. The other store has the
-// claim, and is looked through for that.
-func (s *start) vacant() error {
-	return s.inRoot(func(store *perpid.Store) error { return store.Vacant(perpid.NewJudge(s.self, store.Remote())) })
-}
-
-// inRoot calls f with the store in the runner's root, if there is one.
-func (s *start) inRoot(f func(*perpid.Store) error) error {
-	if s.Runner == nil {
-		return nil
-	}
-	store, err := perpid.Open(filepath.Join(s.Root(), perpid.StoreName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	return f(store)
 }
 
 // keep leaves the locks to a process beside the Worker, and reports whether they tell all others that it lives. Without
@@ -239,7 +200,7 @@ func (c *claiming) keep() (told bool, err error) {
 		defer work.Close()
 		err = c.hold(work)
 	}
-	c.journal.Kept(err)
+	c.Journal.Kept(err)
 	switch {
 	case err == nil:
 		return c.locks.Sure, nil
@@ -251,9 +212,9 @@ func (c *claiming) keep() (told bool, err error) {
 
 // hold leaves the keeper in the host's view: what is left in the Worker's is then what the job has left.
 func (c *claiming) hold(work *os.File) error {
-	w := c.kept(work)
+	w := c.keeper().Of(work)
 	if c.view {
-		w.View = c.ownView()
+		w.View = c.keeper().OwnView()
 	}
 	if w.View == nil {
 		_, err := early.Hold(w, c.locks.Files)
@@ -263,16 +224,7 @@ func (c *claiming) hold(work *os.File) error {
 	var keeper int
 	err := nsenter.Outside(func() (err error) { keeper, err = early.Hold(w, c.locks.Files); return err })
 	if err == nil {
-		c.note(w, keeper)
+		c.keeper().Note(w, keeper)
 	}
 	return err
-}
-
-// kept says for whom a keeper is left.
-func (s *start) kept(work *os.File) early.Worker {
-	self := s.self
-	if s.unknown != nil {
-		self.PID = os.Getpid()
-	}
-	return early.Worker{Self: self, Begun: s.begun, Root: s.Root(), Work: work}
 }

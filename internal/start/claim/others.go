@@ -1,4 +1,4 @@
-package shim
+package claim
 
 import (
 	"fmt"
@@ -13,14 +13,14 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// patience returns how long this start may wait, and a warning where that is too long.
-func (s *start) patience() (time.Duration, string) {
+// Patience returns how long this start may wait, and a warning where that is too long.
+func (s Start) Patience() (time.Duration, string) {
 	return s.Settings.Policy.Patience(environ.Get(s.Env, policy.ChannelTimeoutVar))
 }
 
-// look finds out whether there are earlier Workers of the runner. If that cannot be found out there is
+// Look finds out whether there are earlier Workers of the runner. If that cannot be found out there is
 // nothing to wait for.
-func (s *start) look() policy.Presence {
+func (s Start) Look() policy.Presence {
 	workers, err := s.workers()
 	if err != nil {
 		s.cannotLook(err)
@@ -34,32 +34,32 @@ func (s *start) look() policy.Presence {
 
 // cannotLook says why earlier Workers are not waited for. Whoever does not know itself cannot be isolated either, and that
 // is said then.
-func (s *start) cannotLook(err error) {
-	if s.unknown == nil {
-		s.journal.Warn("cannot look for earlier Workers, so does not wait for them: %v", err)
+func (s Start) cannotLook(err error) {
+	if s.Unknown == nil {
+		s.Journal.Warn("cannot look for earlier Workers, so does not wait for them: %v", err)
 	}
 }
 
-// wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the real _temp. The
+// Wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the real _temp. The
 // time counts from this process's start.
-func (s *start) wait(facts policy.Facts) {
-	patience, _ := s.patience()
+func (s Start) Wait(facts policy.Facts) {
+	patience, _ := s.Patience()
 	var left []presence.Worker
 	var err error
 	// In the host's view: this thread may be in a namespace with half of the mounts.
-	_ = nsenter.Outside(func() error { left, err = s.waitUntil(s.begun.Add(patience), facts.Failed); return nil })
+	_ = nsenter.Outside(func() error { left, err = s.waitUntil(s.Begun.Add(patience), facts.Failed); return nil })
 	if len(left) > 0 {
-		s.journal.Debugf("after %v still alive: %s", patience, pids(left))
+		s.Journal.Debugf("after %v still alive: %s", patience, pids(left))
 	}
-	s.journal.Stage("wait")
-	s.journal.Waited(left, err)
+	s.Journal.Stage("wait")
+	s.Journal.Waited(left, err)
 }
 
 // glance is how long a start that waits for others to leave the real _temp looks at those that are starts themselves:
 // they may leave it by getting their own.
 const glance = time.Second
 
-func (s *start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {
+func (s Start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {
 	for said := false; ; said = true {
 		workers, err := s.workers()
 		if err != nil {
@@ -74,11 +74,11 @@ func (s *start) waitUntil(until time.Time, failed bool) ([]presence.Worker, erro
 			}
 		}
 		if !said {
-			s.journal.Debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
+			s.Journal.Debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
 		}
 		left, err := presence.Wait(before, to)
 		if err != nil {
-			s.journal.Warn("cannot wait for earlier Workers: %v", err)
+			s.Journal.Warn("cannot wait for earlier Workers: %v", err)
 		}
 		if err != nil || to.Equal(until) || len(before) == 0 {
 			return left, err
@@ -94,12 +94,12 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // workers returns the other living Workers of the runner, if there is one.
-func (s *start) workers() ([]presence.Worker, error) {
-	if s.Runner == nil || s.unknown != nil {
-		return nil, s.unknown
+func (s Start) workers() ([]presence.Worker, error) {
+	if s.Runner == nil || s.Unknown != nil {
+		return nil, s.Unknown
 	}
-	workers, err := presence.Find(s.Runner.Root, s.self)
-	s.journal.Found(workers)
+	workers, err := presence.Find(s.Runner.Root, s.Self)
+	s.Journal.Found(workers)
 	return workers, err
 }
 
@@ -114,7 +114,7 @@ func earlier(workers []presence.Worker) (out []presence.Worker) {
 }
 
 // nobodyElse fails if another Worker of the runner is in the way.
-func (s *start) nobodyElse(failed bool) error {
+func (s Start) nobodyElse(failed bool) error {
 	workers, err := s.workers()
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *start) nobodyElse(failed bool) error {
 
 // inTheWay are the Workers beside which this one is not alone, wrapped or not; after isolation failed only those in the
 // same _temp. One that started later and is worker-wrap still does not count: it finds this one, or this one's claim.
-func (s *start) inTheWay(workers []presence.Worker, failed bool) (out []presence.Worker) {
+func (s Start) inTheWay(workers []presence.Worker, failed bool) (out []presence.Worker) {
 	for _, w := range workers {
 		if (w.Earlier || !w.Starting) && (s.strict(failed) || w.Shares(s.Temp)) {
 			out = append(out, w)

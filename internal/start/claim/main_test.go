@@ -1,0 +1,9 @@
+package claim
+
+import (
+	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Main(m) }
