@@ -38,61 +38,6 @@ exec >"$work/../seen" 2>&1
 see
 `
 
-// deed is what a job does that can tell a mount, a namespace or a proxy.
-type deed struct {
-	name, script string
-	byRoot       bool
-	known        bool // its user is in the machine's list of users, and may use sudo
-	docker       bool
-	jobs         int // of the one Listener, one after the other; 0 for one
-}
-
-var deeds = []deed{
-	{name: "nothing"},
-	{name: "a hook makes _temp anew", script: `rm -rf "$RUNNER_TEMP" && mkdir "$RUNNER_TEMP" && echo done`},
-	{name: "a hook empties the work folder", script: `rm -rf "$work"/*; echo $?; mkdir "$RUNNER_TEMP"`},
-	{name: "the work folder is moved away and back", script: `mv "$work" "$work.away" && mv "$work.away" "$work"; echo $?`},
-	{name: "files are moved and linked out of _temp", script: `
-		echo x >"$RUNNER_TEMP/file"; mkdir "$RUNNER_TEMP/folder"
-		ln "$RUNNER_TEMP/file" "$work/linked"; echo $?
-		mv "$RUNNER_TEMP/file" "$work/moved"; echo $?
-		perl -e 'rename "$ENV{RUNNER_TEMP}/folder", "$ENV{GITHUB_WORKSPACE}/folder" or print "$!\n"'`},
-	{name: "_temp is exchanged for a link", script: `mkdir "$work/elsewhere" && rmdir "$RUNNER_TEMP/_github_home" && mv "$RUNNER_TEMP" "$work/old" && ln -s elsewhere "$RUNNER_TEMP"; echo $?`},
-	{name: "it mounts", byRoot: true, script: `
-		mkdir "$RUNNER_TEMP/mounted" && mount -t tmpfs job "$RUNNER_TEMP/mounted" && : >"$RUNNER_TEMP/mounted/file"; echo $?
-		nsenter --mount=/proc/1/ns/mnt ls "$RUNNER_TEMP" | wc -l
-		grep -c "$RUNNER_TEMP" /proc/self/mountinfo; umount "$RUNNER_TEMP/mounted"; echo $?`},
-	{name: "docker", byRoot: true, docker: true, script: `
-		echo x >"$RUNNER_TEMP/file"
-		d="docker -H unix://$SOCKET"
-		$d run --rm --network none -v "$RUNNER_TEMP:/t" -v "$SOCKET:/var/run/docker.sock" ` + testkit.DockerImage + ` sh -c 'cat /t/file; echo y >/t/made; ls -l /var/run/docker.sock | wc -l'; echo $?
-		$d run --rm --network none -v /:/host ` + testkit.DockerImage + ` cat "/host$RUNNER_TEMP/made"; echo $?
-		$d run -d --restart always --name stays --network none -v "$RUNNER_TEMP:/t" -v "$SOCKET:/var/run/docker.sock" ` + testkit.DockerImage + ` sleep 1000 | wc -c
-		$d inspect -f '{{json .HostConfig.RestartPolicy}}{{range .Mounts}}{{"\n"}}{{.Source}} {{.Destination}} {{.Mode}}{{end}}' stays | sort # dockerd has them in any order
-		$d exec stays ls /t | sort; $d rm -f stays; $d context ls | wc -l`},
-	{name: "docker by TCP", docker: true, script: run("docker -H $TCP")},
-	{name: "docker by sudo", known: true, docker: true, script: `sudo -n true; echo $?` + run("sudo -n docker -H unix://$SOCKET")},
-	// The first job's Podman leaves a process that keeps its namespaces for the next.
-	{name: "rootless Podman in one job after the other", known: true, jobs: 2, script: `
-		export HOME=$OWN XDG_RUNTIME_DIR=$OWN
-		podman() { command podman --runtime runc --cgroup-manager cgroupfs --root "$OWN/root" --runroot "$OWN/run" --storage-driver vfs --events-backend none "$@" 2>>"$OWN/log"; }
-		if [ -e "$OWN/root" ]; then last=1; else tar -C /bin -c busybox | podman import - localhost/one >>"$OWN/log"; fi
-		echo x >"$RUNNER_TEMP/file"
-		podman run --rm --network none -v "$RUNNER_TEMP:/t" localhost/one /busybox sh -c '/busybox cat /t/file; echo y >/t/made'; echo $?
-		cat "$RUNNER_TEMP/made"
-		[ -z "$last" ] || { podman unshare rm -rf "$OWN/root"; kill -9 "$(cat "$OWN/libpod/tmp/pause.pid")"; rm -rf "$OWN"/*; echo $?; }`},
-}
-
-// run is what a job does with a container by this command.
-func run(docker string) string {
-	return `
-		echo x >"$RUNNER_TEMP/file"
-		` + docker + ` run --rm --network none -v "$RUNNER_TEMP:/t" ` + testkit.DockerImage + ` sh -c 'cat /t/file; echo y >/t/made'; echo $?
-		cat "$RUNNER_TEMP/made"; ls -ln "$RUNNER_TEMP/made" | cut -c -24
-		` + docker + ` run --rm --network none -v /:/host ` + testkit.DockerImage + ` cat "/host$RUNNER_TEMP/made"; echo $?
-`
-}
-
 // TestALoneJobCannotTell: but for /proc/self/exe, a job of a Worker that is alone sees, does and leaves what one without worker-wrap does.
 func TestALoneJobCannotTell(t *testing.T) {
 	testkit.RequireRoot(t)
@@ -105,9 +50,17 @@ func TestALoneJobCannotTell(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, filepath.Join(testkit.Root(), "internal/evidence/standin/cmd/Runner.Worker")).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+	var dockerd *testkit.Dockerd // of all deeds
+	socket := filepath.Join(testkit.Dir(t), "docker.sock")
 	for _, d := range deeds {
+		if d.docker && dockerd == nil {
+			dockerd = testkit.StartDockerdAt(t, socket)
+		}
 		t.Run(d.name, func(t *testing.T) {
-			uid, socket, tcp := user, "", ""
+			uid, tcp, compose := user, "", os.Getenv(composeVar)
+			if _, err := os.Stat(compose); d.compose && err != nil {
+				testkit.Skip(t, "%s names no Docker Compose: %v", composeVar, err)
+			}
 			if d.byRoot {
 				uid = 0
 			}
@@ -117,8 +70,6 @@ func TestALoneJobCannotTell(t *testing.T) {
 				testkit.MaySudo(t, name)
 			}
 			if d.docker {
-				socket = filepath.Join(testkit.Dir(t), "docker.sock")
-				testkit.StartDockerdAt(t, socket)
 				tcp = byTCP(t, socket)
 			}
 			own := testkit.Dir(t)
@@ -126,16 +77,24 @@ func TestALoneJobCannotTell(t *testing.T) {
 			// In one place, so that every path is the same.
 			home := filepath.Join(testkit.Dir(t), "home")
 			var seen [2]string
-			for i := range seen {
-				root := aloneIn(t, home, program, map[bool]string{true: shim}[i == 1], uid)
-				for range max(1, d.jobs) {
-					seen[i] += lonely(t, root, uid, d.script, "SOCKET="+socket, "TCP="+tcp, "OWN="+own)
-				}
-				if err := os.RemoveAll(home); err != nil {
-					t.Fatal(err)
+			see := func() {
+				for i := range seen {
+					root := aloneIn(t, home, program, map[bool]string{true: shim}[i == 1], uid)
+					leave := d.enter(t, root, dockerd)
+					for range max(1, d.jobs) {
+						seen[i] += lonely(t, root, uid, d.script, "SOCKET="+socket, "TCP="+tcp, "OWN="+own, "COMPOSE="+compose)
+					}
+					if err := errors.Join(leave(), os.RemoveAll(home)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
-			if containers := d.docker || d.known; containers && (!strings.Contains(seen[0], "\ny\n") || strings.Contains(seen[0], "code 102")) {
+			if d.place == nil {
+				see()
+			} else {
+				apart(t, see)
+			}
+			if containers := d.docker || d.known; containers && d.place == nil && (!strings.Contains(seen[0], "\ny\n") || strings.Contains(seen[0], "code 102")) {
 				t.Errorf("without worker-wrap the containers saw nothing: %s", seen[0])
 			}
 			compare(t, seen[0], seen[1])
@@ -223,12 +182,14 @@ func lonely(t *testing.T, root standin.Root, uid int, script string, env ...stri
 
 var (
 	guids   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}`)
+	mounted = regexp.MustCompile(`(?m)^\d+ \d+ (\d+:\d+ .*/_work )`) // a mount that was made for this runner
 	numbers = regexp.MustCompile(`((?:pipe|socket|anon_inode|/proc)[:/]\[?)\d+|\.sh\.\w+|overlay2/\w+|_\d{8}-\d{6}-utc`)
 )
 
 // steady takes out of a text what differs from run to run.
 func steady(text string, worker int) string {
 	text = guids.ReplaceAllString(text, "GUID")
+	text = mounted.ReplaceAllString(text, "$1")
 	text = numbers.ReplaceAllString(text, "$1")
 	return strings.ReplaceAll(text, fmt.Sprint(worker), "PID")
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
-	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // one is a place of the caller's (WORKER_WRAP_PRIVATE), and the folder that is laid over it for this Worker.
@@ -57,19 +56,10 @@ func (all All) Names() (out []string) {
 // Start is a start, as the places that it covers look at it.
 type Start struct{ *begun.Start }
 
-// chosen are the places, which only Workers have.
-func (s Start) chosen() []plan.Own {
-	if s.Worker == nil {
-		return nil
-	}
-	return s.Settings.Owns()
-}
-
 // Make opens the places in the host's view, makes what is missing, and a folder of owner's in the store for each. A
 // place that may not be covered is the user's mistake: no job is started with it.
 func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
-	places := s.chosen()
-	if len(places) == 0 {
+	if s.Worker == nil || len(s.Settings.Private) == 0 {
 		return nil, nil
 	}
 	store, err := place.Store(p.Home, p.Temp)
@@ -85,7 +75,7 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 		}
 	}()
 	home := environ.Get(s.Env, "HOME")
-	for _, chosen := range places {
+	for _, chosen := range s.Settings.Owns() {
 		o, err := s.open(chosen.At(home))
 		if err != nil {
 			return all, err
@@ -113,7 +103,7 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 
 // Find opens the places, and the folders that a supervisor has made for them.
 func (s Start) Find(p place.Places, names []string) (all All, err error) {
-	chosen := s.chosen()
+	chosen := s.Settings.Owns()
 	if len(names) != len(chosen) {
 		return nil, fmt.Errorf("%d folders were made for %d places", len(names), len(chosen))
 	}
