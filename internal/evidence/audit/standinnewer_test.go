@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,12 +114,8 @@ func TestStandInBackground(t *testing.T) {
 // waitForLog waits until so many Workers have opened their logs.
 func waitForLog(t *testing.T, root standin.Root, n int) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
-		if logs, _ := filepath.Glob(filepath.Join(root.Diag, "Worker_*.log")); len(logs) >= n {
-			return
-		}
-		if time.Now().After(end) {
-			t.Fatalf("no log of Worker %d in two minutes", n)
-		}
-	}
+	testkit.Await(t, fmt.Sprintf("a log of Worker %d", n), func() bool {
+		logs, _ := filepath.Glob(filepath.Join(root.Diag, "Worker_*.log"))
+		return len(logs) >= n
+	})
 }

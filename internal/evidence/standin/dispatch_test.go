@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestDispatch: up to 2.335 the second Worker runs beside the cancelled first, from 2.336 after it.
@@ -24,7 +25,7 @@ func TestDispatch(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer a.Abort()
-			waitFor(t, func() bool { // the last of the files that a step gets
+			testkit.Await(t, "the last of a step's files", func() bool { // the last of the files that a step gets
 				made, err := filepath.Glob(filepath.Join(root.Temp, "_runner_file_commands", "step_summary_*"))
 				return err == nil && len(made) == 1
 			})

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 const stubborn = "trap '' INT TERM; echo $$ >pid; sleep 300; echo survived >&2"
@@ -112,7 +113,7 @@ func killGroupOf(pid int) {
 
 func readPID(t *testing.T, path string) (pid int) {
 	t.Helper()
-	waitFor(t, func() bool {
+	testkit.Await(t, "a PID in "+path, func() bool {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			return false
@@ -136,7 +137,7 @@ func TestOrphans(t *testing.T) {
 	tracked := readPID(t, filepath.Join(root.Work, "example/example/tracked"))
 	other := readPID(t, filepath.Join(root.Work, "example/example/other"))
 	defer unix.Kill(other, unix.SIGKILL)
-	waitFor(t, func() bool { return gone(tracked) })
+	testkit.Await(t, "the end of what the Worker tracks", func() bool { return gone(tracked) })
 	if gone(other) {
 		t.Error("a process without the job's RUNNER_TRACKING_ID was ended")
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestHung: a job whose Worker ends before its message is written is never completed, and nobody reads why. So the next
@@ -28,7 +29,7 @@ func TestHung(t *testing.T) {
 	l.Scale = 0.0002 // a renewal each 12 ms
 	refuse("")
 	w := start(t, l, steps())
-	waitFor(t, func() bool { return gone(w.PID) })
+	testkit.Await(t, "the Worker's end", func() bool { return gone(w.PID) })
 	select {
 	case <-w.Done():
 		t.Fatal("the Listener is through with a job whose message it has still to write")

@@ -148,7 +148,7 @@ func TestMissing(t *testing.T) {
 	root := newRoot(t, standin.RootOptions{})
 	w := start(t, newListener(t, root), steps(standin.Step{Name: "slow", Output: "a=b", Sleep: 50 * time.Second}))
 	folder := filepath.Join(root.Temp, "_runner_file_commands")
-	waitFor(t, func() bool {
+	testkit.Await(t, "a step's five files", func() bool {
 		all, err := os.ReadDir(folder)
 		return err == nil && len(all) == 5
 	})
@@ -211,13 +211,4 @@ func mountOver(t *testing.T, dir string) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})
-}
-
-func waitFor(t *testing.T, what func() bool) {
-	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !what(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it did not come to pass in two minutes")
-		}
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestBackground: several steps run at once, each with its own command files, seven of them since 2.336. What they set counts
@@ -54,7 +55,7 @@ func TestAlreadyExists(t *testing.T) {
 	l := newListener(t, root)
 	job := standin.Job{ID: "11111111-2222-4333-8444-555555555555", Name: "comes twice", Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}}
 	w := start(t, l, job)
-	waitFor(t, func() bool {
+	testkit.Await(t, "a file of the job's blocks", func() bool {
 		left, _ := filepath.Glob(filepath.Join(root.Diag, "blocks", job.ID+"*"))
 		return len(left) > 0
 	})
