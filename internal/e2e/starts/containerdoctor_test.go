@@ -98,6 +98,7 @@ func TestDoctorInPodman(t *testing.T) {
 	testkit.RequireRoot(t)
 	podman, dir, withCap := testkit.RequireTool(t, "podman", "podman"), testkit.Dir(t), capable(t)
 	group := filepath.Base(dir)
+	testkit.CleanUpCgroup(t, "libpod_parent")
 	testkit.CleanUpCgroup(t, group)
 	conf := filepath.Join(dir, "containers.conf")
 	do(t, os.WriteFile(conf, []byte("[containers]\ndefault_ulimits = [\"nofile=256:256\", \"nproc=256:256\"]\n"), 0o644))
