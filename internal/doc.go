@@ -8,7 +8,8 @@
 //
 // Under them are mounts and nsenter: mechanism that knows no runner. Package testkit helps tests only. A wing
 // imports ground and, if a test in testkit names it, one other wing. A line belongs to the wing of whoever runs it;
-// the first sentence of a room's doc.go decides about the room.
+// the first sentence of a room's doc.go decides about the room. No room has more than 1,500 lines without its tests, no
+// file more than 250.
 //
 // # Words
 //
@@ -40,6 +41,10 @@
 //   - message: what the Listener writes to a new Worker: type, length, body
 //   - keeper: the process that holds a Worker's locks and namespace, and lays a private folder again if its mount is removed
 //   - proxy: the process between a job and the Docker daemon that rewrites host paths
+//   - bin folder: bin, or bin.<version>, in a runner's root
+//   - step: one change of a bin folder; task: one change of what runners share. An install plans both before it does any.
+//   - trial: a start that doctor or install makes to see whether Workers can be isolated
+//   - check: what doctor judges of facts, without a trial
 //   - watch: `worker-wrap watch`, which keeps the entry in place through the runner's self-updates
 //   - event: one line of the event log, _diag/worker-wrap.jsonl
 package internal

@@ -145,7 +145,7 @@ func (f *finder) find() (out Found, err error) {
 // hides reports whether a process that cannot be looked into may be what a job has left: one that started while that
 // ran.
 func (f *finder) hides(p Process) (may bool) {
-	since, err := perpid.Began(p.start)
+	since, err := procfs.Began(p.start)
 	for _, j := range f.jobs {
 		if err == nil && p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
 			may, j.hidden = true, append(j.hidden, p)

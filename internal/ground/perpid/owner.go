@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -147,18 +146,6 @@ func bootID(proc string) string {
 		return unknownBoot
 	}
 	return id[:bootDigits]
-}
-
-// Began returns when a process has started, of which start is field 22 of its stat file: Linux counts 100 clock ticks a
-// second for user space on every architecture that Go supports (USER_HZ, include/asm-generic/param.h).
-func Began(start uint64) (time.Time, error) {
-	const userHZ = 100
-	var up unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &up); err != nil {
-		return time.Time{}, os.NewSyscallError("clock_gettime", err)
-	}
-	boot := time.Now().Add(-time.Duration(up.Nano()))
-	return boot.Add(time.Duration(start) * (time.Second / userHZ)), nil
 }
 
 // stat is what is needed of /proc/PID/stat.

@@ -1,5 +1,5 @@
-// Package procfs lists processes, and reads what the kernel says of one in the lines of its /proc/PID/status
-// (proc_pid_status(5)). What a process calls itself cannot pass for a line: the kernel escapes a newline in a name.
+// Package procfs lists processes, says when they began, and reads what the kernel says of one in the lines of its
+// /proc/PID/status (proc_pid_status(5)). What a process calls itself cannot pass for a line: the kernel escapes a newline in a name.
 package procfs
 
 import (

@@ -115,7 +115,7 @@ type looker struct {
 }
 
 func newLooker(proc string) (*looker, error) {
-	boot, err := booted(proc)
+	boot, err := procfs.Booted(proc)
 	return &looker{proc: proc, boot: boot, starts: map[string]*record.Starts{}}, err
 }
 
@@ -153,7 +153,7 @@ func (l *looker) find(pid int) (Worker, error) {
 	if w.Mode == "" {
 		return Worker{}, err
 	}
-	w.start, w.Since = owner.Start, since(l.boot, owner.Start)
+	w.start, w.Since = owner.Start, procfs.Since(l.boot, owner.Start)
 	var st unix.Stat_t
 	if unix.Stat(dir, &st) == nil {
 		w.UID = int(st.Uid)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -101,12 +102,12 @@ func TestOrder(t *testing.T) {
 
 // TestSinceStays: a process was started at one moment, whenever one asks.
 func TestSinceStays(t *testing.T) {
-	first, err := booted("/proc")
+	first, err := procfs.Booted("/proc")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 100 {
-		if again, err := booted("/proc"); err != nil || again != first {
+		if again, err := procfs.Booted("/proc"); err != nil || again != first {
 			t.Fatalf("booted at %v, and at %v (%v)", first, again, err)
 		}
 	}
@@ -115,7 +116,7 @@ func TestSinceStays(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(proc, "stat"), []byte("cpu 0\nbtime 1\nx"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if other, err := booted(proc); err != nil || other.Sub(first).Abs() > 2*time.Second {
+	if other, err := procfs.Booted(proc); err != nil || other.Sub(first).Abs() > 2*time.Second {
 		t.Errorf("booted at %v by another /proc/stat, %v; want about %v", other, err, first)
 	}
 }
