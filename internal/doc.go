@@ -8,8 +8,8 @@
 //
 // Under them are mounts and nsenter: mechanism that knows no runner. Package testkit helps tests only. A wing
 // imports ground and, if a test in testkit names it, one other wing. A line belongs to the wing of whoever runs it;
-// the first sentence of a room's doc.go decides about the room. No room has more than 1,500 lines without its tests, no
-// file more than 250.
+// the first sentence of a room's doc.go decides about the room. A room is to have at most 1,500 lines without its
+// tests, and a file 250.
 //
 // # Words
 //

@@ -1,5 +1,5 @@
-// Package paths has the rule of which path lies in which folder, which starts, keepers' helpers and persons' commands ask
-// alike. It looks at words only.
+// Package paths has starts, the Docker proxy and a person's commands ask which path lies in which folder. It looks at
+// words only.
 package paths
 
 import "strings"
