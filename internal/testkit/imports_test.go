@@ -1,6 +1,7 @@
 package testkit_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"go/ast"
 	"go/parser"
@@ -175,5 +176,25 @@ func TestEveryPackageLooksForLeaks(t *testing.T) {
 	}
 	if len(dirs) < 30 {
 		t.Errorf("only %d packages found: %q", len(dirs), dirs)
+	}
+}
+
+// TestRoomsAreSmall: without its tests, no file has over 250 lines and no package over 1,500.
+func TestRoomsAreSmall(t *testing.T) {
+	for _, p := range goList(t, "./...") {
+		room := 0
+		for _, name := range p.GoFiles {
+			data, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := bytes.Count(data, []byte("\n"))
+			if room += lines; lines > 250 {
+				t.Errorf("%s/%s has %d lines", p.ImportPath, name, lines)
+			}
+		}
+		if room > 1500 {
+			t.Errorf("%s has %d lines", p.ImportPath, room)
+		}
 	}
 }
