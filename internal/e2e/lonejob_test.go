@@ -184,6 +184,7 @@ var (
 	guids   = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32}`)
 	mounted = regexp.MustCompile(`(?m)^\d+ \d+ (\d+:\d+ .*/_work )`) // a mount that was made for this runner
 	numbers = regexp.MustCompile(`((?:pipe|socket|anon_inode|/proc)[:/]\[?)\d+|\.sh\.\w+|overlay2/\w+|_\d{8}-\d{6}-utc`)
+	number  = regexp.MustCompile(`\d+`)
 )
 
 // steady takes out of a text what differs from run to run.
@@ -191,7 +192,12 @@ func steady(text string, worker int) string {
 	text = guids.ReplaceAllString(text, "GUID")
 	text = mounted.ReplaceAllString(text, "$1")
 	text = numbers.ReplaceAllString(text, "$1")
-	return strings.ReplaceAll(text, fmt.Sprint(worker), "PID")
+	return number.ReplaceAllStringFunc(text, func(n string) string {
+		if n == fmt.Sprint(worker) {
+			return "PID"
+		}
+		return n
+	})
 }
 
 // compare reports each line that was seen in one way more often than in the other.
