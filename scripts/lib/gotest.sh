@@ -60,7 +60,7 @@ own_mounts=()
 # their full numbers.
 load_tests='^(TestOverlap|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
-# Half of the time is that of tests which start the program, and often wait: three processes share them, but for one that
+# Half of the time is that of tests which start the program, and often wait: four processes share them, but for one that
 # counts a user's processes, and begin with the first of the other packages.
 starts=./internal/e2e/starts
 apart='^Test(AttackBy|EachCall)'
@@ -95,7 +95,8 @@ rejoin() {
 test_unit() {
 	local skip="$apart|$alone" code=0 flags=("${own_mounts[@]}") list
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
-	beside apart gotest apart "${own_mounts[@]}" -run "$apart" "$starts"
+	beside attacks gotest attacks "${own_mounts[@]}" -run '^TestAttackBy' "$starts"
+	beside each-call gotest each-call "${own_mounts[@]}" -run '^TestEachCall' "$starts"
 	beside starts-A-J test_starts A-J "$skip"
 	beside starts-K-Z test_starts K-Z "$skip"
 	if wants race; then
@@ -119,7 +120,7 @@ test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -s
 plain_and_race_starts() {
 	local list code=0
 	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
-	gotest plain "${own_mounts[@]}" "${without_compose[@]}" "${list[@]}" || code=$?
+	gotest plain -p 4 "${own_mounts[@]}" "${without_compose[@]}" "${list[@]}" || code=$? # they wait for daemons
 	race_starts || code=$?
 	return "$code"
 }
