@@ -116,11 +116,12 @@ test_unit() {
 # test_starts LETTERS SKIP runs the tests whose names begin with those.
 test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts"; }
 
-# plain_and_race_starts runs what does without the race detector where that is in use, then the starts that do with it.
+# plain_and_race_starts runs what does without the race detector where that is in use, four packages at a time since many
+# wait for daemons, then the starts that do with it.
 plain_and_race_starts() {
 	local list code=0
 	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
-	gotest plain -p 4 "${own_mounts[@]}" "${without_compose[@]}" "${list[@]}" || code=$? # they wait for daemons
+	gotest plain -p 4 "${own_mounts[@]}" "${without_compose[@]}" "${list[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
 }
