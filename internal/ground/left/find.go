@@ -50,6 +50,7 @@ func Find(places []Place) (Found, error) {
 // finder looks for what some jobs have left.
 type finder struct {
 	proc  string
+	boot  time.Time // of the machine
 	judge *perpid.Judge
 	own   []nsenter.MountNS // nothing in these is any job's
 	jobs  []*found
@@ -73,7 +74,11 @@ func newFinder(proc string) (*finder, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &finder{proc: proc, judge: perpid.NewJudge(self, false)}
+	boot, err := procfs.Booted(proc)
+	if err != nil {
+		return nil, err
+	}
+	f := &finder{proc: proc, boot: boot, judge: perpid.NewJudge(self, false)}
 	for _, link := range []string{"/self/ns/mnt", "/1/ns/mnt"} {
 		if ns, err := nsenter.MountNSAt(proc + link); err == nil {
 			f.own = append(f.own, ns)
@@ -131,7 +136,7 @@ func (f *finder) find() (out Found, err error) {
 		}
 		for i := range j.list {
 			p := &j.list[i]
-			p.fill(f.proc)
+			p.fill(f.proc, f.boot)
 			p.Runner, p.Worker, p.Begun = j.root, j.worker.PID, j.Begun
 			p.Why = f.why(j, p)
 		}
@@ -145,9 +150,9 @@ func (f *finder) find() (out Found, err error) {
 // hides reports whether a process that cannot be looked into may be what a job has left: one that started while that
 // ran.
 func (f *finder) hides(p Process) (may bool) {
-	since, err := procfs.Began(p.start)
+	since := procfs.Since(f.boot, p.start)
 	for _, j := range f.jobs {
-		if err == nil && p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
+		if p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
 			may, j.hidden = true, append(j.hidden, p)
 		}
 	}

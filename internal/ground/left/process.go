@@ -59,9 +59,9 @@ func lookAt(proc string, pid int) (p Process, err error) {
 }
 
 // fill adds what a person wants to know.
-func (p *Process) fill(proc string) {
+func (p *Process) fill(proc string, boot time.Time) {
 	dir := filepath.Join(proc, strconv.Itoa(p.PID))
-	p.Since, _ = procfs.Began(p.start)
+	p.Since = procfs.Since(boot, p.start)
 	status, _ := procfs.Read(dir)
 	p.Command = "[" + status.Line("Name") + "]" // as ps(1) shows one without arguments
 	p.UID = uidOf(status.Words("Uid"))

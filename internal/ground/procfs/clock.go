@@ -35,12 +35,3 @@ func Since(boot time.Time, ticks uint64) time.Time {
 	const userHZ = 100
 	return boot.Add(time.Duration(ticks) * (time.Second / userHZ))
 }
-
-// Began returns when a process has started, of which start is field 22 of its stat file.
-func Began(start uint64) (time.Time, error) {
-	boot, err := Booted("/proc")
-	if err != nil {
-		return time.Time{}, err
-	}
-	return Since(boot, start), nil
-}

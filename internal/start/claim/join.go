@@ -3,7 +3,6 @@ package claim
 import (
 	"path/filepath"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
@@ -29,12 +28,7 @@ func (s Start) record() error {
 		return err
 	}
 	defer work.Close()
-	root, err := place.Open(s.Runner.Root)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	diag, err := untrusted.Place(root, "_diag")
+	diag, err := place.Diag(s.Runner.Root)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func (s Start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 }
 
 // vacant fails if another owner of a folder in the store of the runner's root may be alive. The other store has the
-// Try, and is looked through for that.
+// claim, and is looked through for that.
 func (s Start) vacant() error {
 	return s.inRoot(func(store *perpid.Store) error { return store.Vacant(perpid.NewJudge(s.Self, store.Remote())) })
 }

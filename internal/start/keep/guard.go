@@ -5,6 +5,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
@@ -21,11 +22,8 @@ func (s Start) Of(work *os.File) early.Worker {
 // the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
 func (s Start) Guard(work, private, below *os.File) {
 	w := s.Of(work)
-	if s.Findable() {
-		if w.View = s.openNamespace(thisNamespace); w.View != nil {
-			defer w.View.Close()
-		}
-	}
+	w.View = s.view(thisNamespace)
+	defer place.CloseAll(w.View)
 	if s.Settings.Policy.Backing != policy.Dir || s.Settings.Policy.Isolate != policy.Alone && below == nil {
 		s.watchOver(w, below)
 		return

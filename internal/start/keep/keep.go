@@ -44,14 +44,18 @@ func (s Start) OwnView() *os.File {
 		return nil
 	}
 	s.Journal.Stage("namespace")
-	return s.openNamespace(thisNamespace)
+	return s.view(thisNamespace)
 }
 
 // thisNamespace is the mount namespace that a thread is in.
 const thisNamespace = "/proc/thread-self/ns/mnt"
 
-// openNamespace opens a mount namespace. It returns nil if it cannot be, and the event log says so.
-func (s Start) openNamespace(path string) *os.File {
+// view opens the Worker's mount namespace, if it is to be held. It returns nil if it is not, or cannot be opened, which
+// the event log says.
+func (s Start) view(path string) *os.File {
+	if !s.Findable() {
+		return nil
+	}
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		s.Journal.Unnoted(&os.PathError{Op: "open", Path: path, Err: err})
@@ -83,12 +87,8 @@ func (s Start) watchOver(w early.Worker, below *os.File) {
 // WatchChild is watchOver for the child in a user namespace, which is in the mount namespace that its program will have.
 // The kernel lets its user look, who has made that user namespace (user_namespaces(7)).
 func (s Start) WatchChild(child perpid.Owner, work *os.File) {
-	w := early.Worker{Self: child, Begun: s.Begun, Root: s.Root(), Work: work}
-	if s.Findable() {
-		if w.View = s.openNamespace(fmt.Sprintf("/proc/%d/ns/mnt", child.PID)); w.View != nil {
-			defer w.View.Close()
-		}
-	}
+	w := early.Worker{Self: child, Begun: s.Begun, Root: s.Root(), Work: work, View: s.view(fmt.Sprintf("/proc/%d/ns/mnt", child.PID))}
+	defer place.CloseAll(w.View)
 	s.watchOver(w, nil)
 }
 
@@ -111,12 +111,7 @@ func (s Start) tryNote(w early.Worker, keeper int) error {
 	if err != nil {
 		return fmt.Errorf("the keeper has ended: %w", err)
 	}
-	root, err := place.Open(s.Root())
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	diag, err := untrusted.Place(root, "_diag")
+	diag, err := place.Diag(s.Root())
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,16 @@ const As = unix.O_PATH | unix.O_DIRECTORY
 // Open opens what a path leads to as [As] has it.
 func Open(path string) (*os.File, error) { return untrusted.At(nil, path, As) }
 
+// Diag opens the folder of logs in the runner's root at a path.
+func Diag(root string) (*os.File, error) {
+	dir, err := Open(root)
+	if err != nil {
+		return nil, err
+	}
+	defer dir.Close()
+	return untrusted.Place(dir, "_diag")
+}
+
 // Resolved returns the path of what f has open, in the caller's view, for finding the mount that it lies
 // in; what is mounted over is f itself.
 func Resolved(f *os.File) string {
