@@ -17,7 +17,8 @@
 //
 //   - Listener, Worker: the runner's two programs. A Worker runs one job.
 //   - real Worker: the runner's own program, which a start becomes
-//   - entry: what stands at bin/Runner.Worker, which the Listener executes
+//   - entry: the file at bin/Runner.Worker, which the Listener executes
+//   - shim: an entry that is worker-wrap, or a script that starts it
 //   - start: what worker-wrap does between the Listener's execve and the real Worker's
 //   - by hand: a start by `worker-wrap -- cmd`, for which no Listener waits
 //   - root: the folder that config.sh was run in. "root's" always means the user with UID 0.

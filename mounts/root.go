@@ -120,7 +120,7 @@ func openAt(dir *os.File, name string, flags int) (*os.File, error) {
 
 func duplicate(f *os.File) (*os.File, error) {
 	if f == nil {
-		return nil, &Error{Op: "dup", Why: "Parent is nil, and Target is no folder", Err: unix.EBADF}
+		return nil, &Error{Op: "dup", Why: "Parent is nil, and Target is not a folder", Err: unix.EBADF}
 	}
 	n, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {

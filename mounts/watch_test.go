@@ -55,7 +55,7 @@ func (s *scene) directions(t *testing.T, out, inside bool) {
 	s.job.must("mkdir", func() error { return os.Mkdir(s.temp()+"/inside", 0o755) })
 	s.job.mount("", s.temp()+"/inside", 0)
 	if got := s.host.mounted(s.private()+"/inside") == 1; got != inside {
-		t.Errorf("what the job mounts in its _temp is in the per-PID folder on the host: %v, want %v", got, inside)
+		t.Errorf("what the job mounts in its _temp is in the private folder on the host: %v, want %v", got, inside)
 	}
 	if s.host.exists(s.temp() + "/inside") {
 		t.Error("what the job made in its _temp is in the host's")

@@ -147,7 +147,7 @@ type scene struct {
 	host, job *thread
 }
 
-// work, temp and private are the paths of a work folder, its _temp and a per-PID folder.
+// work, temp and private are the paths of a work folder, its _temp and a private folder.
 func (s *scene) work() string    { return filepath.Join(s.dir, "work") }
 func (s *scene) temp() string    { return filepath.Join(s.work(), "_temp") }
 func (s *scene) private() string { return filepath.Join(s.work(), "private") }
@@ -194,7 +194,7 @@ func (th *thread) place(path string, flags int) *os.File {
 	return f
 }
 
-// bind lays the per-PID folder over _temp in the job's namespace.
+// bind lays the private folder over _temp in the job's namespace.
 func (s *scene) bind(t *testing.T, avoid Features) Result {
 	t.Helper()
 	m := Mount{Source: s.job.place(s.private(), 0), Target: s.job.place(s.temp(), 0)}

@@ -110,7 +110,7 @@ func parseIDMap(data []byte) ([]syscall.SysProcIDMap, error) {
 			return nil, err
 		}
 		if count == 0 || inside+count < inside {
-			return nil, fmt.Errorf("%q is no range of ids", line)
+			return nil, fmt.Errorf("%q is not a range of ids", line)
 		}
 		if uint64(inside) >= math.MaxInt {
 			continue

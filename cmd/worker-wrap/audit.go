@@ -20,10 +20,10 @@ func auditCommand() *cli.Command {
 			"services printed with ACTIONS_RUNNER_PRINT_LOG_TO_STDOUT=1, and what docker, kubectl, containerd or journalctl " +
 			"put before each line:\n\n" +
 			"    journalctl -u 'actions.runner.*' | worker-wrap audit -\n\n" +
-			"Default: the _diag of the runner found from here upwards, elsewhere those of all runners of this machine. " +
-			"Needs no worker-wrap in use and changes nothing.\n\n" +
+			"Default: the _diag of the runner found from here upwards; if there is none, the _diag of each runner of this machine. " +
+			"audit changes nothing, and works without worker-wrap in use.\n\n" +
 			"The exit status is 0 if the logs show whole lives of Workers, and no two shared a _temp. It is 1 if some did. It is 2 " +
-			"if the logs cannot tell, or nothing could be audited: the report says what is missing (a Worker's end, the " +
+			"if the logs cannot tell, or nothing could be audited: the report lists what they lack (a Worker's end, the " +
 			"Listener's log that shows all Workers, …).",
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print the report as JSON"},

@@ -37,7 +37,7 @@ would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 `
 	compareLines(t, out, `run config.sh there, or give the runner its own Worker back: worker-wrap uninstall
-worker-wrap: open $W/r/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+worker-wrap: open $W/r/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
 $W/s/bin: remove .worker-wrap/Runner.Worker
 $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
@@ -60,7 +60,7 @@ exit 0
 its own Worker
 ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
 ls: cannot access '/var/lib/worker-wrap': No such file or directory
-worker-wrap: open $W/r/data/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+worker-wrap: open $W/r/data/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
 `)
 }
@@ -114,7 +114,7 @@ grep -E '^worker-wrap|^exit|closed' /opt/out
 exit 2
 -- gc
 worker-wrap: left out: /opt/broken/`+reason+`
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 exit 1
 -- doctor
 Runner /opt/broken (version unknown, user root)
@@ -150,7 +150,7 @@ Runner /opt/closed/runner (version unknown, user root)
 the runner is not protected; what has to be mended is marked ✗ above
 exit 2
 worker-wrap: left out: /opt/closed/runner/`+reason+`
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 exit 1
 `+named+`/opt/closed/runner  ?          ?        ?        ?     0        none on record
 /opt/closed/runner:
@@ -178,7 +178,7 @@ code worker-wrap status --runner-root r --runner-root s/ --runner-root $W/r | cu
 	compareLines(t, out, `-- status
 exit 0
 -- gc
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 exit 0
 -- install --all
 nothing to do
@@ -203,7 +203,7 @@ func TestNoRunnerThere(t *testing.T) {
 	out := onMachine(t, `
 for command in install uninstall watch doctor status gc; do code ./ww $command --runner-root r/bin; done
 `)
-	const want = `worker-wrap: open $W/r/bin/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+	const want = `worker-wrap: open $W/r/bin/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
 `
 	looks := strings.ReplaceAll(want, "exit 1", "exit 125") // an exit status of doctor's up to 2 says how the runners are

@@ -31,11 +31,11 @@ ls -A place61234/.worker-wrap | wc -l
 $W/place61234/.worker-wrap: would remove 1 folder (0 files, 0 B)
 $W/place61235/.worker-wrap: would remove 1 folder (0 files, 0 B)
 -- another's store
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 -- a link to another's list
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 -- a pipe
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 -- its own, among others
 $W/place61235/.worker-wrap: would remove 1 folder (0 files, 0 B)
 place61235/.worker-wrap: removed 1 folder (0 files, 0 B)

@@ -39,7 +39,7 @@ func demoAction(c *cli.Context) error {
 	if version := c.String("runner"); c.IsSet("runner") {
 		var minor int
 		if n, err := fmt.Sscanf(version, "2.%d", &minor); n != 1 || err != nil {
-			return cmdline.Refuse(c.Command, "--runner %s: is no version of a runner; give one as 2.335 or 2.336.0", version)
+			return cmdline.Refuse(c.Command, "--runner %s: is not a runner's version; give one as 2.335 or 2.336.0", version)
 		}
 		if minor >= 336 {
 			run = demo.RunHeld

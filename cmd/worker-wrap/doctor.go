@@ -16,14 +16,14 @@ func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "say whether the jobs of this machine's runners are protected, and what mends it if not",
-		Description: "Looks at the kernel, at where the privilege comes from and what takes it away, at each runner and its " +
+		Description: "Looks at the kernel, at the privilege and what takes it away, at each runner and its " +
 			"work folder, and at Docker and Podman. At the end a process is really isolated in the runner's own folders, as " +
 			"the runner's user. The exit status is 0 if everything is well, 1 with warnings (!), and 2 if a " +
 			"runner's jobs are not protected (✗). Run it as root to see everything.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "look at the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
 			cmdline.JSONFlag("a JSON object"), cmdline.WideFlag(), cmdline.UTCFlag(),
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show only what is not well", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show only warnings (!) and failures (✗)", DisableDefaultText: true},
 		},
 		Action:       doctorAction,
 		OnUsageError: cmdline.UsageError,

@@ -21,8 +21,8 @@ func gcCommand() *cli.Command {
 		Name:  "gc",
 		Usage: "remove what dead Workers left, also what only root can delete",
 		Description: "Each start sweeps what dead Workers left, but not what the runner's user could not delete: " +
-			"files that a container made as root, for instance. Run as root, gc removes that too. It finds also what commands " +
-			"by hand (--temp DIR) have left that the same user has started, to root any user, or that lies in the current folder or above it. " +
+			"files that a container made as root, for instance. Run as root, gc removes that too. It also finds what commands " +
+			"by hand (--temp DIR) have left: what the same user started, for root what any user started, and what lies in the current folder or above it. " +
 			"The exit status is 1 if something could not be removed.",
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "runner-root", Usage: "collect in the runner in `DIR` (default: every runner of this machine, and the one found from the current folder upwards)"},
@@ -109,7 +109,7 @@ func printReports(c *cli.Context, reports []gc.Report, dry bool) error {
 		sayHidden(c.App.Writer, r.Hidden)
 	}
 	if len(reports) == 0 {
-		fmt.Fprintln(c.App.Writer, "nothing to collect: nobody has left a per-PID folder here")
+		fmt.Fprintln(c.App.Writer, "nothing to collect: nobody has left a private folder here")
 	}
 	return nil
 }

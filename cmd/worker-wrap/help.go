@@ -47,7 +47,7 @@ var completions embed.FS
 func completionCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "completion",
-		Usage:     "print what has a shell complete subcommands and options at Tab",
+		Usage:     "print the script by which a shell completes subcommands and options at Tab",
 		ArgsUsage: "bash|zsh|fish",
 		Description: "Packages bring these files. Elsewhere, in the shell's startup file:\n\n" +
 			"    bash, zsh:  source <(worker-wrap completion bash)\n" +

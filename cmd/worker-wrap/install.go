@@ -22,13 +22,13 @@ func installCommand() *cli.Command {
 		Description: "Puts the binary, with its file capability, in one place; makes bin/Runner.Worker a script that starts it, with the " +
 			"runner's own Worker as Runner.Worker.real beside it; and under systemd has a path unit look after the " +
 			"runner's self-updates. Jobs that run go on. A second run changes nothing, and what a run that was cut " +
-			"short has left is mended. A runner that has no shim yet is tried first: if a start as its user, in its " +
-			"own folders and with its settings, would get no _temp of its own, the runner stays as it is. " +
+			"short has left is mended. A runner that has no shim yet is tried first, by a start as its user, in its " +
+			"own folders and with its settings. If that gets no _temp of its own, the runner stays as it is. " +
 			"--dry-run tries nothing. If nobody has set WORKER_WRAP_ISOLATE it is set to alone, for the machine, or without " +
 			"root and with --bin-only for the runner. The exit status is 1 if something could not be done.",
 		Flags: append(chooseRunners("install"),
 			&cli.BoolFlag{Name: "force", Usage: "also if the start that is tried first fails, as while an image is built", DisableDefaultText: true},
-			&cli.BoolFlag{Name: "bin-only", Usage: "only what is in bin: the binary is installed, and something else keeps them", DisableDefaultText: true},
+			&cli.BoolFlag{Name: "bin-only", Usage: "change only bin: the binary is installed, and something else keeps the shims", DisableDefaultText: true},
 			&cli.StringFlag{Name: "isolate", Usage: "give a _temp of its own to `WHICH` Workers: always, to each; alone, to those that are not alone (default: alone, unless somebody has chosen)"},
 			&cli.StringFlag{Name: "prefix", Usage: "put the binary into `DIR`/lib/worker-wrap (default: /usr/local)"},
 		),

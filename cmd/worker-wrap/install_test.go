@@ -190,11 +190,11 @@ code ./ww install --runner-root r
 code ./ww uninstall --runner-root r
 ls -A r/bin
 `)
-	compareLines(t, out, `worker-wrap: $W/nosuid is on a file system mounted nosuid, where a file capability counts for nothing: choose another place with --prefix DIR
+	compareLines(t, out, `worker-wrap: $W/nosuid is on a file system mounted nosuid, so a file capability counts for nothing there: choose another place with --prefix DIR
 exit 1
 worker-wrap: $W/nosuid is on a file system mounted noexec: choose another place with --prefix DIR
 exit 1
-worker-wrap: open $W/nosuid/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+worker-wrap: open $W/nosuid/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
 worker-wrap: "r" is not an option; name a runner with --runner-root r
 exit 125

@@ -70,7 +70,7 @@ the runner is protected; see the warnings (!) above
 /j yes
 worker-wrap: watching $W/j
 exit 0
-nothing to collect: nobody has left a per-PID folder here
+nothing to collect: nobody has left a private folder here
 exit 0
 is not in a configured runner
 exit 125
@@ -102,7 +102,7 @@ cd /opt/j/bin
 code worker-wrap install
 code worker-wrap uninstall | grep -o 'put it back.*'
 `)
-	const none = "worker-wrap: open $W/k/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh\nexit 1\n"
+	const none = "worker-wrap: open $W/k/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh\nexit 1\n"
 	compareLines(t, out, none+"0\n"+none+"1\n"+none+"1\n"+strings.TrimPrefix(`
 /opt/j/bin: put it in place of Runner.Worker
 nothing to do

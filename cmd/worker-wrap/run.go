@@ -50,7 +50,7 @@ func runFlags() []cli.Flag {
 // have it do.
 func madeTemp(dir string, mkdir bool) error {
 	if st, err := os.Stat(dir); err == nil && !st.IsDir() {
-		return fmt.Errorf("--temp %s: that is no folder; give one", dir)
+		return fmt.Errorf("--temp %s: that is not a folder; give one", dir)
 	}
 	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return nil // the start has words for all else
@@ -60,7 +60,7 @@ func madeTemp(dir string, mkdir bool) error {
 	case !mkdir:
 		return fmt.Errorf("--temp %s: there is no such folder; make it, or have it made with --mkdir", dir)
 	case err != nil:
-		return fmt.Errorf("--mkdir makes no folder in another that is missing: %w", err)
+		return fmt.Errorf("--mkdir makes only the last folder of a path, and the one above is missing: %w", err)
 	case int(parent.Sys().(*syscall.Stat_t).Uid) != os.Geteuid():
 		return fmt.Errorf("--mkdir makes a folder only in one of yours, and %s belongs to another user: make %s yourself", filepath.Dir(dir), dir)
 	}

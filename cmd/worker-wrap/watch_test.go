@@ -52,6 +52,6 @@ cat said
 <6>worker-wrap: watched $W/r for N s: nothing had to be done
 <6>watched $W/r for N s: $W/r/bin: keep the runner's own Worker as Runner.Worker.real; $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap; $W/r/bin: put it in place of Runner.Worker
 exit 1
-<3>open $W/none/.runner: no such file or directory: that is no configured runner, and no unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+<3>open $W/none/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 `)
 }

@@ -44,7 +44,7 @@ func Runner(t testing.TB, dir, binary, worker string) (root, path string) {
 // Process is a wrapped process that a test started.
 type Process struct {
 	*exec.Cmd
-	// Host is the process's per-PID folder.
+	// Host is the process's private folder.
 	Host string
 
 	in  io.WriteCloser

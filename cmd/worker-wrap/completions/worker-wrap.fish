@@ -40,7 +40,7 @@ __worker_wrap_of -r prefix 'the binary is in DIR/lib/worker-wrap' install uninst
 __worker_wrap_of force 'whatever is found first' install uninstall
 __worker_wrap_of wide 'show everything, in long lines too' doctor status ps
 __worker_wrap_of utc 'print times in UTC' doctor status ps
-__worker_wrap_of quiet 'show only what is not well' doctor
+__worker_wrap_of quiet 'show only warnings (!) and failures (✗)' doctor
 __worker_wrap_of json 'print JSON' doctor status ps gc audit
 __worker_wrap_of left 'list what the jobs of dead Workers left running' ps
 __worker_wrap_of kill 'also end what the jobs of dead Workers left running' gc

@@ -23,7 +23,7 @@ _worker-wrap() {
 		run) _arguments $root $temp $mkdir $userns ;;
 		install) _arguments $root $all $dry '--force[also where the start that is tried first fails]' '--bin-only[only what is in bin]' '--isolate[which Workers get a _temp of their own]:which:(alone always)' $prefix ;;
 		uninstall) _arguments $root $all $dry '--force[also where wrapped Workers are alive]' $prefix ;;
-		doctor) _arguments $root $json $wide $utc '--quiet[show only what is not well]' ;;
+		doctor) _arguments $root $json $wide $utc '--quiet[show only warnings (!) and failures (✗)]' ;;
 		status) _arguments $root $json $wide $utc '--prometheus[write FILE for node_exporter]:FILE:_files' ;;
 		demo) _arguments '--runner[play a runner of VERSION]:VERSION' ;;
 		ps) _arguments $json $wide $utc '--left[list what the jobs of dead Workers left running]' ;;

@@ -55,7 +55,7 @@ func parseArgs(args []string) (c Config, err error) {
 		if pair, ok := strings.CutPrefix(arg, place); ok {
 			job, host, _ := strings.Cut(pair, "=")
 			if !filepath.IsAbs(job) || !filepath.IsAbs(host) {
-				return c, fmt.Errorf("%s: %q names no absolute paths; only the shim starts this", Subcommand, arg)
+				return c, fmt.Errorf("%s: %q does not name absolute paths; only the shim starts this", Subcommand, arg)
 			}
 			c.Places = append(c.Places, hostpath.Redirect{Job: job, Host: host})
 			continue

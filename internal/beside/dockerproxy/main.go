@@ -80,7 +80,7 @@ func ignore(err, that error) error {
 func inherited(fd int) (*os.File, error) {
 	for option, want := range map[int]int{unix.SO_ACCEPTCONN: 1, unix.SO_DOMAIN: unix.AF_UNIX} {
 		if got, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, option); err != nil || got != want {
-			return nil, fmt.Errorf("%s: descriptor %d is no listening unix socket; only the shim starts this", Subcommand, fd)
+			return nil, fmt.Errorf("%s: descriptor %d is not a listening unix socket; only the shim starts this", Subcommand, fd)
 		}
 	}
 	unix.CloseOnExec(fd)

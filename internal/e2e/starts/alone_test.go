@@ -90,7 +90,7 @@ func (s *start) on(h hardship, root, deny string) *start {
 	return s.asRoot(script)
 }
 
-// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the real _temp, with a line in the
+// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the plain _temp, with a line in the
 // event log and none on stderr; another that comes meanwhile is refused, and runs when the first was killed.
 func TestAloneIsNeverRefused(t *testing.T) {
 	testkit.RequireTool(t, "setpriv", "util-linux")

@@ -11,7 +11,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestAloneAtOnce: of twenty that start together where nothing can be isolated, never do two have the real _temp, and
+// TestAloneAtOnce: of twenty that start together where nothing can be isolated, never do two have the plain _temp, and
 // each has its turn.
 func TestAloneAtOnce(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
@@ -49,7 +49,7 @@ func TestAloneBesideOneThatStays(t *testing.T) {
 	first.end(t)
 }
 
-// TestAlonePrivateOnesDoNotCount: a Worker that has its own _temp does not keep one from the real _temp that cannot
+// TestAlonePrivateOnesDoNotCount: a Worker that has its own _temp does not keep one from the plain _temp that cannot
 // have its own.
 func TestAlonePrivateOnesDoNotCount(t *testing.T) {
 	s := ordinary(t, capable(t))

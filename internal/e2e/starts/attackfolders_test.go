@@ -112,7 +112,7 @@ func roots(t *testing.T, root string) string {
 }
 
 // TestAttackOnRootByTheClaim: a file of root's that lay in a folder of the user's, who has moved it to where the claim of
-// the real _temp is kept, is neither given to him nor written.
+// the plain _temp is kept, is neither given to him nor written.
 func TestAttackOnRootByTheClaim(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	beside := perpid.Path(s.temp)
@@ -132,7 +132,7 @@ func TestAttackOnRootByTheClaim(t *testing.T) {
 	}
 }
 
-// TestAttackOnTheNewFolder exchanges a per-PID folder just between its making and its opening, for one of root's with
+// TestAttackOnTheNewFolder exchanges a private folder just between its making and its opening, for one of root's with
 // something in it: under a start of the user's, which must not lay that over _temp, and under one of root's, which
 // must not give it away.
 func TestAttackOnTheNewFolder(t *testing.T) {

@@ -64,7 +64,7 @@ func TestInDocker(t *testing.T) {
 			}
 			dir := filepath.Dir(c.shim)
 			args := append([]string{"run", "--rm", "--network=none", "-v", dir + ":" + dir, "-v", s.root + ":" + s.root, "--user", fmt.Sprint(c.user)}, c.options...)
-			if c.code == 125 { // else one that is alone would run in the real _temp
+			if c.code == 125 { // else one that is alone would run in the plain _temp
 				args = append(args, "-e", "WORKER_WRAP_FALLBACK=none")
 			}
 			for _, setting := range c.settings {
@@ -89,7 +89,7 @@ func TestInDocker(t *testing.T) {
 			_, onHost := os.Stat(mark)
 			os.Remove(mark)
 			if started := c.code == 0; (onHost == nil) != (started && !c.isolated) {
-				t.Errorf("the mark in the real _temp: %v", onHost)
+				t.Errorf("the mark in the plain _temp: %v", onHost)
 			}
 			if isolated := strings.HasPrefix(out.String(), s.store); isolated != c.isolated {
 				t.Errorf("the Worker says %q", &out)

@@ -74,7 +74,7 @@ func TestDoctorInDocker(t *testing.T) {
 	for _, row := range []containerRow{
 		{"no rights", withCap, nil, user, "FALLBACK=none", "", 0, "refused", "→ run it with --cap-add SYS_ADMIN"},
 		{"no rights, to run", withCap, nil, user, "FALLBACK=run", "", 0, "plain", "jobs share one _temp"},
-		{"no rights, older capability", olderCapability(t), nil, user, "FALLBACK=run", "", 0, "refused", "cap_sys_admin+ep, that of an older worker-wrap"},
+		{"no rights, older capability", olderCapability(t), nil, user, "FALLBACK=run", "", 0, "refused", "cap_sys_admin+ep, which an older worker-wrap gave it"},
 		{"rights", withCap, may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
 		{"rights, root", bare, may, 0, "", "", 0, "isolated", "the runner runs as root"},
 		{"root without new privileges", withCap, append([]string{"--security-opt", "no-new-privileges"}, may...), 0, "", "", 0, "isolated", "the runner runs as root"},

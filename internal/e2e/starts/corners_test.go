@@ -131,7 +131,7 @@ func TestUsernsRefusals(t *testing.T) {
 		withoutProc+"exec "+testkit.UserLine(itoa(user), itoa(user))+` "$0" -c "echo started"`, s.worker)
 	c.SysProcAttr = nil
 	code = c.end(t)
-	oneLine(t, c.err.String(), "/proc is not that of this process's PID namespace")
+	oneLine(t, c.err.String(), "/proc shows another PID namespace than this process's")
 	if code != 125 || c.out.String() != "" {
 		t.Errorf("exit code %d, %q", code, &c.out)
 	}
@@ -162,7 +162,7 @@ func TestWorkersThatCannotRun(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	do(t, os.Remove(real), os.Mkdir(real, 0o755))
-	code, _, stderr = s.run(t, "", "ISOLATE=overlap") // in the real _temp
+	code, _, stderr = s.run(t, "", "ISOLATE=overlap") // in the plain _temp
 	oneLine(t, stderr, "is not a file")
 	if code != 126 {
 		t.Errorf("exit code %d", code)

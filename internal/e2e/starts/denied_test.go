@@ -238,7 +238,7 @@ func TestDeniedToTheSupervisor(t *testing.T) {
 }
 
 // TestDeniedLooks: a start that cannot look for other Workers, or wait for them, says so and does not wait; one that
-// cannot claim the real _temp has its own.
+// cannot claim the plain _temp has its own.
 func TestDeniedLooks(t *testing.T) {
 	deny, s := compile(t, "deny", testkit.Dir(t)), ordinary(t, capable(t))
 	other := s.unwrapped(t)
@@ -267,7 +267,7 @@ func TestDeniedLooks(t *testing.T) {
 		}
 	}
 	if code, out, stderr := s.run(t, s.script(), "ISOLATE=overlap"); code != 0 || out != "started\n" || stderr != "" || os.Remove(filepath.Join(s.temp, "mark")) != nil {
-		t.Errorf("afterwards one that is alone has not the real _temp: exit code %d, %q, %q", code, out, stderr)
+		t.Errorf("afterwards one that is alone has not the plain _temp: exit code %d, %q, %q", code, out, stderr)
 	}
 }
 

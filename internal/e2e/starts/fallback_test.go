@@ -118,7 +118,7 @@ func TestFallbackLeavesTheNamespaceBehind(t *testing.T) {
 		}
 		oneLine(t, stderr.String(), "WITHOUT", "move_mount")
 		if err := os.Remove(filepath.Join(s.temp, "mark")); err != nil {
-			t.Errorf("the program did not run in the real _temp: %v", err)
+			t.Errorf("the program did not run in the plain _temp: %v", err)
 		}
 	}
 }

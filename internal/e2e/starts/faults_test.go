@@ -117,7 +117,7 @@ func TestEachCallFailing(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
 	binary := testkit.Binary(t)
-	t.Setenv("WORKER_WRAP_FALLBACK", "none") // else one that is alone would run in the real _temp
+	t.Setenv("WORKER_WRAP_FALLBACK", "none") // else one that is alone would run in the plain _temp
 	type job struct {
 		way string
 		fault

@@ -345,7 +345,7 @@ func (m mode) inject(t *testing.T, strace string, g *spot, f fault) (string, err
 }
 
 // TestLookAtAnotherFailing: a Worker with ISOLATE=overlap that cannot find out whether another process is one does
-// not take the real _temp. That a file of /proc is not there means that the process has ended.
+// not take the plain _temp. That a file of /proc is not there means that the process has ended.
 func TestLookAtAnotherFailing(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")

@@ -32,8 +32,8 @@ func isOnHost(temp string) bool { return os.Remove(mark(temp)) == nil }
 const (
 	isolated = "isolated" // nothing is said
 	warned   = "warned"   // isolated, with one line of worker-wrap's
-	plain    = "plain"    // in the real _temp, nothing is said
-	reported = "reported" // in the real _temp, with one line that says so
+	plain    = "plain"    // in the plain _temp, nothing is said
+	reported = "reported" // in the plain _temp, with one line that says so
 	// abandoned is the end of a program in a user namespace that could not be supervised. It may have run by then.
 	abandoned = "abandoned"
 	refused   = "refused" // not started, with one line and exit code 125, or the program's own fault: 126 or 127

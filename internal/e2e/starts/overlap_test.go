@@ -13,7 +13,7 @@ import (
 
 const sigterm = unix.SIGTERM
 
-// TestOverlapAlone: a Worker that is alone is in the host's namespace and the real _temp.
+// TestOverlapAlone: a Worker that is alone is in the host's namespace and the plain _temp.
 func TestOverlapAlone(t *testing.T) {
 	s := ordinary(t, capable(t))
 	for range 3 { // each time the one before is dead
@@ -45,7 +45,7 @@ func TestOverlapBesideAnother(t *testing.T) {
 	isolated("an isolated one")
 	other.end(t)
 	other = launch(t, command([]string{"ISOLATE=overlap"}, s.worker), s.worker, "-c", `[ "$WORKER_WRAP_HOST_TEMP" = "`+s.temp+`" ] && echo up; read end`)
-	isolated("one that has the real _temp")
+	isolated("one that has the plain _temp")
 	// Also where /proc does not show it for a Worker, its claim does.
 	store, err := os.ReadFile(filepath.Join(filepath.Dir(s.temp), ".worker-wrap", "real"))
 	if err != nil || !strings.HasPrefix(string(store), itoa(other.pid())+"-") {
@@ -60,7 +60,7 @@ func TestOverlapBesideAnother(t *testing.T) {
 	}
 }
 
-// TestOverlapAtOnce: of many that start together, time and again, never do two have the real _temp.
+// TestOverlapAtOnce: of many that start together, time and again, never do two have the plain _temp.
 func TestOverlapAtOnce(t *testing.T) {
 	s := ordinary(t, capable(t))
 	lock := filepath.Join(s.root, "lock")
@@ -92,7 +92,7 @@ func TestOverlapAtOnce(t *testing.T) {
 		}
 	}
 	if count["real"] == 0 || count[""] == 0 {
-		t.Errorf("of 121 Workers %d had the real _temp and %d their own", count["real"], count[""])
+		t.Errorf("of 121 Workers %d had the plain _temp and %d their own", count["real"], count[""])
 	}
 }
 

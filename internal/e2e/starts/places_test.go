@@ -65,8 +65,8 @@ func TestSweepThatFails(t *testing.T) {
 	s.leaveMore(t)
 	diag := filepath.Join(s.root, "_diag")
 	for says, c := range map[string]*start{
-		"input/output error": command(nil, deny, denial("getdents64", unix.EIO), "--", binary, "worker-wrap", sweeper.Command, s.store, diag),
-		"/proc is not that":  command(nil, binary, sweeper.Command, s.store, diag).asRoot(withoutProc + `exec "$@"`),
+		"input/output error":                command(nil, deny, denial("getdents64", unix.EIO), "--", binary, "worker-wrap", sweeper.Command, s.store, diag),
+		"/proc shows another PID namespace": command(nil, binary, sweeper.Command, s.store, diag).asRoot(withoutProc + `exec "$@"`),
 	} {
 		c.SysProcAttr = nil
 		code := c.end(t)
@@ -107,7 +107,7 @@ func TestOverlapWithoutSight(t *testing.T) {
 
 	c = command([]string{"ISOLATE=overlap"}, shim, "--temp", s.temp, "--", "sh", "-c", s.script()).asRoot(withoutProc + asUser)
 	code := c.end(t)
-	oneLine(t, c.err.String(), "/proc is not that")
+	oneLine(t, c.err.String(), "/proc shows another PID namespace")
 	if code != 125 || s.started(c) != "" {
 		t.Errorf("without /proc: exit code %d, %q", code, &c.out)
 	}
@@ -134,7 +134,7 @@ func TestWaitWithoutSight(t *testing.T) {
 	s := ordinary(t, capable(t))
 	c := command([]string{"WAIT=20s"}, s.worker, "-c", "echo started").asRoot(withoutProc + asUser)
 	code := c.end(t)
-	oneLine(t, c.err.String(), "not started", "/proc is not that")
+	oneLine(t, c.err.String(), "not started", "/proc shows another PID namespace")
 	if code != 125 || c.out.String() != "" {
 		t.Errorf("exit code %d, %q", code, &c.out)
 	}
@@ -153,7 +153,7 @@ func TestFallbackKeepsTheOrderToDie(t *testing.T) {
 	}
 }
 
-// TestFallbackWithoutAWorker: what cannot be opened is not started in the real _temp either, and one line says so.
+// TestFallbackWithoutAWorker: what cannot be opened is not started in the plain _temp either, and one line says so.
 func TestFallbackWithoutAWorker(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	real := filepath.Join(filepath.Dir(s.worker), "Runner.Worker.real")

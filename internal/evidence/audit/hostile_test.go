@@ -92,7 +92,7 @@ func TestErrorsNameTheWay(t *testing.T) {
 	garbage := folder(t, map[string]string{name("Runner", 0): "no record\n", name("Worker", 0): "", "worker-wrap.jsonl": "{\n"})
 	for path, want := range map[string]string{
 		empty: "give a runner's _diag folder", filepath.Join(empty, "x"): "no such file",
-		"/etc/passwd": "nothing could be audited: /etc/passwd: is no log", "/dev/null": "nothing could be audited: /dev/null: ",
+		"/etc/passwd": "nothing could be audited: /etc/passwd: is not a log", "/dev/null": "nothing could be audited: /dev/null: ",
 		garbage: "nothing could be audited: no record of a runner in 3 files",
 	} {
 		if _, err := Run([]string{path}); err == nil || !strings.Contains(err.Error(), want) {

@@ -54,7 +54,7 @@ func (r *Report) unsure(missed input.At) []string {
 	add(beginless, "no line tells the beginning of %[3]s (%[1]s)")
 	add(alone, "no Listener's log (Runner_*.log) tells what lived beside %[3]s (%[1]s)")
 	if lost.n == 0 && missed.File != nil {
-		why = append(why, fmt.Sprintf("%q stands where no Worker's log is (%s)", logs.Missing, missed.Place()))
+		why = append(why, fmt.Sprintf("%q is outside of any Worker's log (%s)", logs.Missing, missed.Place()))
 	}
 	if len(r.Skipped.Files) > 0 {
 		why = append(why, fmt.Sprintf("not everything could be read (%s)", r.Skipped.Files[0].Path))

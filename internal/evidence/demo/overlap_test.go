@@ -193,7 +193,7 @@ func either(c <-chan struct{}, w *standin.Worker) error {
 	}
 }
 
-// swept checks that the per-PID folders of a runner's earlier pairs are gone.
+// swept checks that the private folders of a runner's earlier pairs are gone.
 func (r *pairRunner) swept() error {
 	left, err := os.ReadDir(filepath.Join(r.root.Dir, ".worker-wrap"))
 	if err != nil && !os.IsNotExist(err) {

@@ -101,7 +101,7 @@ func (w *Worker) spawn() (err error) {
 		handles = [2]int{160, 164}
 	}
 	if handles[0] < 3 || handles[1] < 3 || handles[0] == handles[1] {
-		return fmt.Errorf("%v are no handles: two numbers from 3 on", handles)
+		return fmt.Errorf("%v are not handles: two numbers from 3 on", handles)
 	}
 
 	var theirs []*os.File

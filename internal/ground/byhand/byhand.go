@@ -104,7 +104,7 @@ func open(make bool) (*os.File, error) {
 		base, under = os.Getenv("HOME"), filepath.Join(".local", "state", folder)
 	}
 	if st, err := os.Stat(base); err != nil || !st.IsDir() || !mine(st) {
-		return nil, fmt.Errorf("%q is no folder of this user's alone: %w", base, fs.ErrNotExist)
+		return nil, fmt.Errorf("%q is missing, or not a folder that only this user can change: %w", base, fs.ErrNotExist)
 	}
 	path, flags := filepath.Join(base, under), os.O_RDWR
 	if make {
@@ -114,7 +114,7 @@ func open(make bool) (*os.File, error) {
 		}
 	}
 	if st, err := os.Lstat(path); err != nil || !st.IsDir() || !mine(st) {
-		return nil, fmt.Errorf("%q is no folder of this user's alone: %w", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("%q is missing, or not a folder that only this user can change: %w", path, fs.ErrNotExist)
 	}
 	list, err := os.OpenFile(filepath.Join(path, name), flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
 	if err != nil {
@@ -122,7 +122,7 @@ func open(make bool) (*os.File, error) {
 	}
 	st, err := list.Stat()
 	if err == nil && (!st.Mode().IsRegular() || !mine(st)) {
-		err = fmt.Errorf("%s is no file of this user's alone", list.Name())
+		err = fmt.Errorf("%s is not a file that only this user can change", list.Name())
 	}
 	if err == nil {
 		err = flock.Lock(list, unix.LOCK_EX, patience)

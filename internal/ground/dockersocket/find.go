@@ -23,7 +23,7 @@ func Find(env []string, uid int) (path, why string) {
 	if host != "" {
 		path, ok := strings.CutPrefix(host, "unix://")
 		if !ok || !filepath.IsAbs(path) {
-			return "", fmt.Sprintf("DOCKER_HOST=%s is no unix socket of this machine", host)
+			return "", fmt.Sprintf("DOCKER_HOST=%s is not a unix socket of this machine", host)
 		}
 		if err := usable(path); err != nil {
 			return "", fmt.Sprintf("the socket of DOCKER_HOST=%s: %v", host, err)

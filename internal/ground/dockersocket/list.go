@@ -15,7 +15,7 @@ import (
 const ListPath = "/etc/worker-wrap/docker-sockets"
 
 // List returns the paths that root has named. A file that others than root could have written counts for nothing, and
-// a line that is no absolute path neither; the error says so. No file is no error.
+// a line that is not an absolute path neither; the error says so. No file is no error.
 func List() ([]string, error) {
 	data, err := untrusted.RootsHead(ListPath, 64<<10)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -36,7 +36,7 @@ func parseList(text string) (paths []string, err error) {
 		case filepath.IsAbs(line):
 			paths = append(paths, line)
 		case err == nil:
-			err = fmt.Errorf("%s, line %d: %.80q is no absolute path", ListPath, number, line)
+			err = fmt.Errorf("%s, line %d: %.80q is not an absolute path", ListPath, number, line)
 		}
 	}
 	return paths, err

@@ -195,7 +195,7 @@ func TestList(t *testing.T) {
 		do(t, c.mend())
 	}
 	write("run/x\n/run/a\nunix:///run/x/y.sock\n")
-	if paths, err := List(); !slices.Equal(paths, []string{"/run/a"}) || err == nil || !strings.Contains(err.Error(), `line 1: "run/x" is no absolute path`) {
+	if paths, err := List(); !slices.Equal(paths, []string{"/run/a"}) || err == nil || !strings.Contains(err.Error(), `line 1: "run/x" is not an absolute path`) {
 		t.Errorf("%q, %v", paths, err)
 	}
 }

@@ -71,7 +71,7 @@ func appendEvent(diagDir string, e Event, limit int64) error {
 			return err
 		}
 	}
-	return errors.New("the file was full each of three times")
+	return errors.New("the file was full three times in a row")
 }
 
 // isThere reports whether the folder dir has a file of this name.

@@ -56,7 +56,7 @@ type Event struct {
 	// Job is the job process the event is about: the Worker that starts, the dead one whose
 	// directory is swept, the one whose proxy ends.
 	Job Process `json:"job"`
-	// Dir is the per-PID directory of Job.
+	// Dir is the private folder of Job.
 	Dir string `json:"dir,omitempty"`
 	// Namespace is the inode number of the job's mount namespace, as in mnt:[4026531841].
 	Namespace uint64 `json:"ns,omitempty"`

@@ -156,7 +156,7 @@ func TestLeft(t *testing.T) {
 	}
 	views := []string{host, first.Do(t, "readlink /proc/self/ns/mnt"), second.Do(t, "readlink /proc/self/ns/mnt")}
 	if slices.Sort(views); len(slices.Compact(views)) != 3 || first.Host != "" || second.Host == "" {
-		t.Fatalf("namespaces %q, per-PID folders %q and %q; want the first in the plain _temp", views, first.Host, second.Host)
+		t.Fatalf("namespaces %q, private folders %q and %q; want the first in the plain _temp", views, first.Host, second.Host)
 	}
 	all := leave(t, first)
 	other := watch(t, second.Do(t, "env -i setsid sleep 1003 >/dev/null 2>&1 </dev/null & echo $!"))

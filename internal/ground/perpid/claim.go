@@ -16,11 +16,11 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// ClaimName is the file in a store that names the owner that uses the real _temp, or did.
+// ClaimName is the file in a store that names the owner that uses the plain _temp, or did.
 const ClaimName = "real"
 
 // ErrClaimed is what the errors of [Store.Claim] wrap where another owner stands in the way.
-var ErrClaimed = errors.New("the real _temp may be in use")
+var ErrClaimed = errors.New("the plain _temp may be in use")
 
 // longestJob is the longest that the service lets a job of a self-hosted runner run: five days.
 const longestJob = 5 * 24 * time.Hour
@@ -35,7 +35,7 @@ type Terms struct {
 	Locked bool
 }
 
-// Claim makes j.Self the one that uses the real _temp, and fails if the holder of the claim may be alive. alone is
+// Claim makes j.Self the one that uses the plain _temp, and fails if the holder of the claim may be alive. alone is
 // asked last, for what the store cannot know.
 //
 // The holder is named in the file, so nothing must be held open, and a holder that has crashed is as dead

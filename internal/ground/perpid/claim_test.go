@@ -60,7 +60,7 @@ func write(t *testing.T, s *Store, text string) {
 	}
 }
 
-// TestClaim: who may take the real _temp, by what the file says.
+// TestClaim: who may take the plain _temp, by what the file says.
 func TestClaim(t *testing.T) {
 	s, j := claimStore(t)
 	parent, err := j.Self.Peer(os.Getppid())

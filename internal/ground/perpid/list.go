@@ -14,7 +14,7 @@ type Entry struct {
 	Name    string
 	Path    string
 	Owner   Owner
-	What    string // "" for a per-PID folder, else what is kept for the same owner
+	What    string // "" for a private folder, else what is kept for the same owner
 	Verdict Verdict
 	Changed time.Time // ctime
 	// Undeletable is true for what a sweep could not delete and moved aside. Its Verdict is Dead.

@@ -13,7 +13,7 @@ import (
 // keptName is what [Store.entry] finds beside a folder that is locked as long as its owner lives.
 const keptName = "kept"
 
-// Lock locks dir, a per-PID folder that is open for reading, until the last copy of its descriptor is closed.
+// Lock locks dir, a private folder that is open for reading, until the last copy of its descriptor is closed.
 //
 // It is a lock for reading, of fcntl(2) and not of flock(2): no job can be kept waiting by it, since nobody can take the
 // other kind of such a lock on a folder. Who can see neither its owner nor its owner's PID namespace sees the lock.

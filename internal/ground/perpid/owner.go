@@ -15,7 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// HostTempVar is the variable in which a wrapped process finds the path of its per-PID folder as the
+// HostTempVar is the variable in which a wrapped process finds the path of its private folder as the
 // host sees it.
 const HostTempVar = "WORKER_WRAP_HOST_TEMP"
 
@@ -120,7 +120,7 @@ var thisOne atomic.Pointer[Owner]
 func self(proc string) (Owner, error) {
 	pid := os.Getpid()
 	if link, err := os.Readlink(proc + "/self"); err != nil || link != strconv.Itoa(pid) {
-		return Owner{}, fmt.Errorf("/proc is not that of this process's PID namespace (%s/self leads to %q, the PID is %d); mount a proc there", proc, link, pid)
+		return Owner{}, fmt.Errorf("/proc shows another PID namespace than this process's (%s/self leads to %q, the PID is %d); mount a proc there", proc, link, pid)
 	}
 	o := Owner{PID: pid}
 	s, err := readStat(proc, pid)

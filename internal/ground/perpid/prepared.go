@@ -11,7 +11,7 @@ import (
 // Folder opens the folder with the given name, which was made for owner.
 func (s *Store) Folder(owner Owner, name string) (*os.File, error) {
 	if o, what, ok := Parse(name); !ok || what != "" || o != owner {
-		return nil, fmt.Errorf("%q is no name of a folder of process %d", name, owner.PID)
+		return nil, fmt.Errorf("%q does not name a folder of process %d", name, owner.PID)
 	}
 	return openDir(s.dir, name)
 }

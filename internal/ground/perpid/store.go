@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// StoreName is the folder that holds the per-PID folders: see [Home] for where it lies.
+	// StoreName is the folder that holds the private folders: see [Home] for where it lies.
 	StoreName = ".worker-wrap"
 	// deadPrefix marks what is being deleted, keptPrefix what could not be. Both are renamed in place,
 	// since moving a folder to another needs more rights than renaming it (rename(2), EACCES).
 	deadPrefix = "dead."
 	keptPrefix = "undeletable."
-	// storeMode lets every user through to a per-PID folder, whose own mode is that of _temp, and only
+	// storeMode lets every user through to a private folder, whose own mode is that of _temp, and only
 	// the runner's user list them.
 	storeMode = 0o711
 	// mostFolders is how many folders one owner can have.

@@ -31,7 +31,7 @@ func Advise(err error) error {
 	case !errors.As(err, new(*ConfigError)):
 		return err
 	case Missing(err):
-		return fmt.Errorf("%w: that is no configured runner; give the folder that config.sh was run in", err)
+		return fmt.Errorf("%w: that is not a configured runner; give the folder that config.sh was run in", err)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w: only the runner's user and root can tell; use sudo", err)
 	}

@@ -121,7 +121,7 @@ func TestAdvise(t *testing.T) {
 			t.Errorf("%q: %#v", config, err)
 		}
 		said := Advise(err).Error()
-		if !strings.HasPrefix(said, err.Error()) || !strings.Contains(said, want) || config != "" && strings.Contains(said, "no configured runner") {
+		if !strings.HasPrefix(said, err.Error()) || !strings.Contains(said, want) || config != "" && strings.Contains(said, "not a configured runner") {
 			t.Errorf("%q: %s", config, said)
 		}
 		if err := os.RemoveAll(filepath.Join(root, ConfigName)); err != nil {

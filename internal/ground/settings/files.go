@@ -46,7 +46,7 @@ func Lines(path string) (lines []string, err error) {
 	case err != nil:
 		return nil, err
 	case len(data) > MaxSize:
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("longer than 4096 bytes; remove what is no setting")}
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("longer than 4096 bytes; remove lines that are not settings")}
 	}
 	for line := range strings.Lines(string(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))) {
 		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {

@@ -24,7 +24,7 @@ func OfMachine(f Facts) []Result {
 	if len(f.Runners)+len(f.Broken) == 0 {
 		out = append(out, Result{
 			Check: "runners", Level: Warn, What: "no runner was found on this machine",
-			Why:  "there is nothing to protect, or the runner is no service and does not run now",
+			Why:  "there is nothing to protect, or the runner is not a service and does not run now",
 			Mend: "worker-wrap doctor --runner-root DIR",
 		})
 	}
@@ -141,13 +141,13 @@ func container(m survey.Machine, needed bool) []Result {
 func capable(manager string) string {
 	switch manager {
 	case "lxc", "lxc-libvirt":
-		return "take sys_admin out of lxc.cap.drop, or name it in lxc.cap.keep, in its configuration; where AppArmor is on also lxc.apparmor.allow_nesting = 1 (LXD, Incus, Proxmox: nesting)"
+		return "take sys_admin out of lxc.cap.drop, or name it in lxc.cap.keep, in its configuration; if AppArmor is on, also lxc.apparmor.allow_nesting = 1 (LXD, Incus, Proxmox: nesting)"
 	case "systemd-nspawn":
 		return "start it with systemd-nspawn --capability=CAP_SYS_ADMIN, or Capability=CAP_SYS_ADMIN in its .nspawn file"
 	case "kubernetes":
-		return `give its container securityContext: {capabilities: {add: ["SYS_ADMIN"]}}, and where AppArmor is on appArmorProfile: {type: Unconfined}`
+		return `give its container securityContext: {capabilities: {add: ["SYS_ADMIN"]}}, and if AppArmor is on, appArmorProfile: {type: Unconfined}`
 	}
-	return "run it with --cap-add SYS_ADMIN, and where AppArmor is on --security-opt apparmor=unconfined"
+	return "run it with --cap-add SYS_ADMIN, and if AppArmor is on, --security-opt apparmor=unconfined"
 }
 
 func build(captured bool) []Result {

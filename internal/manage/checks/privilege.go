@@ -49,8 +49,8 @@ func source(r *judged, b program.Binary, m survey.Machine) Result {
 	switch {
 	case b.SysAdmin && b.AllOrNothing: // root too cannot run it then
 		return Result{
-			Check: "privilege", Level: Warn, What: b.Path + " has the file capability cap_sys_admin+ep, that of an older worker-wrap",
-			Why:  "where CAP_SYS_ADMIN cannot be had the kernel refuses to run it at all, so that jobs hang without a message, and WORKER_WRAP_FALLBACK is not reached",
+			Check: "privilege", Level: Warn, What: b.Path + " has the file capability cap_sys_admin+ep, which an older worker-wrap gave it",
+			Why:  "if CAP_SYS_ADMIN cannot be had, the kernel refuses to run it at all: jobs hang without a message, and WORKER_WRAP_FALLBACK does nothing",
 			Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
 		}
 	case r.UID == 0:
@@ -69,11 +69,11 @@ func source(r *judged, b program.Binary, m survey.Machine) Result {
 func userNamespaces(m survey.Machine) string {
 	switch {
 	case m.AppArmorUserNS == 1:
-		return "; AppArmor restricts unprivileged user namespaces here, so these are no way out (kernel.apparmor_restrict_unprivileged_userns)"
+		return "; AppArmor restricts unprivileged user namespaces here, so these do not help (kernel.apparmor_restrict_unprivileged_userns)"
 	case m.MaxUserNS == 0:
-		return "; user namespaces are off here, so these are no way out (user.max_user_namespaces)"
+		return "; user namespaces are off here, so these do not help (user.max_user_namespaces)"
 	case m.UserNSClone == 0:
-		return "; unprivileged user namespaces are off here, so these are no way out (kernel.unprivileged_userns_clone)"
+		return "; unprivileged user namespaces are off here, so these do not help (kernel.unprivileged_userns_clone)"
 	}
 	return ""
 }
@@ -165,7 +165,7 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 			"start the runner with it (CapabilityBoundingSet=CAP_SYS_ADMIN in a unit); if that is mended already: "+restart)
 	}
 	if l.UserNS != 0 && m.Self.UserNS != 0 && l.UserNS != m.Self.UserNS {
-		add("user namespace", Warn, "is in another user namespace than this doctor", "what is said here of privileges may not hold there",
+		add("user namespace", Warn, "is in another user namespace than this doctor", "privileges there may differ from those that it sees",
 			fmt.Sprintf("sudo nsenter -t %d -a worker-wrap doctor", l.PID))
 	}
 	if l.Seccomp == 2 && m.Self.Seccomp != 2 && !confine.Filtered(&r.Unit) { // the unit's filter is judged by its words

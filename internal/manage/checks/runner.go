@@ -78,7 +78,7 @@ func workFolder(r *judged) []Result {
 		if f.Other && f.Link && f.Path == temp.Path {
 			fail(f.Path+" is a link that leads to no folder", "no job can run there, with worker-wrap or without", "make the folder it leads to, or remove the link: sudo rm "+visible.Word(f.Path))
 		} else if f.Other || f.Link && f.Path == store.Path { // the store is never a link
-			fail(f.Path+" is not a folder", "per-PID folders cannot be made or laid there, so "+r.set.shared(), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
+			fail(f.Path+" is not a folder", "private folders cannot be made or laid there, so "+r.set.shared(), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
 		}
 	}
 	chown := func(f survey.Folder) string { return "sudo chown " + visible.Word(r.User) + " " + visible.Word(f.Path) }
@@ -88,7 +88,7 @@ func workFolder(r *judged) []Result {
 			what = fmt.Sprintf("%s is a link of uid %d's to a folder of uid %d's", temp.Path, temp.LinkUID, temp.UID)
 		}
 		fail(what, "worker-wrap mounts only over folders of the user who runs it, and leads root nowhere by others' links, so "+r.set.shared(),
-			"let it lead to a folder of "+r.User+"'s, or where that is meant for root, sudo chown -h root "+visible.Word(temp.Path))
+			"let it lead to a folder of "+r.User+"'s, or if that is meant for root: sudo chown -h root "+visible.Word(temp.Path))
 	} else if temp.Exists && r.UID > 0 && temp.UID != r.UID {
 		fail(fmt.Sprintf("%s belongs to uid %d, not to %s", temp.Path, temp.UID, r.User),
 			"worker-wrap mounts only over folders of the user who runs it, so "+r.set.shared(), chown(temp))
@@ -104,12 +104,12 @@ func workFolder(r *judged) []Result {
 	}
 	if r.Closed == r.Work.Path && r.Closed != "" {
 		fail(fmt.Sprintf("%s belongs to uid %d, and its mode %04o does not let %s make folders in it", r.Work.Path, r.Work.UID, r.Work.Mode, r.User),
-			"the folder for per-PID folders, "+filepath.Base(store.Path)+", cannot be made, so "+r.set.shared(), chown(r.Work))
+			"the store of private folders, "+filepath.Base(store.Path)+", cannot be made, so "+r.set.shared(), chown(r.Work))
 	}
 	if r.Leftovers.Elsewhere {
 		out = append(out, Result{
-			Check: "work folder", Level: Warn, What: temp.Path + " is on another file system than " + filepath.Dir(store.Path) + ", where private Workers' folders lie",
-			Why: "a private job has that one's room and limits, and what it moves out of its _temp is copied", Mend: "make " + temp.Path + " a folder of the file system around it, if jobs notice",
+			Check: "work folder", Level: Warn, What: temp.Path + " is on another file system than " + filepath.Dir(store.Path) + ", which holds private folders",
+			Why: "a private job has the room and limits of the second, and files that it moves out of its _temp are copied", Mend: "make " + temp.Path + " a folder of the file system around it, if jobs notice",
 		})
 	}
 	w := r.Work
@@ -126,7 +126,7 @@ func workFolder(r *judged) []Result {
 	switch w.FS {
 	case "nfs", "cifs", "9p", "ceph", "fuse":
 		res.Level = Warn
-		res.Why = "other machines may use it too, so per-PID folders from before a restart of this machine are never swept by themselves; each job's files also travel over it"
+		res.Why = "other machines may use it too, so private folders from before a restart of this machine are never swept by themselves; each job's files also travel over it"
 		res.Mend = "move the work folder to a local file system (config.sh --work), or remove old folders by hand in " + r.Leftovers.Store.Path
 	case "vfat", "exfat", "ntfs":
 		res.Level = Warn
@@ -154,7 +154,7 @@ func leftovers(r *judged) []Result {
 	case l.Store.Other || l.Store.Link:
 		return nil // said with the work folder
 	case l.Err != nil && !errors.Is(l.Err, os.ErrPermission):
-		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "per-PID folders cannot be made or swept there", Mend: "mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
+		return []Result{{Check: "leftovers", Level: Warn, What: l.Err.Error(), Why: "private folders cannot be made or swept there", Mend: "mv " + visible.Word(l.Store.Path) + " " + visible.Word(l.Store.Path+".old")}}
 	case l.Err != nil:
 		return []Result{{Check: "leftovers", Level: OK, What: l.Store.Path + " can be looked into only by its owner and root"}}
 	case l.Undeletable > 0:
@@ -164,8 +164,8 @@ func leftovers(r *judged) []Result {
 		}}
 	case l.Unknown > 0:
 		return []Result{{
-			Check: "leftovers", Level: Warn, What: screen.Count(l.Unknown, "per-PID folder") + " of another PID namespace or machine",
-			Why: "whether their owners live cannot be told from here, so nothing sweeps them from here", Mend: "where no such container or machine is left, delete them in " + l.Store.Path,
+			Check: "leftovers", Level: Warn, What: screen.Count(l.Unknown, "private folder") + " of another PID namespace or machine",
+			Why: "whether their owners live cannot be told from here, so nothing sweeps them from here", Mend: "if that container or machine is gone, delete them in " + l.Store.Path,
 		}}
 	case l.Dead > 0:
 		return []Result{{Check: "leftovers", Level: OK, What: screen.Count(l.Dead, "folder") + " of dead Workers (" + size + "), which the next start sweeps"}}
@@ -183,12 +183,12 @@ func lastStart(r *judged) []Result {
 	case e.Unisolated:
 		return []Result{{
 			Check: "last start", Level: Fail, What: fmt.Sprintf("at %s a job ran without a _temp of its own: %s", when, e.Error),
-			Why: "as long as that is so, " + r.set.shared(), Mend: "mend what is named here; the next job's start shows whether that was all",
+			Why: "until that is mended, " + r.set.shared(), Mend: "mend the cause named here; the next job's start shows whether that was all",
 		}}
 	case e.Error != "":
 		return []Result{{
 			Check: "last start", Level: Warn, What: fmt.Sprintf("at %s a job was not started: %s", when, e.Error),
-			Why: "unless that has been mended since, the next one is not started either", Mend: "mend what is named here and marked above",
+			Why: "until that is mended, the next one is not started either", Mend: "mend the cause named here and the lines marked above",
 		}}
 	}
 	return []Result{{Check: "last start", Level: OK, What: when + ", " + e.Outcome + e.After()}}

@@ -27,9 +27,9 @@ func isolation(r *judged) []Result {
 	what := "each Worker gets a _temp of its own"
 	switch r.set.Isolate {
 	case policy.Alone:
-		what = "a Worker that is alone in the plain _temp is started as without worker-wrap, and one that comes while it lives gets a _temp of its own, by a mount"
+		what = "a Worker that is alone is started as without worker-wrap; one that comes while another lives gets a _temp of its own, by a mount"
 	case policy.Overlap:
-		what = "a Worker beside which no other one lives is started in the plain _temp, and every other gets one of its own"
+		what = "a Worker that is alone is started in the plain _temp, and every other gets a _temp of its own"
 	}
 	if i.Leftovers != "" {
 		by += "); each has a mount namespace of its own, in which nothing more is mounted (" + i.Leftovers
@@ -42,7 +42,7 @@ func hooks(r *judged) (out []Result) {
 	for _, path := range r.Hooks {
 		why := "that fails with EBUSY (device or resource busy) in each job, and the hook fails the job"
 		if r.set.Isolate != policy.Always {
-			why = "that fails with EBUSY (device or resource busy) in a job that has a _temp of its own since another lived when it came, and the hook fails that job"
+			why = "that fails with EBUSY (device or resource busy) in a job that has a _temp of its own, and the hook fails that job"
 		}
 		out = append(out, Result{
 			Check: "hook", Level: Warn, What: path + " removes _temp itself, as it seems", Why: why,

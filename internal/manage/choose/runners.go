@@ -110,7 +110,7 @@ func Of(given []string, bare bool) (Runners, error) {
 			return Runners{}, fmt.Errorf("--runner-root %s: cannot tell the current folder: %w; cd elsewhere, or give the whole path", root, err)
 		}
 		if runner.Missing(err) {
-			return Runners{}, fmt.Errorf("%w: that is no configured runner, and no unpacked release of one (run.sh, bin/%s and bin/%s); give the folder that has config.sh",
+			return Runners{}, fmt.Errorf("%w: that is not a configured runner, nor an unpacked release of one (run.sh, bin/%s and bin/%s); give the folder that has config.sh",
 				err, runner.ListenerName, runner.WorkerName)
 		}
 		if err != nil {

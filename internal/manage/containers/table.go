@@ -75,7 +75,7 @@ func Table() []Row {
 func (r Row) See(always bool) string {
 	text := string(r.Private)
 	if !always && r.Alone != r.Private {
-		text += "; those of a job that is alone, " + string(r.Alone)
+		text += "; of a job that is alone, " + string(r.Alone)
 	}
 	return strings.ReplaceAll(text, "`", "")
 }

@@ -36,7 +36,7 @@ func TestSay(t *testing.T) {
 		want   string
 	}{
 		{Off, true, "containers of a job that has WORKER_WRAP_DOCKER=off see the host's _temp"},
-		{Off, false, "containers of a job that has WORKER_WRAP_DOCKER=off see the host's _temp; those of a job that is alone, as without worker-wrap"},
+		{Off, false, "containers of a job that has WORKER_WRAP_DOCKER=off see the host's _temp; of a job that is alone, as without worker-wrap"},
 		{Memory, false, "containers of a job that has WORKER_WRAP_BACKING=tmpfs see nothing: what mounts _temp is refused with a message"},
 	} {
 		if got := c.row.Say(c.always); got != c.want {

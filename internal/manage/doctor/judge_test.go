@@ -177,7 +177,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"another tool's, and something is kept", func(_ *checks.Facts, r *checks.Runner) {
 			b := &r.Install.Bins[0]
 			b.Worker, b.Kept = entry.Own, entry.Own
-		}, "problem shim: is kept as Runner.Worker.worker-wrap beside it", "move away the one of the two"},
+		}, "problem shim: beside it is Runner.Worker.worker-wrap, which worker-wrap keeps", "move away the one that jobs do not need"},
 		{"empty files", func(_ *checks.Facts, r *checks.Runner) { r.Empty = []string{"/r/runsvc.sh", "/r/bin/Runner.Listener"} }, "problem files: 0 bytes long: /r/runsvc.sh, /r/bin/Runner.Listener", "unpack the runner's release again over /r"},
 		{"a link", func(_ *checks.Facts, r *checks.Runner) { r.Install.Bins[0].Linked = true }, "ok shim: an install changes that", ""},
 		{"behind another tool", func(_ *checks.Facts, r *checks.Runner) {
@@ -234,7 +234,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"AppArmor is no matter", func(f *checks.Facts, _ *checks.Runner) { f.Machine.AppArmorUserNS = 1 }, "ok user namespaces: AppArmor", ""},
 		{"no user namespaces are no matter", func(f *checks.Facts, _ *checks.Runner) { f.Machine.MaxUserNS = 0 }, "ok user namespaces: switched off", ""},
 		{"no privilege", func(_ *checks.Facts, r *checks.Runner) { r.Shim.SysAdmin = false }, "problem privilege: has no file capability, and ci is not root", "sudo setcap cap_sys_admin=p /opt/ww"},
-		{"older capability", func(_ *checks.Facts, r *checks.Runner) { r.Shim.AllOrNothing = true }, "warning privilege: cap_sys_admin+ep, that of an older worker-wrap", "sudo worker-wrap install --runner-root /r"},
+		{"older capability", func(_ *checks.Facts, r *checks.Runner) { r.Shim.AllOrNothing = true }, "warning privilege: cap_sys_admin+ep, which an older worker-wrap gave it", "sudo worker-wrap install --runner-root /r"},
 		{"older capability, root", func(_ *checks.Facts, r *checks.Runner) { r.UID, r.User, r.Shim.AllOrNothing = 0, "root", true }, "warning privilege: cap_sys_admin+ep", "sudo worker-wrap install --runner-root /r"},
 		{"root", func(_ *checks.Facts, r *checks.Runner) { r.UID, r.User, r.Shim.SysAdmin = 0, "root", false }, "ok privilege: root", ""},
 		{"barred", func(_ *checks.Facts, r *checks.Runner) { r.Barred = "/opt" }, "problem binary: ci cannot run /opt/ww: the mode of /opt", "sudo chmod a+x /opt"},
@@ -284,7 +284,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"nobody has chosen", func(_ *checks.Facts, _ *checks.Runner) {}, "ok isolation: each Worker gets a _temp of its own (nobody has set WORKER_WRAP_ISOLATE)", ""},
 		{"alone", func(_ *checks.Facts, r *checks.Runner) {
 			r.Variables = survey.Assigned("/etc/worker-wrap/settings", "WORKER_WRAP_ISOLATE=alone")
-		}, "ok isolation: a Worker that is alone in the plain _temp is started as without worker-wrap, and one that comes while it lives gets a _temp of its own, by a mount (WORKER_WRAP_ISOLATE=alone in /etc/worker-wrap/settings)", ""},
+		}, "ok isolation: a Worker that is alone is started as without worker-wrap; one that comes while another lives gets a _temp of its own, by a mount (WORKER_WRAP_ISOLATE=alone in /etc/worker-wrap/settings)", ""},
 		{"a hook that removes _temp", func(_ *checks.Facts, r *checks.Runner) { r.Hooks = []string{"/h.sh"} }, "warning hook: /h.sh removes _temp", "empty it"},
 		{"setting as in a shell", func(_ *checks.Facts, r *checks.Runner) {
 			r.Variables = survey.Assigned("/r/.env", "export WORKER_WRAP_WAIT=10m")
@@ -330,7 +330,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"FAT", func(_ *checks.Facts, r *checks.Runner) { r.Work.FS = "vfat" }, "warning work folder: is on vfat", "--work"},
 		{"overlay", func(_ *checks.Facts, r *checks.Runner) { r.Work.FS = "overlay" }, "ok work folder: is on overlay", ""},
 		{"undeletable", func(_ *checks.Facts, r *checks.Runner) { r.Leftovers.Undeletable = 2 }, "warning leftovers: 2 of 2 dead Workers' folders", "sudo worker-wrap gc --runner-root /r"},
-		{"other PID namespace", func(_ *checks.Facts, r *checks.Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 per-PID folders of another", "delete"},
+		{"other PID namespace", func(_ *checks.Facts, r *checks.Runner) { r.Leftovers.Unknown = 3 }, "warning leftovers: 3 private folders of another", "delete"},
 		{"dead", func(_ *checks.Facts, r *checks.Runner) { r.Leftovers.Dead, r.Leftovers.Bytes = 1, 2048 }, "ok leftovers: 1 folder of dead Workers (2.0 KiB)", ""},
 
 		{"ran plain", func(_ *checks.Facts, r *checks.Runner) {

@@ -89,9 +89,9 @@ func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *c
 	switch writable := of.Shim.WritableBy; {
 	case p.UID < 0:
 		res.What = "not tried: there is no user " + of.User + " on this machine"
-		res.Why, res.Mend = "the runner's unit names him", "sudo systemctl cat "+visible.Word(of.Unit.Name)
+		res.Why, res.Mend = "the runner's unit names that user", "sudo systemctl cat "+visible.Word(of.Unit.Name)
 	case writable != "" && os.Geteuid() == 0:
-		res.What = "not tried: " + writable + " can be changed by others than root, who could have root start what they like"
+		res.What = "not tried: " + writable + " can be changed by others than root, and root is not to start a program of theirs"
 		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install --runner-root " + visible.Word(of.Layout.Root)
 	case !trial.Possible(p.UID):
 		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
@@ -100,7 +100,7 @@ func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *c
 		res.Mend = "run worker-wrap doctor as the Listener is run, as " + of.User
 	case misset(p.Env) != nil:
 		res.Level, res.What, res.Why = checks.Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
-		res.Mend = "correct what is marked above"
+		res.Mend = "correct the settings marked above"
 	default:
 		return p, nil
 	}
@@ -145,9 +145,9 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []checks.Resul
 		where = " as systemd starts the unit " + p.In.Name
 	}
 	if t.Refused != nil {
-		res.Level, res.Why = checks.Fail, "as long as that is so, "+without
+		res.Level, res.Why = checks.Fail, "until that is mended, "+without
 		res.What = fmt.Sprintf("a start for %s%s was tried, and refused: %v", user, where, t.Refused)
-		res.Mend = "mend what is marked above; if nothing is, do what the line itself says"
+		res.Mend = "mend the lines marked above; if there is none, do what this line says"
 	} else {
 		place := "a scratch folder"
 		if !p.Layout.Guessed {

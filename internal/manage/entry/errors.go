@@ -26,7 +26,7 @@ func (e *LostError) Error() string {
 type UnclearError struct{ Dir string }
 
 func (e *UnclearError) Error() string {
-	return fmt.Sprintf("%s is neither worker-wrap nor for sure the runner's own Worker (.NET's host for %s.dll), and what worker-wrap took the place of is kept as %s beside it: move away the one of the two that jobs can do without, then run worker-wrap install",
+	return fmt.Sprintf("%s is not worker-wrap, and may not be the runner's own Worker (.NET's host for %s.dll); beside it is %s, which worker-wrap keeps: move away the one that jobs do not need, then run worker-wrap install",
 		filepath.Join(e.Dir, runner.WorkerName), runner.WorkerName, runner.KeptWorkerName)
 }
 
@@ -34,7 +34,7 @@ func (e *UnclearError) Error() string {
 type EmptyError struct{ Dir string }
 
 func (e *EmptyError) Error() string {
-	return fmt.Sprintf("%s has no %s: this is no whole runner; unpack the runner's release again over %s",
+	return fmt.Sprintf("%s has no %s: this runner is not complete; unpack the runner's release again over %s",
 		e.Dir, runner.WorkerName, filepath.Dir(e.Dir))
 }
 

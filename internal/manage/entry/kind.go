@@ -20,7 +20,7 @@ const (
 	// Covered: another tool put a file of its own over the shim, and nothing is lost if that is wrapped too.
 	Covered Kind = "another tool has put a file over the shim"
 	// Unclear: the same, and only one of that file and of what is kept could go on.
-	Unclear Kind = "another tool has put a file over the shim, and what was there before is kept"
+	Unclear Kind = "another tool has put a file over the shim, and the file that was there before is kept"
 	// Behind: another tool has moved the shim to the name by which it keeps what it starts.
 	Behind Kind = "installed, behind another tool"
 	// Gone: the worker-wrap that the shim starts is not there; no job can start.

@@ -93,7 +93,7 @@ func rootOf(w workers.Worker) string {
 	return root
 }
 
-// storeAt lists the per-PID folders of one store. The judge is nil if there is none.
+// storeAt lists the private folders of one store. The judge is nil if there is none.
 func storeAt(path string) ([]perpid.Entry, *perpid.Judge, error) {
 	store, err := perpid.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

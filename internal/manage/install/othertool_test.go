@@ -149,7 +149,7 @@ func TestAnotherToolTwice(t *testing.T) {
 	scratch.Move(t, l.Bin()+"/../Runner.Worker", scratch.WorkerIn(l.Bin()))
 	before := scratch.Tree(t, l.Bin())
 	r := Install(o)
-	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "move away the one of the two") || strings.Contains(r.Failed[0].Error(), "\n") {
+	if len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "move away the one that jobs do not need") || strings.Contains(r.Failed[0].Error(), "\n") {
 		t.Errorf("%+v", r)
 	}
 	scratch.Same(t, "refused", scratch.Tree(t, l.Bin()), before)

@@ -202,12 +202,12 @@ func ownText(folder *os.File) (text string, mode fs.FileMode, err error) {
 		return "", 0, err
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Nlink != 1 || st.Uid != dir.Uid {
-		return "", 0, fmt.Errorf("%s is no file with one name of the owner of the folder: change it by hand", f.Name())
+		return "", 0, fmt.Errorf("%s is not a regular file with a single name that belongs to the owner of its folder: change it by hand", f.Name())
 	}
 	data, err := untrusted.Head(untrusted.Through(f), settings.MaxSize+1)
 	return string(data), fs.FileMode(st.Mode & 0o777), err
 }
 
 func tooLong(path string) error {
-	return &fs.PathError{Op: "write", Path: path, Err: errors.New("it would be longer than a start reads; remove what is no setting")}
+	return &fs.PathError{Op: "write", Path: path, Err: errors.New("it would be longer than a start reads; remove lines that are not settings")}
 }

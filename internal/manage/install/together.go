@@ -30,7 +30,7 @@ func (r *run) look() bool {
 	}
 	r.Failed, r.NeedsRoot = dry.Failed, dry.NeedsRoot
 	if len(free) > 0 {
-		r.left("%s as they are too, since the shim is taken out of all runners that are given, or of none; to have it out of these: %s uninstall%s",
+		r.left("%s as they are too, since uninstall changes all the given runners or none; to have it out of these: %s uninstall%s",
 			names(free), r.Self, roots(free))
 	}
 	return false

@@ -18,7 +18,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
-// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and per-PID
+// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private
 // folders. When no runner of the machine has the shim any more the binary goes
 // too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force, and so are all
 // others that are given with it: see [run.look]. Of a runner only bin is needed; where .runner does not tell the work
@@ -169,7 +169,7 @@ func (r *run) forgetGone() {
 			continue
 		}
 		r.tasks(r.UnitRemovals(root))
-		r.plan(r.UnlistTasks(root, "take "+root+", where no runner is any more, off the list of runners that have worker-wrap"))
+		r.plan(r.UnlistTasks(root, "take "+root+", which has no runner any more, off the list of runners that have worker-wrap"))
 	}
 }
 

@@ -28,7 +28,7 @@ func Usable(place string) error {
 		case err != nil:
 			return &fs.PathError{Op: "statfs", Path: at, Err: err}
 		case vfs.Flags&unix.ST_NOSUID != 0:
-			return fmt.Errorf("%s is on a file system mounted nosuid, where a file capability counts for nothing: choose another place with --prefix DIR", at)
+			return fmt.Errorf("%s is on a file system mounted nosuid, so a file capability counts for nothing there: choose another place with --prefix DIR", at)
 		case vfs.Flags&unix.ST_NOEXEC != 0:
 			return fmt.Errorf("%s is on a file system mounted noexec: choose another place with --prefix DIR", at)
 		case vfs.Flags&unix.ST_RDONLY != 0:

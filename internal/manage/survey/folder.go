@@ -100,7 +100,7 @@ func fsName(magic int64) string {
 	return fmt.Sprintf("0x%x", uint32(magic))
 }
 
-// Leftovers is what is in a runner's stores of per-PID folders.
+// Leftovers is what is in a runner's stores of private folders.
 type Leftovers struct {
 	Store       Folder // the one that starts use
 	Elsewhere   bool   // that is on another file system than _temp

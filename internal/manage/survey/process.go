@@ -120,7 +120,7 @@ func (s System) started(root string, names ...string) []int {
 type Pause struct{ Process }
 
 // Sees returns which folder a pause process sees at the path temp, of the runner in root: temp itself for the host's, the path
-// of a per-PID folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
+// of a private folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
 func (s System) Sees(p Pause, root, temp string) string {
 	inner := temp
 	if real, err := filepath.EvalSymlinks(temp); err == nil {

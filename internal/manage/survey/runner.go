@@ -25,7 +25,7 @@ type Runner struct {
 	NoUpdates            bool             // the runner was configured with --disableupdate
 	Work, Temp           Folder
 	Leftovers            Leftovers
-	Closed               string // where the runner's user is to make per-PID folders, or their store, and may not
+	Closed               string // where the runner's user is to make private folders, or their store, and may not
 	Variables            []Variable
 	Hooks                []string // scripts of the runner's user that seem to remove _temp itself
 	SettingsErr          error    // why a file of settings cannot be read, so that no Worker starts

@@ -161,7 +161,7 @@ func notStarted(binary string, uid int, err error) error {
 	}
 	switch {
 	case errors.Is(err, unix.EPERM) && !mayHaveSysAdmin():
-		return fmt.Errorf("%s cannot be started: %w; CAP_SYS_ADMIN is taken from all processes here: run a container with --cap-add SYS_ADMIN (and, where AppArmor is on, --security-opt apparmor=unconfined), or allow it in CapabilityBoundingSet= of the unit", binary, err)
+		return fmt.Errorf("%s cannot be started: %w; CAP_SYS_ADMIN is taken from all processes here: run a container with --cap-add SYS_ADMIN (and, if AppArmor is on, --security-opt apparmor=unconfined), or allow it in CapabilityBoundingSet= of the unit", binary, err)
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("%s cannot be started: %w; let the runner's user go to it and run it: a folder on the way, or a security module, forbids that", binary, err)
 	case uid != os.Getuid() && (errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM)):

@@ -34,7 +34,7 @@ func word(r *bufio.Reader) (string, error) {
 	return "", fmt.Errorf("a start has said more than %d bytes", longest)
 }
 
-// marks has looked at each of the others, where the host sees its per-PID folder, and lets the start go on to the next.
+// marks has looked at each of the others, where the host sees its private folder, and lets the start go on to the next.
 func marks(said *bufio.Reader, next io.Writer, others []string, look func(other, host string)) error {
 	for _, other := range others {
 		host, err := word(said)
@@ -53,7 +53,7 @@ func marks(said *bufio.Reader, next io.Writer, others []string, look func(other,
 func (p Places) look(pid int, said, temp, mark string, chosen policy.Settings) error {
 	words := strings.SplitN(said, " ", 3)
 	if len(words) != 3 || words[2] == "" {
-		return errors.New("the program does not know its per-PID folder (WORKER_WRAP_HOST_TEMP is not set)")
+		return errors.New("the program does not know its private folder (WORKER_WRAP_HOST_TEMP is not set)")
 	}
 	self, above, host := words[0], words[1], words[2]
 	if started := strconv.Itoa(pid); self != started && !(chosen.Userns && above == started) {
@@ -75,14 +75,14 @@ func (p Places) look(pid int, said, temp, mark string, chosen policy.Settings) e
 	return nil
 }
 
-// apart reports whether the file named mark is in the per-PID folder that the host sees at a path, and not in its _temp.
+// apart reports whether the file named mark is in the private folder that the host sees at a path, and not in its _temp.
 func apart(host, temp, mark string, chosen policy.Settings) error {
 	if _, err := os.Lstat(filepath.Join(temp, mark)); !errors.Is(err, os.ErrNotExist) {
 		return errors.New("the host's _temp shows the program's file, so it is not isolated")
 	}
 	if chosen.Backing != policy.Tmpfs { // the host sees nothing of that
 		if data, err := untrusted.Head(filepath.Join(host, mark), 16); err != nil || string(data) != "inside" {
-			return fmt.Errorf("the program's file is not in its per-PID folder %s (%v)", host, err)
+			return fmt.Errorf("the program's file is not in its private folder %s (%v)", host, err)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestLook(t *testing.T) {
 		{"hides nothing", shared, fmt.Sprintf("%d %d %s", self, above, shared), policy.Settings{}, "the host's _temp shows"},
 		{"another PID", temp, fmt.Sprintf("%d %d %s", above, self, own), policy.Settings{}, "not " + fmt.Sprint(self)},
 		{"a child, in a user namespace", temp, fmt.Sprintf("%d %d %s", self, self, own), policy.Settings{Userns: true}, ""},
-		{"nowhere", temp, fmt.Sprintf("%d %d %s", self, above, temp), policy.Settings{}, "is not in its per-PID folder"},
+		{"nowhere", temp, fmt.Sprintf("%d %d %s", self, above, temp), policy.Settings{}, "is not in its private folder"},
 		{"in memory", temp, fmt.Sprintf("%d %d %s", self, above, temp), policy.Settings{Backing: policy.Tmpfs}, ""},
 		{"without the variable", temp, fmt.Sprintf("%d %d ", self, above), policy.Settings{}, "WORKER_WRAP_HOST_TEMP is not set"},
 	} {

@@ -1,5 +1,5 @@
 // Package workers finds the wrapped Workers that are alive on this machine, from /proc alone: a process
-// whose environment names a per-PID folder that is its own. The processes a Worker starts have the same
+// whose environment names a private folder that is its own. The processes a Worker starts have the same
 // environment, but the folder's name tells whose it is.
 //
 // An ordinary user sees only Workers of his own (proc_pid_environ(5)).

@@ -43,7 +43,7 @@ type Worker struct {
 	start uint64 // field 22 of its stat file
 }
 
-// In reports whether its per-PID folder is a runner's, as this process sees that: in another container other folders may have
+// In reports whether its private folder is a runner's, as this process sees that: in another container other folders may have
 // the same paths.
 func (w *Worker) In(l runner.Layout) bool {
 	if !slices.Contains(perpid.Paths(l.Root, l.Temp), filepath.Dir(w.Temp)) {
@@ -53,7 +53,7 @@ func (w *Worker) In(l runner.Layout) bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// measured bounds how many entries of a per-PID folder are looked at for its size.
+// measured bounds how many entries of a private folder are looked at for its size.
 const measured = 200_000
 
 // List returns the Workers that worker-wrap has started and that are alive, the one that started last at the end.

@@ -93,7 +93,7 @@ var causes = []struct {
 		// The profile of such a container is one of an AppArmor namespace outside, and reads "unconfined" inside.
 		func(r refusal) bool { return r.sysAdmin && r.errno == unix.EACCES && r.hasAppArmor && r.manager != "" },
 		func(r refusal) string {
-			return fmt.Sprintf("the AppArmor profile of this container forbids it, as that of %s does unless it is told otherwise: %s", r.manager, mends[r.manager].profile)
+			return fmt.Sprintf("the AppArmor profile of this container forbids it, as the default profile of %s does: %s", r.manager, mends[r.manager].profile)
 		},
 	},
 	{

@@ -43,7 +43,7 @@ func (r refusal) hintUserns() string {
 	case r.seccomp && r.unit != "" && r.manager.whole():
 		return fmt.Sprintf("RestrictNamespaces= of the unit %[1]s forbids it, or a SystemCallFilter= does: let it allow user and mnt (systemctl edit %[1]s), and restart the unit", r.unit)
 	case r.seccomp || r.manager != "":
-		return "a seccomp filter, that of this container perhaps, forbids it: run the container with --security-opt seccomp=… that allows them, or with --cap-add SYS_ADMIN and without WORKER_WRAP_USERNS"
+		return "a seccomp filter, perhaps the container's, forbids it: run the container with --security-opt seccomp=… that allows them, or with --cap-add SYS_ADMIN and without WORKER_WRAP_USERNS"
 	}
 	return "a security module, or a chroot, forbids it"
 }

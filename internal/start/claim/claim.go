@@ -32,7 +32,7 @@ type Start struct{ *begun.Start }
 
 func (s Start) keeper() keep.Start { return keep.Start{Start: s.Start} }
 
-// claiming is one try to become the one in the real _temp.
+// claiming is one try to become the one in the plain _temp.
 type claiming struct {
 	Start
 	facts   policy.Facts
@@ -42,7 +42,7 @@ type claiming struct {
 	view    bool  // the Worker is to have a mount namespace of its own, if the settings want that
 }
 
-// Try tries to become the one that uses the real _temp, in the host's view: where isolation failed this thread may be
+// Try tries to become the one that uses the plain _temp, in the host's view: where isolation failed this thread may be
 // in a namespace with half of the mounts. The error is why it is not.
 func (s Start) Try(facts policy.Facts) error {
 	c := &claiming{Start: s, facts: facts, view: !facts.Failed}
@@ -52,13 +52,13 @@ func (s Start) Try(facts policy.Facts) error {
 	}
 	err := try()
 	if err != nil {
-		s.Journal.Debugf("the real _temp is not for this start: %v", err)
+		s.Journal.Debugf("the plain _temp is not for this start: %v", err)
 	}
 	s.Journal.Stage("claim")
 	return err
 }
 
-// try locks what Workers in the real _temp have in common, looks whether another is in it, and leaves the locks
+// try locks what Workers in the plain _temp have in common, looks whether another is in it, and leaves the locks
 // to a keeper.
 //
 // Before isolation was tried, any doubt is a reason to have a _temp of its own. After it failed only a Worker that may
@@ -89,7 +89,7 @@ func (c *claiming) try() error {
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
 		return err
 	}
-	c.Journal.Debugf("the claim to the real _temp is not in its file: %v", err)
+	c.Journal.Debugf("the claim to the plain _temp is not in its file: %v", err)
 	if !c.decided {
 		c.failed = c.decide()
 	}
@@ -99,7 +99,7 @@ func (c *claiming) try() error {
 	return c.failed
 }
 
-// strict reports whether any other Worker of the runner keeps this one out of the real _temp, and not only one that is
+// strict reports whether any other Worker of the runner keeps this one out of the plain _temp, and not only one that is
 // in it too. failed is true after isolation was tried.
 func (s Start) strict(failed bool) bool {
 	return !failed && s.Settings.Policy.Isolate != policy.Alone
@@ -145,7 +145,7 @@ var (
 	sleep = time.Sleep
 )
 
-// anybody fails if another Worker is known to be in the real _temp. The record mostly names it: then no process is
+// anybody fails if another Worker is known to be in the plain _temp. The record mostly names it: then no process is
 // looked at but that one.
 func (c *claiming) anybody() error {
 	if err := c.recorded(); err != nil {

@@ -1,2 +1,2 @@
-// Package claim finds out whether others are in the real _temp, waits for them, and keeps them out of it.
+// Package claim finds out whether others are in the plain _temp, waits for them, and keeps them out of it.
 package claim

@@ -40,7 +40,7 @@ func (s Start) cannotLook(err error) {
 	}
 }
 
-// Wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the real _temp. The
+// Wait waits for the earlier Workers to end, or, after isolation failed, until none is left in the plain _temp. The
 // time counts from this process's start.
 func (s Start) Wait(facts policy.Facts) {
 	patience, _ := s.Patience()
@@ -55,7 +55,7 @@ func (s Start) Wait(facts policy.Facts) {
 	s.Journal.Waited(left, err)
 }
 
-// glance is how long a start that waits for others to leave the real _temp looks at those that are starts themselves:
+// glance is how long a start that waits for others to leave the plain _temp looks at those that are starts themselves:
 // they may leave it by getting their own.
 const glance = time.Second
 

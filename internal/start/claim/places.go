@@ -32,7 +32,7 @@ func (s Start) inStore(f func(*perpid.Store, *perpid.Judge) error) error {
 	}
 	defer store.Close()
 	if perpid.Covered(p.Temp) { // whose job, or what that left, has started this one
-		return fmt.Errorf("%w: %s is that of a Worker in whose view this start is", perpid.ErrClaimed, s.Temp)
+		return fmt.Errorf("%w: %s is a private folder, and this start is in the view of its Worker", perpid.ErrClaimed, s.Temp)
 	}
 	return f(store, perpid.NewJudge(s.Self, store.Remote()))
 }

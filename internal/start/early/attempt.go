@@ -21,7 +21,7 @@ type room struct {
 	missing int64    // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
 	failed  int      // how long was waited after the last try that failed, in milliseconds; 0 if none did
 	program raw.Path // what a keeper that guards starts
-	own     raw.Path // the per-PID folder that it lays
+	own     raw.Path // the private folder that it lays
 	does    task
 	polls   [3]unix.PollFd
 	limit   unix.Timespec

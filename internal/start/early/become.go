@@ -52,7 +52,7 @@ func (r *room) end() {
 	r.becomeWrap(unsafe.StringData("/proc/self/exe\x00"))
 }
 
-// uncover takes the per-PID folder off _temp in a view of the keeper's own, and then leaves it no capability. What is a
+// uncover takes the private folder off _temp in a view of the keeper's own, and then leaves it no capability. What is a
 // mount point in the view of whoever deletes it is busy, and a job may have mounted something in its _temp.
 //
 //go:norace

@@ -14,12 +14,12 @@ const RelayCommand = "__relay"
 // The descriptors of the process that a keeper starts.
 const (
 	RelayWork    = 3 + iota // the work folder
-	RelayPrivate            // the per-PID folder
+	RelayPrivate            // the private folder
 )
 
-// The descriptors of a keeper that guards, beyond keptWork and keptPID. keptRoot is the per-PID folder here.
+// The descriptors of a keeper that guards, beyond keptWork and keptPID. keptRoot is the private folder here.
 const (
-	keptBelow = keptNone + iota // the per-PID folder that is covered, or keptRoot once more: only its lock counts
+	keptBelow = keptNone + iota // the private folder that is covered, or keptRoot once more: only its lock counts
 	keptMounts
 	keptWatch
 )
@@ -111,7 +111,7 @@ func (r *room) another() bool {
 	return false
 }
 
-// revive makes the per-PID folder anew if somebody has deleted it: better an empty _temp than somebody else's.
+// revive makes the private folder anew if somebody has deleted it: better an empty _temp than somebody else's.
 //
 //go:norace
 func (r *room) revive() {

@@ -38,7 +38,7 @@ func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 	return keeper, err
 }
 
-// Guard leaves a keeper beside a Worker that has private, its per-PID folder, laid over _temp in w.Work. It must be
+// Guard leaves a keeper beside a Worker that has private, its private folder, laid over _temp in w.Work. It must be
 // called on the thread that is in that mount namespace. What is locked of private, and of below, unless that is nil, stays
 // locked as long as the Worker lives. It returns the keeper's PID.
 //

@@ -148,7 +148,7 @@ func (r *room) dropPrivilege() {
 // The descriptors of a keeper.
 const (
 	keptWork = iota // the work folder
-	keptRoot        // the root; for one that guards the per-PID folder
+	keptRoot        // the root; for one that guards the private folder
 	keptPID
 	keptNone // the first that is not its own; what else a keeper holds follows
 

@@ -29,7 +29,7 @@ type Journal struct {
 	last   time.Time // when the last part of the start ended
 	stages []events.Stage
 	Alive  []int // PIDs of the other Workers that were found
-	unkept error // why nothing keeps the locks of the real _temp
+	unkept error // why nothing keeps the locks of the plain _temp
 }
 
 // New returns the journal of a start that has begun then.
@@ -116,10 +116,10 @@ func (j *Journal) Refused(why string) {
 	j.write(events.Event{Kind: events.Start, Outcome: events.Refused, Stages: j.stages, Alive: j.Alive, Error: why})
 }
 
-// Kept notes whether the locks of the real _temp were left to a keeper.
+// Kept notes whether the locks of the plain _temp were left to a keeper.
 func (j *Journal) Kept(err error) {
 	if j.unkept = err; err != nil {
-		j.Debugf("nothing keeps the locks of the real _temp: %v", err)
+		j.Debugf("nothing keeps the locks of the plain _temp: %v", err)
 	}
 }
 

@@ -18,7 +18,7 @@ func (s Start) Of(work *os.File) early.Worker {
 	return early.Worker{Self: self, Begun: s.Begun, Root: s.Root(), Work: work}
 }
 
-// Guard leaves a keeper that lays the per-PID folder again if whoever is in the plain _temp removes that. Without one
+// Guard leaves a keeper that lays the private folder again if whoever is in the plain _temp removes that. Without one
 // the Worker is as safe as its neighbours' hooks are careful, which is no reason not to start it.
 func (s Start) Guard(work, private, below *os.File) {
 	w := s.Of(work)

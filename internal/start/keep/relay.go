@@ -16,7 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Relay lays a per-PID folder over _temp again, in the mount namespace that it is started in: that of a Worker, by its
+// Relay lays a private folder over _temp again, in the mount namespace that it is started in: that of a Worker, by its
 // keeper (see [early.Guard]). What is there, or where a link leads, is judged as at a start. A _temp that is missing is
 // made.
 //
@@ -28,7 +28,7 @@ func Relay() error {
 	if err := unix.Capget(&header, &data[0]); err != nil || data[0].Inheritable&(1<<unix.CAP_SYS_ADMIN) == 0 {
 		return errors.New("it is started by worker-wrap only")
 	}
-	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the per-PID folder")
+	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the private folder")
 	c := place.Caller(os.Getuid())
 	temp, err := c.OpenTemp(work, "_temp")
 	if errors.Is(err, fs.ErrNotExist) {
@@ -51,7 +51,7 @@ func Relay() error {
 	})
 }
 
-// makeTemp makes a _temp of the owner and mode of the per-PID folder, which has those of the one before.
+// makeTemp makes a _temp of the owner and mode of the private folder, which has those of the one before.
 func makeTemp(c place.Caller, work, private *os.File) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(private.Fd()), &st); err != nil {

@@ -18,7 +18,7 @@ import (
 // open opens a place, and makes it if it is missing.
 func (s Start) open(path string) (one, error) {
 	if !filepath.IsAbs(path) {
-		return one{}, notCovered(path, "is no absolute path; HOME has to be one")
+		return one{}, notCovered(path, "is not an absolute path; HOME has to be one")
 	}
 	f, err := place.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -22,7 +22,7 @@ func (c Caller) MustOwn(f *os.File) error {
 		return &fs.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
 	if int(st.Uid) != int(c) {
-		return fmt.Errorf("%s belongs to uid %d and you are uid %d; only its owner or root may have another folder mounted over it: chown it, or run as its owner",
+		return fmt.Errorf("%s belongs to uid %d and you are uid %d; worker-wrap covers only your own folders: chown it, or run as its owner",
 			f.Name(), st.Uid, c)
 	}
 	return nil
@@ -39,7 +39,7 @@ func (c Caller) MustFill(dir *os.File) error {
 		err = notOfKernel(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("%s is no folder that you can put files in (%w); only in such a one may another be mounted over it: make it writable, or give another one", dir.Name(), err)
+		return fmt.Errorf("you cannot put files in the folder %s (%w), and worker-wrap covers only folders in which you can: make it writable, or give another one", dir.Name(), err)
 	}
 	return nil
 }

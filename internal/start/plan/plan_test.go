@@ -78,7 +78,7 @@ func TestForCommand(t *testing.T) {
 		{"empty command", Options{Temp: "/t", Dir: "/"}, []string{""}, "", "write it after --"},
 		{"the root folder", Options{Temp: "/", Dir: "/"}, []string{"x"}, "", "--temp /"},
 		{"no runner", Options{Dir: "/proc/self"}, []string{"x"}, "", "there is no .runner in /proc/self and the folders above it"},
-		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner: no such file or directory: that is no configured runner"},
+		{"not a runner", Options{RunnerRoot: "/proc", Dir: "/"}, []string{"x"}, "", "/proc/.runner: no such file or directory: that is not a configured runner"},
 	} {
 		p, err := ForCommand(c.Options, c.argv, nil)
 		switch {

@@ -7,16 +7,16 @@ type Step int
 const (
 	// Look finds out whether earlier Workers of the runner are alive: sets Facts.Earlier.
 	Look Step = iota
-	// Wait waits for those to end, or, after isolation failed, for those in the real _temp, or until patience is over:
+	// Wait waits for those to end, or, after isolation failed, for those in the plain _temp, or until patience is over:
 	// sets Facts.Waited, and makes Facts.Claim Untried again.
 	Wait
-	// Claim tries to become the one that uses the real _temp, which works only if no other Worker is in it, and,
+	// Claim tries to become the one that uses the plain _temp, which works only if no other Worker is in it, and,
 	// before isolation was tried, if no other Worker of the runner is alive: sets Facts.Claim.
 	Claim
 
 	// Isolate makes a _temp of its own and becomes the program; if it fails it sets Facts.Failed.
 	Isolate
-	// Plain becomes the program in the real _temp, as the settings want it for a Worker that is alone.
+	// Plain becomes the program in the plain _temp, as the settings want it for a Worker that is alone.
 	Plain
 	// Unisolated does the same because isolation failed, and reports it.
 	Unisolated

@@ -80,7 +80,7 @@ func TestEveryCombination(t *testing.T) {
 }
 
 // TestNextAlwaysLeadsSomewhere: from every state of knowledge, also those that Walk does not come
-// through, a start ends after a few steps, and never in the real _temp without a claim to it but by
+// through, a start ends after a few steps, and never in the plain _temp without a claim to it but by
 // WORKER_WRAP_FALLBACK=run.
 func TestNextAlwaysLeadsSomewhere(t *testing.T) {
 	var follow func(s policy.Settings, f policy.Facts, steps int)
@@ -113,7 +113,7 @@ func TestNextAlwaysLeadsSomewhere(t *testing.T) {
 			follow(s, f, steps+1)
 		case policy.Plain, policy.Unisolated:
 			if f.Claim != policy.Won && s.Fallback != policy.FallbackRun {
-				t.Errorf("%+v: in the real _temp without a claim, after %+v", s, f)
+				t.Errorf("%+v: in the plain _temp without a claim, after %+v", s, f)
 			}
 			if step == policy.Plain && s.Isolate == policy.Always {
 				t.Errorf("%+v: not isolated, and not said so", s)

@@ -31,9 +31,9 @@ type Fallback int
 
 // The fallbacks.
 const (
-	FallbackWait Fallback = iota // run in the real _temp if no other Worker is in it, and wait for those that are
+	FallbackWait Fallback = iota // run in the plain _temp if no other Worker is in it, and wait for those that are
 	FallbackNone                 // no Worker is started
-	FallbackRun                  // run in the real _temp
+	FallbackRun                  // run in the plain _temp
 )
 
 func (f Fallback) String() string { return [...]string{"wait", "none", "run"}[f] }

@@ -73,9 +73,9 @@ func (s Step) describe() string {
 	case Isolate:
 		return "its own `_temp`"
 	case Plain:
-		return "the real `_temp`: no mount, no proxy"
+		return "the plain `_temp`: no mount, no proxy"
 	case Unisolated:
-		return "the real `_temp`; reported in the event log"
+		return "the plain `_temp`; reported in the event log"
 	}
 	return "no start: exit code 125"
 }

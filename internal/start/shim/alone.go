@@ -13,7 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// alone is the way of a program that has claimed the real _temp: in the namespace that the process came in.
+// alone is the way of a program that has claimed the plain _temp: in the namespace that the process came in.
 func (s *start) alone() *exits.Failure {
 	outcome := events.Plain
 	if s.Settings.Policy.Isolate == policy.Alone {
@@ -26,7 +26,7 @@ func (s *start) alone() *exits.Failure {
 	return s.become(p)
 }
 
-// plain is the program in the real _temp.
+// plain is the program in the plain _temp.
 func (s *start) plain(outcome string) (program, *exits.Failure) {
 	p := program{temp: s.Temp, outcome: outcome}
 	if s.Worker == nil {

@@ -11,7 +11,7 @@
 //	  ForWorker         package plan → Plan: reads the settings and the runner's .runner
 //	  Run, follow       start.go    asks package policy for the next step until that is the last
 //	    Look, Wait      package claim  the runner's other Workers
-//	    Try             package claim  may the real _temp be this one's? Its locks are left to a keeper (package keep)
+//	    Try             package claim  may the plain _temp be this one's? Its locks are left to a keeper (package keep)
 //
 // Then either, for a Worker that is alone:
 //
@@ -22,7 +22,7 @@
 //
 //	private         start.go   the stages in order
 //	  openHost      places.go   → place.Host: the work folder, _temp, and the one for the store, in the host's view
-//	  makeFolder    folder.go   → folder: the per-PID folder, like _temp
+//	  makeFolder    folder.go   → folder: the private folder, like _temp
 //	  Make          package own → own.All: the folders for places of the user's
 //	  launch        launch.go   → proxy: the Docker proxy; and the sweep of what the dead have left (package keep)
 //	  enter         view.go     leaves the host's view: unshare
@@ -31,7 +31,7 @@
 //	    cover       cover.go    → program: the folder lies over _temp, and the Worker over the entry. A keeper is left
 //	  become        become.go   execve
 //
-// If that fails policy may have it claim the real _temp after all (unisolated, alone.go), wait, or refuse.
+// If that fails policy may have it claim the plain _temp after all (unisolated, alone.go), wait, or refuse.
 // WORKER_WRAP_USERNS has a child take these steps in a user namespace (userns.go, userns_inner.go), in which supervise
 // stays in front of it (package front).
 //

@@ -14,7 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
-// folder is a per-PID folder, open in the view that it was made or found in.
+// folder is a private folder, open in the view that it was made or found in.
 type folder struct {
 	dir  *os.File
 	from maker
@@ -46,7 +46,7 @@ func (f folder) discard() {
 	}
 }
 
-// makeFolder makes the per-PID folder of an owner: this process, or the child that it waits for.
+// makeFolder makes the private folder of an owner: this process, or the child that it waits for.
 func (s *start) makeFolder(p place.Places, owner perpid.Owner) (folder, error) {
 	store, err := place.Store(p.Home, p.Temp)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *start) owned(dir *os.File, from maker) (folder, error) {
 	return folder{dir: dir, from: from}, nil
 }
 
-// backing returns what is laid over _temp: the per-PID folder or a tmpfs. With a tmpfs the folder stays
+// backing returns what is laid over _temp: the private folder or a tmpfs. With a tmpfs the folder stays
 // empty; it tells whose the start is, and what the tmpfs is to be like.
 func (f folder) backing(temp *os.File, chosen policy.Settings) (mounts.Mount, error) {
 	if chosen.Backing != policy.Tmpfs {

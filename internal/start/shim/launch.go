@@ -76,7 +76,7 @@ func (s *start) startProxy(f folder, real string, covered own.All) (proxy, error
 	}
 	launched, err := dockerproxy.Start(c)
 	if err != nil {
-		return proxy{}, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off where no job uses Docker", err)
+		return proxy{}, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off if no job uses Docker", err)
 	}
 	return proxy{real, c.Socket, launched}, nil
 }

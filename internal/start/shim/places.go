@@ -64,7 +64,7 @@ func (s *start) startsIn(temp *os.File) (bool, error) {
 	}
 	at := place.Resolved(temp)
 	if strings.HasPrefix(cwd, at+"/") {
-		return false, fmt.Errorf("the current folder %s lies in %s, which is to be an empty folder: start it from elsewhere", cwd, s.Temp)
+		return false, fmt.Errorf("the current folder %s lies in %s, over which this start lays an empty folder: start it from elsewhere", cwd, s.Temp)
 	}
 	return cwd == at, nil
 }

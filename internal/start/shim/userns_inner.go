@@ -114,7 +114,7 @@ func RunInner(args, env []string) *exits.Failure {
 
 // handover is what the supervisor tells the child, as a line of JSON.
 type handover struct {
-	Folder   string        // the name of the per-PID folder that it has made
+	Folder   string        // the name of the private folder that it has made
 	Own      []string      // those of the folders for the places of WORKER_WRAP_PRIVATE
 	Alive    []int         // PIDs of the other Workers that it has found
 	Settings plan.Settings // some are in files of the runner's

@@ -105,7 +105,7 @@ static void self(char *name, size_t size) {
 }
 
 // inner SHIM STORE TEMP FOLDER PROGRAM ARG…: becomes what a start in a user namespace has as its child, by hand and
-// with FOLDER as the per-PID folder.
+// with FOLDER as the private folder.
 static int inner(char **args, int n) {
 	char path[4096], home[4096], name[256], line[16], parent[16], *argv[64] = {"worker-wrap-inner", line, parent, "0", "0", args[2], home, "", "", ""};
 	int fds[2];

@@ -16,7 +16,7 @@ type Skipped struct {
 	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
 	Headless   int64         `json:"headless,omitempty"`    // lines outside any record
 	Backwards  int64         `json:"backwards,omitempty"`   // records earlier than the one before them
-	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are no event
+	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are not events
 	Lives      int64         `json:"lives,omitempty"`       // Workers beyond the number that is kept
 	Shared     int           `json:"sharedFiles,omitempty"` // Workers whose log is mixed into another's file
 }
@@ -63,10 +63,10 @@ func (s *Skipped) Lines() []string {
 	add(int64(s.MoreFiles), "more file", "more files")
 	add(s.LongLines, "line beyond its first 16 KiB", "lines beyond their first 16 KiB")
 	add(s.Torn, "record that breaks off inside a line", "records that break off inside a line")
-	add(s.BadHeaders, "line that begins as a record and is none", "lines that begin as a record and are none")
+	add(s.BadHeaders, "line that begins like a record but is not one", "lines that begin like a record but are not one")
 	add(s.Headless, "line outside any record", "lines outside any record")
 	add(s.Backwards, "record older than the one before it", "records older than the one before them")
-	add(s.BadEvents, "line of an events file that is no event", "lines of an events file that are no event")
+	add(s.BadEvents, "line of an events file that is not an event", "lines of an events file that are not events")
 	add(int64(s.Shared), "Worker whose log is mixed into another's file", "Workers whose log is mixed into another's file")
 	add(s.Lives, "Worker beyond the first 200,000", "Workers beyond the first 200,000")
 	return lines

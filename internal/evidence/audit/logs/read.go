@@ -110,7 +110,7 @@ func (l *Reader) readFile(g *input.Group, s *input.Source, listener *listenerLog
 		err = l.read(r, s, all)
 		all.end()
 		if err == nil && !all.found {
-			err = errors.New("is no log of a Runner.Listener, a Runner.Worker or worker-wrap")
+			err = errors.New("is not a log of a Runner.Listener, a Runner.Worker or worker-wrap")
 		}
 	case s.Kind == input.RunnerLog:
 		err = l.read(r, s, listenerOnly{listener})

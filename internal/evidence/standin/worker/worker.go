@@ -202,7 +202,7 @@ func (w *worker) main(args []string) (int, error) {
 func inherited(handle string, mode int) (*os.File, error) {
 	fd, err := strconv.Atoi(handle)
 	if err != nil {
-		return nil, fmt.Errorf("the pipe handle %q is no number", handle)
+		return nil, fmt.Errorf("the pipe handle %q is not a number", handle)
 	}
 	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
 	if err != nil {
