@@ -108,8 +108,6 @@ func run(docker string) string {
 `
 }
 
-const composeVar = "WORKER_WRAP_TEST_COMPOSE" // the path of Docker Compose
-
 // apart calls f on a thread that has a mount namespace of its own, as a runner in a container has one.
 func apart(t *testing.T, f func()) {
 	t.Helper()

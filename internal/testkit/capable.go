@@ -26,8 +26,14 @@ func GiveCapability(t testing.TB, path string) {
 // Capable returns a copy of [Binary] with the file capability, in a scratch folder of its own.
 func Capable(t testing.TB) string {
 	t.Helper()
+	return CapableCopy(t, Binary(t))
+}
+
+// CapableCopy returns a copy of that program with the file capability, in a scratch folder of its own.
+func CapableCopy(t testing.TB, program string) string {
+	t.Helper()
 	path := filepath.Join(Dir(t), "worker-wrap")
-	data, err := os.ReadFile(Binary(t))
+	data, err := os.ReadFile(program)
 	if err != nil {
 		t.Fatal(err)
 	}

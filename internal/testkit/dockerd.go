@@ -25,6 +25,29 @@ type Dockerd struct {
 // DockerImage is an image with busybox and nothing else; its shell is /bin/sh.
 const DockerImage = "worker-wrap-busybox:test"
 
+// NewerDocker returns the root folder of Debian 13's Docker, with containerd, Compose and Buildx: the newest that runs here.
+// [NewerDockerVar] names another one.
+func NewerDocker(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv(NewerDockerVar); dir != "" {
+		return dir
+	}
+	RequireTool(t, "dpkg-deb", "dpkg")
+	var said bytes.Buffer
+	get := exec.Command(filepath.Join(Root(), "scripts", "lib", "debian-docker"), "trixie")
+	get.Stderr = &said
+	out, err := get.Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, &said)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// NewerDockerVar names the root folder of a Docker for [NewerDocker], as scripts/lib/debian-docker makes one. One of API
+// 1.56 is there by hand: cmd/dockerd of github.com/moby/moby/v2 at v2.0.0-beta.24, which takes minutes to build, and
+// runc 1.5 with seccomp, as it wants time namespaces.
+const NewerDockerVar = "WORKER_WRAP_TEST_DOCKER"
+
 // DockerdCommand prepares a dockerd with everything of its own below dir, and a network namespace with
 // nothing but loopback: a Docker network that a test makes is a bridge, and dockerd leaves bridges where
 // they are when it ends (docker network rm removes them, which no client does for its default network).

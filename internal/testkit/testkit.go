@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -52,11 +51,19 @@ func RequireTool(t testing.TB, name, debianPackage string) string {
 	return path
 }
 
-// Root returns the folder that holds go.mod.
-func Root() string {
-	_, file, _, _ := runtime.Caller(0)
-	return filepath.Dir(filepath.Dir(filepath.Dir(file)))
-}
+// Root returns the folder that holds the program's go.mod.
+func Root() string { return root }
+
+// root is asked for when the process begins, which go test does in the package's folder.
+var root = func() string {
+	dir, err := os.Getwd()
+	for ; err == nil && dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "scripts", "build")); err == nil {
+			return dir
+		}
+	}
+	return "/" // in a guest
+}()
 
 // scratch is what the path of every folder that Dir makes begins with.
 const scratch = "/var/tmp/worker-wrap-test-"

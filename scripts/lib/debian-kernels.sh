@@ -29,28 +29,36 @@ debian_mirror() {
 	echo "${uri:-http://deb.debian.org/debian}"
 }
 
-# private_apt DIR prints the path of an apt configuration that knows these releases and keeps
-# everything below DIR.
+# private_apt prints the path of an apt configuration that knows these releases and keeps everything in the cache, with
+# lists that are of this day: to fetch them takes half a minute.
 private_apt() {
-	local dir=$1 suite
+	local dir suite
+	dir=$(dirname "$kernel_cache")/apt
 	mkdir -p "$dir"/{lists/partial,archives/partial,parts}
-	: >"$dir/status"
-	for suite in bullseye bookworm trixie; do
-		echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main"
-	done >"$dir/sources.list"
-	cat >"$dir/apt.conf" <<-END
-		Dir::State "$dir";
-		Dir::State::status "$dir/status";
-		Dir::Cache "$dir";
-		Dir::Etc::SourceList "$dir/sources.list";
-		Dir::Etc::SourceParts "$dir/parts";
-		APT::Architecture "amd64";
-		APT::Architectures "amd64";
-		APT::Sandbox::User "root";
-		Acquire::Languages "none";
-		Acquire::Check-Valid-Until "false";
-		Acquire::Retries "3";
-	END
+	exec 8>"$dir/lock"
+	flock 8
+	if [[ ! $(find "$dir/lists/fetched" -mmin -720 2>/dev/null) ]]; then
+		: >"$dir/status"
+		for suite in bullseye bookworm trixie; do
+			echo "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(debian_mirror) $suite main"
+		done >"$dir/sources.list"
+		cat >"$dir/apt.conf" <<-END
+			Dir::State "$dir";
+			Dir::State::status "$dir/status";
+			Dir::Cache "$dir";
+			Dir::Etc::SourceList "$dir/sources.list";
+			Dir::Etc::SourceParts "$dir/parts";
+			APT::Architecture "amd64";
+			APT::Architectures "amd64";
+			APT::Sandbox::User "root";
+			Acquire::Languages "none";
+			Acquire::Check-Valid-Until "false";
+			Acquire::Retries "3";
+		END
+		APT_CONFIG=$dir/apt.conf apt-get -qq update >&2
+		: >"$dir/lists/fetched"
+	fi
+	exec 8>&-
 	echo "$dir/apt.conf"
 }
 
@@ -66,9 +74,8 @@ fetch_kernels() {
 	((${#wanted[@]})) || return 0
 	mkdir -p "$kernel_cache"
 	apt=$(mktemp -d "$kernel_cache/apt-XXXXXX")
-	APT_CONFIG=$(private_apt "$apt")
+	APT_CONFIG=$(private_apt)
 	export APT_CONFIG
-	apt-get -qq update
 	for version in "${wanted[@]}"; do
 		suite=$(suite_of "$version")
 		package=$(apt-cache -t "$suite" depends "linux-image-amd64/$suite" |

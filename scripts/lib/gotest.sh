@@ -106,7 +106,7 @@ test_unit() {
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	else
 		mapfile -t list < <(packages .)
-		gotest unit "${flags[@]}" -skip "$composed" "${list[@]}" || code=$?
+		gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	fi
 	rejoin || code=$?
 	gotest alone "${own_mounts[@]}" -run "$alone" "$starts" || code=$?
@@ -121,7 +121,7 @@ test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -s
 plain_and_race_starts() {
 	local list code=0
 	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
-	gotest plain -p 4 "${own_mounts[@]}" -skip "$composed" "${list[@]}" || code=$?
+	gotest plain -p 4 "${own_mounts[@]}" "${list[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
 }
@@ -176,27 +176,8 @@ test_arm() {
 	return "$code"
 }
 
-# build_compose builds the Docker Compose that the tests of Docker's proxy run, beside the parts before theirs, with what
-# these leave of the processors: it is minutes where nothing of it was compiled before, though it is not optimised.
-compose=
-composed='^TestALoneJobCannotTell$/^Compose$' # what of the other tests needs it: part modules runs it
-build_compose() {
-	export WORKER_WRAP_TEST_COMPOSE=$scratch/docker-compose
-	nice -n 19 go -C internal/beside/dockerproxy/e2e/compose build -gcflags='all=-N -l -dwarf=false' -gcflags=std= -ldflags='-s -w' \
-		-o "$WORKER_WRAP_TEST_COMPOSE" github.com/docker/compose/v2/cmd >"$scratch/compose.log" 2>&1 &
-	compose=$!
-}
-
 test_modules() {
 	local dir
-	while kill -0 "$compose" 2>/dev/null; do sleep 0.5; done
-	[[ -x $WORKER_WRAP_TEST_COMPOSE ]] || {
-		cat "$scratch/compose.log"
-		return 1
-	}
-	gotest composed "${own_mounts[@]}" -run "$composed" ./internal/e2e
-	WORKER_WRAP_TEST_DOCKER=$(scripts/lib/debian-docker trixie)
-	export WORKER_WRAP_TEST_DOCKER
 	for dir in $(modules); do
 		case $dir in
 		. | internal/tools) continue ;;

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -164,8 +163,7 @@ func matches(row, cells []string) bool {
 
 // TestSettingsPage holds the table in docs/settings.md to the function's. With WORKER_WRAP_UPDATE=1 it writes it.
 func TestSettingsPage(t *testing.T) {
-	_, file, _, _ := runtime.Caller(0)
-	path := filepath.Join(filepath.Dir(file), "..", "..", "..", "docs", "settings.md")
+	path := filepath.Join("..", "..", "..", "docs", "settings.md")
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -255,23 +255,10 @@ func TestTestcontainersClient(t *testing.T) {
 	}
 }
 
-// composeVar names a Compose that was built before, as scripts/test does.
-const composeVar = "WORKER_WRAP_TEST_COMPOSE"
-
-// testCompose runs Compose v2, which the module in compose pins.
 func testCompose(t *testing.T, d *daemon) {
 	s := newSite(t, d)
-	compose := filepath.Join(s.work, "docker-compose")
-	if built := os.Getenv(composeVar); built != "" {
-		if err := os.Symlink(built, compose); err != nil {
-			t.Fatal(err)
-		}
-	} else {
-		build := exec.Command("go", "-C", "compose", "build", "-o", compose, "github.com/docker/compose/v2/cmd")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			testkit.Skip(t, "Compose cannot be built: %v\n%s", err, out)
-		}
+	if err := os.Symlink(filepath.Join(testkit.NewerDocker(t), "usr/bin/docker-compose"), filepath.Join(s.work, "docker-compose")); err != nil {
+		t.Fatal(err)
 	}
 	w := s.start(t, true)
 	w.must(`mkdir $T/project $T/project/data; cd $T/project; echo data >data/file; echo vol >$T/file

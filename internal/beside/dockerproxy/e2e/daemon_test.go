@@ -29,11 +29,6 @@ type daemon struct {
 	cmd      *exec.Cmd
 }
 
-// newerVar names a folder with a newer Docker, which scripts/lib/debian-docker makes. Its programs are in usr/bin and
-// usr/sbin. One of API 1.56 is there by hand: cmd/dockerd of github.com/moby/moby/v2 at v2.0.0-beta.24, which takes
-// minutes to build, and runc 1.5 with seccomp, as it wants time namespaces.
-const newerVar = "WORKER_WRAP_TEST_DOCKER"
-
 func startDaemon(t *testing.T, bin string) *daemon {
 	t.Helper()
 	testkit.RequireRoot(t)

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"os"
 	"slices"
 	"testing"
 
@@ -14,11 +13,7 @@ func TestDocker(t *testing.T) { testDocker(t, startDaemon(t, "")) }
 // TestNewerDocker does so with a newer daemon and its own clients. What has nothing to do with the daemon's version it
 // leaves out.
 func TestNewerDocker(t *testing.T) {
-	newer := os.Getenv(newerVar)
-	if newer == "" {
-		testkit.Skip(t, "%s is not set to the folder that scripts/lib/debian-docker trixie prints", newerVar)
-	}
-	testDocker(t, startDaemon(t, newer), "Streams", "User", "Context", "Restart")
+	testDocker(t, startDaemon(t, testkit.NewerDocker(t)), "Streams", "User", "Context", "Restart")
 }
 
 func testDocker(t *testing.T, d *daemon, without ...string) {
