@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attach binds the mount with this root to a place that only this namespace sees, and returns its root: a member of
-// the same peer group that has a path. AppArmor matches rules against paths, so by this one a mount may be put
-// back into the group if by a detached clone it may not. It returns nil if that is denied too, or there is no such place.
+// attach binds the mount with this root to a place that only this namespace sees, and returns its root: a member of the
+// same peer group that has a path. AppArmor matches rules against paths: it may allow a mount to be put back into the
+// group this way, and forbid a detached clone. It returns nil if that is denied too, or there is no such place.
 //
 // What is attached is gone after [session.close].
 func (s *session) attach(root *os.File) (*os.File, error) {

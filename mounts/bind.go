@@ -32,12 +32,11 @@ type Result struct {
 	Slaves []string
 }
 
-// Bind lays binds in the calling thread's mount namespace, which must not be shared with anyone, in
-// their order, such that no other namespace sees them, and keeps each mount that a target lies in
-// connected to the host as it was.
+// Bind lays binds in their order in the calling thread's mount namespace, which must not be shared with anyone. No
+// other namespace sees them, and each mount that a target lies in stays connected to the host as it was.
 //
-// The source is laid with what is mounted below it, and its clone stays in its peer group, so that what is
-// mounted below a target here appears below the source on the host, as it would had the bind not been there.
+// The source is laid with the mounts below it, and its clone stays in its peer group. So what is mounted below a target
+// here appears below the source on the host, as it would without the bind.
 //
 // Where a security module or a filter denies move_mount(2), as AppArmor does in containers of LXC since Linux 6.7, Bind
 // does the same with mount(2). If that may not be recursive either, the source is laid without what is mounted below it.

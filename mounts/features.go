@@ -6,9 +6,9 @@ import "golang.org/x/sys/unix"
 type Features uint
 
 const (
-	// NewMountAPI is open_tree(2) and move_mount(2), Linux 5.2. Without them, or where a seccomp filter
-	// denies them, binds are laid by mount(2) through /proc/self/fd, after the mount that the target lies in
-	// became a slave. They are slaves then too, and what is mounted below them does not reach the host.
+	// NewMountAPI is open_tree(2) and move_mount(2), Linux 5.2. Without them, or if a seccomp filter denies them, binds
+	// are laid by mount(2) through /proc/self/fd. Before, the mount that the target lies in becomes a slave. They are
+	// slaves then too, and what is mounted below them does not reach the host.
 	NewMountAPI Features = 1 << iota
 	// MountSetattr is mount_setattr(2), Linux 5.12. Without it, mount(2) through /proc/self/fd.
 	MountSetattr

@@ -12,10 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// StartInUser starts this same program, /proc/self/exe, as a child in a user namespace of its own, in
-// which the user has the ids that they have outside and the capability CAP_SYS_ADMIN, in all sets that
-// execve(2) hands on. A running Go program cannot move there itself: unshare(2) refuses a process with
-// several threads.
+// StartInUser starts this same program, /proc/self/exe, as a child in a user namespace of its own. There the user has
+// the same IDs as outside, and CAP_SYS_ADMIN in all sets that execve(2) hands on. A running Go program cannot move
+// there itself: unshare(2) refuses a process with several threads.
 //
 // For root every id means what it means outside. For anybody else the user's own ids do, and no other: so
 // set-user-ID programs have no effect, and supplementary groups are shown as the overflow group, but
@@ -100,8 +99,8 @@ func identity(path string) ([]syscall.SysProcIDMap, error) {
 	return out, nil
 }
 
-// parseIDMap takes lines of three numbers: the first id inside and outside, and how many. Of a map that has more ids
-// than an int, as that of a machine has for 32 bits, it returns those that [syscall.SysProcIDMap] can name.
+// parseIDMap takes lines of three numbers: the first id inside and outside, and how many. A map may have more ids than
+// an int, as a 32-bit machine's has. Then it returns those that [syscall.SysProcIDMap] can name.
 func parseIDMap(data []byte) ([]syscall.SysProcIDMap, error) {
 	var out []syscall.SysProcIDMap
 	for line := range bytes.Lines(data) {

@@ -48,11 +48,10 @@ func NewerDocker(t testing.TB) string {
 // runc 1.5 with seccomp, as it wants time namespaces.
 const NewerDockerVar = "WORKER_WRAP_TEST_DOCKER"
 
-// DockerdCommand prepares a dockerd with everything of its own below dir, and a network namespace with
-// nothing but loopback: a Docker network that a test makes is a bridge, and dockerd leaves bridges where
-// they are when it ends (docker network rm removes them, which no client does for its default network).
-// A socket in ExtraFiles is listened on with "-H fd://" and LISTEN_FDS=1, as sd_listen_fds(3) has it.
-// Call [CleanUpDockerd] before.
+// DockerdCommand prepares a dockerd with everything of its own below dir, and a network namespace with nothing but
+// loopback: a Docker network that a test makes is a bridge, and dockerd leaves bridges behind when it ends. docker
+// network rm removes them, but no client does that for its default network. A socket in ExtraFiles is listened on with
+// "-H fd://" and LISTEN_FDS=1, as sd_listen_fds(3) has it. Call [CleanUpDockerd] before.
 func DockerdCommand(t testing.TB, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	return OtherDockerdCommand(t, RequireTool(t, "dockerd", "docker.io"), dir, args...)

@@ -16,8 +16,8 @@ var host struct {
 	out     []byte
 }
 
-// Host returns a program that is the runner's own Worker to whoever looks whether a file is that, and runs a shell
-// script, whose $0 is argv[0].
+// Host returns a program that runs a shell script, whose $0 is argv[0]. To whoever checks the file it is the runner's
+// own Worker.
 func Host(t testing.TB, script string) []byte {
 	t.Helper()
 	gcc := RequireTool(t, "gcc", "gcc libc6-dev")

@@ -1,6 +1,6 @@
-// Package testkit is what the project's tests share: skips that CI turns into failures, the shim
-// built once as users get it, scratch folders that an ordinary user can reach, and the check that a
-// test left no mount, network interface or descriptor behind.
+// Package testkit is what the project's tests share: skips that CI turns into failures, the shim built once as users
+// get it, and scratch folders that an ordinary user can reach. It checks that a test left no mount, network interface
+// or descriptor behind.
 //
 // It is for tests only; nothing outside _test.go files imports it.
 package testkit

@@ -115,6 +115,15 @@ func TestMessagesAreShort(t *testing.T) {
 	}
 }
 
+// TestCommentsAreShort: no sentence of a comment is long.
+func TestCommentsAreShort(t *testing.T) {
+	eachSource(t, func(fset *token.FileSet, file *ast.File) {
+		for _, comment := range file.Comments {
+			mustBeShort(t, fset.Position(comment.Pos()).String(), comment.Text())
+		}
+	})
+}
+
 // textOf returns a string literal, or the sum of several and of other things, each of which counts as a word.
 func textOf(n ast.Expr) (text string, is bool) {
 	switch n := n.(type) {

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// Runner makes a scratch runner below dir, whose bin/Runner.Worker is a link to binary and whose own
-// Worker, Runner.Worker.real, is a copy of the program worker. It returns the runner's root and the path
-// of the Worker as a Listener starts it.
+// Runner makes a scratch runner below dir. Its bin/Runner.Worker is a link to binary, and its own Worker,
+// Runner.Worker.real, a copy of the program worker. It returns the runner's root and the path of the Worker as a
+// Listener starts it.
 func Runner(t testing.TB, dir, binary, worker string) (root, path string) {
 	t.Helper()
 	root = filepath.Join(dir, "runner")

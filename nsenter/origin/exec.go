@@ -75,8 +75,8 @@ const (
 // quiet is true once Quiet was called.
 var quiet bool
 
-// Quiet makes a write to a closed pipe an error instead of this program's death by SIGPIPE, so that it
-// can end with the exit code it means. Exec undoes it.
+// Quiet makes a write to a closed pipe an error instead of this program's death by SIGPIPE, so that it can choose its
+// exit code. Exec undoes it.
 func Quiet() {
 	quiet = true
 	signal.Ignore(os.Signal(unix.SIGPIPE))

@@ -50,10 +50,10 @@ func bidFarewell() {
 	farewell(argc, unsafe.Add(p, unsafe.Sizeof(argc)))
 }
 
-// lastWords is called with what the runtime has to say on its own account, which is why it must give up: the
-// kernel refused it a thread or memory, or there is a mistake in this program. Instead of several lines, a
-// trace and exit code 2, the process ends with one line and exit code 125, that of a program which is to
-// start another and can't (env(1), nohup(1)).
+// lastWords is called with what the runtime has to say on its own account, which is why it must give up: the kernel
+// refused it a thread or memory, or there is a mistake in this program. Instead of several lines, a trace and exit code
+// 2, the process ends with one line and exit code 125. With that a program ends that is to start another and can't
+// (env(1), nohup(1)).
 //
 // It may run on any stack and without a g, so it neither grows the stack nor allocates.
 //

@@ -8,8 +8,8 @@ import "unsafe"
 // names it a symbol that others may define). Being set before anything runs, it is there for the
 // runtime's own start too.
 //
-// The runtime writes to its poller by it too, on threads where a program with the race detector can't make
-// calls that the detector sees, and would crash.
+// The runtime writes to its poller by it too. On such a thread a program with the race detector would crash by a call
+// that the detector sees.
 //
 //go:linkname overrideWrite runtime.overrideWrite
 var overrideWrite func(fd uintptr, p unsafe.Pointer, n int32) int32 = lastWords

@@ -32,8 +32,8 @@ const (
 
 var state noted
 
-// The whole environment that the runtime is shown, so that nobody's GODEBUG, GOTRACEBACK or GOGC changes
-// what it does or prints in a process that is to go unnoticed and may have a capability.
+// The whole environment that the runtime is shown. Nobody's GODEBUG, GOTRACEBACK or GOGC is to change what it does or
+// prints: the process is to go unnoticed and may have a capability.
 var (
 	//lint:ignore U1000 entry uses it. A shim has no use for more than one thread of Go code, and each CPU costs a start some time.
 	oneCPU = [...]byte{'G', 'O', 'M', 'A', 'X', 'P', 'R', 'O', 'C', 'S', '=', '1', 0}
@@ -46,8 +46,8 @@ var (
 	}
 )
 
-// init keeps the main goroutine on the main thread: what is a thread's own, as an order to be killed with
-// the parent (prctl(2), PR_SET_PDEATHSIG), is to be that of the program which takes this one's place.
+// init keeps the main goroutine on the main thread: a thread's own state, as an order to be killed with the parent
+// (prctl(2), PR_SET_PDEATHSIG), is to reach the program that takes this one's place.
 func init() {
 	if Captured() {
 		runtime.LockOSThread()

@@ -1,6 +1,6 @@
-// Command startbench measures what it costs to start a command through worker-wrap and through its
-// peers, beside the command alone and beside the least that any program must do (c/floor.c), at
-// several sizes of the mount table. scripts/bench builds and runs it.
+// Command startbench measures what it costs to start a command through worker-wrap and through its peers, at several
+// sizes of the mount table. It compares that with the command alone, and with the least that any program must do
+// (c/floor.c). scripts/bench builds and runs it.
 package main
 
 import (

@@ -72,8 +72,8 @@ func measureAll(o options) (report, error) {
 	return r, nil
 }
 
-// measure runs all peers in turn, so many rounds, each round beginning with another one, on a thread
-// that has a mount namespace with so many mounts added. The thread ends with the goroutine.
+// measure runs all peers in turn, so many rounds, each round beginning with another one. Its thread has a mount
+// namespace with so many mounts added. The thread ends with the goroutine.
 func measure(o options, scratch string, added int) (s series, missing []string, err error) {
 	s = series{Added: added, Rounds: o.rounds}
 	if added > 0 {
@@ -164,12 +164,12 @@ func start(p peer, stderr *os.File) (time.Duration, error) {
 	return took, nil
 }
 
-// ownMounts gives the calling thread a mount namespace of its own, all shared as systemd has it (or
-// private), with so many binds on a tmpfs added.
+// ownMounts gives the calling thread a mount namespace of its own, with so many binds on a tmpfs added. All is shared
+// as systemd has it, or private.
 //
-// scratch is a tmpfs too, unless the options say disk: hundreds of starts a second make and remove
-// hundreds of folders a second, and ext4 then looks for an inode that was not freed in the last
-// seconds (recently_deleted in fs/ext4/ialloc.c), which no start of a job ever meets.
+// scratch is a tmpfs too, unless the options say disk: hundreds of starts a second make and remove hundreds of folders
+// a second. ext4 then looks for an inode that was not freed in the last seconds (recently_deleted in fs/ext4/ialloc.c).
+// No start of a job ever meets that.
 func ownMounts(o options, scratch string, added int) error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unshare: %w", err)

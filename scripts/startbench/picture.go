@@ -44,8 +44,8 @@ type line struct {
 	at          float64 // where its label goes, y
 }
 
-// picture draws the cost of each labelled peer against the number of mounts, on a logarithmic scale,
-// as an SVG that needs nothing else and follows the reader's light or dark theme.
+// picture draws the cost of each labelled peer against the number of mounts, on a logarithmic scale. The SVG needs
+// nothing else and follows the reader's light or dark theme.
 func picture(r report) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\" aria-labelledby=\"title\">\n",

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// child is what the forked processes need, as bare numbers: after a fork no pointer may be written, no
-// memory allocated and no stack grown, since the garbage collector and the other threads are not there.
+// child is what the forked processes need, as bare numbers: after a fork no pointer may be written, no memory allocated
+// and no stack grown: the garbage collector and the other threads are not there.
 type child struct {
 	path, root  uintptr // C strings
 	argv, env   uintptr // vectors of C strings, as execve(2) wants them

@@ -17,8 +17,8 @@ import (
 const FirstFile = 3
 
 // Start runs /proc/self/exe, this program, with argv[0] name and the arguments args, in a process that
-//   - is nobody's child but the reaper's (init, or the nearest PR_SET_CHILD_SUBREAPER), in a new session
-//     without a terminal, with / as working directory and an empty environment;
+//   - is nobody's child but the reaper's (init, or the nearest PR_SET_CHILD_SUBREAPER), in a new session without a
+//     terminal; its working directory is /, and its environment empty;
 //   - has the files at [FirstFile] and up, /dev/null as 0, 1 and 2, and no other descriptor;
 //   - blocks no signal, and has no capabilities unless its user is root, and can gain none from the
 //     file it runs (PR_SET_NO_NEW_PRIVS): the file of worker-wrap has one;

@@ -1,9 +1,9 @@
 // Package dockerproxy lets containers that a job starts see the job's own _temp.
 //
-// dockerd looks up what is to be mounted into a container in the host's mount namespace, where _temp is
-// another folder. So the shim lays, in the job's namespace only, another socket over the Docker
-// socket, and behind it a process of the runner's user relays everything to the real one: as it comes,
-// but for host paths, which become those that dockerd finds.
+// dockerd looks up what is to be mounted into a container in the host's mount namespace, where _temp is another folder.
+// So the shim lays, in the job's namespace only, another socket over the Docker socket. Behind it a process of the
+// runner's user relays everything to the real one: as it comes, but for host paths, which become those that dockerd
+// finds.
 //
 // [Start] is for the shim, before it leaves the host's mount namespace. [Main] is the
 // process. Its parts: tunnel relays HTTP, rewrite knows the API's bodies, hostpath the file system.

@@ -17,8 +17,9 @@ import (
 // all.
 const idleTime = 5 * time.Second
 
-// giveBack returns what memory it can to the kernel: the heap's free pages, and those of the program's file, most of
-// which are mapped since the start or because they lie beside one that was needed. Those come back from the page cache.
+// giveBack returns what memory it can to the kernel: the heap's free pages, and pages of the program's file. Most of
+// the latter are mapped since the start, or because they lie beside one that was needed. Those come back from the page
+// cache.
 func giveBack() {
 	file := fileMappings()
 	tunnel.Forget()

@@ -31,10 +31,10 @@ type end struct {
 
 // Run records in the runner's _diag, args[0], that a Worker has ended: args[1] is its PID, args[2] its start in clock
 // ticks after boot, args[3] when it began in nanoseconds since 1970. Before, it deletes what that Worker, and others
-// that are dead, left in the work folder, which is open as [detach.FirstFile] and whose path is args[4].
+// that are dead, left in the work folder. That is open as [detach.FirstFile], and its path is args[4].
 //
-// If the Worker's mount namespace is open as the next descriptor, the processes in it come first, and it stays open as
-// long as package left wants that.
+// If the Worker's mount namespace is open as the next descriptor, the processes in it come first. It stays open as long
+// as package left wants that.
 //
 // Anybody may start it with any arguments, so it first gives up what the file it runs from grants.
 func Run(args []string) error {

@@ -77,8 +77,8 @@ func Run(ctx context.Context, o Options) error {
 	})
 }
 
-// show says what is to be seen and how long that takes, and calls play with a folder that is removed afterwards, and
-// with what hides the time passing.
+// show says what is to be seen and how long that takes. It calls play with a folder that is removed afterwards, and a
+// function that hides the progress.
 func (o Options) show(what string, takes time.Duration, play func(dir string, hide func()) error) (err error) {
 	dir, err := scratch(o.Dir)
 	if err != nil {

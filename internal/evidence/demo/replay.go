@@ -15,8 +15,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 )
 
-// The course of the issue, in its own seconds: B's step lasts from 11:55:22 to 11:55:45, and A's cleanup
-// comes 17 s after it was told to cancel, 10 of which its step takes to be killed.
+// The course of the issue, in its own seconds: B's step lasts from 11:55:22 to 11:55:45. A's cleanup comes 17 s after
+// it was told to cancel, 10 of which its step takes to be killed.
 const (
 	aloneA    = 5 * time.Second
 	stepB     = 23 * time.Second

@@ -11,8 +11,8 @@ import (
 // maxContexts bounds how many of a user's contexts are looked at.
 const maxContexts = 1000
 
-// Context returns the name of the context that the docker CLI uses in this environment, "" for the default one, and the
-// daemon's address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
+// Context returns the name of the context that the docker CLI uses in this environment, "" for the default one. It also
+// returns the daemon's address in it, "" if that cannot be read (docker context(1), resolveContextName in docker/cli).
 func Context(env []string) (name, host string) {
 	if environ.Get(env, "DOCKER_HOST") != "" {
 		return "", ""

@@ -1,10 +1,9 @@
 // Package events keeps the shim's own record of what it did for one runner: a file of JSON lines,
 // <root>/_diag/worker-wrap.jsonl, beside the runner's logs.
 //
-// A line is written with one write(2) to a descriptor opened O_APPEND, so that lines of Workers that
-// start at the same moment never mix, and no daemon or lock is needed. The record is a help for
-// people, never a condition: every caller on the way to a Worker's start ignores the error of
-// [Append]. Do not use it to hand state from one process to another.
+// A line is written with one write(2) to a descriptor opened O_APPEND. So lines of Workers that start at the same
+// moment never mix, without a daemon or lock. The record is a help for people, never a condition: every caller on the
+// way to a Worker's start ignores the error of [Append]. Do not use it to hand state from one process to another.
 package events
 
 import "time"

@@ -9,9 +9,9 @@ import (
 // rotate renames the events file, open as file in the folder dir, to [RotatedName] if it has reached
 // limit bytes. True means: the open file is no longer the events file, open again.
 //
-// Only the holder of the old file's flock(2) may rename, and only while the name still leads to that
-// file, so of any number of writers that find it full exactly one renames it, once. Nobody waits for
-// the lock: who does not get it appends to the file that is being renamed, which loses nothing.
+// Only the holder of the old file's flock(2) may rename, and only while the name still leads to that file. So of any
+// number of writers that find it full exactly one renames it, once. Nobody waits for the lock: who does not get it
+// appends to the file that is being renamed, which loses nothing.
 func rotate(dir, file int, limit int64) (bool, error) {
 	var st, named unix.Stat_t
 	if err := unix.Fstat(file, &st); err != nil {

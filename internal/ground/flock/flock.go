@@ -22,8 +22,8 @@ var ErrTaken = errors.New("another process has it locked")
 // it lives until f and every copy of f in other processes is closed. A lock that f has is turned into the other
 // kind; if that fails it is lost.
 //
-// If the lock does not come within the time given, a thread stays in the call until it does, or until the process
-// ends or becomes another program, and then lets go of it. f may be closed meanwhile.
+// If the lock does not come within the time given, a thread stays in the call until it does, and then lets go of it.
+// The thread also ends with the process, or if that becomes another program. f may be closed meanwhile.
 func Lock(f *os.File, how int, patience time.Duration) error {
 	err := try(int(f.Fd()), how|unix.LOCK_NB)
 	if err != unix.EWOULDBLOCK {

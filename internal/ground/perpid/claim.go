@@ -38,10 +38,9 @@ type Terms struct {
 // Claim makes j.Self the one that uses the plain _temp, and fails if the holder of the claim may be alive. alone is
 // asked last, for what the store cannot know.
 //
-// The holder is named in the file, so nothing must be held open, and a holder that has crashed is as dead
-// as one that ended. A lock on the file is held only while it is read and written (flock(2)), so two
-// owners never both succeed. One that cannot get the lock within the time given has failed: somebody
-// else is about to.
+// The file names the holder, so nothing must be held open. A holder that has crashed is as dead as one that ended. A
+// lock on the file is held only while it is read and written (flock(2)), so two owners never both succeed. One that
+// cannot get the lock within the time given has failed: somebody else is about to.
 //
 // keep is called when the claim stands. If it returns true, the holder leaves something locked that the kernel
 // unlocks at its end, and the file says so: a claim without a newline, which versions without such locks read alike. If
@@ -138,8 +137,8 @@ func perhaps(v Verdict) string {
 // holder fails if the claim names an owner that may be alive. A file that names none is free: its writer
 // held the lock that the caller has now, so it has ended, or could not write.
 //
-// An owner that cannot be judged has ended if what it would keep locked is locked by the caller, or if no job
-// lasts that long. So the claim of a container that is gone stands in nobody's way for ever.
+// An owner that cannot be judged has ended if the caller could lock what it would keep locked, or if no job lasts that
+// long. So the claim of a container that is gone stands in nobody's way for ever.
 func holder(f *os.File, j *Judge, locked bool) error {
 	buf := make([]byte, 256)
 	n, err := f.ReadAt(buf, 0)

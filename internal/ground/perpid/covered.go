@@ -16,10 +16,10 @@ import (
 // Worker that has it as its _temp, or had it.
 func Covered(dir *os.File) bool { return shown(dir) != "" }
 
-// LockCovered locks, as [Lock] does, the folder that temp is if it is [Covered], for a start that is about to cover it
-// with its own. Whoever sweeps finds the lock also if the Worker whose folder it is has ended: to remove the folder would
-// take that mount off. It returns nil if there is nothing to lock, and an error that wraps [fs.ErrNotExist] if the folder
-// is being deleted already.
+// LockCovered locks the folder that temp is, as [Lock] does, if it is [Covered]. A start that is about to cover it
+// calls this. Whoever sweeps finds the lock also if the Worker whose folder it is has ended: to remove the folder would
+// take that mount off. It returns nil if there is nothing to lock, and an error that wraps [fs.ErrNotExist] if the
+// folder is being deleted already.
 func LockCovered(temp *os.File) (*os.File, error) {
 	if !Covered(temp) {
 		return nil, nil

@@ -19,10 +19,10 @@ func Staying(entries []Entry) (n int) {
 	return n
 }
 
-// Dissolve deletes what dead owners left, and then the store itself with all else that is in it, unless
-// something of an owner stays that lives or may live: staying is how many such entries there are. An owner
-// that comes while it works is one of them, or finds no store and makes another. The error is the first
-// reason for which something could not be deleted; the store is still open in any case.
+// Dissolve deletes what dead owners left. Then it deletes the store with all else in it, unless something of an owner
+// stays that lives or may live: staying is how many such entries there are. An owner that comes while it works is one
+// of them, or finds no store and makes another. The error is the first reason for which something could not be deleted;
+// the store is still open in any case.
 func (s *Store) Dissolve(j *Judge) (staying int, err error) {
 	swept, err := s.Sweep(j, Sweep{Again: true})
 	if errors.Is(err, fs.ErrNotExist) { // another has removed it

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Path returns the path of the store beside the _temp at temp. The claim is kept there, and the folders of starts over
-// any folder, of starts by older versions, and of those that cannot use the runner's root.
+// Path returns the path of the store beside the _temp at temp. The claim is kept there. So are the folders of starts
+// over any folder, of starts by older versions, and of starts that cannot use the runner's root.
 func Path(temp string) string { return filepath.Join(filepath.Dir(temp), StoreName) }
 
 // Paths returns the paths that the stores for the _temp at temp of the runner in root can have.
@@ -19,11 +19,11 @@ func Paths(root, temp string) []string {
 	return []string{own, beside}
 }
 
-// Home returns the folder whose store a new folder for the _temp at temp is to be made in, and whether it is on the file
-// system that _temp is on. root is the runner's, "" if there is none.
+// Home returns the folder that holds the store in which a new folder for temp, a _temp, is made. It also reports
+// whether that is on the file system that _temp is on. root is the runner's, "" if there is none.
 //
-// It is the runner's root, if that is on the mount that _temp is on, and if the Worker's user could make a store there,
-// too: hooks and cron jobs empty the work folder, and often spare only _temp. Else it is the folder that _temp is in. Where
+// It is the runner's root if that is on the mount that _temp is on and the Worker's user could make a store there too:
+// hooks and cron jobs empty the work folder, and often spare only _temp. Else it is the folder that _temp is in. Where
 // _temp is itself a mount, or leads to one, no folder outside it is there; then the work folder's mount counts.
 func Home(root, temp string) (dir string, same bool) {
 	beside := filepath.Dir(temp)

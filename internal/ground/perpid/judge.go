@@ -52,13 +52,12 @@ func NewJudge(self Owner, remote bool) *Judge {
 
 // Verdict judges o, whose folder last changed at the time given (its ctime).
 //
-// In the judge's own PID namespace the kernel is asked for the PID, and a process that started at
-// another time is another process. A zombie is dead: its namespaces are gone.
-// An owner in another PID namespace can be judged only from the machine's first one, by looking
-// through all processes, and only if /proc shows them all (no hidepid).
-// LXC gives containers boot ids of their own, so another boot id proves a reboot only if neither side
-// is in a container, or the folder has not changed since this kernel started. Where the clock was set forward
-// meanwhile that looks so too; the machine's first PID namespace can tell by the processes.
+// In the judge's own PID namespace the kernel is asked for the PID, and a process that started at another time is
+// another process. A zombie is dead: its namespaces are gone. An owner in another PID namespace can be judged only from
+// the machine's first one, by a look through all processes. That needs a /proc that shows them all (no hidepid). LXC
+// gives containers boot ids of their own. So another boot id proves a reboot only if neither side is in a container, or
+// if the folder is unchanged since this kernel started. Where the clock was set forward meanwhile that looks so too;
+// the machine's first PID namespace can tell by the processes.
 //
 // If either boot is unknown, the owner may be of this boot or of an earlier one. The processes tell in both cases: no
 // process has the PID and start time of an owner that has ended, but by a chance that only delays the sweep. On a

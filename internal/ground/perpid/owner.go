@@ -48,8 +48,8 @@ func (o Owner) folder(n int) string {
 	return fmt.Sprintf("%v.%d", o, n)
 }
 
-// Parse reads the owner from the name of a folder, or of another thing kept for the same owner, whose
-// name is a folder's, a dot, and what it is. ok is false for a name that is neither.
+// Parse reads the owner from the name of a folder, or of another thing kept for the same owner. The latter's name is a
+// folder's, a dot, and its kind. ok is false for a name that is neither.
 func Parse(name string) (o Owner, what string, ok bool) {
 	name, what, _ = strings.Cut(name, ".")
 	if number, rest, _ := strings.Cut(what, "."); isNumber(number) {
@@ -82,8 +82,8 @@ func isNumber(s string) bool {
 
 const bootDigits = 12
 
-// Is reports whether o is the process that has the given PID in the PID namespace of the /proc at proc,
-// which may be one above o's own.
+// Is reports whether o is the process with the given PID in the PID namespace of the /proc at proc. That may be one
+// above o's own.
 func (o Owner) Is(proc string, pid int) bool {
 	s, err := readStat(proc, pid)
 	if err != nil || s.start != o.Start {

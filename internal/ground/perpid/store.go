@@ -51,10 +51,10 @@ func open(work *os.File, name string) (*Store, error) {
 	return &Store{dir, dir.Name()}, nil
 }
 
-// Make opens the store in work, an open work folder, and makes it if it is missing. It belongs to the owner and
-// group of like, the _temp in that folder. One that belongs to somebody else than that owner, the caller or root is
-// refused: who owns it can put other things in the place of what a Worker keeps there, and where anybody may make
-// folders, as in /tmp, anybody may have made it.
+// Make opens the store in work, an open work folder, and makes it if it is missing. It belongs to the owner and group
+// of like, the _temp in that folder. One that belongs to somebody else than that owner, the caller or root is refused:
+// its owner can exchange what a Worker keeps there. In a folder in which anybody may make folders, such as /tmp,
+// anybody may have made it.
 func Make(work *os.File, like fs.FileInfo) (*Store, error) {
 	s, err := OpenIn(work)
 	made := false

@@ -60,9 +60,9 @@ type Sweep struct {
 	Deleted *atomic.Int64
 }
 
-// Sweep deletes everything that dead owners left. Each entry is first renamed, so that a name seen
-// without the prefix is never half deleted, and what cannot be deleted wholly is renamed again and left
-// alone by later sweeps, unless they are told to try again.
+// Sweep deletes everything that dead owners left. Each entry is first renamed, so that a name seen without the prefix
+// is never half deleted. What cannot be deleted wholly is renamed again; later sweeps leave it alone unless they are
+// told to try again.
 func (s *Store) Sweep(j *Judge, how Sweep) (Swept, error) {
 	entries, err := s.List(j)
 	if err != nil {

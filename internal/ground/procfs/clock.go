@@ -29,8 +29,8 @@ func Booted(proc string) (time.Time, error) {
 	return boot.Round(time.Second), nil
 }
 
-// Since converts field 22 of /proc/PID/stat, in clock ticks after boot, which Linux counts at 100 a second for user space
-// on every architecture Go supports (USER_HZ, include/asm-generic/param.h).
+// Since converts field 22 of /proc/PID/stat, in clock ticks after boot. For user space Linux counts 100 a second on
+// every architecture Go supports (USER_HZ, include/asm-generic/param.h).
 func Since(boot time.Time, ticks uint64) time.Time {
 	const userHZ = 100
 	return boot.Add(time.Duration(ticks) * (time.Second / userHZ))

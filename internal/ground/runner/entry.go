@@ -9,8 +9,8 @@ const EntryWord = "__worker"
 const maxEntry = 256
 
 // Entry is the text of the file that stands in a Worker's place: a script whose interpreter is the worker-wrap at
-// place. Unlike a link to that, whoever writes over it, by whatever way, changes this one file of this one runner,
-// as if worker-wrap were not there. ok is false where the kernel could not start such a script (execve(2)).
+// place. It is no link to that: whoever writes over it changes this one file of this one runner, as if worker-wrap were
+// not there. ok is false where the kernel could not start such a script (execve(2)).
 func Entry(place string) (text string, ok bool) {
 	line := "#!" + place + " " + EntryWord + "\n"
 	if !strings.HasPrefix(place, "/") || strings.ContainsAny(place, " \t\n\x00") || len(line) > maxEntry {

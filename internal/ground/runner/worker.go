@@ -16,7 +16,7 @@ const (
 	KeptWorkerName = "Runner.Worker.worker-wrap"
 )
 
-// AloneName is, in bin, a link to what is kept as KeptWorkerName. A Worker that is alone is started by it, so that the
+// AloneName is, in bin, a link to what is kept as KeptWorkerName. A Worker that is alone is started by it: so the
 // kernel gives the process the name that it has without worker-wrap (execve(2) takes the last part of the path).
 const AloneName = AloneFolder + "/" + WorkerName
 
@@ -26,8 +26,8 @@ const AloneFolder = ".worker-wrap"
 // kept are the names under which an install keeps what it has taken the place of. The first that is there counts.
 var kept = [...]string{KeptWorkerName, RealWorkerName}
 
-// KeptNames are the names by which a shim that was started as path looks for what it is to become, the first that is
-// there counts: its own is none of them. Another tool that came after an install has moved the shim to RealWorkerName.
+// KeptNames are the names by which a shim that was started as path looks for the real Worker. The first that exists
+// counts: its own is none of them. Another tool that came after an install has moved the shim to RealWorkerName.
 func KeptNames(path string) []string {
 	return slices.DeleteFunc(slices.Clone(kept[:]), func(name string) bool { return name == filepath.Base(path) })
 }

@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// At opens what a name leads to in the open folder dir, or, where that is nil, what a path leads to, but not through
-// a link of /proc such as /proc/PID/root: that may lead into another mount namespace, or to a file system that is
-// mounted in none. The kernel lets nobody mount there, but for mount(2) with MS_SLAVE, before a fix of 2025
-// (CVE-2025-38498), and but for what open_tree(2) takes from file systems that are mounted nowhere. Without openat2
-// (Linux 5.6), as under an old seccomp filter, it opens that too.
+// At opens what a name leads to in the open folder dir, or, if that is nil, what a path leads to. It follows no link of
+// /proc such as /proc/PID/root: that may lead into another mount namespace, or to a file system that is mounted in
+// none. The kernel lets nobody mount there, with two exceptions: mount(2) with MS_SLAVE, before a fix of 2025
+// (CVE-2025-38498), and what open_tree(2) takes from file systems that are mounted nowhere. Without openat2 (Linux
+// 5.6), as under an old seccomp filter, it opens that too.
 func At(dir *os.File, name string, flags int) (*os.File, error) {
 	at, path := unix.AT_FDCWD, name
 	if dir != nil {

@@ -36,8 +36,8 @@ func Dir(path string, by ...Sign) (*os.File, error) {
 	return os.NewFile(uintptr(fd), w.place(path)), nil
 }
 
-// Place opens as a place (O_PATH) the folder that a name in the open folder dir leads to, by the rule of [Dir] for each
-// link from there on.
+// Place opens as a place (O_PATH) the folder that a name in the open folder dir leads to. The rule of [Dir] holds for
+// each link from there on.
 func Place(dir *os.File, name string) (*os.File, error) {
 	path := filepath.Join(dir.Name(), name)
 	w, err := walk(int(dir.Fd()), ".", name)

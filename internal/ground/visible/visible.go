@@ -1,5 +1,5 @@
-// Package visible makes control characters visible. File names, arguments and logs can hold anything, and
-// what is printed of them is read on a terminal, perhaps root's, and in a log of one line for each event.
+// Package visible makes control characters visible. File names, arguments and logs can hold anything. They are printed
+// on a terminal, perhaps root's, and in a log of one line for each event.
 package visible
 
 import (

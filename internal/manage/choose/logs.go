@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
-// Logs returns where the logs lie of the runner around the working directory, in that directory, or of every runner of the
-// machine, which then is returned too.
+// Logs returns where the logs of the runner around the working directory lie, else logs in that directory. If there is
+// neither, it returns every runner of the machine, and where its logs lie.
 func Logs() ([]string, Runners, error) {
 	dir, err := os.Getwd()
 	if err != nil {

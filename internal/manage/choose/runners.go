@@ -45,8 +45,8 @@ func Every(bare bool) Runners {
 	return out
 }
 
-// upwards is [runner.FindUp], but takes an unpacked release too, and returns also with an error the runner that it is about, if there is one, guessed.
-// With bare that can be one without .runner.
+// upwards is [runner.FindUp], but takes an unpacked release too. With an error it also returns the guessed layout of
+// the runner that the error is about, if any. With bare that can be one without .runner.
 func upwards(dir string, bare bool) (runner.Layout, error) {
 	for d := dir; ; d = filepath.Dir(d) {
 		l, err := runner.FromRelease(d)
@@ -62,8 +62,8 @@ func upwards(dir string, bare bool) (runner.Layout, error) {
 	}
 }
 
-// These returns the runners in the given roots, or, where none is given, every runner there is, for a subcommand
-// that can say something of a runner whose .runner is no help.
+// These returns the runners in the given roots or, if none is given, every runner. It is for a subcommand that can say
+// something of a runner without a usable .runner.
 func These(roots []string) (Runners, error) {
 	if len(roots) == 0 {
 		return Every(false), nil

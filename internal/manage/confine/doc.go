@@ -1,4 +1,4 @@
-// Package confine has doctor say what in the unit of a runner's service keeps its Workers from a _temp of their own, and
+// Package confine has doctor say which settings of a runner's unit keep its Workers from a _temp of their own, and
 // which drop-in mends that.
 //
 // It reads words, as systemd has them in force or as its files have them, and tries nothing.

@@ -14,8 +14,8 @@ type pathRule struct {
 	path, key, value string // value is the word or line that says so
 }
 
-// What the keys of rules make of a path. A rule that hides goes before one that makes read-only for the same path, and that
-// before one that makes writable, as systemd has it (src/core/namespace.c, mount_path_compare).
+// What the keys of rules make of a path. For the same path a rule that hides goes before one that makes read-only, and
+// that before one that makes writable (systemd's src/core/namespace.c, mount_path_compare).
 var (
 	hiding    = []string{"InaccessiblePaths", "TemporaryFileSystem", "ProtectHome"}
 	readOnly  = []string{"ReadOnlyPaths", "ProtectSystem", "BindReadOnlyPaths"}

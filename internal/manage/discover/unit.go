@@ -25,8 +25,8 @@ func (s *search) units(dir string) {
 	}
 }
 
-// Service returns the unit that starts the runner in root, a path without links, and its User=, as the unit files of the
-// machine at fsroot say it; both are "" if no unit does. Those files are root's, and a runner's .service is not.
+// Service returns the unit that starts the runner in root, and its User=, by the unit files of the machine at fsroot.
+// root is a path without links; both are "" if no unit does. Those files are root's, and a runner's .service is not.
 func Service(fsroot, root string) (name, user string) {
 	s := search{fsroot: fsroot, seen: map[string]bool{}}
 	for _, dir := range unitFolders {

@@ -15,9 +15,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
-// TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user, and
-// adds what came of it. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
-// runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an install.
+// TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user. It
+// adds the results. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
+// runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an
+// install.
 func (r *Report) TryAll(f checks.Facts, fallback string) {
 	var places []trial.Places
 	var then []func(trial.Tried)

@@ -19,10 +19,9 @@ const (
 	unknown phase = iota
 	// copying: the update has begun, and has not yet written the script that will switch to the new version.
 	//
-	// Meanwhile nothing of worker-wrap's must be in the new version's folder. The copy opens each file
-	// that is there already and has another size or time, follows links as it does so
-	// (IOUtil.CopyDirectory), and would fail at a file of root's, or overwrite it. A file is there already
-	// if an earlier update to the same version failed.
+	// Meanwhile nothing of worker-wrap's must be in the new version's folder. The copy opens each file that is there
+	// already and has another size or time, and follows links (IOUtil.CopyDirectory). It would fail at a file of
+	// root's, or overwrite it. A file is there already if an earlier update to the same version failed.
 	copying
 	// copied: the new version's folder is whole, and the update writes there no more.
 	copied

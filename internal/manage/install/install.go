@@ -13,9 +13,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
-// Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that
-// cannot be helped does not keep the others from it. Where the shim is not yet, a start is tried before anything is
-// changed, and one that would be refused leaves the runner as it is, without o.Force.
+// Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that cannot be
+// helped does not keep the others from it. If a runner has no shim yet, a start is tried before anything is changed. If
+// that is refused, the runner stays as it is, unless o.Force is set.
 func Install(o Options) Result {
 	r := newRun(o)
 	place, layouts := o.Place(), o.Layouts

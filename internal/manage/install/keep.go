@@ -49,9 +49,9 @@ func (k *Keeper) Configure() {
 	}
 }
 
-// Keep does what is to be done now. It returns [ErrTakenOut], and does nothing, where the bin in use had the
-// shim at an earlier call and has no part of it any more: no update does that, an uninstall does. Where it returns
-// [ErrReplacing], all else is done.
+// Keep does what is to be done now. It returns [ErrTakenOut], and does nothing, if the bin in use had the shim at an
+// earlier call and every trace is gone: no update does that, an uninstall does. Where it returns [ErrReplacing], all
+// else is done.
 func (k *Keeper) Keep() error {
 	k.Configure()
 	s, err := entry.Inspect(k.Layout)

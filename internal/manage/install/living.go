@@ -129,8 +129,8 @@ func abandoned(e perpid.Entry) bool {
 	return err == nil && len(inside) == 0
 }
 
-// elsewhere returns the layout with the work folder that a runner's service has in its view by BindPaths=, ok is false if
-// that is the one that is seen here.
+// elsewhere returns the layout with the work folder that a runner's service has in its view by BindPaths=. ok is false
+// if that is the one that this process sees.
 func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 	m := survey.System{Root: r.Root}
 	u := (systemd.Machine{Root: r.Root}).Unit(m.Inside(l.Root))

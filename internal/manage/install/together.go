@@ -12,9 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
 
-// look finds out, and changes nothing, whether the shim can be taken out of each of several runners, and says of those
-// that stand in the way why. It is taken out of all or of none: who removes worker-wrap from a machine and is refused
-// keeps it, and its runners are not to go on without.
+// look reports whether the shim can be taken out of each of several runners, and changes nothing. It says why a runner
+// stands in the way. It is taken out of all or of none: who removes worker-wrap from a machine and is refused keeps it,
+// and its runners are not to go on without.
 func (r *run) look() bool {
 	o := r.Options
 	o.DryRun, o.Say = true, func(string) {}
@@ -66,8 +66,8 @@ func wrappingOf(l runner.Layout) wrapping {
 	return w
 }
 
-// putBack puts the shim back into runners that have just lost it, since another one that was given with them got a
-// Worker after all were looked at.
+// putBack puts the shim back into runners that have just lost it: another one that was given with them got a Worker
+// after all were looked at.
 func (r *run) putBack(all []wrapping) {
 	var back []runner.Layout
 	for _, w := range slices.Backward(all) {

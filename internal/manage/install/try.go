@@ -62,7 +62,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 	}
 }
 
-// byUnit has a refusal say which settings of the unit explain it, and what takes those out, in the place of what a start can
+// byUnit has a refusal name the settings of the unit that explain it, and how to take those out, instead of a start's
 // guess. Where no start can be tried as systemd starts the unit, it warns of them.
 func (r *run) byUnit(p trial.Places, u *systemd.Unit, refused error) error {
 	_, inPlace := trial.UnitOf(u)
@@ -116,8 +116,8 @@ func (r *run) refused(l runner.Layout, user string, why error) error {
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
 const staged = "." + program.Name + ".trial"
 
-// tryStaged tries a start in each runner that is not yet wrapped, with the binary that is about to be put in place,
-// and returns the runners that are not refused. Of the copy nothing is left.
+// tryStaged tries a start in each runner that is not yet wrapped, with the binary that is about to be put in place. It
+// returns the runners that are not refused. Of the copy nothing is left.
 func (r *run) tryStaged() (accepted []runner.Layout, err error) {
 	if len(r.untried(r.Layouts)) == 0 {
 		return r.Layouts, nil

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// slot is the size of the field in .NET's host program in which a build writes the name of the assembly that the
-	// program starts, over a placeholder, with zeros to its end (EMBED_MAX in src/native/corehost of dotnet/runtime,
-	// HostWriter.cs there). It is one byte longer since .NET 3.0.
+	// slot is the size of a field in .NET's host program, EMBED_MAX in src/native/corehost of dotnet/runtime. A build
+	// writes the name of the assembly to start there, over a placeholder, with zeros to its end (HostWriter.cs). It is
+	// one byte longer since .NET 3.0.
 	slot = 1024
 	// maxImage bounds how much of a program is searched; real hosts have less than 200 KiB.
 	maxImage = 16 << 20

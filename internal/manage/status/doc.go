@@ -1,3 +1,3 @@
-// Package status tells in a line for each runner of this machine whether it is protected, which Workers
-// are alive, and how the last start went.
+// Package status tells in a line for each runner whether it is protected, which Workers are alive, and how the last
+// start went.
 package status

@@ -25,8 +25,8 @@ type listed struct {
 	comm    string // "" for a thread of the kernel's
 }
 
-// Once returns the machine with a list of its processes that is made once, and with what systemd says of these runners'
-// units, for which it is asked once.
+// Once returns the machine with a list of its processes, made once, and systemd's answers about these runners' units,
+// asked for once.
 func (s System) Once(layouts []runner.Layout) System {
 	var roots []string
 	for _, l := range layouts {

@@ -119,8 +119,8 @@ func (s System) started(root string, names ...string) []int {
 // (podman's pkg/rootless): each podman command of that user joins it, whatever namespace it was run in.
 type Pause struct{ Process }
 
-// Sees returns which folder a pause process sees at the path temp, of the runner in root: temp itself for the host's, the path
-// of a private folder for that of a Worker in whose namespace it was started, "" where it cannot be told.
+// Sees returns which folder a pause process sees at the path temp, of the runner in root: temp itself for the host's; a
+// private folder's path if it was started in that Worker's namespace; "" if it cannot be told.
 func (s System) Sees(p Pause, root, temp string) string {
 	inner := temp
 	if real, err := filepath.EvalSymlinks(temp); err == nil {

@@ -90,9 +90,9 @@ func first(all []Variable, name string) (Variable, bool) {
 	return all[i], true
 }
 
-// assignments reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line
-// that has something before a '=' sets a variable, the last one counts, and one without a value takes the
-// variable away, also from what the Listener was given. Each name is in the answer once.
+// assignments reads a .env file as the Listener does (src/Runner.Listener/Program.cs, LoadAndSetEnv): each line that
+// has something before a '=' sets a variable, and the last one counts. One without a value removes the variable, also
+// from the Listener's environment. Each name is in the answer once.
 func assignments(text string) []string {
 	var out []string
 	for line := range strings.Lines(strings.TrimPrefix(text, "\xef\xbb\xbf")) {

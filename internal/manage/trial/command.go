@@ -54,9 +54,9 @@ func environment(env []string) []string {
 	return out
 }
 
-// probe is the program that a trial becomes. It leaves a file in what it sees as _temp, says its PID, its parent's and
-// where the host sees that _temp, and stays until its standard input ends. Then it ends like a cancelled job. The file is
-// removed by who looks at it, if that can: one process less.
+// probe is the program that a trial becomes. It leaves a file in what it sees as _temp, and says its PID, its parent's
+// and where the host sees that _temp. It stays until its standard input ends. Then it ends like a cancelled job. The
+// file is removed by who looks at it, if that can: one process less.
 const probe = `printf inside >"$1/$2" || exit 1
 printf '%s %s %s\0' "$$" "$PPID" "$WORKER_WRAP_HOST_TEMP"
 read -r _

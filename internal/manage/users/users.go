@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// The users and groups of this machine are read from their files, as package os/user does without cgo. That
-// package would link cgo wherever there is a C compiler, and a program with cgo cannot give up capabilities in
-// all of its threads (syscall.AllThreadsSyscall).
+// The users and groups of this machine are read from their files, as package os/user does without cgo. That package
+// would link cgo if there is a C compiler. A program with cgo cannot give up capabilities in all of its threads
+// (syscall.AllThreadsSyscall).
 const (
 	usersFile  = "/etc/passwd"
 	groupsFile = "/etc/group"

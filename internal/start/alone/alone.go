@@ -1,11 +1,10 @@
-// Package alone locks the folders that Workers in the plain _temp have in common, so that of any number of them at
-// most one believes that it is alone.
+// Package alone locks the folders that Workers in the plain _temp have in common. So of any number of them at most one
+// believes that it is alone.
 //
 // The locks are those of flock(2), on the folders themselves: nothing is written, so they work on a read-only file
-// system too; the kernel lets go of them at the end of whoever holds them, so none is ever stale; and they hold
-// between PID namespaces, containers that share a volume, and runners that share a work folder. A start locks
-// exclusively while it looks whether it is alone, and turns that into shared locks, which package keeper holds
-// as long as the Worker lives.
+// system too; the kernel lets go of them at the end of whoever holds them, so none is ever stale; and they hold between
+// PID namespaces, containers that share a volume, and runners that share a work folder. A start locks exclusively while
+// it looks whether it is alone. Then it turns that into shared locks, which a keeper holds as long as the Worker lives.
 package alone
 
 import (
@@ -21,8 +20,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// Places are the folders to lock; an empty path is none. Root holds where the work folder is removed and made anew
-// under a living Worker, Temp where _temp is a link, or two work folders have one _temp.
+// Places are the folders to lock; an empty path is none. Root still holds if the work folder is removed and made anew
+// under a living Worker; Temp if _temp is a link, or two work folders have one _temp.
 type Places struct{ Root, Work, Temp string }
 
 // Locks are what a start holds.
@@ -32,9 +31,9 @@ type Locks struct {
 	Sure bool
 }
 
-// Take locks exclusively what there is and can be locked, and fails with an error that wraps [perpid.ErrClaimed] if
-// another process has any of it locked for as long as patience. What cannot be opened or locked, as folders on NFS, is
-// left out.
+// Take locks exclusively each of these that exists and can be locked. It fails with [perpid.ErrClaimed], wrapped, if
+// another process has one of them locked for as long as patience. What cannot be opened or locked, as folders on NFS,
+// is left out.
 func Take(p Places, patience time.Duration) (*Locks, error) {
 	return take(p, unix.LOCK_EX, time.Now().Add(patience), true)
 }

@@ -99,8 +99,8 @@ func (c *claiming) try() error {
 	return c.failed
 }
 
-// strict reports whether any other Worker of the runner keeps this one out of the plain _temp, and not only one that is
-// in it too. failed is true after isolation was tried.
+// strict reports whether any other Worker of the runner keeps this one out of the plain _temp, not only one that is in
+// it. failed is true after isolation was tried.
 func (s Start) strict(failed bool) bool {
 	return !failed && s.Settings.Policy.Isolate != policy.Alone
 }

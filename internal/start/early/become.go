@@ -8,8 +8,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
-// EndCommand is the hidden subcommand that a keeper becomes: EndCommand, the runner's _diag, the Worker's PID, its start
-// in clock ticks, when it began in nanoseconds of the clock, and the path of the work folder, which is open as [EndWork].
+// EndCommand is the hidden subcommand that a keeper becomes: EndCommand; the runner's _diag; the Worker's PID, and its
+// start in clock ticks and in nanoseconds of the clock; the path of the work folder, which is open as [EndWork].
 const EndCommand = "__ended"
 
 // The descriptors of the process that a keeper becomes.

@@ -1,8 +1,8 @@
 // Package early starts a Worker that is alone before Go's runtime begins.
 //
-// A lone start changes nothing: it finds the runner, takes the locks that say that nobody else is in the plain
-// _temp, leaves them to a keeper, and becomes the real Worker. That takes some thirty system calls. Go's runtime
-// would cost several times as much, and would change signals and limits that then had to be put back.
+// A lone start changes nothing: it finds the runner, takes the locks of one that is alone, leaves them to a keeper, and
+// becomes the real Worker. That takes some thirty system calls. Go's runtime would cost several times as much, and
+// would change signals and limits that then had to be put back.
 //
 // So the linker makes [entry] the program's entry point, which calls [attempt] on the kernel's stack:
 //
@@ -14,8 +14,8 @@
 //
 // # Freestanding code
 //
-// Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep]
-// call therefore allocates nothing, compares and converts no interface, defers nothing, and calls nothing but
-// what is here and in package raw, and pure functions of strconv, time and events that append to a given buffer.
-// A test disassembles both packages and holds them to that.
+// Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep] call
+// therefore allocates nothing, compares and converts no interface, and defers nothing. It calls only functions of this
+// package and of package raw, and pure ones of strconv, time and events that append to a given buffer. A test
+// disassembles both packages and holds them to that.
 package early

@@ -55,8 +55,8 @@ func Guard(w Worker, private, below *os.File) (keeper int, err error) {
 		return 0, &os.PathError{Op: "open", Path: w.Work.Name(), Err: err}
 	}
 	defer unix.Close(dir)
-	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of, and there the kernel grants
-	// no file capability (mnt_may_suid in fs/namespace.c).
+	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of. There the kernel grants no
+	// file capability (mnt_may_suid in fs/namespace.c).
 	program, err := os.Executable()
 	at := 0
 	if err != nil || !r.program.Text(&at, program) {

@@ -19,8 +19,8 @@ import (
 // killed, and whose locks went with it.
 //
 // It is an extended attribute of the work folder: all runners that share the folder see it, a job sees no file, and it
-// lasts as long as what is locked. A file system without such attributes, as tmpfs before Linux 6.6, has it in a file in
-// the runner's _diag, where only that runner's starts see it.
+// lasts as long as what is locked. On a file system without such attributes (tmpfs before Linux 6.6) it is a file in
+// the runner's _diag, which only that runner's starts see.
 const (
 	attribute  = "user.worker-wrap.alone\x00"
 	recordFile = "_diag/" + RecordName + "\x00"
@@ -51,8 +51,8 @@ func (n *note) parse(data []byte) (ok bool) {
 	return ok
 }
 
-// record makes this process the one that the record names. ok is false if another that it names is alive, if a Worker may
-// be that no record names, or if the record cannot be written.
+// record makes this process the one that the record names. ok is false if another that it names is alive, if there may
+// be a Worker without a record, or if it cannot be written.
 //
 //go:norace
 func (r *room) record(work, root uintptr) (ok bool) {
@@ -75,8 +75,8 @@ func (r *room) record(work, root uintptr) (ok bool) {
 	return ok
 }
 
-// mayRecord reports whether nobody else is in the plain _temp by what the record says, by what others have noted, and, if
-// this start's entry is another than the record's, by a look through /proc.
+// mayRecord reports whether nobody else is in the plain _temp, by the record and by others' notes. If this start's
+// entry is another than the record's, it also looks through /proc.
 //
 //go:norace
 func (r *room) mayRecord(work uintptr, data []byte) bool {
@@ -144,9 +144,9 @@ func (r *room) unrecord(work, root uintptr) {
 	raw.Call(unix.SYS_UNLINKAT, root, raw.Ptr(unsafe.StringData(recordFile)), 0, 0, 0, 0)
 }
 
-// Recorded returns the process that the record of a work folder names as the one in its plain _temp, or, if the folder can
-// have none, that in diag, the _diag of a runner. ok is false if it names none. Of which boot it is the record does not
-// say: self's is taken, as the PID namespace is of a boot.
+// Recorded returns the process that a work folder's record names as the one in its plain _temp. If the folder can have
+// no record, it reads the one in diag, the _diag of a runner. ok is false if it names none. Of which boot it is the
+// record does not say: self's is taken, as the PID namespace is of a boot.
 func Recorded(work, diag string, self perpid.Owner) (o perpid.Owner, ok bool) {
 	data, err := recordOf(work, diag)
 	var noted raw.Owner

@@ -64,9 +64,9 @@ func (s Start) view(path string) *os.File {
 	return os.NewFile(uintptr(fd), path)
 }
 
-// watchOver leaves a keeper that holds nothing but the Worker's namespace, if it is to be held, and the lock on below, the
-// folder that it covers, unless that is nil. It deletes what the Worker used, which places of the user's are not to be
-// left lying about.
+// watchOver leaves a keeper that holds only the Worker's namespace, if it is to be held, and the lock on below, unless
+// that is nil. below is the folder that the Worker covers. It deletes what the Worker used, which places of the user's
+// are not to be left lying about.
 func (s Start) watchOver(w early.Worker, below *os.File) {
 	if w.View == nil && below == nil && len(s.Settings.Private) == 0 {
 		return

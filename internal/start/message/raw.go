@@ -64,8 +64,8 @@ func cString(vector unsafe.Pointer, n uintptr) string {
 	return unsafe.String(p, length)
 }
 
-// source returns the descriptor that a Worker reads its job from, by its arguments, or -1 if they are none of a Worker or
-// the descriptor is none to read a pipe from.
+// source returns the descriptor that a Worker reads its job from, by its arguments. It returns -1 if they are not a
+// Worker's, or if the descriptor is not the reading end of a pipe.
 //
 //go:nosplit
 //go:norace

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// spare is what is left of the time that the Listener gives a Worker when the taking ends, so that the end of this
-	// process comes before the Listener gives up.
+	// spare is the rest of the Listener's time for a Worker when the taking ends: so this process ends before the
+	// Listener gives up.
 	spare = 5 * time.Second
 	// grace is how long the taking may last if the start has used the time up. The message is there already then.
 	grace = time.Second

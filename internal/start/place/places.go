@@ -12,9 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Places are the folders that a start works in: _temp, or what a link in its place leads to, the work folder, which
-// holds that, and the one that holds the store, which may be the work folder too. What is made, laid and given away is
-// found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+// Places are the folders that a start works in: _temp, or the folder that a link in its place leads to; the work
+// folder, which holds that; and the one that holds the store, which may be the work folder too. What is made, laid and
+// given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
 type Places struct{ Work, Temp, Home *os.File }
 
 // Close closes them.

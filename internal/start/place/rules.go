@@ -62,7 +62,7 @@ func (c Caller) MayGive(home, temp *os.File) error {
 	return nil
 }
 
-// notOfKernel refuses a folder on a file system that shows the kernel's state, even if a user can make folders there, as
+// notOfKernel refuses a folder on a file system that shows the kernel's state. Even there a user may make folders, as
 // in a cgroup that is delegated to them.
 func notOfKernel(dir *os.File) error {
 	var st unix.Statfs_t

@@ -10,8 +10,8 @@ const (
 	// Wait waits for those to end, or, after isolation failed, for those in the plain _temp, or until patience is over:
 	// sets Facts.Waited, and makes Facts.Claim Untried again.
 	Wait
-	// Claim tries to become the one that uses the plain _temp, which works only if no other Worker is in it, and,
-	// before isolation was tried, if no other Worker of the runner is alive: sets Facts.Claim.
+	// Claim tries to become the one that uses the plain _temp. That works only if no other Worker is in it; before
+	// isolation was tried, only if no other Worker of the runner is alive: sets Facts.Claim.
 	Claim
 
 	// Isolate makes a _temp of its own and becomes the program; if it fails it sets Facts.Failed.

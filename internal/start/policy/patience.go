@@ -22,9 +22,9 @@ const (
 	fallbackWait = 20 * time.Second
 )
 
-// Patience returns how long a start may wait in all, whatever it waits for, and a warning where the
-// setting comes near to, or over, the time after which the Listener kills a Worker that has not taken
-// its job. channelTimeout is the value of [ChannelTimeoutVar].
+// Patience returns how long a start may wait in all, whatever it waits for. It warns if the setting is near or over the
+// time after which the Listener kills a Worker that has not taken its job. channelTimeout is the value of
+// [ChannelTimeoutVar].
 func (s Settings) Patience(channelTimeout string) (d time.Duration, warning string) {
 	d = s.Wait
 	if d == 0 && s.Fallback == FallbackWait {

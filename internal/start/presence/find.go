@@ -79,8 +79,8 @@ func find(proc, root string, self perpid.Owner) ([]Worker, error) {
 	return out, nil
 }
 
-// unseen reports whether an error about a process means that there is none, or that it is one of another user's
-// which the caller is not shown (proc(5), hidepid).
+// unseen reports whether an error about a process means that there is none, or another user's that is hidden from the
+// caller (proc(5), hidepid).
 func unseen(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
 }

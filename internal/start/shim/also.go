@@ -16,8 +16,8 @@ import (
 // the starts of many runners and cannot pay for a process for each (package trial). It is made from the host's view, on a
 // thread with which its namespace ends.
 //
-// It leaves a file named mark in what is seen as that folder there, says to out where the host sees it, with a zero byte at
-// its end, and removes both when in has a byte.
+// It leaves a file named mark in the job's view of that folder. It says to out where the host sees it, with a zero byte
+// at its end, and removes both when in has a byte.
 func Also(p plan.Plan, temp, mark string, in io.Reader, out io.Writer) error {
 	p.Temp, p.StoreOf = temp, ""
 	return nsenter.Outside(func() error {

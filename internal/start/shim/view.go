@@ -74,9 +74,9 @@ const (
 )
 
 // patiently does once more what has failed because something has vanished: an install, uninstall or update replaces the
-// entry of bin just then, or removes the store. Nothing of it was seen outside. Not at once: rename(2) first takes every
-// job's mount off the entry that it replaces, for milliseconds in which that is still found, and can no longer be mounted
-// on (vfs_rename in fs/namei.c).
+// entry of bin just then, or removes the store. Nothing of it was seen outside. Not at once: rename(2) first takes
+// every job's mount off the entry that it replaces. For milliseconds that entry is still found, but can no longer be
+// mounted on (vfs_rename in fs/namei.c).
 func (s *start) patiently(do func() error) error {
 	begun := time.Now()
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {

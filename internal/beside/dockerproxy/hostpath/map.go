@@ -60,10 +60,10 @@ type Look struct {
 // Look begins a view.
 func (m *Map) Look() *Look { return &Look{m.places, links{}} }
 
-// Source translates a bind's source. dockerd cleans the path by its letters (so "a/.." is nothing,
-// whatever a is) and then follows links, and so does Source, but with the job's eyes: links within a
-// redirected folder lead where they lead for the job. What does not exist is taken to be no link.
-// A relative path is not a path of the host's and comes back as it is.
+// Source translates a bind's source. dockerd cleans the path by its letters (so "a/.." is nothing, whatever a is) and
+// then follows links. Source does the same, but in the job's view: links within a redirected folder lead where they
+// lead for the job. What does not exist is taken to be no link. A relative path is not a path of the host's and comes
+// back as it is.
 func (l *Look) Source(source string) Source {
 	if !path.IsAbs(source) {
 		return Source{Host: source}

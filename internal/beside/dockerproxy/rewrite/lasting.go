@@ -6,7 +6,7 @@ import "strings"
 // ends, and the runner did not make it.
 //
 // What lasts gets what it asked for: the proxy's socket and the folder of the job are gone by the next start of the
-// container, which fails, and dockerd makes folders of root's in their places.
+// container. It fails, and dockerd makes folders of root's in their places.
 func lasts(body []byte, n *node) bool {
 	remove := false
 	for _, host := range hostConfigs(n) {
@@ -17,7 +17,7 @@ func lasts(body []byte, n *node) bool {
 	return !remove && !byRunner(n)
 }
 
-// byRunner reports whether a container has the label by which the runner, or its container hooks for Docker, find
+// byRunner reports whether a container has the label of the runner or its container hooks for Docker. By it they find
 // what to remove at the end of a job and before the next one. It is hexadecimal digits without a value: of a hash of
 // .runner (DockerCommandManager.cs), or of the runner's name.
 func byRunner(n *node) bool {

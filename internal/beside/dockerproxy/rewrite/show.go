@@ -152,8 +152,8 @@ func (c *container) source(t *Translator, place, host string) string {
 	return t.plain(host)
 }
 
-// showMounts is for an array of mounts as the client wrote them, where the place in the container is the
-// field Target, or as the daemon has them, where it is Destination and the source is cleaned.
+// showMounts is for an array of mounts. As the client wrote them, the place in the container is the field Target. As
+// the daemon has them, it is Destination, and the source is cleaned.
 func (t *Translator) showMounts(e *edits, array *node, field string, c *container) {
 	e.drop(array, func(m *node) bool { return c.has(m.string(field)) })
 	for _, m := range array.items() {

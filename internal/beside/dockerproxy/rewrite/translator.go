@@ -145,8 +145,8 @@ type spec struct {
 	flags  string // propagation and other options, comma separated
 }
 
-// shared reports whether a mount made below this one would reach the host, where it would cover the
-// place that it is meant to stand in for.
+// shared reports whether a mount made below this one would reach the host. There it would cover the place that it is
+// meant to replace.
 func (s spec) shared() bool {
 	return slices.ContainsFunc(strings.Split(s.flags, ","), func(flag string) bool {
 		return flag == "shared" || flag == "rshared"

@@ -7,8 +7,8 @@ import (
 )
 
 // volumeMount changes the device of a volume that is made with the container. What is mounted is the folder below the
-// device that the option Subpath names (API 1.45). One that the host has elsewhere is mounted by its own path, as
-// neither the device of a volume that is there already nor what Subpath leads to can be changed.
+// device that the option Subpath names (API 1.45). One that the host has elsewhere is mounted by its own path: neither
+// an existing volume's device nor the folder that Subpath names can be changed.
 func (t *Translator) volumeMount(e *edits, m *node, other taken, c *container) {
 	device := t.device(m.string("Source"))
 	for _, driver := range m.at("VolumeOptions", "DriverConfig") {
@@ -44,8 +44,8 @@ func (t *Translator) volumeMount(e *edits, m *node, other taken, c *container) {
 	})
 }
 
-// options changes the device in the options of a volume of the local driver that is a bind mount, and
-// returns the device as the host has it; "" for any other volume.
+// options changes the device in the options of a bind-mounted volume of the local driver. It returns the device as the
+// host has it; "" for any other volume.
 func (t *Translator) options(e *edits, driver string, options *node) (device string) {
 	if !isBind(driver, options) {
 		return ""

@@ -1,6 +1,6 @@
-// Package stream has connections over unix sockets (unix(7)), as far as a relay needs them: package net
-// would make the program, which starts before every job, larger by a tenth, and knows neither paths
-// over 107 bytes nor whether a peer has gone or is only done with writing.
+// Package stream has connections over unix sockets (unix(7)), as far as a relay needs them: package net would make the
+// program larger by a tenth, and that starts before every job. It knows no paths over 107 bytes, nor whether a peer has
+// gone or has only ended its writing.
 package stream
 
 import (

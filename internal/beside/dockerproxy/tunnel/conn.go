@@ -17,9 +17,8 @@ type conn struct {
 	*Tunnel
 	client, server         stream.Conn
 	fromClient, fromServer *bufio.Reader
-	// asked hands over a request before it is sent, and verdict tells, once for each, whether the next
-	// bytes of the client are a request again; if not, they are anything. It is closed with the server's
-	// side.
+	// asked hands over a request before it is sent; verdict tells, once for each, whether the next bytes of the client
+	// are a request again; if not, they are anything. It is closed with the server's side.
 	asked   chan exchange
 	verdict chan bool
 	// http2 is set before the server hears of HTTP/2, and so before it answers in that.
@@ -216,8 +215,8 @@ func (c *conn) refuse(status string, err error) {
 	c.client.Close()
 }
 
-// end passes on that one side has ended: wholly, so that the other side's writes fail as they would
-// without this relay, or half, so that the answer to a half-closed stream still comes.
+// end passes on that one side has ended: wholly, so that the other side's writes fail as without this relay; or half,
+// so that the answer to a half-closed stream still comes.
 func end(ended, other stream.Conn) {
 	if ended.HungUp() {
 		other.Close()

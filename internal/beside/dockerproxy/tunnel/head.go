@@ -74,8 +74,8 @@ func readHead(r *bufio.Reader) (h head, err error) {
 	return h, h.parse()
 }
 
-// parse takes the lines apart. It leaves lines that are continued (obs-fold in RFC 9112, section 5.2)
-// and whatever else net/textproto would not take, or take otherwise than it stands, to the server.
+// parse takes the lines apart. It leaves to the server continued lines (obs-fold in RFC 9112, section 5.2) and all that
+// net/textproto would refuse or change.
 func (h *head) parse() error {
 	text := strings.TrimSuffix(strings.TrimSuffix(string(h.raw), "\n"), "\r") // without the empty line
 	first, rest, _ := strings.Cut(strings.TrimSuffix(text, "\n"), "\n")

@@ -16,7 +16,8 @@ type Exchange struct {
 	// Request returns the body to send instead. It must not change the one that it is given; returning
 	// that one leaves the message as it came. An error is for the client, and nothing is sent.
 	Request func(body []byte) ([]byte, error)
-	// Response is the same for the answer, and is not called for one without a body or one that is longer than [Tunnel.Limit], which is passed on as it comes.
+	// Response is the same for the answer, and is not called for one without a body. One that is longer than
+	// [Tunnel.Limit] is passed on as it comes.
 	Response func(status int, body []byte) []byte
 }
 

@@ -82,9 +82,8 @@ func (l *Reader) clock(when []byte) bool {
 	return true
 }
 
-// torn looks for a record in a line that does not begin with one, but with the stump of another that
-// a second process wrote over, or with the zeros that a crash left. Nowhere else: a job may have log
-// lines in its texts.
+// torn looks for a record inside a line. Such a line begins with the stump of another record that a second process
+// wrote over, or with the zeros that a crash left. Nowhere else: a job may have log lines in its texts.
 func (l *Reader) torn(line []byte) (r Record, ok bool) {
 	if len(line) == 0 || line[0] != '[' && line[0] != 0 {
 		return Record{}, false

@@ -105,8 +105,8 @@ func joinByJob(listener, workers []*logs.Life) []*logs.Life {
 	return joinWith(workers, func(w *logs.Life) []*logs.Life { return byJob[w.Job] })
 }
 
-// joinByTime gives the lives that are still without one the log that was opened when they started,
-// where one of the two does not name its job.
+// joinByTime gives each life without a log the one that was opened at its start, if one of the two does not name its
+// job.
 func joinByTime(listener, workers []*logs.Life) []*logs.Life {
 	return joinWith(workers, func(w *logs.Life) []*logs.Life {
 		first := func(from input.Stamp) int {
@@ -128,8 +128,8 @@ func joinByTime(listener, workers []*logs.Life) []*logs.Life {
 	})
 }
 
-// joinRunning gives a Worker that ran already when the Listener's log began the log that was written then, where
-// one of the two does not name its job.
+// joinRunning finds the log of a Worker that ran already when the Listener's log began: the one written then, if one of
+// the two does not name its job.
 func joinRunning(listener, workers []*logs.Life) []*logs.Life {
 	running := slices.DeleteFunc(slices.Clone(listener), func(l *logs.Life) bool {
 		return l.Log != nil || l.Start.Known() || l.Received.Known() || l.Dropped.Known()

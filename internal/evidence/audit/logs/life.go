@@ -129,8 +129,8 @@ func (l *Life) Held() int64 {
 	return int64(l.HeldTo.When - l.Received.When)
 }
 
-// EndOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, with
-// no line that tells its end.
+// EndOpen reports whether the Worker outlived the start of the next one by the order of the Listener's lines, but no
+// line tells its end.
 func (l *Life) EndOpen() bool {
 	return l.Beside != nil && !l.Finished.Known() && !l.Completed.Known()
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/evidence/audit/input"
 )
 
-// several reads a file whose name tells no log: one log, whole ones behind each other, as cat or "tail -v" joins them,
+// several reads a file whose name tells no log: one log; whole ones behind each other, as cat or "tail -v" joins them;
 // or what containers and services print, in which the lines of all logs are mixed.
 type several struct {
 	new     func(source string) *mixed

@@ -1,5 +1,5 @@
-// Runner.Worker is the stand-in Worker as a program of its own, for tests that compare what a process
-// is called and which file it runs, which differ for a script.
+// Runner.Worker is the stand-in Worker as a program of its own. Tests use it that compare a process's name and the file
+// it runs, which differ for a script.
 package main
 
 import (
