@@ -35,11 +35,11 @@ type Result struct {
 // Bind lays binds in their order in the calling thread's mount namespace, which must not be shared with anyone. No
 // other namespace sees them, and each mount that a target lies in stays connected to the host as it was.
 //
-// The source is laid with the mounts below it, and its clone stays in its peer group. So what is mounted below a target
-// here appears below the source on the host, as it would without the bind.
+// The source is laid with the mounts below it, and its clone stays in its peer group. So a mount below a target here
+// appears below the source on the host, as it would without the bind.
 //
-// Where a security module or a filter denies move_mount(2), as AppArmor does in containers of LXC since Linux 6.7, Bind
-// does the same with mount(2). If that may not be recursive either, the source is laid without what is mounted below it.
+// If a security module or a filter denies move_mount(2), as AppArmor does in containers of LXC since Linux 6.7, Bind
+// does the same with mount(2). If that may not be recursive either, the source is laid without the mounts below it.
 //
 // Features in avoid are treated as missing, for tests. Errors of system calls are of type [*Error]. After one,
 // some of the binds may be laid, and the mounts are connected again if the kernel allows it. After an error that wraps

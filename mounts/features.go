@@ -8,7 +8,7 @@ type Features uint
 const (
 	// NewMountAPI is open_tree(2) and move_mount(2), Linux 5.2. Without them, or if a seccomp filter denies them, binds
 	// are laid by mount(2) through /proc/self/fd. Before, the mount that the target lies in becomes a slave. They are
-	// slaves then too, and what is mounted below them does not reach the host.
+	// slaves then too, and mounts below them do not reach the host.
 	NewMountAPI Features = 1 << iota
 	// MountSetattr is mount_setattr(2), Linux 5.12. Without it, mount(2) through /proc/self/fd.
 	MountSetattr
@@ -63,8 +63,8 @@ func probe() Features {
 	return have
 }
 
-// knowsSetGroup tells EINVAL for an unknown flag from EBADF, where the flag was accepted. A caller that
-// may not mount is told EPERM before the flags are looked at; the release decides then.
+// knowsSetGroup tells EINVAL for an unknown flag from EBADF, which shows that the flag was accepted. A caller that may
+// not mount is told EPERM before the flags are looked at; the release decides then.
 func knowsSetGroup() bool {
 	err := unix.MoveMount(-1, "", -1, "", unix.MOVE_MOUNT_SET_GROUP|unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	if err == unix.EPERM {

@@ -16,8 +16,8 @@ type Tmpfs struct {
 	// namespace (EINVAL).
 	UID, GID int
 	Mode     uint32
-	// Prepare, if it is set, is called with its root, open for reading, before it can be reached by any path. It is
-	// not called where fsopen(2) is missing or denied, and mount(2) makes the file system in its place.
+	// Prepare, if it is set, is called with its root, open for reading, before it can be reached by any path. It is not
+	// called if fsopen(2) is missing or denied, and mount(2) makes the file system in its place.
 	Prepare func(root *os.File) error
 }
 
@@ -59,7 +59,8 @@ func (t *Tmpfs) prepare(tree *os.File) error {
 	return t.Prepare(root)
 }
 
-// mount makes and attaches the file system with mount(2), where [Tmpfs.open] is not there or is denied.
+// mount makes and attaches the file system with mount(2), if the kernel lacks the calls of [Tmpfs.open], or denies
+// them.
 func (t *Tmpfs) mount(target *os.File) error {
 	data := ""
 	for _, option := range t.options() {
@@ -86,7 +87,7 @@ func (t *Tmpfs) options() [][2]string {
 	return out
 }
 
-// tree makes what a bind is to lay, mounted nowhere; nil where the calls for that are missing.
+// tree makes what a bind is to lay, mounted nowhere; nil if the calls for that are missing.
 func (s *session) tree(b Mount) (tree *os.File, err error) {
 	if s.avoid&NewMountAPI != 0 || s.cannot {
 		return nil, nil

@@ -41,8 +41,7 @@ func WithSysAdmin(do func() error) error {
 // The user's own processes may then look into this one again (PR_SET_DUMPABLE): a file capability that was gained
 // had prevented that for good, though nothing is left that they could take.
 //
-// In a program that uses cgo, where [syscall.AllThreadsSyscall] does not work, it fails if there is anything to
-// give up.
+// In a program that uses cgo [syscall.AllThreadsSyscall] does not work, and it fails if there is anything to give up.
 func DropCapabilities() error {
 	if unix.Geteuid() == 0 {
 		return nil

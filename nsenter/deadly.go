@@ -29,9 +29,9 @@ const (
 	capsetCall = 0           // its index in needed
 )
 
-// Deadly returns the name of the first system call that mounts need and that would end the process here: a seccomp filter
-// can kill its caller, where others answer with an error (seccomp(2), SECCOMP_RET_KILL_PROCESS). It returns "" if there
-// is none, or if that cannot be found out.
+// Deadly returns the name of the first system call that mounts need and that would end the process here: a seccomp
+// filter can kill its caller; others answer with an error (seccomp(2), SECCOMP_RET_KILL_PROCESS). It returns "" if
+// there is none, or if that cannot be found out.
 //
 // Without a filter it costs one system call. Under one a forked process makes the calls, and dies in place of this one.
 func Deadly() string {
@@ -78,7 +78,7 @@ func dies(first, end int) bool {
 }
 
 // forkAndCall returns in the calling process only. After a fork no memory may be allocated and no stack grown. The new
-// process leaves no core (PR_SET_DUMPABLE), also where a program is to take it (core(5)).
+// process leaves no core (PR_SET_DUMPABLE), even if a program is to take it (core(5)).
 //
 //go:nosplit
 //go:norace

@@ -58,7 +58,7 @@ func StartInUser(argv, env []string, closed uint32, keep *os.File) (pid int, err
 			return pid, nil
 		}
 		refused = err
-		if !errors.Is(err, unix.EPERM) { // root without the right to map more than himself
+		if !errors.Is(err, unix.EPERM) { // root without the right to map more than itself
 			break
 		}
 	}

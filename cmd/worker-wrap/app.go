@@ -37,8 +37,8 @@ func runApp(args []string) int {
 	return cmdline.ExitUsage
 }
 
-// split parts the command line at the first "--", so that nothing after it can be taken for a
-// subcommand or an option of worker-wrap. command is nil where there is no "--".
+// split parts the command line at the first "--", so that nothing after it can be taken for a subcommand or an option
+// of worker-wrap. command is nil if there is no "--".
 func split(args []string) (own, command []string) {
 	i := slices.Index(args, "--")
 	if i < 0 {
@@ -104,8 +104,8 @@ func beforeAny(c *cli.Context) error {
 	return nil
 }
 
-// dropCapabilities gives up what the binary's file capability gave an ordinary user, where it has no use.
-// The demo starts the shim as often as not, and looks what it may do first.
+// dropCapabilities gives up what the binary's file capability gave an ordinary user, if it has no use. The demo starts
+// the shim as often as not, and looks what it may do first.
 func dropCapabilities(c *cli.Context) error {
 	switch c.Args().First() {
 	case "", "run", "demo", early.RelayCommand:

@@ -68,8 +68,8 @@ func demoAction(c *cli.Context) error {
 	return demoResult(run(ctx, o))
 }
 
-// demoResult gives an error its exit code: 1 where a half of the demo went otherwise than it should, 130
-// where it was interrupted.
+// demoResult gives an error its exit code: 1 if a half of the demo went otherwise than it should, 130 if it was
+// interrupted.
 func demoResult(err error) error {
 	var unmet *demo.Unmet
 	var exit *exec.ExitError

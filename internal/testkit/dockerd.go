@@ -128,7 +128,7 @@ func removeCgroup(name string) error {
 	return failed
 }
 
-// StartDockerd starts a daemon that ends with the test. It skips where one cannot run.
+// StartDockerd starts a daemon that ends with the test. It skips if one cannot run.
 func StartDockerd(t testing.TB) *Dockerd {
 	t.Helper()
 	return StartDockerdAt(t, "")

@@ -18,8 +18,8 @@ import (
 // StrictVar is the variable that turns every skip into a failure. .ci/run sets it.
 const StrictVar = "WORKER_WRAP_TEST_STRICT"
 
-// Skip ends the test as skipped, or as failed where [StrictVar] is set: a machine that runs the whole
-// suite must have what the suite needs.
+// Skip ends the test as skipped, or as failed if [StrictVar] is set: a machine that runs the whole suite must have what
+// the suite needs.
 func Skip(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv(StrictVar) != "" {

@@ -62,19 +62,31 @@ func mustBeShort(t *testing.T, place, text string) {
 	}
 }
 
-// unwanted are words that make a message hard to read, and what to say instead. See the glossary in package internal.
+// unwanted are words that make a text hard to read, and what to say instead. See the glossary in package internal.
 var unwanted = []struct {
 	is  *regexp.Regexp
 	say string
+	not bool // looked for in comments that document nothing exported
 }{
-	{regexp.MustCompile(`\b([Hh]e|[Hh]im|[Hh]is|[Hh]imself)\b`), "the user, or the caller"},
-	{regexp.MustCompile(`(^|[.,:;(] ?|\b(and|or|but|not|off|also) )[Ww]here\b`), "if, or which"},
-	{regexp.MustCompile(`\b[Ss]uch (an? one|ones)\b`), "the noun"},
-	{regexp.MustCompile(`\b(and|but|which|that|it) (is|are|was|were) none\b`), "is not"},
-	{regexp.MustCompile(`\b[Tt]h(at|ose) of\b`), "the noun once more, or 's"},
-	{regexp.MustCompile(`\b[Ww]hat (is|are|was|were)\b`), "the noun"},
-	{regexp.MustCompile(`per-PID`), "private, of a folder"},
-	{regexp.MustCompile(`real _temp`), "plain _temp"},
+	{regexp.MustCompile(`\b([Hh]e|[Hh]im|[Hh]is|[Hh]imself)\b`), "the user, or the caller", false},
+	{regexp.MustCompile(`([.,:;(] |\b(or|but|off|also) )[Ww]here\b`), "if, or which", false},
+	{regexp.MustCompile(`\b[Ss]uch (an? one|ones)\b`), "the noun", false},
+	{regexp.MustCompile(`\b(and|but|which|that|it) (is|are|was|were) none\b`), "is not", false},
+	{regexp.MustCompile(`per-PID`), "private, of a folder", false},
+	{regexp.MustCompile(`real _temp`), "plain _temp", false},
+	{regexp.MustCompile(`\b[Tt]h(at|ose) of\b`), "the noun once more, or 's", true},
+	{regexp.MustCompile(`\b[Ww]hat (is|are|was|were)\b`), "the noun", true},
+}
+
+// mustBePlain fails the test for each unwanted word of a text. less says that it looks for some only.
+func mustBePlain(t *testing.T, place, text string, less bool) {
+	t.Helper()
+	text = strings.Join(strings.Fields(text), " ")
+	for _, u := range unwanted {
+		if at := u.is.FindStringIndex(text); at != nil && !(less && u.not) {
+			t.Errorf("%s: %q, say %s: …%s", place, text[at[0]:at[1]], u.say, text[max(0, at[0]-60):min(len(text), at[1]+60)])
+		}
+	}
 }
 
 // TestMessagesAreShort: no sentence that the program says, in a message, a usage or a help text, is long or has an unwanted
@@ -99,11 +111,7 @@ func TestMessagesAreShort(t *testing.T) {
 					seen++
 					place := fset.Position(n.Pos()).String()
 					mustBeShort(t, place, text)
-					for _, u := range unwanted {
-						if found := u.is.FindString(text); found != "" {
-							t.Errorf("%s: %q, say %s: %q", place, found, u.say, text)
-						}
-					}
+					mustBePlain(t, place, text, false)
 				}
 				return false
 			}
@@ -115,13 +123,37 @@ func TestMessagesAreShort(t *testing.T) {
 	}
 }
 
-// TestCommentsAreShort: no sentence of a comment is long.
+// TestCommentsAreShort: no sentence of a comment is long or has an unwanted word.
 func TestCommentsAreShort(t *testing.T) {
 	eachSource(t, func(fset *token.FileSet, file *ast.File) {
+		documents := exported(file)
 		for _, comment := range file.Comments {
-			mustBeShort(t, fset.Position(comment.Pos()).String(), comment.Text())
+			place := fset.Position(comment.Pos()).String()
+			mustBeShort(t, place, comment.Text())
+			mustBePlain(t, place, comment.Text(), !documents[comment])
 		}
 	})
+}
+
+// exported are the comments that document a package or something exported.
+func exported(file *ast.File) map[*ast.CommentGroup]bool {
+	docs := map[*ast.CommentGroup]bool{file.Doc: true}
+	for _, decl := range file.Decls {
+		switch d := decl.(type) {
+		case *ast.FuncDecl:
+			docs[d.Doc] = d.Name.IsExported()
+		case *ast.GenDecl:
+			for _, spec := range d.Specs {
+				switch s := spec.(type) {
+				case *ast.TypeSpec:
+					docs[d.Doc], docs[s.Doc] = s.Name.IsExported(), s.Name.IsExported()
+				case *ast.ValueSpec:
+					docs[d.Doc], docs[s.Doc] = docs[d.Doc] || s.Names[0].IsExported(), s.Names[0].IsExported()
+				}
+			}
+		}
+	}
+	return docs
 }
 
 // textOf returns a string literal, or the sum of several and of other things, each of which counts as a word.

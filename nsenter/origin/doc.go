@@ -13,6 +13,6 @@
 //
 //	go build -ldflags '-E github.com/worker-wrap/worker-wrap/nsenter/origin.entry'
 //
-// Without that flag the package works from what the runtime still knows, and [Captured] says so.
-// Where no other program is ever started in this one's place, this package is of no use.
+// Without that flag the package works from what the runtime still knows, and [Captured] says so. If no other program is
+// ever started in this one's place, this package is of no use.
 package origin

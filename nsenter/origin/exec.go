@@ -18,7 +18,7 @@ import (
 // It returns only on failure, with a bare [syscall.Errno], and after that the process should do no
 // more than report and exit: its signals are no longer the Go runtime's.
 //
-// Where [Captured] is false only what the runtime keeps is restored: ignored SIGHUP and SIGINT, and
+// If [Captured] is false only what the runtime keeps is restored: ignored SIGHUP and SIGINT, and
 // the mask but for those signals that the runtime unblocks.
 func Exec(path string, argv, env []string) error {
 	for !atomic.CompareAndSwapUint32(&fate, 0, becoming) {

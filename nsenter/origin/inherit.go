@@ -18,8 +18,8 @@ type Inherited struct {
 // Noted returns what this process was given.
 func Noted() Inherited { return Inherited{state.ignored, state.blocked, state.closed} }
 
-// Adopt makes [Exec] hand on in's signals instead of those that this process was given itself: they
-// are those of its parent, which could not hand them on, being a Go program too.
+// Adopt makes [Exec] hand on in's signals instead of those that this process was given itself: they are its parent's,
+// which could not hand them on, being a Go program too.
 func Adopt(in Inherited) { state.ignored, state.blocked = in.Ignored, in.Blocked }
 
 // Raise ends this process by a signal, whatever the runtime does with it, and leaves no core file. It

@@ -85,7 +85,7 @@ func lastWords(fd uintptr, p unsafe.Pointer, n int32) int32 {
 	return n
 }
 
-// Mistake is what is said after the message of a panic.
+// Mistake follows the message of a panic.
 const Mistake = "; this is a mistake in worker-wrap: please report it, with what WORKER_WRAP_LOG=debug shows"
 
 const (
@@ -132,7 +132,7 @@ func said(text string) int {
 	return -1
 }
 
-// emit is write(2). It returns what the runtime expects: a negative errno where it fails.
+// emit is write(2). It returns what the runtime expects: a negative errno if it fails.
 //
 //go:nosplit
 //go:norace

@@ -43,7 +43,7 @@ func main() {
 }
 
 func run(o options) (met bool, err error) {
-	// In memory where that can be had: a disk's moods are larger than what is measured.
+	// In memory if that can be had: a disk's moods are larger than what is measured.
 	base := "/var/tmp"
 	if st, err := os.Stat("/dev/shm"); err == nil && st.IsDir() {
 		base = "/dev/shm"

@@ -136,9 +136,9 @@ func makePeers(o options, scratch string, h *holders) (peers []peer, missing []s
 	return peers, missing, err
 }
 
-// makeRunner lays out what worker-wrap finds at a runner: .runner, _work/_temp, bin/Runner.Worker as a
-// link to the binary and the command as the real Worker. An ordinary user gets a binary of his own,
-// with the capability that an installation gives it. It returns the path of Runner.Worker.
+// makeRunner lays out what worker-wrap finds at a runner: .runner, _work/_temp, bin/Runner.Worker as a link to the
+// binary and the command as the real Worker. An ordinary user gets their own binary, with the capability that an
+// installation gives it. It returns the path of Runner.Worker.
 func makeRunner(root, binary, command string, uid int) (string, error) {
 	bin := filepath.Join(root, "bin")
 	for _, dir := range []string{bin, filepath.Join(root, "_work", "_temp"), filepath.Join(root, "_diag")} {

@@ -110,7 +110,7 @@ func linesOf(r report) []line {
 	return lines
 }
 
-// place gives each line's label the height of its end, moved apart where they would overlap.
+// place gives each line's label the height of its end, moved apart if they would overlap.
 func place(lines []line, y func(float64) float64) {
 	order := make([]*line, len(lines))
 	for i := range lines {

@@ -5,5 +5,5 @@
 // it never started. os/exec can only make children, and a child that forks again is a Go program that the starter would
 // have to wait for; so here the process is forked twice by bare system calls, which costs a fraction of a millisecond.
 //
-// Where the starter lives on and could as well have a child, use os/exec.
+// If the starter lives on and could as well have a child, use os/exec.
 package detach

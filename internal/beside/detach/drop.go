@@ -13,8 +13,7 @@ import (
 // any by execve(2). A process that [Start] made has none; but anybody may run the hidden subcommand by
 // hand, from a file that has a capability, and with any environment.
 //
-// In a program that uses cgo, where [syscall.AllThreadsSyscall] does not work, it fails if there is
-// anything to give up.
+// In a program that uses cgo [syscall.AllThreadsSyscall] does not work, and it fails if there is anything to give up.
 func DropPrivilege() error {
 	if unprivileged() {
 		return nil

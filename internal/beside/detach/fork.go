@@ -16,7 +16,7 @@ type child struct {
 	argv, env   uintptr // vectors of C strings, as execve(2) wants them
 	files       uintptr // count ints: what becomes descriptors 0, 1, …; the last is the status pipe
 	count       int
-	others      uintptr // othersCount ints: descriptors to close, where there is no close_range(2)
+	others      uintptr // othersCount ints: descriptors to close, if there is no close_range(2)
 	othersCount int
 	drop        bool // give up capabilities
 }

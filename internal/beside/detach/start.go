@@ -27,7 +27,7 @@ const FirstFile = 3
 // Start returns when the process has begun to run the program: an error is one of making the process,
 // and then there is none. The files stay the caller's to close.
 //
-// Requires Linux 3.5 (PR_SET_NO_NEW_PRIVS); uses close_range(2) of 5.9 where there is one.
+// Requires Linux 3.5 (PR_SET_NO_NEW_PRIVS); uses close_range(2) of 5.9 if there is one.
 func Start(name string, args []string, files []*os.File) error {
 	return start(name, args, files, true)
 }

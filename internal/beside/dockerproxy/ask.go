@@ -12,8 +12,8 @@ import (
 // patience is how long the daemon may take to say what it knows. A client waits meanwhile.
 const patience = 10 * time.Second
 
-// ask returns the body of the daemon's answer to a GET, or nil where that is not one with status 200. target must
-// need no escapes. The end of the connection is that of the answer to HTTP/1.0.
+// ask returns the body of the daemon's answer to a GET, or nil if that is not one with status 200. target must need no
+// escapes. The end of the connection is that of the answer to HTTP/1.0.
 func ask(socket, target string) []byte {
 	conn, err := stream.Dial(socket)
 	if err != nil {

@@ -17,7 +17,7 @@ type Config struct {
 	Socket  string // the proxy's own, which is laid over Real in the job's namespace
 	Temp    string // the job's _temp
 	Private string // the folder that lies over it in the job's namespace
-	Hidden  string // Private again where no path of the host leads to what is mounted there; or ""
+	Hidden  string // Private again if no path of the host leads to what is mounted there; or ""
 	Diag    string // the runner's _diag, for a record of the proxy's end; or ""
 	Log     string // a file for what is done, made if missing; or "" for none
 	// Places are other folders that the job sees as its own, and what lies over each. No path of the job's in it has a =.

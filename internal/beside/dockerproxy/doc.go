@@ -1,6 +1,6 @@
 // Package dockerproxy lets containers that a job starts see the job's own _temp.
 //
-// dockerd looks up what is to be mounted into a container in the host's mount namespace, where _temp is another folder.
+// dockerd looks up the sources of a container's mounts in the host's mount namespace, in which _temp is another folder.
 // So the shim lays, in the job's namespace only, another socket over the Docker socket. Behind it a process of the
 // runner's user relays everything to the real one: as it comes, but for host paths, which become those that dockerd
 // finds.

@@ -98,8 +98,8 @@ func newLogger(file *os.File) *log.Logger {
 	return log.New(file, fmt.Sprintf("docker-proxy[%d] ", os.Getpid()), log.LstdFlags|log.Lmicroseconds|log.LUTC)
 }
 
-// openLog opens the log for appending. It returns nil where it cannot, as nothing depends on it: where a FIFO or a
-// link has its name the proxy neither waits nor writes elsewhere.
+// openLog opens the log for appending. It returns nil if it cannot, as nothing depends on it: if a FIFO or a link has
+// its name the proxy neither waits nor writes elsewhere.
 func openLog(path string) *os.File {
 	if path == "" {
 		return nil

@@ -23,7 +23,7 @@ import (
 
 // end is that of one Worker.
 type end struct {
-	diag  string // the runner's _diag, "" where there is none
+	diag  string // the runner's _diag, "" if there is none
 	job   events.Process
 	begun time.Time
 	work  string // the work folder's path

@@ -11,8 +11,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Command is the hidden subcommand whose process sweeps: Command, store, and the runner's _diag folder,
-// empty where there is none.
+// Command is the hidden subcommand whose process sweeps: Command, store, and the runner's _diag folder, empty if there
+// is none.
 const Command = "__sweep"
 
 // Start begins a sweep of the store at path and returns as soon as its process runs. It is in the mount

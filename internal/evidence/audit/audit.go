@@ -10,7 +10,7 @@ import (
 )
 
 // Run audits the given logs and folders. An error means that nothing was audited: no path is there or has logs, or no
-// file has a record. What is wrong with some of them, or inside the logs, is counted in [Report.Skipped].
+// file has a record. Faults of some of them, or inside the logs, are counted in [Report.Skipped].
 func Run(paths []string) (*Report, error) {
 	r := &Report{Runners: []Runner{}, Incidents: []*Incident{}, Weeks: []Week{}}
 	groups, err := input.Find(paths, &r.Skipped)

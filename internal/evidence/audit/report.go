@@ -14,9 +14,9 @@ type Report struct {
 	Weeks     []Week        `json:"weeks"`
 	Incidents []*Incident   `json:"incidents"`
 	Held      []Held        `json:"held,omitempty"` // the longest first
-	Shim      *Shim         `json:"shim,omitempty"` // from the events files, where there are any
+	Shim      *Shim         `json:"shim,omitempty"` // from the events files, if there are any
 	Skipped   input.Skipped `json:"skipped"`
-	Unsure    []string      `json:"unsure,omitempty"` // why the answer is not "no", where no shared _temp was found
+	Unsure    []string      `json:"unsure,omitempty"` // why the answer is not "no", if no shared _temp was found
 	Verdict   string        `json:"verdict"`
 
 	lives []*logs.Life
@@ -68,7 +68,7 @@ type Incident struct {
 	B        Job       `json:"b"`
 	From     time.Time `json:"from"`    // both alive from here …
 	To       time.Time `json:"to"`      // … to here
-	Seconds  int64     `json:"seconds"` // 0 where only the order of a Listener's lines tells that both lived
+	Seconds  int64     `json:"seconds"` // 0 if only the order of a Listener's lines tells that both lived
 	Shielded bool      `json:"shielded"`
 	Timeline []Row     `json:"timeline"`
 	Failed   []string  `json:"failed,omitempty"` // what failed because of it

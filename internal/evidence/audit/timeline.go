@@ -63,7 +63,7 @@ func (t *table) letter(l *logs.Life) string {
 	return "B"
 }
 
-// who is what stands behind "Job A": its process, where it is known.
+// who is what stands behind "Job A": its process, if it is known.
 func (t *table) who(l *logs.Life) string {
 	if l.PID == 0 {
 		return ""

@@ -145,7 +145,7 @@ type Total struct {
 	Bad  bool
 }
 
-// List has the totals in words; what is zero and needs no saying is left out.
+// List has the totals in words; a total of zero that needs no saying is left out.
 func (t Totals) List() []Total {
 	all := []Total{
 		total(t.Jobs, "job (Worker seen)", "jobs (Workers seen)"),

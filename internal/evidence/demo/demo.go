@@ -27,11 +27,11 @@ type Options struct {
 	Terminal io.Writer
 	// Program is the absolute path of worker-wrap, which is also the stand-in Worker.
 	Program string
-	// Shim is what takes the place of bin/Runner.Worker in the second half; Program where empty.
+	// Shim is what takes the place of bin/Runner.Worker in the second half; Program if empty.
 	Shim string
-	// Dir is where the runners are made, in a folder that is removed again; os.TempDir() where empty.
+	// Dir is where the runners are made, in a folder that is removed again; os.TempDir() if empty.
 	Dir string
-	// Scale is [DefaultScale] where zero.
+	// Scale is [DefaultScale] if zero.
 	Scale float64
 }
 

@@ -29,9 +29,9 @@ const (
 	waitEnds   = "waited"
 )
 
-// RunHeld shows what the runner does since 2.336.0: it waits for a Worker that it cancels, without limit, and the next job
-// is neither shown as running nor renewed. Beside it an older runner has WORKER_WRAP_WAIT. Its requirements and errors are
-// those of [Run].
+// RunHeld shows what the runner does since 2.336.0: it waits for a Worker that it cancels, without limit, and the next
+// job is neither shown as running nor renewed. Beside it an older runner has WORKER_WRAP_WAIT. It has the requirements
+// and errors of [Run].
 func RunHeld(ctx context.Context, o Options) error {
 	o = o.defaults()
 	what := fmt.Sprintf("Job A runs, Job B arrives, A is cancelled. Since 2.336.0 the runner waits for A's Worker before it starts B's, "+

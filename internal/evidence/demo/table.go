@@ -12,8 +12,8 @@ const (
 	narrowest = 60 // columns for two timelines side by side
 )
 
-// table prints two timelines side by side, the same event in the same row where the order allows it; one
-// below the other where there is no room.
+// table prints two timelines side by side, the same event in the same row where the order allows it; one below the
+// other if there is no room.
 func table(width int, titleA, titleB string, a, b []event) string {
 	var out strings.Builder
 	if width < narrowest {

@@ -41,7 +41,7 @@ func (h *half) timeline() []event {
 	return events
 }
 
-// tell says what a record is called in a timeline; "" where it has no place there.
+// tell says what a record is called in a timeline; "" if it has no place there.
 func (h *half) tell(r standin.Record) (key, text string) {
 	job := "Job " + h.letter(r.Job)
 	starts := func(prefix string) bool { return strings.HasPrefix(r.Message, prefix) }

@@ -23,7 +23,7 @@ func CanMount() error {
 
 // InUserNamespace runs program with args, and this process's files, in a user namespace and a mount namespace of its
 // own. In it the user has the same IDs as outside, and CAP_SYS_ADMIN to pass on to programs. When ctx ends the program
-// gets SIGTERM. The error is an [*exec.ExitError] where the program ran and failed.
+// gets SIGTERM. The error is an [*exec.ExitError] if the program ran and failed.
 //
 // Requires Linux 4.3 (ambient capabilities, capabilities(7)).
 func InUserNamespace(ctx context.Context, program string, args ...string) error {

@@ -26,8 +26,8 @@ func (r TaskResult) String() string {
 	return [...]string{"Succeeded", "SucceededWithIssues", "Failed", "Canceled", "Skipped", "Abandoned"}[r]
 }
 
-// resultOf is the result that a Worker's exit code means. Any code that is none counts as Failed, and
-// as a crash (IsValidReturnCode).
+// resultOf is the result that a Worker's exit code means. Any other code counts as Failed, and as a crash
+// (IsValidReturnCode).
 func resultOf(code int) (r TaskResult, valid bool) {
 	if code < Succeeded.ExitCode() || code > Abandoned.ExitCode() {
 		return Failed, false
@@ -37,7 +37,7 @@ func resultOf(code int) (r TaskResult, valid bool) {
 
 // Job is what a Listener gives its Worker to do.
 type Job struct {
-	ID    string // a GUID; one is made where it is empty
+	ID    string // a GUID; one is made if it is empty
 	Name  string // shown, and written to logs
 	Steps []Step
 	// Teardown is how long the Worker goes on after the last step, uploading logs and the like, until it
@@ -51,7 +51,7 @@ type Job struct {
 	// Padding makes the job's message longer by that many bytes of JSON, as contexts and variables do
 	// for real jobs. In UTF-16 they are twice as many on the pipe, which holds 64 KiB.
 	Padding int
-	// Body, where it is not nil, is sent instead of the job, whatever it is: for Workers that do not read it.
+	// Body, if it is not nil, is sent instead of the job, whatever it is: for Workers that do not read it.
 	Body []byte
 
 	plan string

@@ -18,25 +18,25 @@ import (
 type Listener struct {
 	// Root is the runner's root. The Workers' program is bin/Runner.Worker below it, links resolved.
 	Root string
-	// Env is the environment of Workers, before that of Root/.env; os.Environ() where nil.
+	// Env is the environment of Workers, before that of Root/.env; os.Environ() if nil.
 	Env []string
-	// Handles are the descriptor numbers of a Worker's pipe ends, the one it reads and the one it
-	// writes; 160 and 164 where zero.
+	// Handles are the descriptor numbers of a Worker's pipe ends, the one it reads and the one it writes; 160 and 164
+	// if zero.
 	Handles [2]int
-	// Scale is how long a second of the runner lasts here, in seconds; 1 where zero. The limits for what must happen are not
-	// scaled: a busy machine is not faster.
+	// Scale is how long a second of the runner lasts here, in seconds; 1 if zero. The limits for what must happen are
+	// not scaled: a busy machine is not faster.
 	Scale float64
 	// Waits makes [Listener.Dispatch] wait for the end of a Worker it cancels, as 2.336.0 does.
 	Waits bool
-	// Trace, where set, is given every record of the Listener and its Workers, one at a time.
+	// Trace, if set, is given every record of the Listener and its Workers, one at a time.
 	Trace func(Record)
-	// Sys, where set, is how the Worker's process is started, for one by which user.
+	// Sys, if set, is how the Worker's process is started, for one by which user.
 	Sys *syscall.SysProcAttr
-	// Release, where set, holds the message of each job back until it gives a value or is closed. Otherwise the
-	// message is written some time after the Worker has been started.
+	// Release, if set, holds the message of each job back until it gives a value or is closed. Otherwise the message is
+	// written some time after the Worker has been started.
 	Release <-chan struct{}
-	// Held is how long after a Worker's end its pipes may stay open before [Worker.Wait] gives up and
-	// tells which did, in real time; 5 s where zero.
+	// Held is how long after a Worker's end its pipes may stay open before [Worker.Wait] gives up and tells which did,
+	// in real time; 5 s if zero.
 	Held time.Duration
 
 	open     sync.Once
@@ -58,16 +58,16 @@ const (
 	killAfter     = 60 * time.Second
 )
 
-// How long after its start a Worker's message is written: .NET compiles what writes it when that is first used. A Worker
-// that was refused after 5 ms was gone by then where the Listener had written no message yet, and not where it had.
+// How long after its start a Worker's message is written: .NET compiles what writes it when that is first used. A
+// Worker that was refused after 5 ms was gone by then if the Listener had written no message yet, and not if it had.
 const (
 	coldDelay = 50 * time.Millisecond
 	warmDelay = time.Millisecond
 )
 
-// Dispatch is what a Listener does with a job that comes while another may run: it has the other Worker
-// cancelled, and only if Waits is set waits for its end before it starts the new one. Where Dispatch has
-// waited, it has waited as long as the cancelled Worker took.
+// Dispatch is what a Listener does with a job that comes while another may run: it has the other Worker cancelled, and
+// only if Waits is set waits for its end before it starts the new one. If Dispatch has waited, it has waited as long as
+// the cancelled Worker took.
 func (l *Listener) Dispatch(job Job) (*Worker, error) {
 	job, err := l.receive(job)
 	if err != nil {

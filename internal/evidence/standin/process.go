@@ -51,7 +51,7 @@ func (s State) String() string { return [...]string{"completed", "hung", "droppe
 // Result is how a Worker ended.
 type Result struct {
 	State  State
-	Code   int            // the exit code, or -1 where a signal ended it
+	Code   int            // the exit code, or -1 if a signal ended it
 	Signal syscall.Signal // that signal, or 0
 	// Shown is what the user gets to read as the job's error: what the Worker wrote, if its code is none
 	// of a result.

@@ -15,7 +15,7 @@ const (
 	// ScriptCommand is the argument with which a program that calls worker.Main is told to, in the
 	// first line of the script that [WriteWorker] makes.
 	ScriptCommand = "__standin-worker"
-	// Version is the version a runner root is given where none is asked for: the one of issue 4357.
+	// Version is the version a runner root is given if none is asked for: the one of issue 4357.
 	Version = "2.333.1"
 
 	byteOrderMark = "\ufeff"
@@ -23,11 +23,11 @@ const (
 
 // RootOptions say what kind of runner to make.
 type RootOptions struct {
-	Version    string // Version where empty
+	Version    string // Version if empty
 	Folder     bool   // bin is a folder, as in a runner that never updated itself; else a link to bin.<version>
-	WorkFolder string // relative to the root or absolute; "_work" where empty
-	// Program is the absolute path of a program that calls worker.Main when its first argument is
-	// ScriptCommand; bin/Runner.Worker becomes a script that runs it. Where it is empty there is no Worker.
+	WorkFolder string // relative to the root or absolute; "_work" if empty
+	// Program is the absolute path of a program that calls worker.Main when its first argument is ScriptCommand;
+	// bin/Runner.Worker becomes a script that runs it. If it is empty there is no Worker.
 	Program string
 }
 

@@ -15,9 +15,9 @@ import (
 // when it gives a container the socket (ContainerOperationProvider.cs).
 const Default = "/var/run/docker.sock"
 
-// Find returns the path of the Docker socket that a process with this environment uses, and that
-// its user can reach: that of DOCKER_HOST=unix://…, or without one of the CLI's context, else /var/run/docker.sock, else
-// that of a rootless daemon. If there is none, path is empty and why says so in a few words.
+// Find returns the path of the Docker socket that a process with this environment uses, and that its user can reach:
+// the one in DOCKER_HOST=unix://…, or without one of the CLI's context, else /var/run/docker.sock, else a rootless
+// daemon's. If there is none, path is empty and why says so in a few words.
 func Find(env []string, uid int) (path, why string) {
 	host := environ.Get(env, "DOCKER_HOST")
 	if host != "" {

@@ -28,11 +28,11 @@ type Refused struct{ Path, Why string }
 func (r *Refused) Error() string { return r.Path + " " + r.Why }
 
 // Open opens the socket at path, as [Find] gives it, as a place to lay another socket over. uid is the caller's real
-// user, and what else the caller may do is asked of the kernel. The error is a [*Refused], or that of a system call.
+// user, and what else the caller may do is asked of the kernel. The error is a [*Refused], or a system call's.
 //
 // Root may cover any socket, and everybody their own. Another's may be covered only if it lets the caller in, at a
 // place that root has named for a daemon ([Known], [List]): whoever can write to such a socket is as good as root
-// anyway. That is asked of what is open, since path can lead elsewhere by now.
+// anyway. That is asked of the open socket, since path can lead elsewhere by now.
 func Open(path string, uid int) (*os.File, error) {
 	socket, err := untrusted.At(nil, path, unix.O_PATH)
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.ENOTDIR) {

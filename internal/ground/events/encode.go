@@ -102,8 +102,8 @@ func appendStages(b []byte, stages Stages) []byte {
 	return append(b, '}')
 }
 
-// appendString appends s as a JSON string, cut with an ellipsis where its contents would take more
-// than limit bytes. Bytes that are not UTF-8 become U+FFFD, as encoding/json has it.
+// appendString appends s as a JSON string, cut with an ellipsis if its contents would take more than limit bytes. Bytes
+// that are not UTF-8 become U+FFFD, as encoding/json has it.
 func appendString(b []byte, s string, limit int) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

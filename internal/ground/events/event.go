@@ -62,8 +62,8 @@ type Event struct {
 	// Alive are the PIDs of the other job processes of this runner, or in its work folder, that were alive: for a start,
 	// the overlaps this start met. At most 32 are written, of which AliveTotal has the true number.
 	Alive      []int `json:"alive,omitempty"`
-	AliveTotal int   `json:"alive_total,omitempty"` // left out where Alive is complete
-	// Files and Bytes are what a sweep removed, where it counted.
+	AliveTotal int   `json:"alive_total,omitempty"` // left out if Alive is complete
+	// Files and Bytes count what a sweep removed, if it counted.
 	Files int64 `json:"files,omitempty"`
 	Bytes int64 `json:"bytes,omitempty"`
 	Count int   `json:"count,omitempty"` // see [Total]

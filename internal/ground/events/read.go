@@ -64,7 +64,7 @@ func Read(r io.Reader) iter.Seq2[Event, error] {
 // lineStart is how each of Append's lines begins.
 var lineStart = []byte(`{"time":"`)
 
-// parse reads one line. Where a broken line has a whole one after it, that one is read.
+// parse reads one line. If a broken line has a whole one after it, that one is read.
 func parse(line []byte) (Event, error) {
 	event, err := parseWhole(line)
 	if err == nil {

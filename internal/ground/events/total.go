@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Total is the kind of the event that carries on what a full file told: its Time is that of the oldest event, Count how
-// many starts were [Event.Harmless], in all files so far. It stands in the file that is begun when one is full, so that
-// what the files tell is complete though only two are kept.
+// Total is the kind of the event that carries on what a full file told: its Time is the oldest event's, Count how many
+// starts were [Event.Harmless], in all files so far. It stands in the file that is begun when one is full, so that what
+// the files tell is complete though only two are kept.
 const Total Kind = "total"
 
 // Tally is what all events of a runner come to.

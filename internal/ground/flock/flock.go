@@ -1,9 +1,9 @@
 // Package flock locks open files and folders by flock(2), and waits for a lock no longer than it is told to.
 //
-// To turn an exclusive lock into a shared one is a single step where the kernel itself keeps the locks: it changes them
+// To turn an exclusive lock into a shared one is a single step if the kernel itself keeps the locks: it changes them
 // under one spin lock (flock_lock_inode in fs/locks.c). File systems that keep them elsewhere, as GFS2 and Ceph, may
-// unlock first, as flock(2) warns: then another can have the lock, or have had it. So whoever must be sure that nobody was
-// in between holds a second one exclusively meanwhile, which everybody who wants the first wants too.
+// unlock first, as flock(2) warns: then another can have the lock, or have had it. So whoever must be sure that nobody
+// was in between holds a second one exclusively meanwhile, which everybody who wants the first wants too.
 package flock
 
 import (

@@ -16,7 +16,7 @@ const (
 	rounds = 8
 )
 
-// Ended is what became of what was to be ended.
+// Ended is the fate of the processes that were to be ended.
 type Ended struct {
 	Gone []Process
 	Left []Process // those that live still; their Why says why

@@ -19,7 +19,7 @@ type Place struct {
 	Diag *os.File // the open _diag
 }
 
-// Found is what was found.
+// Found has the processes that jobs left.
 type Found struct {
 	Processes []Process
 	// Hidden is how many processes the caller may not look into that have started since the oldest of the jobs. A

@@ -43,7 +43,7 @@ func (h *Held) find() (list, hidden []Process, err error) {
 	return out.Processes, f.hidden, err
 }
 
-// End ends what the job has left, if the settings want that of its keeper.
+// End ends what the job has left, if the settings have its keeper do so.
 func (h *Held) End() (Ended, error) {
 	if !h.job.Record.End {
 		return Ended{}, nil

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// Prefix begins the name of a record in a runner's _diag. The Worker's name, as that of a private folder, follows.
+	// Prefix begins the name of a record in a runner's _diag. The Worker's name, as a private folder has it, follows.
 	Prefix = "worker-wrap.job."
 	// seal is the extended attribute that nobody without CAP_SYS_ADMIN can set, or read.
 	seal = "trusted.worker-wrap.job"

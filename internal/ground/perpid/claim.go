@@ -19,7 +19,7 @@ import (
 // ClaimName is the file in a store that names the owner that uses the plain _temp, or did.
 const ClaimName = "real"
 
-// ErrClaimed is what the errors of [Store.Claim] wrap where another owner stands in the way.
+// ErrClaimed is what the errors of [Store.Claim] wrap if another owner stands in the way.
 var ErrClaimed = errors.New("the plain _temp may be in use")
 
 // longestJob is the longest that the service lets a job of a self-hosted runner run: five days.

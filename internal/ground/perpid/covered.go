@@ -39,7 +39,7 @@ func LockCovered(temp *os.File) (*os.File, error) {
 	return dir, nil
 }
 
-// shown returns the name in its store of the folder that a mount shows whose root dir is, "" if that is none.
+// shown returns the name in its store of the folder that the mount with root dir shows, "" if it shows no such folder.
 func shown(dir *os.File) string {
 	const mountRoot = unix.STATX_ATTR_MOUNT_ROOT // since Linux 5.8
 	var st unix.Statx_t

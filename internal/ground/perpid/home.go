@@ -23,7 +23,7 @@ func Paths(root, temp string) []string {
 // whether that is on the file system that _temp is on. root is the runner's, "" if there is none.
 //
 // It is the runner's root if that is on the mount that _temp is on and the Worker's user could make a store there too:
-// hooks and cron jobs empty the work folder, and often spare only _temp. Else it is the folder that _temp is in. Where
+// hooks and cron jobs empty the work folder, and often spare only _temp. Else it is the folder that _temp is in. If
 // _temp is itself a mount, or leads to one, no folder outside it is there; then the work folder's mount counts.
 func Home(root, temp string) (dir string, same bool) {
 	beside := filepath.Dir(temp)

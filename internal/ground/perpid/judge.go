@@ -15,7 +15,7 @@ import (
 type Verdict int
 
 const (
-	// Unknown: the owner may live; what is its own must not be touched.
+	// Unknown: the owner may live; nothing of its own may be touched.
 	Unknown Verdict = iota
 	// Living: the owner was found.
 	Living
@@ -32,8 +32,8 @@ const initPIDNS = 0xEFFFFFFC
 // Judge tells living owners from dead ones, from one process's point of view.
 type Judge struct {
 	Self Owner
-	// Remote is true where other machines may use the same work folder: what another boot left is then
-	// perhaps another machine's, and stays Unknown.
+	// Remote is true if other machines may use the same work folder: what another boot left is then perhaps another
+	// machine's, and stays Unknown.
 	Remote bool
 	// Booted is when the kernel started, by the present clock.
 	Booted time.Time
@@ -56,8 +56,8 @@ func NewJudge(self Owner, remote bool) *Judge {
 // another process. A zombie is dead: its namespaces are gone. An owner in another PID namespace can be judged only from
 // the machine's first one, by a look through all processes. That needs a /proc that shows them all (no hidepid). LXC
 // gives containers boot ids of their own. So another boot id proves a reboot only if neither side is in a container, or
-// if the folder is unchanged since this kernel started. Where the clock was set forward meanwhile that looks so too;
-// the machine's first PID namespace can tell by the processes.
+// if the folder is unchanged since this kernel started. If the clock was set forward meanwhile that looks so too; the
+// machine's first PID namespace can tell by the processes.
 //
 // If either boot is unknown, the owner may be of this boot or of an earlier one. The processes tell in both cases: no
 // process has the PID and start time of an owner that has ended, but by a chance that only delays the sweep. On a

@@ -23,7 +23,7 @@ type Entry struct {
 	Sweeping bool
 }
 
-// List returns what is in the store, judged by j. Names that worker-wrap does not make are left out.
+// List returns the entries of the store, judged by j. Names that worker-wrap does not make are left out.
 func (s *Store) List(j *Judge) ([]Entry, error) {
 	names, err := s.names()
 	if err != nil {

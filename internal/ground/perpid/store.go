@@ -36,8 +36,8 @@ type Store struct {
 	path string
 }
 
-// Open opens the store at path; the error wraps [fs.ErrNotExist] where there is none. A symbolic link
-// in its place is refused.
+// Open opens the store at path; the error wraps [fs.ErrNotExist] if there is none. A symbolic link in its place is
+// refused.
 func Open(path string) (*Store, error) { return open(nil, path) }
 
 // OpenIn opens the store in work, an open work folder, wherever the path that work was opened by leads by now.
@@ -151,9 +151,8 @@ func (s *Store) Create(owner Owner, temp *os.File) (*os.File, error) {
 	return dir, nil
 }
 
-// untouched makes sure, where the folder is about to be given to another user, that it is the one that was
-// just made: that user owns the store, and could have put another folder of root's in its place, to be
-// given what is in there.
+// untouched makes sure, before the folder is given to another user, that it is the one that was just made: that user
+// owns the store, and could have put another folder of root's in its place, to be given what is in there.
 func (s *Store) untouched(dir *os.File, like fs.FileInfo) error {
 	if int(like.Sys().(*syscall.Stat_t).Uid) == os.Geteuid() {
 		return nil
@@ -174,8 +173,7 @@ func Bare(name string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(name, deadPrefix), keptPrefix)
 }
 
-// rename gives an entry another prefix, and returns its new name, or "" where it is gone: another
-// sweeper took it.
+// rename gives an entry another prefix, and returns its new name, or "" if it is gone: another sweeper took it.
 func (s *Store) rename(name, prefix string) (string, error) {
 	bare := Bare(name)
 	for n := range 1 << 16 {
@@ -223,8 +221,8 @@ const (
 
 func (s *Store) fd() int { return int(s.dir.Fd()) }
 
-// openDir opens a folder for reading, below dir or, where dir is nil, by path. The last part of the
-// name must not be a symbolic link, and none of them one of /proc.
+// openDir opens a folder for reading, below dir or, if dir is nil, by path. The last part of the name must not be a
+// symbolic link, and none of them one of /proc.
 func openDir(dir *os.File, name string) (*os.File, error) {
 	f, err := untrusted.At(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	var failed *fs.PathError

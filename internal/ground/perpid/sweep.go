@@ -49,14 +49,14 @@ type Swept struct {
 type Sweep struct {
 	// Again makes what an earlier sweep could not delete be tried once more.
 	Again bool
-	// Before, where it is set, leaves alone what changed after that moment (ctime). It does not spare
-	// what another sweep has begun to delete.
+	// Before, if it is set, leaves alone what changed after that moment (ctime). It does not spare what another sweep
+	// has begun to delete.
 	Before time.Time
-	// Of, where it is set, leaves alone what is not this owner's.
+	// Of, if it is set, leaves alone what is not this owner's.
 	Of Owner
 	// Parallel is how many folders are emptied at the same time; 0 means one after the other.
 	Parallel int
-	// Deleted, where it is set, counts the files and folders that are gone while the sweep runs.
+	// Deleted, if it is set, counts the files and folders that are gone while the sweep runs.
 	Deleted *atomic.Int64
 }
 

@@ -17,7 +17,7 @@ func Read(folder string) (Status, error) {
 	return Status(data), err
 }
 
-// Line returns the value of a field, "" where there is none.
+// Line returns the value of a field, "" if there is none.
 func (s Status) Line(field string) string {
 	rest, ok := strings.CutPrefix(string(s), field+":")
 	if !ok {
@@ -30,7 +30,7 @@ func (s Status) Line(field string) string {
 // Words returns the words of a field, of which PIDs, ids and groups have several.
 func (s Status) Words(field string) []string { return strings.Fields(s.Line(field)) }
 
-// Word returns the first word of a field, "" where there is none.
+// Word returns the first word of a field, "" if there is none.
 func (s Status) Word(field string) string {
 	if words := s.Words(field); len(words) > 0 {
 		return words[0]
@@ -38,7 +38,7 @@ func (s Status) Word(field string) string {
 	return ""
 }
 
-// Number returns a field that is a number in this base, 0 where it is none.
+// Number returns a field that is a number in this base, 0 if it is not a number.
 func (s Status) Number(field string, base int) uint64 {
 	n, err := strconv.ParseUint(s.Word(field), base, 64)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s Status) Number(field string, base int) uint64 {
 	return n
 }
 
-// Inner returns the process's PID in its own PID namespace (NSpid, Linux 4.1), 0 where it is not told.
+// Inner returns the process's PID in its own PID namespace (NSpid, Linux 4.1), 0 if it is not told.
 func (s Status) Inner() int {
 	words := s.Words("NSpid")
 	if len(words) == 0 {

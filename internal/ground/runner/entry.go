@@ -10,7 +10,7 @@ const maxEntry = 256
 
 // Entry is the text of the file that stands in a Worker's place: a script whose interpreter is the worker-wrap at
 // place. It is no link to that: whoever writes over it changes this one file of this one runner, as if worker-wrap were
-// not there. ok is false where the kernel could not start such a script (execve(2)).
+// not there. ok is false if the kernel could not start such a script (execve(2)).
 func Entry(place string) (text string, ok bool) {
 	line := "#!" + place + " " + EntryWord + "\n"
 	if !strings.HasPrefix(place, "/") || strings.ContainsAny(place, " \t\n\x00") || len(line) > maxEntry {
@@ -46,8 +46,8 @@ func Arguments(argv []string) ([]string, bool) {
 	return nil, false
 }
 
-// Started takes the contents of /proc/PID/cmdline, and returns the path by which the process was started: where that
-// was an entry, and the process is worker-wrap still, the entry's.
+// Started takes the contents of /proc/PID/cmdline, and returns the path by which the process was started: if that was
+// an entry, and the process is worker-wrap still, the entry's.
 func Started(cmdline []byte) string {
 	const enough = 4
 	argv := strings.SplitN(string(cmdline), "\x00", enough)

@@ -28,7 +28,7 @@ type Layout struct {
 	Root string // folder with .runner, bin, _diag
 	Work string // the work folder, from .runner's workFolder
 	Temp string // Work/_temp
-	// Guessed is true where .runner does not tell Work, see [Unconfigured].
+	// Guessed is true if .runner does not tell Work, see [Unconfigured].
 	Guessed bool
 }
 
@@ -38,9 +38,8 @@ func (l Layout) Bin() string { return filepath.Join(l.Root, "bin") }
 // Diag returns the folder of the runner's own logs.
 func (l Layout) Diag() string { return filepath.Join(l.Root, "_diag") }
 
-// FromRoot reads the layout of the runner configured in root, which is made absolute.
-// Where its .runner is the reason that there is none, the error is a [ConfigError], which wraps [fs.ErrNotExist] where
-// root has no .runner.
+// FromRoot reads the layout of the runner configured in root, which is made absolute. If its .runner is the reason that
+// there is none, the error is a [ConfigError], which wraps [fs.ErrNotExist] if root has no .runner.
 func FromRoot(root string) (Layout, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -58,9 +57,9 @@ func FromRoot(root string) (Layout, error) {
 	return Layout{Root: root, Work: work, Temp: filepath.Join(work, "_temp")}, nil
 }
 
-// FromWorkerPath reads the layout of the runner whose Worker is at path: argv[0] as the Listener
-// gives it, <root>/bin/Runner.Worker or <root>/bin.<version>/Runner.Worker. Where the folder above
-// has no .runner because bin is a link that leads elsewhere, the folder above its target is tried.
+// FromWorkerPath reads the layout of the runner whose Worker is at path: argv[0] as the Listener gives it,
+// <root>/bin/Runner.Worker or <root>/bin.<version>/Runner.Worker. If the folder above has no .runner because bin is a
+// link that leads elsewhere, the folder above its target is tried.
 func FromWorkerPath(path string) (Layout, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

@@ -1,8 +1,8 @@
 package runner
 
-// SimpleWorkFolder finds workFolder in a .runner file, for a caller without Go's runtime: from and to bound its text in data. It takes a part of what
-// encoding/json takes: one flat object, strings without escapes and in printable ASCII, numbers and words. Where ok
-// is false [FromRoot] may still find one.
+// SimpleWorkFolder finds workFolder in a .runner file, for a caller without Go's runtime: from and to bound its text in
+// data. It takes a part of what encoding/json takes: one flat object, strings without escapes and in printable ASCII,
+// numbers and words. If ok is false [FromRoot] may still find one.
 //
 //go:norace
 func SimpleWorkFolder(data []byte) (from, to int, ok bool) {

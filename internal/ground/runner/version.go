@@ -12,11 +12,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// VersionOf returns the version of a runner and where it was read. What bin holds comes first: the
-// publish step of the runner's build names the version in bin/Runner.Listener.deps.json
-// (src/dir.proj gives every project Version=$(RunnerVersion)). After an update the link bin names it
-// too (bin.2.336.0, SelfUpdater.cs), and each Listener writes it to its log when it starts
-// (src/Runner.Listener/Program.cs: "Version: …"). Both are "" where nothing says it.
+// VersionOf returns the version of a runner and where it was read. What bin holds comes first: the publish step of the
+// runner's build names the version in bin/Runner.Listener.deps.json (src/dir.proj gives every project
+// Version=$(RunnerVersion)). After an update the link bin names it too (bin.2.336.0, SelfUpdater.cs), and each Listener
+// writes it to its log when it starts (src/Runner.Listener/Program.cs: "Version: …"). Both are "" if nothing says it.
 func VersionOf(root string) (version, from string) {
 	deps := filepath.Join(root, "bin", "Runner.Listener.deps.json")
 	if v := versionIn(deps, `"Runner.Listener/`, '"'); v != "" {
@@ -81,7 +80,7 @@ func parseVersion(s string) (v [3]int, err error) {
 	return v, nil
 }
 
-// Before reports whether version a is older than b. It is false where either is no version.
+// Before reports whether version a is older than b. It is false if either is no version.
 func Before(a, b string) bool {
 	x, xerr := parseVersion(a)
 	y, yerr := parseVersion(b)

@@ -11,12 +11,12 @@ const (
 	// RealWorkerName is where an install keeps what stood in the Worker's place, beside WorkerName. Other tools that
 	// stand there keep the runner's own Worker by this name too.
 	RealWorkerName = "Runner.Worker.real"
-	// KeptWorkerName is a second name of the same file, which no other tool uses. Where RealWorkerName is another
-	// tool's, it is the only one.
+	// KeptWorkerName is a second name of the same file, which no other tool uses. If RealWorkerName is another tool's,
+	// it is the only one.
 	KeptWorkerName = "Runner.Worker.worker-wrap"
 )
 
-// AloneName is, in bin, a link to what is kept as KeptWorkerName. A Worker that is alone is started by it: so the
+// AloneName is, in bin, a link to the file kept as KeptWorkerName. A Worker that is alone is started by it: so the
 // kernel gives the process the name that it has without worker-wrap (execve(2) takes the last part of the path).
 const AloneName = AloneFolder + "/" + WorkerName
 

@@ -23,9 +23,9 @@ const (
 	MaxSize = 4096
 )
 
-// In returns the lines of both files for the runner in root, its own first: of several for a name the first counts,
-// as in an environment, and whatever the environment says comes before both. A file that is not there has none. The
-// error is that of a file that cannot be read, or is longer than [MaxSize].
+// In returns the lines of both files for the runner in root, its own first: of several for a name the first counts, as
+// in an environment, and whatever the environment says comes before both. A file that is not there has none. The error
+// names a file that cannot be read, or is longer than [MaxSize].
 func In(root string) (lines []string, err error) {
 	for _, path := range [...]string{filepath.Join(root, RunnerFile), MachineFile} {
 		there, err := Lines(path)
@@ -37,7 +37,7 @@ func In(root string) (lines []string, err error) {
 	return lines, nil
 }
 
-// Lines returns those of one file.
+// Lines returns the settings of one file.
 func Lines(path string) (lines []string, err error) {
 	data, err := untrusted.Head(path, MaxSize+1)
 	switch {

@@ -13,8 +13,9 @@ import (
 // accessLists are the extended attributes that hold POSIX access control lists (acl(5), xattr(7)).
 var accessLists = [...]string{"system.posix_acl_access", "system.posix_acl_default"}
 
-// Liken gives dir, new and empty, the owner, group, mode and access control lists of temp; like is what temp's stat says.
-// What is right already is left alone: each change is a transaction of the file system, and a Worker waits for it.
+// Liken gives dir, new and empty, the owner, group, mode and access control lists of temp; like is what temp's stat
+// says. A part that is right already is left alone: each change is a transaction of the file system, and a Worker waits
+// for it.
 func Liken(dir, temp *os.File, like fs.FileInfo) error {
 	if err := Own(dir, like); err != nil {
 		return err
@@ -59,8 +60,8 @@ func Own(f *os.File, like fs.FileInfo) error {
 	return nil
 }
 
-// copyList copies one access control list from temp to dir, or removes dir's where temp has none: the
-// store may hand a default list down.
+// copyList copies one access control list from temp to dir, or removes dir's if temp has none: the store may hand a
+// default list down.
 func copyList(dir, temp *os.File, name string) error {
 	var buf [1024]byte
 	value := buf[:]

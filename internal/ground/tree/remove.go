@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
-// Removal deletes trees without ever leaving the file system or mount they are in: a Worker may have
-// left a mount in its _temp, and what is mounted there is not ours to delete.
+// Removal deletes trees without ever leaving the file system or mount they are in: a Worker may have left a mount in
+// its _temp, and its contents are not ours to delete.
 type Removal struct {
 	// slots holds a token for each folder that may be emptied beside others. A nil channel means one
 	// after the other.
@@ -143,7 +143,7 @@ func (r *Removal) empty(dir *os.File) {
 	}
 }
 
-// spread deletes a folder beside others where a slot is free, and at once where none is.
+// spread deletes a folder beside others if a slot is free, and at once if none is.
 func (r *Removal) spread(beside *sync.WaitGroup, dir *os.File, name string) {
 	select {
 	case r.slots <- struct{}{}:
@@ -156,8 +156,8 @@ func (r *Removal) spread(beside *sync.WaitGroup, dir *os.File, name string) {
 	}
 }
 
-// descend opens a folder in dir for deleting what is in it, if it is on the same mount. A folder that
-// its owner has closed to himself is opened up. Requires Linux 5.6 (openat2).
+// descend opens a folder in dir for deleting what is in it, if it is on the same mount. A folder that its owner has
+// closed to everybody is opened up. Requires Linux 5.6 (openat2).
 func descend(dir *os.File, name string) (*os.File, error) {
 	sub, err := beneath(dir, name, unix.O_RDONLY)
 	if err == unix.EACCES {

@@ -14,15 +14,15 @@ import (
 type Usage struct {
 	Files int64 // everything in it that is not a folder
 	Bytes int64 // on disk: 512-byte blocks as stat(2) counts them, folders included
-	// Partial is true where a part could not be read, or the limit was reached.
+	// Partial is true if a part could not be read, or the limit was reached.
 	Partial bool
 }
 
 // errEnough ends a walk at its limit.
 var errEnough = errors.New("enough")
 
-// Measure adds up what is in the folder at path, without leaving its file system or following links. It
-// stops after limit entries.
+// Measure adds up the contents of the folder at path, without leaving its file system or following links. It stops
+// after limit entries.
 func Measure(path string, limit int64) Usage {
 	var u Usage
 	root, err := untrusted.At(nil, path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)

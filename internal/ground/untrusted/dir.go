@@ -134,7 +134,7 @@ func (w *walker) follow(name string) (int, error) {
 	return openat(w.at, ".", asPlace)
 }
 
-// place is the path of the folder so far without links, or what is given where there is no /proc to tell.
+// place is the path of the folder so far without links, or what is given if there is no /proc to tell.
 func (w *walker) place(otherwise string) string {
 	path, err := os.Readlink(byFD(w.at))
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 
 var errNotRegular = errors.New("not a regular file")
 
-// Open opens the file that path leads to for reading. Nothing but a regular file is opened, also where path
-// leads elsewhere from one moment to the next, and nothing is waited for: a file with a lease is an error.
+// Open opens the file that path leads to for reading. Nothing but a regular file is opened, even if path leads
+// elsewhere from one moment to the next, and nothing is waited for: a file with a lease is an error.
 func Open(path string) (*os.File, error) {
 	fd, err := open(path)
 	if err != nil {
@@ -48,7 +48,7 @@ func open(path string) (int, error) {
 	return fd, nil
 }
 
-// Through returns a path that leads to what is open as f, whatever f's name leads to by now (proc_pid_fd(5)). It is
+// Through returns a path that leads to the file open as f, whatever f's name leads to by now (proc_pid_fd(5)). It is
 // for system calls that take no descriptor, or none that open(2) has made with O_PATH.
 func Through(f *os.File) string { return byFD(int(f.Fd())) }
 
@@ -74,7 +74,7 @@ func check(fd int) error {
 	return nil
 }
 
-// Text returns as much of a file as a setting or a unit can have, 64 KiB, and "" where it cannot be read.
+// Text returns as much of a file as a setting or a unit can have, 64 KiB, and "" if it cannot be read.
 func Text(path string) string {
 	data, err := Head(path, 64<<10)
 	if err != nil {
@@ -83,9 +83,8 @@ func Text(path string) string {
 	return string(data)
 }
 
-// Head returns the first n bytes of the file that path leads to, or all where it has fewer. It opens it as
-// [Open] does, and does without an [os.File]: that sets up the runtime's poller, and each job's start reads
-// a file so.
+// Head returns the first n bytes of the file that path leads to, or all if it has fewer. It opens it as [Open] does,
+// and does without an [os.File]: that sets up the runtime's poller, and each job's start reads a file so.
 func Head(path string, n int) ([]byte, error) {
 	fd, err := open(path)
 	if err != nil {

@@ -69,7 +69,7 @@ func gather(s survey.System, layout runner.Layout) Runner {
 	return r
 }
 
-// current is the bin folder that the Listener runs from, the zero Bin where there is none.
+// current is the bin folder that the Listener runs from, the zero Bin if there is none.
 func (r *Runner) current() entry.Bin {
 	if len(r.Install.Bins) > 0 && r.Install.Bins[0].Current {
 		return r.Install.Bins[0]

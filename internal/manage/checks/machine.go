@@ -90,7 +90,7 @@ func namespaces(m survey.Machine) []Result {
 	}
 }
 
-// userNS is about what a runner needs that has no other privilege; where one does, its own results say so.
+// userNS is about what a runner needs that has no other privilege; if one does, its own results say so.
 func userNS(m survey.Machine) []Result {
 	r := Result{Check: "user namespaces", Level: OK, What: "everybody may make them"}
 	switch {

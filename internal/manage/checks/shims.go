@@ -54,7 +54,7 @@ func files(r *judged) []Result {
 	}}
 }
 
-// lost is put in place of a command where an install alone does not help.
+// lost is put in place of a command if an install alone does not help.
 const lost = "unpack"
 
 // standing judges one bin folder.

@@ -11,7 +11,7 @@ import (
 )
 
 // Logs returns where the logs of the runner around the working directory lie, else logs in that directory. If there is
-// neither, it returns every runner of the machine, and where its logs lie.
+// neither, it returns every runner of the machine, and the folders of their logs.
 func Logs() ([]string, Runners, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
-// Beside is the place of a store as that of a runner's is: beside the folder that is covered.
+// Beside is the place of a store beside, as a runner's is: the folder that is covered.
 func Beside(temp string) runner.Layout {
 	return runner.Layout{Root: filepath.Dir(temp), Work: filepath.Dir(temp), Temp: temp}
 }
 
-// ByHand returns the places of stores of commands by hand, apart from those of the given runners: where this user has started
-// some, and in the current folder and above it. An ordinary user has no business with what is somebody else's. To root each
-// other user's list tells where stores of that user's are, and of nobody else's.
+// ByHand returns the places of stores of commands by hand, apart from the given runners': the places in which this user
+// has started some, and in the current folder and above it. An ordinary user has no business with somebody else's. To
+// root each other user's list tells where stores of that user's are, and of nobody else's.
 func ByHand(known []runner.Layout) (out []runner.Layout, err error) {
 	const anybody = -1
 	add := func(temp string, owner int) {

@@ -124,7 +124,7 @@ func Of(given []string, bare bool) (Runners, error) {
 	return out, nil
 }
 
-// resolved returns a path without links, or the path itself where that cannot be told.
+// resolved returns a path without links, or the path itself if that cannot be told.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

@@ -16,8 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
-// exitUnread is the code for output that nobody reads any more, where other programs end by SIGPIPE: what a shell
-// makes of that.
+// exitUnread is 128+SIGPIPE, as a shell reports a program that wrote to a closed pipe: what a shell makes of that.
 const exitUnread = 128 + int(unix.SIGPIPE)
 
 // Output is where subcommands print to. It keeps the first error, which many of them, and the cli package, do not

@@ -124,7 +124,7 @@ func UsageError(c *cli.Context, err error, _ bool) error {
 	return Refuse(c.Command, "%s; see %s", text, see)
 }
 
-// NoTopic has our words, and our exit code, if the cli package has no page of help for what was asked.
+// NoTopic has our words, and our exit code, if the cli package has no page of help for the question.
 func NoTopic(app *cli.App, err error) error {
 	if err == nil {
 		return nil

@@ -31,12 +31,12 @@ type Obstacle struct {
 type Service struct {
 	Unit   systemd.Unit
 	Layout runner.Layout
-	UID    int    // whose the Workers are, -1 where that is not known
+	UID    int    // whose the Workers are, -1 if that is not known
 	Userns bool   // each has a user namespace
-	Shim   string // the path of worker-wrap, "" where there is none
+	Shim   string // the path of worker-wrap, "" if there is none
 }
 
-// Obstacles looks for them. version is systemd's, 0 where it is not known.
+// Obstacles looks for them. version is systemd's, 0 if it is not known.
 func (r *Service) Obstacles(version int) (out []Obstacle) {
 	u := &r.Unit
 	userns := r.Userns

@@ -5,7 +5,7 @@ import "strings"
 // Sight is what a container finds where its job has _temp.
 type Sight string
 
-// What was seen.
+// The sights.
 const (
 	Without Sight = "as without worker-wrap"
 	Own     Sight = "the job's `_temp`"

@@ -15,8 +15,8 @@ import (
 // Found is one runner.
 type Found struct {
 	Layout runner.Layout
-	Unit   string // name of its service unit, "" where it is no service
-	User   string // the unit's User=, "" where it has none
+	Unit   string // name of its service unit, "" if it is no service
+	User   string // the unit's User=, "" if it has none
 	From   string // what led to it: a unit's file, a .service or .runner file, a Listener, [ListFile]
 	// Err is why .runner does not tell Layout, which is guessed then. It is a [runner.ConfigError].
 	Err error

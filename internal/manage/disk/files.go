@@ -93,7 +93,7 @@ func SyncPath(dir string) error {
 	return Sync(f)
 }
 
-// Sync has a folder's entries be on disk, where its file system does that for folders.
+// Sync has a folder's entries be on disk, if its file system does that for folders.
 func Sync(dir *os.File) error {
 	if err := dir.Sync(); err != nil && !errors.Is(err, unix.EINVAL) {
 		return err
@@ -126,7 +126,7 @@ func Make(r *os.Root, name, text string, mode os.FileMode) error {
 	return errors.Join(err, f.Sync(), f.Close())
 }
 
-// Owner returns whose a file is, -1 where that is not known.
+// Owner returns whose a file is, -1 if that is not known.
 func Owner(st fs.FileInfo) (uid, gid int) {
 	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
 		return int(sys.Uid), int(sys.Gid)

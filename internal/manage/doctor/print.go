@@ -14,8 +14,8 @@ import (
 // it is so with an earlier one.
 const few = 3
 
-// Print writes the report: a mark, what was looked at, what was found, and below what is not well why that matters and
-// the command that mends it. With quiet it leaves out what is well.
+// Print writes the report: a mark, the thing looked at, the finding, and below a warning or a failure why that matters
+// and the command that mends it. With quiet it shows only warnings and failures.
 func (r *Report) Print(s screen.Screen, quiet bool) error {
 	p := printer{Screen: s.Page(), fold: len(r.Runners) > few && !s.Wide, quiet: quiet, first: map[string]string{}}
 	if left := p.left(r.Machine, false); len(left) > 0 {

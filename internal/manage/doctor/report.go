@@ -43,5 +43,5 @@ func (r *Report) Why(i int) string {
 	return ""
 }
 
-// ExitCode is 0 if everything is well, 1 with warnings, 2 where jobs are not protected.
+// ExitCode is 0 if everything is well, 1 with warnings, 2 if jobs are not protected.
 func (r *Report) ExitCode() int { return r.Level().Rank() }

@@ -16,7 +16,7 @@ import (
 )
 
 // TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user. It
-// adds the results. What a trial has shown goes before what was only read. If a runner has no shim, or there is no
+// adds the results. The results of a trial go before facts that were only read. If a runner has no shim, or there is no
 // runner, the binary at fallback is tried as the doctor's own user: the capability that others need comes with an
 // install.
 func (r *Report) TryAll(f checks.Facts, fallback string) {

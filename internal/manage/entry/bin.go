@@ -46,7 +46,7 @@ type Bin struct {
 	// Which of these are one file.
 	WorkerIsReal, WorkerIsKept, RealIsKept bool
 	// WorkerIsHost and RealIsHost are true for what is the runner's own Worker for sure, see [program.IsHost]. It is
-	// found out only where something else could be lost.
+	// found out only if something else could be lost.
 	WorkerIsHost, RealIsHost bool
 	Target                   string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
 	Linked                   bool   // by a link, as older versions made it

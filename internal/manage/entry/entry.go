@@ -7,8 +7,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
 
-// makeEntry makes what starts the worker-wrap at place as a Worker: a script, see [runner.Entry], or where the kernel
-// could not start such a script a link.
+// makeEntry makes what starts the worker-wrap at place as a Worker: a script, see [runner.Entry], or a link if the
+// kernel could not start such a script.
 func makeEntry(r *os.Root, name, place string) error {
 	text, ok := runner.Entry(place)
 	if !ok {

@@ -19,7 +19,7 @@ const (
 	Replaced Kind = "replaced by the runner's own Worker"
 	// Covered: another tool put a file of its own over the shim, and nothing is lost if that is wrapped too.
 	Covered Kind = "another tool has put a file over the shim"
-	// Unclear: the same, and only one of that file and of what is kept could go on.
+	// Unclear: the same, and only one of that file and the kept one could go on.
 	Unclear Kind = "another tool has put a file over the shim, and the file that was there before is kept"
 	// Behind: another tool has moved the shim to the name by which it keeps what it starts.
 	Behind Kind = "installed, behind another tool"
@@ -33,7 +33,7 @@ const (
 	Empty Kind = "no Worker"
 )
 
-// Kind sums up what is in the folder.
+// Kind sums up the files in the folder.
 func (b Bin) Kind() Kind {
 	kept := b.Kept == Own || b.Real == Own
 	switch {

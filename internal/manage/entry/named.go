@@ -84,7 +84,7 @@ func (p *planner) unname() {
 }
 
 // makeName makes the link. All of it is the folder's owner's, so that the runner can delete an old version. Nothing is
-// lost where a file system has no links.
+// lost if a file system has no links.
 func makeName(r *os.Root) error {
 	dir, err := r.Stat(".")
 	if err != nil {

@@ -105,7 +105,7 @@ func (p *planner) keep(kind Kind) {
 	})
 }
 
-// Unwrap plans what leaves in b what was there without worker-wrap, and nothing of ours.
+// Unwrap plans the steps that leave b as it was without worker-wrap.
 func Unwrap(b Bin) ([]Step, error) {
 	p := planner{Bin: b}
 	p.tidy()

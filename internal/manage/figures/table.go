@@ -11,7 +11,7 @@ import (
 // metric is one of the file's.
 type metric struct{ name, kind, help string }
 
-// The metrics. A label is added only where its values are few.
+// The metrics. A label is added only if its values are few.
 var (
 	starts     = &metric{"worker_wrap_starts_total", "counter", "Workers that were started, by the _temp that they got."}
 	refusals   = &metric{"worker_wrap_refusals_total", "counter", "Jobs that were not started, by the reason."}

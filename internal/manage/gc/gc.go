@@ -1,5 +1,5 @@
-// Package gc removes what dead Workers left in the stores of runners: all of it, whoever it belongs to,
-// where the background sweep of each start leaves alone what it could not delete once.
+// Package gc removes what dead Workers left in the stores of runners: all of it, whoever it belongs to; the background
+// sweep of each start leaves alone what it could not delete once.
 package gc
 
 import (
@@ -23,11 +23,11 @@ type Options struct {
 	OlderThan time.Duration   // leave alone what changed more recently; 0 for nothing
 	DryRun    bool            // only list
 	Kill      bool            // end processes, too
-	// Deleted, where it is set, counts files and folders while they are deleted.
+	// Deleted, if it is set, counts files and folders while they are deleted.
 	Deleted *atomic.Int64
 }
 
-// Report is what was done in one store.
+// Report is the outcome for one store.
 type Report struct {
 	Store   string   `json:"store"`
 	Deleted []string `json:"deleted"` // names; with DryRun, what would be

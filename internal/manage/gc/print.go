@@ -8,7 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 )
 
-// Print writes a line for a store, and below it what was not removed.
+// Print writes a line for a store, and below it the things not removed.
 func (r *Report) Print(s screen.Screen, dry bool) error {
 	verb := "removed"
 	if dry {

@@ -13,9 +13,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
-// Install puts the shim into the runners o.Layouts. What is as it should be is left alone. A runner that cannot be
-// helped does not keep the others from it. If a runner has no shim yet, a start is tried before anything is changed. If
-// that is refused, the runner stays as it is, unless o.Force is set.
+// Install puts the shim into the runners o.Layouts. A runner that is as it should be is left alone. A runner that
+// cannot be helped does not keep the others from it. If a runner has no shim yet, a start is tried before anything is
+// changed. If that is refused, the runner stays as it is, unless o.Force is set.
 func Install(o Options) Result {
 	r := newRun(o)
 	place, layouts := o.Place(), o.Layouts

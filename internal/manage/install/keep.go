@@ -49,8 +49,8 @@ func (k *Keeper) Configure() {
 	}
 }
 
-// Keep does what is to be done now. It returns [ErrTakenOut], and does nothing, if the bin in use had the shim at an
-// earlier call and every trace is gone: no update does that, an uninstall does. Where it returns [ErrReplacing], all
+// Keep does the steps that are due now. It returns [ErrTakenOut], and does nothing, if the bin in use had the shim at
+// an earlier call and every trace is gone: no update does that, an uninstall does. If it returns [ErrReplacing], all
 // else is done.
 func (k *Keeper) Keep() error {
 	k.Configure()

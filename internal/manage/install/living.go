@@ -78,7 +78,7 @@ func inPlain(l runner.Layout) (o perpid.Owner, ok bool, err error) {
 	return o, ok, nil
 }
 
-// rootOf is the root of a Worker's runner, also where that has no .runner any more; "" where a person started it.
+// rootOf is the root of a Worker's runner, even if that has no .runner any more; "" if a person started it.
 func rootOf(w workers.Worker) string {
 	if w.Runner != "" || !runner.IsWorker(w.Command) {
 		return w.Runner

@@ -54,7 +54,7 @@ func withoutSetting(text string) (rest, value string) {
 	return text, ""
 }
 
-// choose sets which Workers of the runners are isolated: as r.Isolate says, or, where nobody has chosen that, only those
+// choose sets which Workers of the runners are isolated: as r.Isolate says, or, if nobody has chosen that, only those
 // that are not alone.
 func (r *run) choose(layouts []runner.Layout) {
 	planned := false

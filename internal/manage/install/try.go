@@ -63,7 +63,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 }
 
 // byUnit has a refusal name the settings of the unit that explain it, and how to take those out, instead of a start's
-// guess. Where no start can be tried as systemd starts the unit, it warns of them.
+// guess. If no start can be tried as systemd starts the unit, it warns of them.
 func (r *run) byUnit(p trial.Places, u *systemd.Unit, refused error) error {
 	_, inPlace := trial.UnitOf(u)
 	version := 0

@@ -18,11 +18,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
-// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private
-// folders. When no runner of the machine has the shim any more the binary goes
-// too, unless it is a package's. A runner with a living wrapped Worker is left alone without o.Force, and so are all
-// others that are given with it: see [run.look]. Of a runner only bin is needed; where .runner does not tell the work
-// folder, config.sh's is looked at.
+// Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private folders.
+// When no runner of the machine has the shim any more the binary goes too, unless it is a package's. A runner with a
+// living wrapped Worker is left alone without o.Force, and so are all others that are given with it: see [run.look]. Of
+// a runner only bin is needed; if .runner does not tell the work folder, config.sh's is looked at.
 func Uninstall(o Options) Result {
 	r := newRun(o)
 	together := len(o.Layouts) > 1 && !o.Force

@@ -30,8 +30,8 @@ const (
 
 var unitNames = [...]string{"worker-wrap@.path", "worker-wrap@.service"}
 
-// fitted names the binary by its place in a unit's text where systemd would not find it in its PATH
-// (systemd.exec(5), ExecSearchPath=).
+// fitted names the binary by its place in a unit's text if systemd would not find it in its PATH (systemd.exec(5),
+// ExecSearchPath=).
 func (m Machine) fitted(text []byte) []byte {
 	switch m.prefix() {
 	case m.Path("/usr"), m.Path(DefaultPrefix):
@@ -107,7 +107,7 @@ func (m Machine) reload() Task {
 // startTask starts a path unit, which has the runner looked at at once. What has failed too often is allowed to start.
 func (m Machine) startTask(p systemd.PathUnit) Task {
 	return Task{"start " + p.Name, func() error {
-		_ = m.systemctl("reset-failed", p.Name, p.ServiceName()) // an error where they are not loaded
+		_ = m.systemctl("reset-failed", p.Name, p.ServiceName()) // an error if they are not loaded
 		return m.systemctl("restart", p.Name)
 	}}
 }

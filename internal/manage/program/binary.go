@@ -19,7 +19,7 @@ const SysAdmin = uint64(1) << unix.CAP_SYS_ADMIN
 
 // Binary is an installed worker-wrap.
 type Binary struct {
-	Path     string // links resolved; "" where there is none
+	Path     string // links resolved; "" if there is none
 	FileCaps bool   // it has file capabilities at all
 	SysAdmin bool   // they grant CAP_SYS_ADMIN
 	// AllOrNothing is true if they have the effective flag, as worker-wrap's own once had: the kernel refuses to
@@ -33,7 +33,7 @@ type Binary struct {
 	WritableBy   string // a path on the way to it that not only root can change, "" if there is none
 }
 
-// BinaryAt looks at the program that path leads to. Path is "" in the answer where there is none.
+// BinaryAt looks at the program that path leads to. Path is "" in the answer if there is none.
 func BinaryAt(path string) Binary {
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {

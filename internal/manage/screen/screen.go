@@ -22,7 +22,7 @@ type Screen struct {
 	Now    time.Time
 }
 
-// Of returns the screen that f is, for what is written to out.
+// Of returns the screen that f is, for text written to out.
 func Of(f *os.File, out io.Writer) Screen {
 	s := Screen{Out: out, Width: Columns(f), Now: time.Now()}
 	_, no := os.LookupEnv("NO_COLOR")
@@ -30,7 +30,7 @@ func Of(f *os.File, out io.Writer) Screen {
 	return s
 }
 
-// Columns is the width of the terminal that f is; 0 if it is none.
+// Columns is the width of the terminal that f is; 0 if it is not a terminal.
 func Columns(f *os.File) int {
 	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
 	if err != nil {
@@ -42,7 +42,7 @@ func Columns(f *os.File) int {
 // Colour is what a text is shown in.
 type Colour int
 
-// The colours of what is as it was, well, doubtful, and not well.
+// The colours of text that is unchanged, well, doubtful, and not well.
 const (
 	None   Colour = 0
 	Green  Colour = 32

@@ -14,7 +14,7 @@ type Column struct {
 	Wide bool
 }
 
-// Cut is what a column gives up where the terminal is too narrow.
+// Cut is what a column gives up if the terminal is too narrow.
 type Cut int
 
 // A text gives up its end, and a path its beginning, since its end tells it from others.

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Page returns the screen with a width for what is read as a page, also where there is no terminal.
+// Page returns the screen with a width for text that is read as a page, even without a terminal.
 func (s Screen) Page() Screen {
 	if s.Width == 0 {
 		s.Width = 109

@@ -20,7 +20,7 @@ type Runner struct {
 	Unknown   bool   `json:"unknown,omitempty"` // it may be: whoever looks may not look into it
 	Version   string `json:"version"`
 	User      string `json:"user"`
-	Listener  int    `json:"listener,omitempty"` // PID, left out where none runs
+	Listener  int    `json:"listener,omitempty"` // PID, left out if none runs
 	// Isolate is which Workers are isolated, a value of WORKER_WRAP_ISOLATE, and IsolateFrom is where that is set, "" if
 	// nowhere.
 	Isolate     string `json:"isolate"`
@@ -86,7 +86,7 @@ func one(r *checks.Runner, report *doctor.Report, i int, alive []workers.Worker)
 	record := record.All(r.Layout.Diag())
 	s.Harmless, s.Since = record.Harmless, record.Since
 	for _, w := range alive {
-		// By its folder, which is the runner's also where a command was started by hand.
+		// By its folder, which is the runner's even if a command was started by hand.
 		if slices.Contains(r.Workers, w.PID) || w.In(r.Layout) {
 			s.Workers = append(s.Workers, w)
 		}

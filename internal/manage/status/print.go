@@ -142,7 +142,7 @@ func who() string {
 	return "this user; sudo shows it"
 }
 
-// isolate says which Workers are isolated, and where that was chosen, if there is room for it.
+// isolate says which Workers are isolated, and which setting chose that, if there is room for it.
 func isolate(r *Runner, from bool) string {
 	switch {
 	case r.Isolate == "":

@@ -27,7 +27,7 @@ type Folder struct {
 	ReadOnly bool
 }
 
-// FolderAt looks at a folder, and where it is missing at the nearest one above it.
+// FolderAt looks at a folder or, if it is missing, at the nearest one above it.
 func FolderAt(path string) Folder {
 	f := Folder{Path: path}
 	var st unix.Stat_t
@@ -100,7 +100,7 @@ func fsName(magic int64) string {
 	return fmt.Sprintf("0x%x", uint32(magic))
 }
 
-// Leftovers is what is in a runner's stores of private folders.
+// Leftovers has the contents of a runner's stores of private folders.
 type Leftovers struct {
 	Store       Folder // the one that starts use
 	Elsewhere   bool   // that is on another file system than _temp
@@ -110,7 +110,7 @@ type Leftovers struct {
 	Unknown     int   // the owner cannot be judged from here
 	Bytes       int64 // on disk, of the dead and undeletable ones
 	Partial     bool  // Bytes is a lower bound
-	Err         error // why a store could not be read, nil where there is none
+	Err         error // why a store could not be read, nil if there is none
 }
 
 // measured bounds how many files are looked at for a size.

@@ -26,8 +26,8 @@ type Process struct {
 	Seccomp    int // 0 none, 1 strict, 2 filter (proc_pid_status(5))
 	// CapPrm, CapEff, CapBnd and CapAmb are the sets of capabilities(7) as bit masks.
 	CapPrm, CapEff, CapBnd, CapAmb uint64
-	AppArmor                       string   // profile and mode, "" where there is none
-	MountNS, UserNS                uint64   // inode numbers, 0 where they cannot be read
+	AppArmor                       string   // profile and mode, "" if there is none
+	MountNS, UserNS                uint64   // inode numbers, 0 if they cannot be read
 	Env                            []string // what its environment says of Docker and to worker-wrap, nothing if that cannot be read
 }
 
@@ -83,8 +83,8 @@ func (s System) pids() []int {
 	return all
 }
 
-// Listener finds the Listener of the runner in root: the process that was started from its bin folder.
-// ok is false where none runs.
+// Listener finds the Listener of the runner in root: the process that was started from its bin folder. ok is false if
+// none runs.
 func (s System) Listener(root string) (p Process, ok bool) {
 	for _, pid := range s.started(root, runner.ListenerName) {
 		if p, err := s.Process(pid); err == nil {
@@ -143,8 +143,8 @@ func (s System) Sees(p Pause, root, temp string) string {
 	return ""
 }
 
-// pauses finds them by the names that podman gives them: its own, or catatonit with -P where that is
-// installed (podman's test/system/550-pause-process.bats, pkg/rootless/rootless_linux.c).
+// pauses finds them by the names that podman gives them: its own, or catatonit with -P if that is installed (podman's
+// test/system/550-pause-process.bats, pkg/rootless/rootless_linux.c).
 func (s System) pauses() []Pause {
 	var out []Pause
 	for _, seen := range s.processes() {

@@ -15,10 +15,10 @@ import (
 type Runner struct {
 	Layout               runner.Layout
 	User                 string // who runs it: by its Listener, its unit, or the owner of its folder
-	UID                  int    // -1 where User is not known here
+	UID                  int    // -1 if User is not known here
 	Version, VersionFrom string
 	Unit                 systemd.Unit
-	Listener             *Process         // nil where none runs
+	Listener             *Process         // nil if none runs
 	Workers              []int            // PIDs of those alive, wrapped or not
 	Keeper               string           // what puts the shim back after a self-update, "" if nothing does
 	PathUnit             systemd.PathUnit // which may be one of these

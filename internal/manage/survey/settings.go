@@ -70,8 +70,8 @@ func asEnv(all []Variable) (out []string) {
 // Setting returns the variable of that name that counts.
 func (r *Runner) Setting(name string) (Variable, bool) { return first(r.Variables, name) }
 
-// Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error is that
-// of a file that cannot be read.
+// Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error names a
+// file that cannot be read.
 func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {
 	var listener *Process
 	if p, ok := s.Listener(s.Inside(l.Root)); ok {

@@ -22,7 +22,7 @@ type Starter struct {
 	Led    error
 	Env    []string     // see [Runner]
 	EnvErr error        // why a file of settings cannot be read, so that no Worker starts
-	Unit   systemd.Unit // the unit that starts it, "" for its name where none of a known user does
+	Unit   systemd.Unit // the unit that starts it, "" for its name if none of a known user does
 }
 
 // Inside returns a path by the looked-at machine's names.
@@ -30,9 +30,9 @@ func (s System) Inside(path string) string {
 	return strings.TrimPrefix(path, strings.TrimSuffix(s.path("/"), "/"))
 }
 
-// Starter gathers that of one runner: the user of the unit that starts it, else of its Listener, else the owner of its
-// folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the
-// runner's user's, and could name the service of another user.
+// Starter gathers it of one runner: the user of the unit that starts it, else of its Listener, else the owner of its
+// folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
+// user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
 	var w Starter
 	inside := s.Inside(l.Root)

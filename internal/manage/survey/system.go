@@ -22,10 +22,10 @@ type System struct {
 
 func (s System) path(p string) string { return filepath.Join("/", s.Root, p) }
 
-// read returns the first 64 KiB of a regular file, "" where it cannot be read.
+// read returns the first 64 KiB of a regular file, "" if it cannot be read.
 func (s System) read(p string) string { return untrusted.Text(s.path(p)) }
 
-// number returns the number in a file of /proc/sys, -1 where there is none.
+// number returns the number in a file of /proc/sys, -1 if there is none.
 func (s System) number(p string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(s.read(p)), 10, 64)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s System) exists(p string) bool {
 // Machine is what all runners of the machine share.
 type Machine struct {
 	Kernel   string           // release (uname(2))
-	Features []mounts.Feature // nil where asking would be the end of this process
-	// MaxMountNS and MaxUserNS are /proc/sys/user/max_{mnt,user}_namespaces, -1 where unknown.
+	Features []mounts.Feature // nil if asking would be the end of this process
+	// MaxMountNS and MaxUserNS are /proc/sys/user/max_{mnt,user}_namespaces, -1 if unknown.
 	MaxMountNS, MaxUserNS int64
 	// AppArmorUserNS is /proc/sys/kernel/apparmor_restrict_unprivileged_userns (Ubuntu 23.10 and later):
 	// 1 where unprivileged processes may make user namespaces only under a profile that says so.
@@ -51,7 +51,7 @@ type Machine struct {
 	// UserNSClone is /proc/sys/kernel/unprivileged_userns_clone, a patch of Debian's: 0 forbids.
 	UserNSClone int64
 	Systemd     bool // systemd runs the machine (sd_booted(3))
-	// SystemdVersion is the first number of its version, 0 where it is not known. Some settings do other things since 255.
+	// SystemdVersion is the first number of its version, 0 if it is not known. Some settings do other things since 255.
 	SystemdVersion int
 	Exporter       bool    // Debian's folder for what Prometheus' node_exporter is to read is there
 	FiguresTimer   bool    // systemd writes the figures there

@@ -12,8 +12,8 @@ import (
 
 // Unit is a runner's service.
 type Unit struct {
-	Name    string   // "" where the runner is no service (svc.sh install writes <root>/.service)
-	Path    string   // the unit file, "" where it is not found
+	Name    string   // "" if the runner is no service (svc.sh install writes <root>/.service)
+	Path    string   // the unit file, "" if it is not found
 	DropIns []string // the drop-ins, in the order in which they count
 	User    string
 	// Asked is true if systemd has answered: Settings are in force then, and will be at the next start.
@@ -55,10 +55,11 @@ func (u *Unit) Last(key string) string {
 // unitFolders are where systemd looks, the first found counts (systemd.unit(5)).
 var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
-// Unit looks at the unit of the runner in root: systemd tells its files and what is in force, where it runs and answers.
+// Unit looks at the unit of the runner in root: systemd, if it runs and answers, tells its files and the settings in
+// force.
 func (m Machine) Unit(root string) Unit { return m.Named(m.unitName(root)) }
 
-// Named looks at that of a name, "" for none.
+// Named looks at the unit of this name, "" for none.
 func (m Machine) Named(name string) Unit {
 	if name == "" {
 		return Unit{}
@@ -85,7 +86,7 @@ func (m Machine) Named(name string) Unit {
 // ofUnit are the properties that a [Unit] is made of.
 var ofUnit = append([]string{"LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload"}, Confining...)
 
-// unitName is that of the service of the runner in root, "" if it is none.
+// unitName is the name of the service of the runner in root, "" if it has none.
 func (m Machine) unitName(root string) string {
 	return runner.UnitName(m.read(filepath.Join(root, runner.ServiceName)))
 }

@@ -48,7 +48,7 @@ func SplitWords(line string) (out []string) {
 	return out
 }
 
-// Source returns what the unit has its service see at a path, by BindPaths=, ok is false if it is what is seen here.
+// Source returns what the unit has its service see at a path, by BindPaths=, ok is false if this process sees the same.
 func (u *Unit) Source(path string) (source string, ok bool) {
 	at := ""
 	for _, word := range u.Words("BindPaths") {

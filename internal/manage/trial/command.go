@@ -141,7 +141,7 @@ func reason(said string) string {
 	return last
 }
 
-// credential is the user as a service manager would start him: with all his groups.
+// credential is the user as a service manager would start them: with all their groups.
 func credential(uid int) *syscall.Credential {
 	c := &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}
 	for i, gid := range users.Groups(uid) {

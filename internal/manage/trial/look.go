@@ -34,7 +34,7 @@ func word(r *bufio.Reader) (string, error) {
 	return "", fmt.Errorf("a start has said more than %d bytes", longest)
 }
 
-// marks has looked at each of the others, where the host sees its private folder, and lets the start go on to the next.
+// marks looks at each of the others, at its private folder in the host's view, and lets the start go on to the next.
 func marks(said *bufio.Reader, next io.Writer, others []string, look func(other, host string)) error {
 	for _, other := range others {
 		host, err := word(said)

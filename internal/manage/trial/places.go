@@ -32,7 +32,7 @@ type Tried struct {
 	pids    []int  // its own, and that of the program
 }
 
-// Try starts it. Where the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
+// Try starts it. If the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
 // is used.
 func (p Places) Try() Tried {
 	if p.In.Name != "" && !p.nowhere() {

@@ -28,8 +28,8 @@ func BarredFrom(path string, uid int) string {
 	}
 }
 
-// denies reports whether the mode of what is at path lacks one of these bits for a user. Where an access control list
-// may say otherwise it does not.
+// denies reports whether the mode of what is at path lacks one of these bits for a user. If an access control list may
+// say otherwise it does not.
 func denies(path string, uid int, groups []int, bits uint32) bool {
 	var st unix.Stat_t
 	if uid <= 0 || unix.Stat(path, &st) != nil {

@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WhileAlive returns a context that ends when the process pid does, at once where there is none. The
-// function it returns must be called.
-// Requires Linux 5.3 (pidfd_open(2)).
+// WhileAlive returns a context that ends when the process pid does, at once if there is none. The function it returns
+// must be called. Requires Linux 5.3 (pidfd_open(2)).
 func WhileAlive(ctx context.Context, pid int) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	fd, err := unix.PidfdOpen(pid, 0)

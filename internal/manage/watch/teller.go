@@ -17,7 +17,7 @@ type Teller struct {
 	done  []string
 }
 
-// Say takes a line on what was done.
+// Say takes a line on a deed.
 func (t *Teller) Say(line string) {
 	if t.Sums {
 		t.done = append(t.done, line)

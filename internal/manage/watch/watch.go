@@ -25,7 +25,7 @@ import (
 type Options struct {
 	Layouts []runner.Layout
 	Place   string // the installed binary, see [install.Machine.Usable]
-	// UntilQuiet, where it is not 0, ends the watch when nothing has changed for so long.
+	// UntilQuiet, if it is not 0, ends the watch when nothing has changed for so long.
 	UntilQuiet time.Duration
 	// Say is given what is watched, and what was done; Warn what could not be done, and is Say if it is nil.
 	Say, Warn func(line string)
@@ -37,7 +37,7 @@ const (
 	// again is when something is looked at without a change: after a failure, and for what inotify cannot
 	// tell, such as a change made by another machine.
 	again = 30 * time.Second
-	// poll is again where changes cannot be watched.
+	// poll is again if changes cannot be watched.
 	poll = time.Second
 )
 
@@ -61,7 +61,7 @@ func Run(ctx context.Context, o Options) error {
 
 type watcher struct {
 	Options
-	notify  *fsnotify.Watcher // nil where there can be none
+	notify  *fsnotify.Watcher // nil if there can be none
 	blind   bool              // something cannot be watched
 	soon    bool              // something is to be looked at again when it has had its time
 	watched []*watched

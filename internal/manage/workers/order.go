@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// order compares two Workers by when they were started. PIDs are given in turn, so within one clock tick they tell, also
-// where they begin anew after the highest.
+// order compares two Workers by when they were started. PIDs are given in turn, so within one clock tick they tell,
+// also if they begin anew after the highest.
 func order(a, b Worker, pids int) int {
 	if c := cmp.Compare(a.start, b.start); c != 0 {
 		return c

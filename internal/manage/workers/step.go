@@ -14,9 +14,8 @@ import (
 // tail is how much of a Worker's log is searched for the step it runs, in bytes from the end.
 const tail = 256 << 10
 
-// step returns the name of the step that a Worker runs, from the log that it has open: the runner's
-// StepsRunner.cs writes "Processing step: DisplayName='…'" before each. It is "" where that cannot be
-// known.
+// step returns the name of the step that a Worker runs, from the log that it has open: the runner's StepsRunner.cs
+// writes "Processing step: DisplayName='…'" before each. It is "" if that cannot be known.
 func step(dir string) string {
 	for _, link := range logs(dir) {
 		if s := lastStep(link); s != "" {

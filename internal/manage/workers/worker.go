@@ -37,7 +37,7 @@ type Worker struct {
 	Bytes     int64     `json:"bytes"`   // on disk
 	Partial   bool      `json:"partial"` // Files and Bytes are lower bounds
 	Proxy     bool      `json:"dockerProxy"`
-	Step      string    `json:"step,omitempty"` // what its log says it runs, where that can be read
+	Step      string    `json:"step,omitempty"` // the job that its log names, if that can be read
 	UID       int       `json:"uid"`
 
 	start uint64 // field 22 of its stat file
@@ -119,7 +119,7 @@ func newLooker(proc string) (*looker, error) {
 	return &looker{proc: proc, boot: boot, starts: map[string]*record.Starts{}}, err
 }
 
-// find looks at one process. The Worker's PID is 0 where it is none.
+// find looks at one process. The Worker's PID is 0 if it is not one.
 func (l *looker) find(pid int) (Worker, error) {
 	dir := filepath.Join(l.proc, strconv.Itoa(pid))
 	env, err := os.ReadFile(filepath.Join(dir, "environ"))

@@ -14,7 +14,7 @@ import (
 // before, which may be long.
 const head = 16 << 20
 
-// Workspace returns the folder in the work folder that the steps of the Worker's job start in, "" where that cannot be
+// Workspace returns the folder in the work folder that the steps of the Worker's job start in, "" if that cannot be
 // known. The Worker's log names the repository, and the runner's TrackingConfig.cs makes repo/repo of owner/repo.
 func (w Worker) Workspace(work string) string {
 	for _, link := range logs(filepath.Join("/proc", strconv.Itoa(w.PID))) {

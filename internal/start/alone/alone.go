@@ -1,10 +1,10 @@
 // Package alone locks the folders that Workers in the plain _temp have in common. So of any number of them at most one
 // believes that it is alone.
 //
-// The locks are those of flock(2), on the folders themselves: nothing is written, so they work on a read-only file
-// system too; the kernel lets go of them at the end of whoever holds them, so none is ever stale; and they hold between
-// PID namespaces, containers that share a volume, and runners that share a work folder. A start locks exclusively while
-// it looks whether it is alone. Then it turns that into shared locks, which a keeper holds as long as the Worker lives.
+// The locks are flock(2)'s, on the folders themselves: nothing is written, so they work on a read-only file system too;
+// the kernel lets go of them at the end of whoever holds them, so none is ever stale; and they hold between PID
+// namespaces, containers that share a volume, and runners that share a work folder. A start locks exclusively while it
+// looks whether it is alone. Then it turns that into shared locks, which a keeper holds as long as the Worker lives.
 package alone
 
 import (

@@ -31,7 +31,7 @@ type privilege struct {
 	keepsNoCaps bool    // its file system can keep none
 }
 
-// Mounts adds to a refused mount or mount namespace what is missing and how to get it. Other errors pass as they are,
+// Mounts adds to a refused mount or mount namespace the missing right and how to get it. Other errors pass as they are,
 // but for those whose message misleads. call was refused; limit is the sysctl that ENOSPC is about.
 func Mounts(err error, call, limit string) error {
 	switch {

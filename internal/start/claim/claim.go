@@ -42,8 +42,8 @@ type claiming struct {
 	view    bool  // the Worker is to have a mount namespace of its own, if the settings want that
 }
 
-// Try tries to become the one that uses the plain _temp, in the host's view: where isolation failed this thread may be
-// in a namespace with half of the mounts. The error is why it is not.
+// Try tries to become the one that uses the plain _temp, in the host's view: if isolation failed this thread may be in
+// a namespace with half of the mounts. The error is why it is not.
 func (s Start) Try(facts policy.Facts) error {
 	c := &claiming{Start: s, facts: facts, view: !facts.Failed}
 	try := c.try

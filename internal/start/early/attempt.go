@@ -53,7 +53,7 @@ type room struct {
 	capHead unix.CapUserHeader
 	capData [2]unix.CapUserData
 	allSet  uint64
-	action  [4]uint64 // a struct sigaction, and more where words are short
+	action  [4]uint64 // a struct sigaction, and more if words are short
 	noEnv   uintptr
 	g       [64]uintptr     // stands for the runtime's g; a stack guard of 0 lies below every stack
 	tls     [2]uintptr      // the storage in which amd64 looks for it

@@ -17,7 +17,7 @@ import (
 type Worker struct {
 	Self  perpid.Owner // the process that is it, or becomes it
 	Begun time.Time
-	Root  string   // the runner's, "" where there is none
+	Root  string   // the runner's, "" if there is none
 	Work  *os.File // the work folder
 	// View is the mount namespace that the Worker has, which is to be held open beyond its end, nil if it need not be.
 	View *os.File
@@ -39,7 +39,7 @@ func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 }
 
 // Guard leaves a keeper beside a Worker that has private, its private folder, laid over _temp in w.Work. It must be
-// called on the thread that is in that mount namespace. What is locked of private, and of below, unless that is nil, stays
+// called on the thread that is in that mount namespace. The locks on private, and on below, unless that is nil, stay
 // locked as long as the Worker lives. It returns the keeper's PID.
 //
 // Whoever is in the plain _temp may remove it, as cleaning hooks do; the kernel then takes every mount off it, in each

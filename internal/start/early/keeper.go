@@ -56,7 +56,7 @@ func (r *room) leave(work, root uintptr) (ok bool) {
 
 // fork makes the keeper, which is nobody's child but the reaper's: the Worker finds none that it has not started. The
 // process in between borrows this one's memory until it ends, so that only the keeper's is copied. It has no exit
-// signal, which the Worker's parent might have ignored; only __WALL waits for such a one (clone(2)).
+// signal, which the Worker's parent might have ignored; only __WALL waits for such a child (clone(2)).
 //
 //go:norace
 //go:nocheckptr

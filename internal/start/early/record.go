@@ -175,7 +175,7 @@ func recordOf(work, diag string) ([]byte, error) {
 }
 
 // Record has the record of a work folder name a process that came the longer way. By no entry, so the next lone start
-// looks for others, too. If the folder can have none, Record only removes what is in diag.
+// looks for others, too. If the folder can have none, Record only removes the one in diag.
 func Record(work, diag *os.File, self perpid.Owner) error {
 	text := fmt.Sprintf("%d %d %d 0 0 0", self.PID, self.Start, self.PIDNS)
 	err := unix.Setxattr(untrusted.Through(work), strings.TrimSuffix(attribute, "\x00"), []byte(text), 0)

@@ -20,8 +20,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/mounts"
 )
 
-// Worker is what is open of a runner's Worker that is about to be started. Real is nil if an uninstall has put that back
-// in the entry's place.
+// Worker has the open files of a runner's Worker that is about to be started. Real is nil if an uninstall has put that
+// back in the entry's place.
 type Worker struct {
 	bin, Real, entry *os.File
 	covers           bool   // the real Worker is to be laid over the entry
@@ -29,11 +29,11 @@ type Worker struct {
 	kept             string // the real Worker's own
 }
 
-// Close closes what is open.
+// Close closes its files.
 func (w Worker) Close() { place.CloseAll(w.bin, w.Real, w.entry) }
 
-// Named returns the path by which a real Worker that is laid over nothing is started: that of a link with the runner's
-// name for it, if an install has made one, else its own.
+// Named returns the path by which a real Worker that is laid over nothing is started: a link with the runner's name for
+// it, if an install has made one, else its own.
 func (w Worker) Named() string {
 	var st, linked unix.Stat_t
 	path := filepath.Join(filepath.Dir(w.kept), runner.AloneName)
@@ -131,7 +131,7 @@ func (w *Worker) restored(entry string) bool {
 		st.Mode&unix.S_IFMT == unix.S_IFREG && !place.SameInode(st, self)
 }
 
-// inBin reports whether the real Worker is in bin itself, and not where a link leads.
+// inBin reports whether the real Worker is in bin itself, and not behind a link.
 func (w *Worker) inBin(real unix.Stat_t) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(w.bin.Fd()), filepath.Base(w.Real.Name()), &st, unix.AT_SYMLINK_NOFOLLOW)

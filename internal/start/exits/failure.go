@@ -22,8 +22,8 @@ const (
 	NotFound = 127 // there is no such program
 )
 
-// Failure ends a start: what to say and which code to exit with. Err is nil where there is nothing to say:
-// the program ran, as a child, and ended with that code, or another process has said it.
+// Failure ends a start: what to say and which code to exit with. Err is nil if there is nothing to say: the program
+// ran, as a child, and ended with that code, or another process has said it.
 type Failure struct {
 	Code int
 	Err  error

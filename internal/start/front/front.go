@@ -82,7 +82,7 @@ func (s *Signals) Forward(pid int) {
 	}()
 }
 
-// Release stops catching, before there was a child, and lets what was caught do what it does.
+// Release stops catching, before there was a child, and lets the caught signals do their work.
 func (s *Signals) Release() {
 	signal.Stop(s.caught)
 	for {
@@ -95,9 +95,9 @@ func (s *Signals) Release() {
 	}
 }
 
-// Wait waits for the child pid to end, and returns its exit code, or ends this process by the signal
-// that ended the child. Where a terminal stops the child this process stops too, so that a shell
-// with job control sees it; SIGCONT for this process is one of the signals that the child gets.
+// Wait waits for the child pid to end, and returns its exit code, or ends this process by the signal that ended the
+// child. If a terminal stops the child this process stops too, so that a shell with job control sees it; SIGCONT for
+// this process is one of the signals that the child gets.
 func Wait(pid int) (code int, err error) {
 	for {
 		var status unix.WaitStatus

@@ -16,7 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Start is a start, as what is left beside its Worker looks at it.
+// Start is a start, as the keeper beside its Worker sees it.
 type Start struct{ *begun.Start }
 
 // Findable reports whether what this start's job leaves running is to be found (WORKER_WRAP_LEFTOVERS): by the mount

@@ -16,9 +16,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// Relay lays a private folder over _temp again, in the mount namespace that it is started in: that of a Worker, by its
-// keeper (see [early.Guard]). What is there, or where a link leads, is judged as at a start. A _temp that is missing is
-// made.
+// Relay lays a private folder over _temp again, in the mount namespace that it is started in. It is a Worker's, whose
+// keeper starts it (see [early.Guard]). The folder there, or the one that a link leads to, is judged as at a start. A
+// _temp that is missing is made.
 //
 // Nobody else may start it: it would mount in a namespace that others see. The keeper has made CAP_SYS_ADMIN
 // inheritable, which only a process that has it can do (capabilities(7)).

@@ -97,8 +97,9 @@ type progress struct{ have, missing uintptr }
 
 const head = 8 // bytes before the body
 
-// read reads a part of the message, without waiting if the pipe is readable. It is false when the message or the pipe has
-// ended, and at a length that is none. The pipe's flags are the Listener's too, so they stay, and nobody else reads from it.
+// read reads a part of the message, without waiting if the pipe is readable. It is false when the message or the pipe
+// has ended, and if a length makes no sense. The pipe's flags are the Listener's too, so they stay, and nobody else
+// reads from it.
 //
 //go:nosplit
 //go:norace

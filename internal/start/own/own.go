@@ -20,10 +20,10 @@ type one struct {
 	dir  *os.File // the folder, with its path as its name
 }
 
-// All are those of one start, in the order of the setting.
+// All are the places of one start, in the order of the setting.
 type All []one
 
-// Close closes what is open.
+// Close closes their files.
 func (all All) Close() {
 	for _, o := range all {
 		place.CloseAll(o.at, o.dir)
@@ -45,7 +45,7 @@ func (all All) Redirects() (out []hostpath.Redirect) {
 	return out
 }
 
-// Names are those of the folders in the store.
+// Names returns the names of the folders in the store.
 func (all All) Names() (out []string) {
 	for _, o := range all {
 		out = append(out, filepath.Base(o.dir.Name()))
@@ -56,8 +56,8 @@ func (all All) Names() (out []string) {
 // Start is a start, as the places that it covers look at it.
 type Start struct{ *begun.Start }
 
-// Make opens the places in the host's view, makes what is missing, and a folder of owner's in the store for each. A
-// place that may not be covered is the user's mistake: no job is started with it.
+// Make opens the places in the host's view, makes missing ones, and a folder of owner's in the store for each. A place
+// that may not be covered is the user's mistake: no job is started with it.
 func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 	if s.Worker == nil || len(s.Settings.Private) == 0 {
 		return nil, nil

@@ -27,8 +27,8 @@ func Diag(root string) (*os.File, error) {
 	return untrusted.Place(dir, "_diag")
 }
 
-// Resolved returns the path of what f has open, in the caller's view, for finding the mount that it lies
-// in; what is mounted over is f itself.
+// Resolved returns the path of what f has open, in the caller's view, for finding the mount that it lies in; the mount
+// goes over f itself.
 func Resolved(f *os.File) string {
 	path, err := os.Readlink(untrusted.Through(f))
 	if err != nil {
@@ -48,13 +48,13 @@ func Same(a, b *os.File) (bool, error) {
 	return SameInode(st[0], st[1]), nil
 }
 
-// SameInode is [Same] for what is known of two files.
+// SameInode is [Same] for the stats of two files.
 func SameInode(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
 // ErrExchanged is one of those that a start tries once more after.
 var ErrExchanged = fmt.Errorf("it was exchanged just now (%w)", fs.ErrNotExist)
 
-// Store opens the store in a folder, for what is like temp, and makes it if it is missing.
+// Store opens the store in a folder, for folders like temp, and makes it if it is missing.
 func Store(in, temp *os.File) (*perpid.Store, error) {
 	like, err := temp.Stat()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 )
 
 // Places are the folders that a start works in: _temp, or the folder that a link in its place leads to; the work
-// folder, which holds that; and the one that holds the store, which may be the work folder too. What is made, laid and
-// given away is found by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
+// folder, which holds that; and the one that holds the store, which may be the work folder too. Folders are made, laid
+// and given away by these, so that whoever owns the folders cannot have it done elsewhere meanwhile.
 type Places struct{ Work, Temp, Home *os.File }
 
 // Close closes them.

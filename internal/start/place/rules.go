@@ -11,8 +11,8 @@ import (
 // Caller is the real user of a start, who may cover what they could have filled anyway. Root may cover anything.
 type Caller int
 
-// MustOwn is the rule for a caller who has the privilege from a file capability only: what is mounted, and mounted over,
-// is the caller's own.
+// MustOwn is the rule for a caller who has the privilege from a file capability only: the folder that is mounted, and
+// the one mounted over, are the caller's own.
 func (c Caller) MustOwn(f *os.File) error {
 	if c == 0 {
 		return nil

@@ -31,7 +31,7 @@ type Plan struct {
 type Runner struct{ Root string }
 
 // Worker are the paths of the entry, by which the Listener starts its Worker, and of the real Worker, as install leaves
-// it. Where another tool has moved that it is found under another name beside it.
+// it. If another tool has moved that it is found under another name beside it.
 type Worker struct{ Entry, Real string }
 
 // Root is the runner's, "" if there is none.
@@ -42,7 +42,7 @@ func (p Plan) Root() string {
 	return p.Runner.Root
 }
 
-// Program is the word for what is started, in messages.
+// Program is the word for the started program, in messages.
 func (p Plan) Program() string {
 	if p.Worker == nil {
 		return "command"
@@ -96,7 +96,7 @@ func ForWorker(argv, env []string) (Plan, error) {
 	}, nil
 }
 
-// Options are those of a start by hand.
+// Options are the options of a start by hand.
 type Options struct {
 	Temp       string // the folder to cover; relative to Dir
 	RunnerRoot string // else the runner whose _temp it is

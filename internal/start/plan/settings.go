@@ -25,8 +25,8 @@ type Settings struct {
 	Fallback bool
 	// Policy are those that decide what is done: WORKER_WRAP_USERNS, _WAIT, _FALLBACK, _ISOLATE and _BACKING.
 	Policy policy.Settings
-	// Unknown is the first variable that looks like a setting and is none, "" if there is no such: most likely
-	// a name written wrong. It is no error, since it may be the setting of another version.
+	// Unknown is the first variable that looks like a setting but is not one, "" if there is no such: most likely a
+	// name written wrong. It is no error, since it may be the setting of another version.
 	Unknown string
 }
 

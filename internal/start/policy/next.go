@@ -88,7 +88,7 @@ func Next(s Settings, f Facts) Step {
 	return Refuse
 }
 
-// patiently looks and waits, where there is something to wait for.
+// patiently looks and waits, if there is something to wait for.
 func patiently(f Facts) (step Step, more bool) {
 	switch f.Earlier {
 	case NotLooked:

@@ -18,7 +18,7 @@ const (
 	startUp = 3 * time.Second
 	// comfortable is what should be left, so that a busy machine does not come near the limit.
 	comfortable = 5 * time.Second
-	// fallbackWait is how long WORKER_WRAP_FALLBACK=wait waits where WORKER_WRAP_WAIT says nothing.
+	// fallbackWait is how long WORKER_WRAP_FALLBACK=wait waits if WORKER_WRAP_WAIT says nothing.
 	fallbackWait = 20 * time.Second
 )
 
@@ -41,7 +41,7 @@ func (s Settings) Patience(channelTimeout string) (d time.Duration, warning stri
 	return d, warning
 }
 
-// ChannelTimeout returns how long the Listener tries to send a Worker its job. value is that of [ChannelTimeoutVar].
+// ChannelTimeout returns how long the Listener tries to send a Worker its job. value is [ChannelTimeoutVar]'s.
 func ChannelTimeout(value string) time.Duration {
 	// As int.TryParse has it: a number that does not fit is none, and the runner's default counts.
 	n, err := strconv.ParseInt(strings.Trim(value, " \t\n\v\f\r"), 10, 32)

@@ -15,7 +15,7 @@ type Settings struct {
 	// Wait is how long a start waits for earlier Workers of the runner to end (WORKER_WRAP_WAIT); see
 	// [Settings.Patience].
 	Wait time.Duration
-	// Fallback is what happens where isolation fails (WORKER_WRAP_FALLBACK).
+	// Fallback is what happens if isolation fails (WORKER_WRAP_FALLBACK).
 	Fallback Fallback
 	// Isolate says which Workers are isolated (WORKER_WRAP_ISOLATE).
 	Isolate Extent

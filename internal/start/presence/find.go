@@ -20,12 +20,12 @@ import (
 // Worker is one living Worker.
 type Worker struct {
 	Owner perpid.Owner
-	// Earlier is true where it started before the process that asks. Of two processes each is earlier
-	// than the other for just one of them, so that they never wait for each other.
+	// Earlier is true if it started before the process that asks. Of two processes each is earlier than the other for
+	// just one of them, so that they never wait for each other.
 	Earlier bool
-	// Starting is true where it is worker-wrap still, and has not become the runner's own Worker.
+	// Starting is true if it is worker-wrap still, and has not become the runner's own Worker.
 	Starting bool
-	// Ancestor is true where the process that asks was started by it: its end cannot be waited for.
+	// Ancestor is true if the process that asks was started by it: its end cannot be waited for.
 	Ancestor bool
 }
 
@@ -85,8 +85,8 @@ func unseen(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) || errors.Is(err, fs.ErrPermission)
 }
 
-// isOurs reports whether the process is a Worker of the runner in root, by the path it was started by, and ours. That comes first:
-// where a path leads that another user gives a process is no concern of the caller's.
+// isOurs reports whether the process is a Worker of the runner in root, by the path it was started by, and ours. That
+// comes first: the target of a path that another user gives a process is no concern of the caller's.
 func isOurs(process, root string) (bool, error) {
 	path, err := argv0(process)
 	if err != nil {
@@ -105,8 +105,8 @@ func isOurs(process, root string) (bool, error) {
 	return is, err
 }
 
-// argv0 returns the path by which the process was started as its arguments have it, or "" where it is longer than a
-// path can be.
+// argv0 returns the path by which the process was started as its arguments have it, or "" if it is longer than a path
+// can be.
 func argv0(process string) (string, error) {
 	fd, err := unix.Open(process+"/cmdline", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -140,8 +140,8 @@ func ours(process string) (bool, error) {
 	return uid == own || uid == "0", err
 }
 
-// starting reports whether the process runs the caller's own program. Where its program cannot be seen
-// though it is the caller's user's, it has a file capability, as worker-wrap does and a Worker does not.
+// starting reports whether the process runs the caller's own program. If its program cannot be seen though it is the
+// caller's user's, it has a file capability, as worker-wrap does and a Worker does not.
 func starting(process string) bool {
 	var it, self unix.Stat_t
 	err := unix.Stat(process+"/exe", &it)

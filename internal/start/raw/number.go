@@ -37,7 +37,7 @@ type Owner struct {
 	PID, Start, PIDNS uint64
 }
 
-// Parse reads three numbers and returns where they end. ok is false for what is none.
+// Parse reads three numbers and returns where they end. ok is false for anything else.
 //
 //go:norace
 func (o *Owner) Parse(data []byte) (end int, ok bool) {

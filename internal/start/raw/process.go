@@ -63,7 +63,7 @@ const (
 	alone  = "WORKER_WRAP_ISOLATE=alone"
 )
 
-// Settings looks for worker-wrap's own in the environment. usual is false if there is any but that of a Worker which
+// Settings looks for worker-wrap's own in the environment. usual is false if there is any but the one of a Worker that
 // is to be left alone if it is.
 //
 //go:norace

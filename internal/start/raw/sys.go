@@ -93,7 +93,7 @@ func (p *Path) Parent() int {
 	return slash
 }
 
-// OpenFlags are those of every open here: none blocks, takes a terminal, or lasts beyond an exec.
+// OpenFlags are the flags of every open here: none blocks, takes a terminal, or lasts beyond an exec.
 const OpenFlags = unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
 
 // Open is openat(2), without what could block or take a terminal.

@@ -18,7 +18,7 @@ import (
 type folder struct {
 	dir  *os.File
 	from maker
-	// below is the folder of another Worker's that is covered, locked; nil if it is none: see [perpid.LockCovered].
+	// below is the folder of another Worker's that is covered, locked; nil if it is not one: see [perpid.LockCovered].
 	below *os.File
 }
 
@@ -31,7 +31,7 @@ const (
 	// mounted: this process at an earlier start, which has laid it over _temp and then became worker-wrap once more. An
 	// install can put that in the Worker's place just before it is started.
 	mounted
-	// handed: the supervisor, outside this user namespace, where the owners and access lists of other users can be given.
+	// handed: the supervisor, outside this user namespace, which can set other users as owners and in access lists.
 	handed
 )
 
@@ -111,7 +111,7 @@ func (f folder) backing(temp *os.File, chosen policy.Settings) (mounts.Mount, er
 		tmpfs.UID, tmpfs.GID = os.Geteuid(), os.Getegid() // no others are known in this user namespace
 	}
 	// Access lists too. By its path, later, it might be another folder that gets them: whoever owns the folder above
-	// can have it lead elsewhere. Where the kernel's newer calls are denied it has none.
+	// can have it lead elsewhere. If the kernel's newer calls are denied it has none.
 	tmpfs.Prepare = func(root *os.File) error {
 		like, err := temp.Stat()
 		if err != nil {

@@ -19,7 +19,7 @@ type proxy struct {
 	*dockerproxy.Launched
 }
 
-// launch starts the processes beside the Worker. They are in the host's view, where the proxy sees the real socket.
+// launch starts the processes beside the Worker. They are in the host's view, in which the proxy sees the real socket.
 func (s *start) launch(host place.Host, f folder, covered own.All) (proxy, error) {
 	if f.from != handed { // else the supervisor has
 		s.keeper().SweepAll(host.Places)

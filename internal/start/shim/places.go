@@ -28,7 +28,8 @@ func (s *start) openHost() (h place.Host, err error) {
 	return h, nil
 }
 
-// openPlaces opens the places in the calling thread's view, with the store in home, or where it is to be if that is "".
+// openPlaces opens the places in the calling thread's view, with the store in home, or, if that is "", in the place for
+// a new one.
 func (s *start) openPlaces(home string) (place.Places, error) {
 	p, err := s.Caller.Open(s.Temp)
 	if err != nil {

@@ -84,8 +84,8 @@ func (s *start) startInner(caught *front.Signals) (pid int, f *exits.Failure, er
 
 var errAtOnce = errors.New("the process in the user namespace ended at once")
 
-// errSaid is errAtOnce where that process has said why on stderr: Go's runtime has ended it, for lack of memory
-// or threads.
+// errSaid is errAtOnce if that process has said why on stderr: Go's runtime has ended it, for lack of memory or
+// threads.
 type errSaid struct{ error }
 
 func (e errSaid) Unwrap() error { return e.error }

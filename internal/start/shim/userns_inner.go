@@ -83,8 +83,8 @@ func parseInner(args []string) (in innerLine, err error) {
 	return in, nil
 }
 
-// RunInner is what the child does. It has no privilege that its caller did not have: whoever starts it by
-// hand with a command line of his own gets what [Run] would give him, as everything is checked again.
+// RunInner is what the child does. It has no privilege that its caller did not have: whoever starts it by hand with a
+// command line of their own gets what [Run] would give them: everything is checked again.
 func RunInner(args, env []string) *exits.Failure {
 	in, err := parseInner(args)
 	if err != nil {

@@ -1,2 +1,2 @@
-// Package scratch makes runners on a scratch machine for tests, and compares what is done to their files.
+// Package scratch makes runners on a scratch machine for tests, and compares the changes to their files.
 package scratch

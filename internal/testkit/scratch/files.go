@@ -27,7 +27,7 @@ func Text(t testing.TB, path, text string) {
 	}
 }
 
-// Own gives everything below root to Nobody, where the test may.
+// Own gives everything below root to Nobody, if the test may.
 func Own(t testing.TB, root string) {
 	t.Helper()
 	if os.Getuid() == 0 {

@@ -1,5 +1,5 @@
-// Command goexec becomes the command that it is given, and does nothing else: what is left of a start's cost
-// in any program written in Go.
+// Command goexec becomes the command that it is given, and does nothing else: so much of a start's cost remains in any
+// program written in Go.
 package main
 
 import (

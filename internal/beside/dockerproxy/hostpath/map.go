@@ -42,7 +42,7 @@ func New(redirects ...Redirect) *Map {
 
 // Source is what became of a path.
 type Source struct {
-	// Host is the path for dockerd: the one that was asked for, byte for byte, where it needs no change.
+	// Host is the path for dockerd: the one that was asked for, byte for byte, if it needs no change.
 	Host string
 	// Below are the places that differ somewhere below the path.
 	Below []Below
@@ -85,8 +85,8 @@ func (l *Look) Source(source string) Source {
 // Source is [Look.Source] for a single path.
 func (m *Map) Source(source string) Source { return m.Look().Source(source) }
 
-// Job turns a path of the host's back into the job's, where it is at or below a redirected place.
-// What follows the place's own path is kept byte for byte.
+// Job turns a path of the host's back into the job's, if it is at or below a redirected place. What follows the place's
+// own path is kept byte for byte.
 func (m *Map) Job(host string) (string, bool) {
 	for _, p := range m.places {
 		if rest, ok := strings.CutPrefix(host, p.Host); ok && (rest == "" || rest[0] == '/') {

@@ -3,8 +3,8 @@
 //
 // A body is never decoded and encoded again: the places to change are found by their offsets and only those bytes are
 // replaced: unknown fields, the order of keys, the form of numbers and white space stay as the client wrote them. Keys
-// are matched as dockerd matches them, with encoding/json: without regard to case, and where a key stands twice both
-// are taken.
+// are matched as dockerd matches them, with encoding/json: without regard to case, and if a key stands twice both are
+// taken.
 //
-// A body that is no JSON passes as it is, and the daemon says what is wrong with it.
+// A body that is no JSON passes as it is, and the daemon says why it refuses it.
 package rewrite

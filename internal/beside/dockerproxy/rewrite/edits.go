@@ -54,7 +54,7 @@ func (e *edits) drop(array *node, gone func(item *node) bool) {
 	}
 }
 
-// apply returns the changed body, or the body itself where nothing changes.
+// apply returns the changed body, or the body itself if nothing changes.
 func (e *edits) apply() []byte {
 	if len(e.list) == 0 {
 		return e.body

@@ -42,7 +42,7 @@ func (t *Translator) ContainerStart(id string, body []byte) (out []byte, created
 }
 
 // hostConfigs returns what says in a request how a container is made on the host. Daemons before API 1.46 take it at
-// the top too, where there is no HostConfig.
+// the top too, if there is no HostConfig.
 func hostConfigs(n *node) (hosts []*node) {
 	for _, host := range n.all("HostConfig") {
 		if host.kind == '{' {
@@ -149,8 +149,8 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 	return e.apply(), t.remember(id, c)
 }
 
-// remember returns what takes the id of a new container or service from the daemon's answer, and keeps
-// what was changed in it. id is the answer where that is known already.
+// remember returns what takes the id of a new container or service from the daemon's answer, and keeps what was changed
+// in it. id is the answer if that is known already.
 func (t *Translator) remember(id string, c *container) Created {
 	return func(status int, body []byte) {
 		if status < 200 || status > 299 {

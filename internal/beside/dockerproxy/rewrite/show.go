@@ -5,9 +5,8 @@ import (
 	"slices"
 )
 
-// Show changes an answer's paths back to what the job wrote, and leaves out what was added.
-// Each of the functions below is for the answers of one kind of request; what is not of that form passes
-// as it is.
+// Show changes an answer's paths back to what the job wrote, and leaves out additions. Each of the functions below is
+// for the answers of one kind of request; one of another form passes as it is.
 type Show func(t *Translator, body []byte) []byte
 
 // Containers is for GET /containers/{id}/json, which answers with one, and GET /containers/json.
@@ -40,7 +39,7 @@ func Services(t *Translator, body []byte) []byte {
 	})
 }
 
-// Errors is for an answer that is an error, and for that of POST /containers/{id}/wait, which has one in it.
+// Errors is for an answer that is an error, and for the one of POST /containers/{id}/wait, which has one in it.
 func Errors(t *Translator, body []byte) []byte {
 	return t.show(body, func(e *edits, n *node) {
 		for _, text := range append(n.all("message"), n.at("Error", "Message")...) {
@@ -126,8 +125,8 @@ func (t *Translator) showContainer(e *edits, n *node) {
 	}
 }
 
-// showBind shows a bind as it was written; or, where the daemon writes it in its own way, as Podman does, with the
-// source that was written.
+// showBind shows a bind as it was written; or, if the daemon writes it in its own way, as Podman does, with the source
+// that was written.
 func (t *Translator) showBind(e *edits, item *node, b bind, c *container) {
 	if c != nil {
 		if written, ok := c.binds[item.text]; ok {

@@ -21,7 +21,7 @@ type Job struct {
 	Runner []string
 	// Hidden says that the folder which lies over _temp is in memory and nowhere on the host.
 	Hidden bool
-	// Ask returns the daemon's answer to a GET of this path, or nil if that is none or an error. It may be nil.
+	// Ask returns the daemon's answer to a GET of this path, or nil if there is none, or an error. It may be nil.
 	Ask func(target string) []byte
 	// Own reports whether the container with this ID is the one that the runner is in. It may be nil.
 	Own func(id string) bool
@@ -37,8 +37,7 @@ type Translator struct {
 	paths, lasting *hostpath.Map
 
 	mu sync.Mutex
-	// wrote gives the job's spelling of a changed path, where that is not just the place that differs
-	// put in front of the rest.
+	// wrote gives the original spelling of a changed path, kept only if reversing the prefix would not restore it.
 	wrote memory[string]
 	// containers knows by id what was changed in a container or service.
 	containers memory[*container]
@@ -46,8 +45,7 @@ type Translator struct {
 	volumes memory[string]
 }
 
-// container is what is to be put back when a container or service is shown, where it does not follow from the places
-// that differ.
+// container is put back when a container or service is shown, if it does not follow from the places that differ.
 type container struct {
 	changed bool
 	binds   map[string]string // an entry of HostConfig.Binds, and what the job wrote

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// node is one value in a JSON text, and where it stands.
+// node is one value in a JSON text, and its place there.
 type node struct {
 	start, end int     // the value's bytes
 	kind       byte    // '{', '[', '"', or 0 for numbers, booleans and null
@@ -15,7 +15,7 @@ type node struct {
 	values     []*node // of an object or array
 }
 
-// parse reads the first value of a body; ok is false where there is none, or the text is not JSON.
+// parse reads the first value of a body; ok is false if there is none, or the text is not JSON.
 func parse(body []byte) (*node, bool) {
 	if !json.Valid(body) { // which also bounds the depth
 		first := json.NewDecoder(bytes.NewReader(body))

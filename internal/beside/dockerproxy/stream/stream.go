@@ -77,7 +77,7 @@ func Accept(listener *os.File) (Conn, error) {
 	return Conn{os.NewFile(uintptr(fd), "connection")}, nil
 }
 
-// CloseWrite ends this side of the connection; the peer reads the end behind what was written.
+// CloseWrite ends this side of the connection; the peer reads the end behind the bytes written.
 func (c Conn) CloseWrite() error {
 	return c.control(func(fd int) error { return unix.Shutdown(fd, unix.SHUT_WR) })
 }

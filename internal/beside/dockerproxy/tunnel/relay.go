@@ -107,8 +107,8 @@ func read(from *bufio.Reader, f framing, limit int) (w whole, s scanner, err err
 	return w, s, nil
 }
 
-// message returns the message with another body in the same framing, or as it came where data is the
-// body that it came with.
+// message returns the message with another body in the same framing, or as it came if data is the body that it came
+// with.
 func (w *whole) message(h *head, f framing, data []byte) []byte {
 	if bytes.Equal(data, w.data) {
 		return append(h.raw, w.raw...)

@@ -8,10 +8,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/stream"
 )
 
-// Exchange says what is to be changed in one request and its answer. The zero value changes nothing, and
-// neither body is held back then.
+// Exchange holds the changes to one request and its answer. The zero value changes nothing, and neither body is held
+// back then.
 type Exchange struct {
-	// Target replaces the request target where it is not empty.
+	// Target replaces the request target if it is not empty.
 	Target string
 	// Request returns the body to send instead. It must not change the one that it is given; returning
 	// that one leaves the message as it came. An error is for the client, and nothing is sent.

@@ -8,7 +8,7 @@ type Evidence struct {
 	Line int64
 }
 
-// At is a moment and where it is known from.
+// At is a moment, and the line that tells it.
 type At struct {
 	When Stamp
 	Evidence
@@ -17,7 +17,7 @@ type At struct {
 // Known reports whether the moment is known.
 func (a At) Known() bool { return a.When != 0 }
 
-// Place is "file:line", or the file's name where that is the evidence.
+// Place is "file:line", or the file's name if that is the evidence.
 func (a At) Place() string {
 	switch {
 	case a.File == nil:

@@ -35,7 +35,7 @@ func (l *Reader) Reset(in io.Reader, outer bool) {
 	*l = Reader{Outer: outer, cut: l.cut, skipped: l.skipped}
 }
 
-// Number is that of the last line, from 1.
+// Number is the last line's number, from 1.
 func (l *Reader) Number() int64 { return l.cut.number }
 
 // Bytes is how many bytes were read, newlines included.

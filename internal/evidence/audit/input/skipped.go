@@ -13,7 +13,7 @@ type Skipped struct {
 	MoreFiles  int           `json:"moreFiles,omitempty"`   // beyond those
 	LongLines  int64         `json:"longLines,omitempty"`   // over 16 KiB: only the first 16 KiB were looked at
 	Torn       int64         `json:"torn,omitempty"`        // a record that breaks off, with another in its line
-	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin as a record and are none
+	BadHeaders int64         `json:"badHeaders,omitempty"`  // begin like a record but are not one
 	Headless   int64         `json:"headless,omitempty"`    // lines outside any record
 	Backwards  int64         `json:"backwards,omitempty"`   // records earlier than the one before them
 	BadEvents  int64         `json:"badEvents,omitempty"`   // lines of an events file that are not events
@@ -46,7 +46,7 @@ func (s *Skipped) Any() bool {
 	return len(s.Files) > 0 || s.LongLines+s.Torn+s.BadHeaders+s.Headless+s.Backwards+s.BadEvents+s.Lives > 0 || s.Shared > 0
 }
 
-// Lines says what was skipped, in words.
+// Lines lists the skipped parts, in words.
 func (s *Skipped) Lines() []string {
 	var lines []string
 	for _, f := range s.Files {

@@ -147,7 +147,7 @@ func (l *listenerLog) finishedProcess(rest []byte, now input.At) {
 	}
 }
 
-// finishRequest is the last word on a job; where its Worker was killed, also the first on its end.
+// finishRequest is the last word on a job; if its Worker was killed, also the first on its end.
 func (l *listenerLog) finishRequest(rest []byte, now input.At) {
 	life := l.find(id(rest), now)
 	if life == nil {

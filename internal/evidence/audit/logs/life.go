@@ -14,7 +14,7 @@ const (
 	MaxLives  = 200_000 // Workers
 	maxActive = 64      // jobs a Listener is taken to have in hand at once
 
-	// MaxTries bounds what is compared for one log; real logs have one or two that fit.
+	// MaxTries bounds the comparisons for one log; real logs have one or two that fit.
 	MaxTries = 100
 	// StartDelay is how long after the Listener's note of a new process that process may open its log,
 	// in seconds: the Listener kills a Worker that takes longer (ProcessChannel's time limit).
@@ -26,7 +26,7 @@ type Life struct {
 	Group *input.Group // the _diag folder it was found in
 
 	Job     string // id of the job, "" if no line says
-	request string // the request's number, where it is not 0
+	request string // the request's number, if it is not 0
 	Name    string // the job's display name, as the Listener prints it
 	PID     int
 	Version string
@@ -62,7 +62,7 @@ type Life struct {
 	LastLine                       input.At
 	Page                           bool   // the log may go on from another file
 	Mixed                          bool   // lines of other Workers stand among the log's
-	Stream                         string // what stands before its lines, where lines of several runners may be mixed
+	Stream                         string // the text before its lines, if lines of several runners may be mixed
 
 	// From the shim's events.
 	Wrapped bool
@@ -176,7 +176,7 @@ var results = [...]string{"Succeeded", "SucceededWithIssues", "Failed", "Cancele
 // step's other command files, so what the step had set is gone too.
 func (f Failure) LostSummary() bool { return strings.Contains(f.Text, skippingSummary) }
 
-// LostCommandFile reports whether what was gone is a file that the runner made for a step, not one of the job's.
+// LostCommandFile reports whether the missing file is one that the runner made for a step, not one of the job's.
 func (f Failure) LostCommandFile() bool {
 	return strings.Contains(f.Text, Missing) || strings.Contains(f.Path, "_runner_file_commands")
 }

@@ -107,7 +107,7 @@ func (l *listenerLog) orphanSpawn() {
 	l.noteStart(life)
 }
 
-// find returns the active life of a job, or makes one where the log begins in its midst.
+// find returns the active life of a job, or makes one if the log begins in its midst.
 func (l *listenerLog) find(job string, now input.At) *Life {
 	if job == "" {
 		return nil

@@ -20,7 +20,7 @@ func word(b []byte, stop string) []byte {
 	return b
 }
 
-// id returns the job id that b starts with; "" where there is none of a sane length.
+// id returns the job id that b starts with; "" if there is none of a sane length.
 func id(b []byte) string {
 	for i, c := range b {
 		switch {
@@ -39,8 +39,7 @@ func id(b []byte) string {
 	return string(bytes.ToLower(b))
 }
 
-// number returns the decimal number that b starts with; false where there is none or it has over
-// nine digits.
+// number returns the decimal number that b starts with; false if there is none or it has over nine digits.
 func number(b []byte) (int, bool) {
 	n, i := 0, 0
 	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
@@ -75,7 +74,7 @@ func tempPath(b []byte) []byte {
 	const delimiters = "\"'()[]<>,;\t"
 	start := bytes.LastIndexAny(b[:i], delimiters) + 1
 	path := word(b[start:], delimiters)
-	// A path may have spaces in it, so it starts at its root where one can be seen.
+	// A path may have spaces in it, so it starts at its root if one can be seen.
 	if j := bytes.Index(path, []byte(" /")); j >= 0 && j < i-start {
 		path = path[j+1:]
 	}

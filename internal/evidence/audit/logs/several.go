@@ -57,8 +57,8 @@ func (s *several) end() {
 	}
 }
 
-// mixed reads one stream of lines. A log begins at a line that names its file, and where a Listener or a Worker says its
-// version.
+// mixed reads one stream of lines. A log begins at a line that names its file, and at one in which a Listener or a
+// Worker says its version.
 type mixed struct {
 	group    *input.Group
 	file     *input.Source
@@ -128,8 +128,8 @@ func (j *mixed) worked(r input.Record, now input.At, host bool) {
 	}
 }
 
-// withoutBeginning begins the log of a Worker that the Listener has just started where no Worker's log has a beginning,
-// as in what somebody copied: at what only a Worker says that begins.
+// withoutBeginning begins the log of a Worker that the Listener has just started if no Worker's log has a beginning, as
+// in what somebody copied: at what only a Worker says that begins.
 func (j *mixed) withoutBeginning(r input.Record, now input.At) {
 	l := j.listener.last
 	if l == nil || !l.Start.Known() || l.Finished.Known() || l.Start.When >= now.When || j.workers.has(l.Job) {

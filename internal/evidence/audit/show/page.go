@@ -60,7 +60,7 @@ func HTML(r *audit.Report, w io.Writer) error {
 	return errors.Join(t.Execute(b, r), b.Flush())
 }
 
-// SaveHTML writes the page to a new file. What is at path already stays as it is.
+// SaveHTML writes the page to a new file. A file that is at path already stays as it is.
 func SaveHTML(r *audit.Report, path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if errors.Is(err, os.ErrExist) {

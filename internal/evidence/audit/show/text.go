@@ -96,7 +96,7 @@ func length(i *audit.Incident) string {
 	return fmt.Sprintf(" for %d s", i.Seconds)
 }
 
-// clock is a row's time; its date too where that is not the incident's.
+// clock is a row's time; its date too if that is not the incident's.
 func clock(i *audit.Incident, t time.Time) string {
 	if t.Format(time.DateOnly) != i.From.Format(time.DateOnly) {
 		return t.Format(time.DateTime)

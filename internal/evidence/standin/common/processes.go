@@ -40,8 +40,8 @@ func ReadProcess(pid int) (Process, bool) {
 	return p, true
 }
 
-// ReadProc reads what fits into buf of a file of a process, nothing where it cannot. Every Worker reads
-// those of all processes, and there may be many of both, so this does without os.File and its poller.
+// ReadProc reads what fits into buf of a file of a process, nothing if it cannot. Every Worker reads such files of all
+// processes, and there may be many of both, so this does without os.File and its poller.
 func ReadProc(pid int, name string, buf []byte) []byte {
 	fd, err := unix.Open("/proc/"+strconv.Itoa(pid)+"/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {

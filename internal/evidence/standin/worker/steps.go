@@ -48,8 +48,7 @@ func (w *worker) steps(ctx context.Context) standin.TaskResult {
 	return result
 }
 
-// cancelled is a job's result after it was stopped: Canceled, or Failed where the whole runner is being
-// stopped.
+// cancelled is a job's result after it was stopped: Canceled, or Failed if the whole runner is being stopped.
 func cancelled(ctx context.Context) standin.TaskResult {
 	if context.Cause(ctx) == errShutdown {
 		return standin.Failed

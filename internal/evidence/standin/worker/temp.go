@@ -62,7 +62,7 @@ func deleteDirectory(path string, contentsOnly, ignore bool) error {
 	return nil
 }
 
-// makeWritable does what clearing .NET's ReadOnly attribute does to a folder, where it may.
+// makeWritable does what clearing .NET's ReadOnly attribute does to a folder, if it may.
 func makeWritable(path string) {
 	if st, err := os.Lstat(path); err == nil && st.Mode().Perm()&0o222 == 0 {
 		_ = os.Chmod(path, st.Mode().Perm()|0o200) // ignored upstream too, under continueOnContentDeleteError

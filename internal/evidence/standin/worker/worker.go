@@ -52,9 +52,8 @@ var (
 	errShutdown  = errors.New("the runner is shutting down")
 )
 
-// Main is the Worker: args are its path, "spawnclient", and the numbers of the inherited pipe ends
-// it reads and writes (src/Runner.Worker/Program.cs). It returns the exit code, which is 1 for a crash;
-// what is wrong then is on stdout.
+// Main is the Worker: args are its path, "spawnclient", and the numbers of the inherited pipe ends it reads and writes
+// (src/Runner.Worker/Program.cs). It returns the exit code, which is 1 for a crash; the reason then is on stdout.
 func Main(args []string) int {
 	runtime.GOMAXPROCS(1) // it mostly waits, and a hundred may run at once
 	args = takeName(args)
