@@ -3,6 +3,7 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -62,15 +63,20 @@ func ReplaceLink(target, path string) error {
 	return SyncPath(dir)
 }
 
-// Write makes path hold text, whole at every moment.
+// Write makes path hold text, whole at every moment, and makes the folders above it.
 func Write(path, text string) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
+	return Replace(path, text)
+}
+
+// Replace makes path hold text, whole at every moment.
+func Replace(path, text string) error {
+	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
-	if err != nil {
-		return err
+	if err != nil { // it names the file that is made first
+		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
 	}
 	_, err = io.WriteString(f, text)
 	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())

@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
@@ -54,8 +53,8 @@ func key(m *metric, labels ...string) string {
 }
 
 // text is the file.
-func (t *table) text() []byte {
-	var b bytes.Buffer
+func (t *table) text() string {
+	var b strings.Builder
 	b.WriteString(firstLine)
 	for _, m := range metrics {
 		var keys []string
@@ -73,7 +72,7 @@ func (t *table) text() []byte {
 			fmt.Fprintf(&b, "%s %s\n", k, strconv.FormatFloat(t.values[k], 'f', -1, 64))
 		}
 	}
-	return b.Bytes()
+	return b.String()
 }
 
 // firstLine tells a file of this package from another.

@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/manage/status"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
@@ -47,7 +46,7 @@ func Write(path string, runners []status.Runner, layouts []runner.Layout, now ti
 		t.add(processes, 1, "runner", p.Runner, "ended_by_gc", ends)
 	}
 	t.add(when, seconds(now))
-	return replace(path, t.text())
+	return disk.Replace(path, t.text()) // node_exporter does not read its name in between: that does not end in .prom
 }
 
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
@@ -98,23 +97,4 @@ func read(path string) (*table, error) {
 		return nil, fmt.Errorf("%s is there, and was not written by worker-wrap status --prometheus; give another path, or move it away", path)
 	}
 	return parse(data), nil
-}
-
-// replace puts a whole file in the place of another. Its name in between is none that node_exporter reads (*.prom).
-func replace(path string, data []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".new-*")
-	if err != nil { // it names the file that is made first
-		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

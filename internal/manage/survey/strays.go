@@ -3,11 +3,11 @@ package survey
 import (
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 )
 
@@ -43,7 +43,7 @@ func (s System) Strays(r *Runner) (n int) {
 		return 0
 	}
 	for _, path := range s.workspaces(r.UID) {
-		if strings.HasPrefix(path, r.Layout.Work+"/") {
+		if paths.In(path, r.Layout.Work) {
 			n++
 		}
 	}

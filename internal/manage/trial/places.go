@@ -6,9 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -59,7 +59,7 @@ func (p Places) Try() Tried {
 // nowhere reports whether there is no work folder, and none that the runner's user could make.
 func (p Places) nowhere() bool {
 	_, err := os.Lstat(p.Layout.Work)
-	missing := errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(p.Layout.Work, p.Layout.Root+"/")
+	missing := errors.Is(err, fs.ErrNotExist) && !paths.In(p.Layout.Work, p.Layout.Root)
 	return p.Layout.Guessed || missing
 }
 

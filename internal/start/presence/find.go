@@ -35,23 +35,17 @@ type Worker struct {
 func Find(root string, self perpid.Owner) ([]Worker, error) { return find("/proc", root, self) }
 
 func find(proc, root string, self perpid.Owner) ([]Worker, error) {
-	dir, err := os.Open(proc)
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	pids, err := procfs.PIDs(proc)
 	if err != nil {
 		return nil, err
 	}
 	var out []Worker
 	var above []int
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
-		if err != nil || pid == self.PID {
+	for _, pid := range pids {
+		if pid == self.PID {
 			continue
 		}
-		process := filepath.Join(proc, name)
+		process := filepath.Join(proc, strconv.Itoa(pid))
 		worker, err := isOurs(process, root)
 		if err != nil && !unseen(err) {
 			return nil, fmt.Errorf("process %d may be one: %w", pid, err)

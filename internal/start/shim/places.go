@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"os"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -64,7 +64,7 @@ func (s *start) startsIn(temp *os.File) (bool, error) {
 		return false, nil // it has no path, so it is not by one that it is in there
 	}
 	at := place.Resolved(temp)
-	if strings.HasPrefix(cwd, at+"/") {
+	if cwd != at && paths.In(cwd, at) {
 		return false, fmt.Errorf("the current folder %s lies in %s, over which this start lays an empty folder: start it from elsewhere", cwd, s.Temp)
 	}
 	return cwd == at, nil

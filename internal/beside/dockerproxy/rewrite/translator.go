@@ -120,10 +120,7 @@ func (t *Translator) source(e *edits, written string) hostpath.Source {
 
 // ofRunner reports whether a place is one of the runner's folders or in it.
 func (t *Translator) ofRunner(place string) bool {
-	return slices.ContainsFunc(t.Runner, func(dir string) bool {
-		in := paths.In(place, dir)
-		return in
-	})
+	return slices.ContainsFunc(t.Runner, func(dir string) bool { return paths.In(place, dir) })
 }
 
 // taken are the places in a container that the client mounts something on.
@@ -133,7 +130,7 @@ type taken []string
 // else is mounted there or between them.
 func (t taken) free(place, parent string) bool {
 	return !slices.ContainsFunc(t, func(other string) bool {
-		return other == place || len(other) > len(parent) && strings.HasPrefix(place, other+"/")
+		return other == place || len(other) > len(parent) && paths.In(place, other)
 	})
 }
 
