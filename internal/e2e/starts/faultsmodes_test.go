@@ -67,8 +67,7 @@ type spot struct {
 	other *unwrapped // the Worker beside
 }
 
-// TestEachCallFailingInEachMode is TestEachCallFailing for the other ways to start. Calls that the plain way or a mode
-// before makes too fail with one errno, in every eighth place; the others with each that they can have.
+// TestEachCallFailingInEachMode is TestEachCallFailing for the other ways to start.
 func TestEachCallFailingInEachMode(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
