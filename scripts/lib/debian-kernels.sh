@@ -52,6 +52,7 @@ private_apt() {
 			APT::Architectures "amd64";
 			APT::Sandbox::User "root";
 			Acquire::Languages "none";
+			Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
 			Acquire::Check-Valid-Until "false";
 			Acquire::Retries "3";
 		END
