@@ -5,8 +5,11 @@ package stream
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,7 +19,57 @@ const longest = 107
 
 // Conn is a connection. Read returns io.EOF at the end of the peer's side; reading and writing wait
 // without holding a thread.
-type Conn struct{ *os.File }
+type Conn struct {
+	*os.File
+	raw syscall.RawConn
+}
+
+// New takes over a connected socket that does not block.
+func New(fd int) (Conn, error) {
+	file := os.NewFile(uintptr(fd), "connection")
+	raw, err := file.SyscallConn()
+	return Conn{file, raw}, err
+}
+
+func (c Conn) Read(p []byte) (int, error) {
+	n, err := transfer(c.raw.Read, unix.SYS_READ, p)
+	if n == 0 && err == nil && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, err
+}
+
+func (c Conn) Write(p []byte) (written int, err error) {
+	for written < len(p) && err == nil {
+		var n int
+		n, err = transfer(c.raw.Write, unix.SYS_WRITE, p[written:])
+		written += n
+	}
+	return written, err
+}
+
+// transfer reads or writes once, waiting for the peer by wait if need be.
+//
+// Here and in Accept and Dial no call on a socket waits in the kernel, so the runtime need not know of it. Of one that
+// it knows of it tells a thread of its own, whose waking takes longer than the call, and which then looks every 20 µs.
+func transfer(wait func(func(fd uintptr) bool) error, call uintptr, p []byte) (n int, err error) {
+	errno := unix.EINTR
+	waitErr := wait(func(fd uintptr) bool {
+		for errno = unix.EINTR; errno == unix.EINTR; {
+			var r uintptr
+			r, _, errno = unix.RawSyscall(call, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+			n = int(r)
+		}
+		return errno != unix.EAGAIN
+	})
+	switch {
+	case waitErr != nil:
+		return 0, waitErr
+	case errno != 0:
+		return 0, errno
+	}
+	return n, nil
+}
 
 // Dial connects to the socket at path, which may be of any length. A full queue of the listener is
 // waited for. Errors are of type [*os.PathError].
@@ -30,14 +83,21 @@ func Dial(path string) (Conn, error) {
 	if err != nil {
 		return Conn{}, &os.PathError{Op: "socket", Path: path, Err: err}
 	}
+	if connectNow(fd, name) {
+		return New(fd)
+	}
 	blocking := false
-	for {
+	for { // it fails, or waits
 		switch err := unix.Connect(fd, &unix.SockaddrUnix{Name: name}); err {
 		case nil:
 			if blocking {
 				err = unix.SetNonblock(fd, true)
 			}
-			return Conn{os.NewFile(uintptr(fd), "connection")}, err
+			if err != nil {
+				unix.Close(fd)
+				return Conn{}, os.NewSyscallError("fcntl(O_NONBLOCK)", err)
+			}
+			return New(fd)
 		case unix.EAGAIN: // the queue is full; a blocking socket waits for it (connect(2) on AF_UNIX)
 			if err := unix.SetNonblock(fd, false); err != nil {
 				unix.Close(fd)
@@ -52,6 +112,16 @@ func Dial(path string) (Conn, error) {
 	}
 }
 
+// connectNow connects if the listener's queue has room. The name fits.
+func connectNow(fd int, name string) bool {
+	address := unix.RawSockaddrUnix{Family: unix.AF_UNIX}
+	for i := range len(name) {
+		address.Path[i] = int8(name[i])
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&address)), unix.SizeofSockaddrUnix)
+	return errno == 0
+}
+
 // Accept waits for the next connection to a listening socket. It fails with [os.ErrClosed] when that is
 // closed meanwhile, or shut down by whoever has it as well: accept4(2) tells that only if it waits.
 func Accept(listener *os.File) (Conn, error) {
@@ -62,9 +132,13 @@ func Accept(listener *os.File) (Conn, error) {
 	var fd int
 	var acceptErr error
 	err = raw.Read(func(socket uintptr) bool {
-		fd, _, acceptErr = unix.Accept4(int(socket), unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK)
-		if acceptErr == unix.EAGAIN && hungUp(int(socket)) {
+		r, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, socket, 0, 0, unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0, 0)
+		fd, acceptErr = int(r), nil
+		switch {
+		case errno == unix.EAGAIN && hungUp(int(socket)):
 			acceptErr = os.ErrClosed
+		case errno != 0:
+			acceptErr = errno
 		}
 		return acceptErr != unix.EAGAIN && acceptErr != unix.EINTR && acceptErr != unix.ECONNABORTED
 	})
@@ -74,7 +148,7 @@ func Accept(listener *os.File) (Conn, error) {
 	case acceptErr != nil:
 		return Conn{}, os.NewSyscallError("accept4", acceptErr)
 	}
-	return Conn{os.NewFile(uintptr(fd), "connection")}, nil
+	return New(fd)
 }
 
 // CloseWrite ends this side of the connection; the peer reads the end behind the bytes written.
@@ -94,18 +168,15 @@ func (c Conn) HungUp() bool {
 }
 
 func hungUp(fd int) bool {
-	fds := []unix.PollFd{{Fd: int32(fd)}}
-	n, err := unix.Poll(fds, 0)
-	return err == nil && n > 0 && fds[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
+	socket := unix.PollFd{Fd: int32(fd)}
+	var now unix.Timespec
+	_, _, _ = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&socket)), 1, uintptr(unsafe.Pointer(&now)), 0, 0, 0)
+	return socket.Revents&(unix.POLLHUP|unix.POLLERR) != 0
 }
 
 func (c Conn) control(f func(fd int) error) error {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return err
-	}
 	var ferr error
-	if err := raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
+	if err := c.raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
 		return err
 	}
 	return ferr

@@ -39,7 +39,10 @@ func FuzzAnswer(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	client := stream.Conn{File: os.NewFile(uintptr(got), "client")}
+	client, err := stream.New(got)
+	if err != nil {
+		f.Fatal(err)
+	}
 	defer client.Close()
 	f.Fuzz(func(t *testing.T, sent []byte, head, looks bool) {
 		x := exchange{method: http.MethodGet}
