@@ -133,7 +133,7 @@ func TestEachCallFailingInEachMode(t *testing.T) {
 				}
 			}
 			t.Logf("%d faults, %d of which luck decides: %v", len(faults), lucky, outcomes)
-			if n := outcomes[missed] - len(unmet); n > lucky*2/3 {
+			if n := outcomes[missed] - len(unmet); lucky >= 8 && n > lucky*2/3 { // of fewer all can miss
 				t.Errorf("%d of %d faults came to nothing", n, lucky)
 			}
 			if len(unmet) > 0 {
