@@ -32,12 +32,3 @@ func TestIdentity(t *testing.T) {
 		t.Errorf("no file gives %+v, %v", got, err)
 	}
 }
-
-// TestPIDNamespace is that of all of the process.
-func TestPIDNamespace(t *testing.T) {
-	ns, err := PIDNamespace()
-	want, werr := Inode("/proc/thread-self/ns/pid")
-	if err != nil || werr != nil || ns != want {
-		t.Errorf("%d, %v; want %d, %v", ns, err, want, werr)
-	}
-}

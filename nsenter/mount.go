@@ -51,9 +51,6 @@ func JoinMounts(ns *os.File) error {
 // mnt:[4026531841] (namespaces(7)).
 func MountNamespace() (uint64, error) { return Inode("/proc/thread-self/ns/mnt") }
 
-// PIDNamespace returns the inode number of the process's PID namespace.
-func PIDNamespace() (uint64, error) { return Inode("/proc/self/ns/pid") }
-
 // Inode returns the inode number that names the namespace which a link such as /proc/PID/ns/mnt leads to.
 // Another process's needs the right to trace it (ptrace(2), PTRACE_MODE_READ_FSCREDS).
 func Inode(link string) (uint64, error) {

@@ -47,13 +47,7 @@ func apart(t *testing.T) (*exec.Cmd, nsenter.MountNS) {
 func dead(t *testing.T) perpid.Owner {
 	t.Helper()
 	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := testkit.Feed(t, cmd)
 	self, err := perpid.Self()
 	if err != nil {
 		t.Fatal(err)

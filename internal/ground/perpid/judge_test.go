@@ -122,17 +122,7 @@ func TestVerdictWithoutABootID(t *testing.T) {
 func TestVerdictAfterTheClockWasSet(t *testing.T) {
 	testkit.RequireRoot(t)
 	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, cmd)
 	defer func() { _ = cmd.Wait() }()
 	defer in.Close()
 	if _, err := in.Write([]byte("x")); err != nil {
@@ -181,13 +171,7 @@ func TestVerdictOnProcesses(t *testing.T) {
 	}
 	j := NewJudge(self, false)
 	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := testkit.Feed(t, cmd)
 	child, err := self.Peer(cmd.Process.Pid)
 	if err != nil {
 		t.Fatal(err)
@@ -262,19 +246,9 @@ func TestVerdictInAnotherPIDNamespace(t *testing.T) {
 	host.Close()
 	cmd := actor(t, "child "+s.path, "/bin/sh", "-c", `mount -t proc proc /proc && exec "$0"`)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS, Unshareflags: syscall.CLONE_NEWNS}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, cmd)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("%v, %q, %s", err, line, &stderr)

@@ -23,6 +23,17 @@ type Entry struct {
 	Sweeping bool
 }
 
+// Judged is List by a judge of this process's, which it returns too.
+func (s *Store) Judged() ([]Entry, *Judge, error) {
+	self, err := Self()
+	if err != nil {
+		return nil, nil, err
+	}
+	j := NewJudge(self, s.Remote())
+	entries, err := s.List(j)
+	return entries, j, err
+}
+
 // List returns the entries of the store, judged by j. Names that worker-wrap does not make are left out.
 func (s *Store) List(j *Judge) ([]Entry, error) {
 	names, err := s.names()

@@ -97,17 +97,7 @@ func TestEnterTakesTheWorkersUser(t *testing.T) {
 	temp := filepath.Join(testkit.Dir(t), "_temp")
 	const script = `exec setpriv --reuid 65534 --regid 65533 --groups 65532,65531 sh -c 'echo ready; read line'`
 	cmd := exec.Command(binary, "--mkdir", "--temp", temp, "--", "sh", "-c", script)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, cmd)
 	defer cmd.Wait()
 	defer in.Close()
 	if _, err := out.Read(make([]byte, 16)); err != nil {

@@ -1,7 +1,6 @@
 package install
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,25 +96,7 @@ func TestLivingWithoutConfig(t *testing.T) {
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
 	good(t, "install", Install(o))
-	cmd := asNobody(scratch.WorkerIn(l.Bin()), "-c", `echo there && read -r end`)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		in.Close()
-		_ = cmd.Wait()
-	}()
-	if _, err := io.ReadFull(out, make([]byte, len("there\n"))); err != nil {
-		t.Fatal(err)
-	}
+	aWrappedJob(t, l)
 	if err := os.Remove(filepath.Join(l.Root, runner.ConfigName)); err != nil {
 		t.Fatal(err)
 	}

@@ -172,18 +172,8 @@ func TestJobOfAnOrdinaryUser(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := asNobody(scratch.WorkerIn(bin), "-c", `: > "$1/mine" && echo "$WORKER_WRAP_HOST_TEMP" && read -r end`, "sh", l.Temp)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, cmd)
 	defer func() {
 		in.Close()
 		_ = cmd.Wait()

@@ -103,13 +103,7 @@ func storeAt(path string) ([]perpid.Entry, *perpid.Judge, error) {
 		return nil, nil, err
 	}
 	defer store.Close()
-	self, err := perpid.Self()
-	if err != nil {
-		return nil, nil, err
-	}
-	judge := perpid.NewJudge(self, store.Remote())
-	entries, err := store.List(judge)
-	return entries, judge, err
+	return store.Judged()
 }
 
 // unused is how long an empty folder is one of a Worker's that may have just been started.

@@ -19,17 +19,7 @@ func aWrappedJob(t *testing.T, l runner.Layout, settings ...string) (end func())
 	t.Helper()
 	cmd := asNobody(scratch.WorkerIn(l.Bin()), "-c", `echo there && read -r end`)
 	cmd.Env = append(os.Environ(), settings...)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, cmd)
 	end = func() {
 		if cmd.ProcessState == nil {
 			in.Close()

@@ -63,17 +63,7 @@ func startWorker(t *testing.T, layout runner.Layout, name string, env ...string)
 	t.Helper()
 	cmd := exec.Command(filepath.Join(layout.Bin(), name), "-", "/dev/null")
 	cmd.Stderr, cmd.Env = os.Stderr, append(os.Environ(), env...)
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	stdin, stdout := testkit.Talk(t, cmd)
 	t.Cleanup(func() {
 		stdin.Close()
 		if err := cmd.Wait(); err != nil {

@@ -78,7 +78,7 @@ func heldIn(dir *os.File) (held, error) {
 		return held{closed: !errors.Is(err, fs.ErrNotExist)}, nil
 	}
 	defer store.Close()
-	entries, _, err := judged(store)
+	entries, _, err := store.Judged()
 	h := held{store: true, entries: map[string]bool{}}
 	for _, e := range entries {
 		h.entries[perpid.Bare(e.Name)] = true
@@ -153,7 +153,7 @@ func (u *undo) empty(dir *os.File, before held) error {
 		return err
 	}
 	defer store.Close()
-	entries, judge, err := judged(store)
+	entries, judge, err := store.Judged()
 	if err != nil {
 		return err
 	}
@@ -175,16 +175,6 @@ func (u *undo) empty(dir *os.File, before held) error {
 		}
 	}
 	return err
-}
-
-func judged(store *perpid.Store) ([]perpid.Entry, *perpid.Judge, error) {
-	self, err := perpid.Self()
-	if err != nil {
-		return nil, nil, err
-	}
-	judge := perpid.NewJudge(self, store.Remote())
-	entries, err := store.List(judge)
-	return entries, judge, err
 }
 
 // rmdir removes an empty folder; one that somebody has put something into, or removed, is left to them.

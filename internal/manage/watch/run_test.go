@@ -93,13 +93,7 @@ func ends(t *testing.T, done chan error) {
 func TestEndsWithProcess(t *testing.T) {
 	l, place := plain(t)
 	life := exec.Command("cat")
-	in, err := life.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := life.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in := testkit.Feed(t, life)
 	ctx, cancel, err := watch.WhileAlive(t.Context(), life.Process.Pid)
 	if err != nil {
 		t.Fatal(err)

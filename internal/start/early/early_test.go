@@ -77,17 +77,8 @@ func startBy(t *testing.T, cmd *exec.Cmd, env ...string) *started {
 	if s.cmd.Stderr == nil {
 		s.cmd.Stderr = os.Stderr
 	}
-	var err error
-	if s.in, err = s.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	in, out := testkit.Talk(t, s.cmd)
+	s.in = in
 	t.Cleanup(s.end)
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "" {
