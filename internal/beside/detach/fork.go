@@ -1,6 +1,7 @@
 package detach
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 	"syscall"
@@ -9,21 +10,34 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// child is what the forked processes need, as bare numbers: after a fork no pointer may be written, no memory allocated
-// and no stack grown: the garbage collector and the other threads are not there.
+// child is for the new processes. They borrow this one's memory, and the thread that makes them waits, until the last
+// has become the program: to copy memory would cost more than all else. They allocate nothing and grow no stack: Go's
+// runtime does not know them.
 type child struct {
 	path, root  uintptr // C strings
 	argv, env   uintptr // vectors of C strings, as execve(2) wants them
-	files       uintptr // count ints: what becomes descriptors 0, 1, …; the last is the status pipe
+	files       uintptr // count ints: what becomes descriptors 0, 1, …
 	count       int
 	others      uintptr // othersCount ints: descriptors to close, if there is no close_range(2)
 	othersCount int
-	drop        bool // give up capabilities
+	drop        bool          // give up capabilities
+	failed      syscall.Errno // what kept the last from becoming the program
+	stacks      [2][4096]byte // of the two
 }
+
+// spawn is clone(2) with a stack for the new process, which calls [between], or [become] if last is not 0. It returns
+// what the kernel does: a PID, or a negated errno.
+func spawn(flags, stack uintptr, c *child, last uintptr) uintptr
+
+// What the assembly calls, by its old names for functions of Go.
+var (
+	_ = between
+	_ = become
+)
 
 // fork makes the process and waits for the one in between, which ends at once.
 //
-// All signals are blocked meanwhile: a handler of Go's runtime must not run in a forked process. The
+// All signals are blocked meanwhile: a handler of Go's runtime must not run in a new process. The
 // process in between has no exit signal, so that no SIGCHLD is sent and an inherited SIG_IGN for
 // SIGCHLD does not reap it first; only __WALL waits for such a child (clone(2)).
 func (c *child) fork() error {
@@ -32,14 +46,14 @@ func (c *child) fork() error {
 	var all, old uint64
 	all = ^uint64(0)
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	pid, errno := c.forkTwice()
+	pid := int(spawn(unix.CLONE_VM|unix.CLONE_VFORK, c.stack(0), c, 0))
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
-	if errno != 0 {
-		return os.NewSyscallError("clone", errno)
+	if pid < 0 {
+		return os.NewSyscallError("clone", syscall.Errno(-pid))
 	}
 	for {
 		var status unix.WaitStatus
-		_, err := unix.Wait4(int(pid), &status, unix.WALL, nil)
+		_, err := unix.Wait4(pid, &status, unix.WALL, nil)
 		if err == unix.EINTR {
 			continue
 		}
@@ -49,26 +63,30 @@ func (c *child) fork() error {
 		if errno := status.ExitStatus(); errno != 0 {
 			return os.NewSyscallError("clone", syscall.Errno(errno))
 		}
+		if c.failed != 0 {
+			return fmt.Errorf("running /proc/self/exe there: %w", c.failed)
+		}
 		return nil
 	}
 }
 
-// forkTwice returns in the calling process only.
+// stack returns where the i-th stack begins.
+//
+//go:nosplit
+func (c *child) stack(i int) uintptr {
+	s := &c.stacks[i]
+	return (uintptr(unsafe.Pointer(s)) + unsafe.Sizeof(*s) - 64) &^ 15
+}
+
+// between makes the process and ends. Its exit status is the errno if it cannot.
 //
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (c *child) forkTwice() (uintptr, syscall.Errno) {
-	pid, _, errno := syscall.RawSyscall6(unix.SYS_CLONE, 0, 0, 0, 0, 0, 0)
-	if pid != 0 || errno != 0 {
-		return pid, errno
-	}
-	pid, _, errno = syscall.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
-	if pid == 0 && errno == 0 {
-		c.become()
-	}
+func between(c *child) {
+	pid := int(spawn(unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), c.stack(1), c, 1))
 	for {
-		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(errno), 0, 0, 0, 0, 0)
+		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(max(-pid, 0)), 0, 0, 0, 0, 0)
 	}
 }
 
@@ -77,10 +95,11 @@ func (c *child) forkTwice() (uintptr, syscall.Errno) {
 //go:nosplit
 //go:norace
 //go:nocheckptr
-func (c *child) become() {
+func become(c *child) {
+	const lastSignal = 64
 	var errno syscall.Errno
 	var none uint64
-	var code byte
+	var action [4]uint64 // a struct sigaction, and more where words are short: SIG_DFL
 	var header unix.CapUserHeader
 	var data [2]unix.CapUserData
 
@@ -89,11 +108,7 @@ func (c *child) become() {
 		goto failed
 	}
 	for i := range c.count {
-		flags := uintptr(0)
-		if i == c.count-1 {
-			flags = unix.O_CLOEXEC
-		}
-		if _, _, errno = syscall.RawSyscall6(unix.SYS_DUP3, uintptr(at(c.files, i)), uintptr(i), flags, 0, 0, 0); errno != 0 {
+		if _, _, errno = syscall.RawSyscall6(unix.SYS_DUP3, uintptr(at(c.files, i)), uintptr(i), 0, 0, 0, 0); errno != 0 {
 			goto failed
 		}
 	}
@@ -117,11 +132,13 @@ func (c *child) become() {
 	if _, _, errno = syscall.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
 		goto failed
 	}
+	for signal := uintptr(1); signal <= lastSignal; signal++ { // none may reach a handler of Go's in borrowed memory
+		syscall.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+	}
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&none)), 0, 8, 0, 0)
 	_, _, errno = syscall.RawSyscall6(unix.SYS_EXECVE, c.path, c.argv, c.env, 0, 0, 0)
 failed:
-	code = byte(errno) // all that execve(2) and the others give are below 256
-	syscall.RawSyscall6(unix.SYS_WRITE, uintptr(c.count-1), uintptr(unsafe.Pointer(&code)), 1, 0, 0, 0)
+	c.failed = errno
 	for {
 		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, 1, 0, 0, 0, 0, 0)
 	}

@@ -1,11 +1,9 @@
 package detach
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"runtime"
-	"sync"
 	"syscall"
 	"unsafe"
 
@@ -43,7 +41,7 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 	if err != nil {
 		return fmt.Errorf("an argument holds a NUL byte: %w", err)
 	}
-	c := child{
+	c := &child{
 		path: cString("/proc/self/exe\x00"), root: cString("/\x00"),
 		argv: uintptr(unsafe.Pointer(unsafe.SliceData(argv))),
 		env:  uintptr(unsafe.Pointer(&noEnv)),
@@ -52,7 +50,7 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 
 	// The child's descriptors end below floor, and what it copies them from starts there, so that none
 	// is overwritten before it is copied.
-	floor := FirstFile + len(files) + 1
+	floor := FirstFile + len(files)
 	var from []int
 	defer func() {
 		for _, fd := range from {
@@ -71,13 +69,6 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 		return &os.PathError{Op: "open", Path: "/dev/null", Err: err}
 	}
 	defer unix.Close(null)
-	var status [2]int
-	if err := unix.Pipe2(status[:], unix.O_CLOEXEC); err != nil {
-		return os.NewSyscallError("pipe2", err)
-	}
-	defer unix.Close(status[0])
-	closeTheirs := sync.OnceFunc(func() { unix.Close(status[1]) })
-	defer closeTheirs()
 	for range FirstFile {
 		if err := keep(null); err != nil {
 			return err
@@ -87,11 +78,6 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 		if err := keep(int(f.Fd())); err != nil {
 			return err
 		}
-	}
-	err = keep(status[1])
-	closeTheirs()
-	if err != nil {
-		return err
 	}
 	c.files, c.count = uintptr(unsafe.Pointer(unsafe.SliceData(from))), len(from)
 
@@ -107,29 +93,7 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 	runtime.KeepAlive(argv)
 	runtime.KeepAlive(from)
 	runtime.KeepAlive(others)
-	if err != nil {
-		return err
-	}
-	unix.Close(from[len(from)-1]) // this process's copy of the pipe's end, so that its reading comes to an end
-	from = from[:len(from)-1]
-	return report(status[0])
-}
-
-// report reads from the pipe what stopped the child; a pipe that just ends was closed by execve(2).
-func report(status int) error {
-	var code [1]byte
-	for {
-		n, err := unix.Read(status, code[:])
-		switch {
-		case errors.Is(err, unix.EINTR):
-			continue
-		case err != nil:
-			return os.NewSyscallError("read", err)
-		case n == 0:
-			return nil
-		}
-		return fmt.Errorf("running /proc/self/exe there: %w", syscall.Errno(code[0]))
-	}
+	return err
 }
 
 // descriptors lists this process's open descriptors from floor up.

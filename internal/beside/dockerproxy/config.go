@@ -8,8 +8,13 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/hostpath"
 )
 
-// Subcommand is the hidden subcommand of worker-wrap that calls [Main].
-const Subcommand = "__docker-proxy"
+// Subcommand is the hidden subcommand of worker-wrap that calls [Main]. A proxy's command line begins with Name and
+// Subcommand, and Comm is the name of its process, for ps: at most 15 bytes.
+const (
+	Name       = "worker-wrap"
+	Subcommand = "__docker-proxy"
+	Comm       = "docker-proxy-ww"
+)
 
 // Config says what a proxy stands between. All paths are absolute and the host's.
 type Config struct {

@@ -34,16 +34,16 @@ func Main(args []string, after func(Config) error) error {
 	if err != nil {
 		return err
 	}
-	listener, err := inherited(listenerFD)
+	listener, err := inherited(ListenerFD)
 	if err != nil {
 		return err
 	}
-	pidfd := os.NewFile(pidfdFD, "pidfd")
+	pidfd := os.NewFile(PidfdFD, "pidfd")
 	defer pidfd.Close()
 	// It is in nobody's terminal session; these are for somebody who sends them by hand to all processes.
 	signal.Ignore(unix.SIGINT, unix.SIGHUP, unix.SIGQUIT)
 	unix.Umask(0o077)
-	_ = os.WriteFile("/proc/self/comm", []byte("docker-proxy-ww"), 0) // for ps; at most 15 bytes
+	_ = os.WriteFile("/proc/self/comm", []byte(Comm), 0)
 	// It only hands bytes on, and a job's machine has other work for its CPUs.
 	runtime.GOMAXPROCS(1)
 	debug.SetMemoryLimit(memoryLimit)

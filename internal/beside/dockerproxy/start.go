@@ -11,8 +11,8 @@ import (
 
 // Descriptors of the process, in the order in which [Start] hands them over.
 const (
-	listenerFD = detach.FirstFile + iota
-	pidfdFD
+	ListenerFD = detach.FirstFile + iota
+	PidfdFD    // of the process that is the Worker
 )
 
 // Launched is a proxy whose socket is not laid over the real one yet. Nil is none.
@@ -59,7 +59,7 @@ func Start(c Config) (l *Launched, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := detach.Start("worker-wrap", c.args(), []*os.File{socket, pidfd}); err != nil {
+	if err := detach.Start(Name, c.args(), []*os.File{socket, pidfd}); err != nil {
 		socket.Close()
 		_ = os.Remove(c.Socket)
 		return nil, err

@@ -65,16 +65,23 @@ func namespacesNeeded(u *systemd.Unit, userns bool) string {
 }
 
 // The system calls of a start that are in few of systemd's groups, and those groups (systemd-analyze syscall-filter).
-var (
-	mountCalls = []string{"mount", "mount_setattr", "move_mount", "open_tree"}
-	callGroups = map[string][]string{
-		"@mount":          mountCalls,
-		"@process":        {"unshare"},
-		"@privileged":     {"capset"},
-		"@system-service": {"capset", "unshare"},
-		"@known":          append([]string{"capset", "unshare"}, mountCalls...),
+var mountCalls = []string{"mount", "mount_setattr", "move_mount", "open_tree"}
+
+func callGroup(name string) []string {
+	switch name {
+	case "@mount":
+		return mountCalls
+	case "@process":
+		return []string{"unshare"}
+	case "@privileged":
+		return []string{"capset"}
+	case "@system-service":
+		return []string{"capset", "unshare"}
+	case "@known":
+		return append([]string{"capset", "unshare"}, mountCalls...)
 	}
-)
+	return nil
+}
 
 // callsNeeded returns the groups and system calls that have to be added to SystemCallFilter=, "" if none have. Whoever has
 // the capability without worker-wrap's file does without capset.
@@ -108,7 +115,7 @@ func allowedCalls(lines []string) func(call string) bool {
 		}
 		for _, word := range strings.Fields(rest) {
 			name, _, _ := strings.Cut(word, ":") // with the error that it gives
-			calls := callGroups[name]
+			calls := callGroup(name)
 			if calls == nil {
 				calls = []string{name}
 			}

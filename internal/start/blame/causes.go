@@ -24,45 +24,48 @@ const (
 // that its seccomp filter allows the calls.
 type mend struct{ profile, capability, filter string }
 
-var mends = map[manager]mend{
-	docker: {
-		"run the container with --security-opt apparmor=unconfined",
-		"run it with --cap-add SYS_ADMIN (and, if AppArmor is on, --security-opt apparmor=unconfined)",
-		"add --cap-add SYS_ADMIN, or a --security-opt seccomp=… profile that allows unshare and mount",
-	},
-	kubernetes: {
-		"set appArmorProfile: {type: Unconfined} in the container's securityContext",
-		"add SYS_ADMIN to capabilities in the container's securityContext (and, if AppArmor is on, appArmorProfile: {type: Unconfined})",
-		"give the container's securityContext a seccompProfile that allows unshare and mount",
-	},
-	lxc: {
-		"on the host, set lxc.apparmor.allow_nesting = 1 with the generated profile, or lxc.apparmor.profile = unconfined, in the container's configuration (Proxmox: pct set ID --features nesting=1), and restart the container",
-		"on the host, take sys_admin out of lxc.cap.drop in the container's configuration, and restart the container",
-		"on the host, let lxc.seccomp.profile in the container's configuration allow unshare and mount, and restart the container",
-	},
-	lxd: {
-		"on the host: lxc config set NAME security.nesting true && lxc restart NAME",
-		"on the host, take sys_admin out of lxc.cap.drop in raw.lxc of the container, and restart it",
-		"on the host, let security.syscalls.* of the container allow unshare and mount, and restart it",
-	},
-	incus: {
-		"on the host: incus config set NAME security.nesting true && incus restart NAME",
-		"on the host, take sys_admin out of lxc.cap.drop in raw.lxc of the container, and restart it",
-		"on the host, let security.syscalls.* of the container allow unshare and mount, and restart it",
-	},
-	container: {
-		"have whatever runs the container use another profile, or none",
-		"have whatever runs the container give it CAP_SYS_ADMIN",
-		"have whatever runs the container allow unshare and mount",
-	},
-	"": {
-		"allow mount in the profile",
-		"allow it in CapabilityBoundingSet= of the service's unit",
-		"have it allow unshare and mount",
-	},
+// mendOf makes its table when it is asked: few starts ask.
+func mendOf(m manager) mend {
+	mends := map[manager]mend{
+		docker: {
+			"run the container with --security-opt apparmor=unconfined",
+			"run it with --cap-add SYS_ADMIN (and, if AppArmor is on, --security-opt apparmor=unconfined)",
+			"add --cap-add SYS_ADMIN, or a --security-opt seccomp=… profile that allows unshare and mount",
+		},
+		kubernetes: {
+			"set appArmorProfile: {type: Unconfined} in the container's securityContext",
+			"add SYS_ADMIN to capabilities in the container's securityContext (and, if AppArmor is on, appArmorProfile: {type: Unconfined})",
+			"give the container's securityContext a seccompProfile that allows unshare and mount",
+		},
+		lxc: {
+			"on the host, set lxc.apparmor.allow_nesting = 1 with the generated profile, or lxc.apparmor.profile = unconfined, in the container's configuration (Proxmox: pct set ID --features nesting=1), and restart the container",
+			"on the host, take sys_admin out of lxc.cap.drop in the container's configuration, and restart the container",
+			"on the host, let lxc.seccomp.profile in the container's configuration allow unshare and mount, and restart the container",
+		},
+		lxd: {
+			"on the host: lxc config set NAME security.nesting true && lxc restart NAME",
+			"on the host, take sys_admin out of lxc.cap.drop in raw.lxc of the container, and restart it",
+			"on the host, let security.syscalls.* of the container allow unshare and mount, and restart it",
+		},
+		incus: {
+			"on the host: incus config set NAME security.nesting true && incus restart NAME",
+			"on the host, take sys_admin out of lxc.cap.drop in raw.lxc of the container, and restart it",
+			"on the host, let security.syscalls.* of the container allow unshare and mount, and restart it",
+		},
+		container: {
+			"have whatever runs the container use another profile, or none",
+			"have whatever runs the container give it CAP_SYS_ADMIN",
+			"have whatever runs the container allow unshare and mount",
+		},
+		"": {
+			"allow mount in the profile",
+			"allow it in CapabilityBoundingSet= of the service's unit",
+			"have it allow unshare and mount",
+		},
+	}
+	mends[podman] = mends[docker]
+	return mends[m]
 }
-
-func init() { mends[podman] = mends[docker] }
 
 // whole reports whether the container is like a machine, with systemd and units of its own.
 func (m manager) whole() bool { return m == "" || m == lxc || m == lxd || m == incus }
@@ -86,14 +89,14 @@ var causes = []struct {
 	{
 		func(r refusal) bool { return r.sysAdmin && r.apparmor != "" && (r.errno == unix.EACCES || !r.seccomp) },
 		func(r refusal) string {
-			return fmt.Sprintf("the AppArmor profile %s forbids it: %s", r.apparmor, mends[r.manager].profile)
+			return fmt.Sprintf("the AppArmor profile %s forbids it: %s", r.apparmor, mendOf(r.manager).profile)
 		},
 	},
 	{
 		// The profile of such a container is one of an AppArmor namespace outside, and reads "unconfined" inside.
 		func(r refusal) bool { return r.sysAdmin && r.errno == unix.EACCES && r.hasAppArmor && r.manager != "" },
 		func(r refusal) string {
-			return fmt.Sprintf("the AppArmor profile of this container forbids it, as the default profile of %s does: %s", r.manager, mends[r.manager].profile)
+			return fmt.Sprintf("the AppArmor profile of this container forbids it, as the default profile of %s does: %s", r.manager, mendOf(r.manager).profile)
 		},
 	},
 	{
@@ -114,7 +117,7 @@ var causes = []struct {
 	},
 	{
 		func(r refusal) bool { return r.sysAdmin && r.seccomp && !r.byModule() },
-		func(r refusal) string { return "a seccomp filter forbids it: " + mends[r.manager].filter },
+		func(r refusal) string { return "a seccomp filter forbids it: " + mendOf(r.manager).filter },
 	},
 	{
 		func(r refusal) bool { return r.sysAdmin },
@@ -126,13 +129,13 @@ var causes = []struct {
 	{
 		func(r refusal) bool { return r.bounded && r.manager != "" },
 		func(r refusal) string {
-			return "this container may not have CAP_SYS_ADMIN: " + mends[r.manager].capability
+			return "this container may not have CAP_SYS_ADMIN: " + mendOf(r.manager).capability
 		},
 	},
 	{
 		func(r refusal) bool { return r.bounded },
 		func(refusal) string {
-			return "CAP_SYS_ADMIN is not to be had here (it is not in the bounding set): " + mends[""].capability
+			return "CAP_SYS_ADMIN is not to be had here (it is not in the bounding set): " + mendOf("").capability
 		},
 	},
 	{

@@ -35,9 +35,9 @@ func (r refusal) hintUserns() string {
 	const without = ", or without WORKER_WRAP_USERNS: "
 	switch {
 	case r.errno == unix.EACCES && r.apparmor != "":
-		return fmt.Sprintf("the AppArmor profile %s forbids it%s%s", r.apparmor, without, mends[r.manager].profile)
+		return fmt.Sprintf("the AppArmor profile %s forbids it%s%s", r.apparmor, without, mendOf(r.manager).profile)
 	case r.byModule() && r.hasAppArmor && r.manager != "":
-		return fmt.Sprintf("the AppArmor profile of this container forbids it%s%s", without, mends[r.manager].profile)
+		return fmt.Sprintf("the AppArmor profile of this container forbids it%s%s", without, mendOf(r.manager).profile)
 	case r.byModule():
 		return "a security module forbids it: see the kernel's log (dmesg, ausearch -m avc)"
 	case r.seccomp && r.unit != "" && r.manager.whole():

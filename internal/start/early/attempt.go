@@ -7,6 +7,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/start/idle"
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
@@ -16,58 +17,14 @@ const (
 	runnerFile  = settings.RunnerFile + "\x00"
 )
 
-// room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for.
-type room struct {
-	missing int64    // since when there is no _temp, in milliseconds of the monotonic clock; 0 if there is one
-	failed  int      // how long was waited after the last try that failed, in milliseconds; 0 if none did
-	program raw.Path // what a keeper that guards starts
-	own     raw.Path // the private folder that it lays
-	does    task
-	polls   [3]unix.PollFd
-	limit   unix.Timespec
-	p       raw.Process
-	root    raw.Path // the runner's root, without a slash at its end
-	kept    raw.Path // what stood in the Worker's place, by the name that no other tool uses
-	real    raw.Path // the same by the other name, and then what is started
-	link    raw.Path // a link to it that has the name of the entry
-	linked  bool     // it is there, and leads there
-	work    raw.Path // workFolder, as .runner has it
-	text    [4096]byte
-	dents   [4096]byte
-	st, exe unix.Statx_t
-	self    raw.Owner
-	noted   note    // what this start records
-	fileFD  uintptr // the record, if it is in a file
-	begun   unix.Timespec
-	workFD  uintptr
-	rootFD  uintptr
-	pidFD   uintptr
-	more    [3]uintptr // what else a keeper holds
-	mores   int
-	viewFD  uintptr    // a mount namespace that is to be held open, 0 if there is none
-	keeper  uintptr    // PID of the keeper
-	argv    [8]uintptr // of the program that a keeper becomes
-	numbers [64]byte
-	diag    raw.Path
-	pollFD  unix.PollFd
-	capHead unix.CapUserHeader
-	capData [2]unix.CapUserData
-	allSet  uint64
-	action  [4]uint64 // a struct sigaction, and more if words are short
-	noEnv   uintptr
-	g       [64]uintptr     // stands for the runtime's g; a stack guard of 0 lies below every stack
-	tls     [2]uintptr      // the storage in which amd64 looks for it
-	stack   [stackSize]byte // of spawned processes
-}
-
-var r room
-
 // attempt starts a Worker that is alone, at the kernel's stack pointer. It returns, with nothing changed, if it is no
 // Worker's start or anything is unusual.
 //
 //go:norace
 func attempt(sp unsafe.Pointer) {
+	r := &rooms[0]
 	r.p.Read(sp)
+	idle.Docker(&r.p)
 	argv0 := raw.Arg(r.p.Worker, 0)
 	if argv0 == nil || !r.names(argv0) {
 		return
@@ -84,6 +41,7 @@ func attempt(sp unsafe.Pointer) {
 		if r.take(work, root) {
 			r.become()
 		}
+		r.recall()
 		raw.CloseFD(work)
 	}
 	raw.CloseFD(root)
@@ -112,10 +70,8 @@ func (r *room) names(argv0 raw.Str) bool {
 	}
 	at := 0
 	ok := r.root.Add(&at, argv0, root)
-	at = 0
-	ok = ok && r.kept.Add(&at, argv0, bin) && r.kept.Text(&at, "/"+runner.KeptWorkerName)
-	at = 0
-	ok = ok && r.real.Add(&at, argv0, bin) && r.real.Text(&at, "/"+runner.RealWorkerName)
+	at, r.bin = 0, bin
+	ok = ok && r.real.Add(&at, argv0, bin) && r.real.Text(&at, "/"+runner.KeptWorkerName)
 	at = 0
 	return ok && r.link.Add(&at, argv0, bin) && r.link.Text(&at, "/"+runner.AloneName)
 }
@@ -147,7 +103,7 @@ func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 		return 0, false
 	}
 	// Root leaves what is another user's to the ordinary start, which gives away what it makes there.
-	if _, ok := raw.Look(root, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.st); !ok || r.p.UID == 0 && r.st.Uid != 0 {
+	if _, ok := raw.Look(root, raw.Empty(), unix.AT_EMPTY_PATH, &r.st); !ok || r.p.UID == 0 && r.st.Uid != 0 {
 		return 0, false
 	}
 	n, _, ok := raw.Slurp(root, unsafe.StringData(".runner\x00"), r.text[:])
@@ -189,10 +145,14 @@ func (r *room) plainTemp(work uintptr) bool {
 //
 //go:norace
 func (r *room) worker() bool {
-	if _, ok := raw.Look(raw.CWD, &r.kept[0], 0, &r.st); ok {
-		r.real = r.kept
-	} else if _, ok := raw.Look(raw.CWD, &r.real[0], 0, &r.st); !ok {
-		return false
+	if _, ok := raw.Look(raw.CWD, &r.real[0], 0, &r.st); !ok { // the name that no other tool uses
+		at := r.bin
+		if !r.real.Text(&at, "/"+runner.RealWorkerName) {
+			return false
+		}
+		if _, ok := raw.Look(raw.CWD, &r.real[0], 0, &r.st); !ok {
+			return false
+		}
 	}
 	if r.st.Mode&unix.S_IFMT != unix.S_IFREG || r.isEntry() {
 		return false
@@ -241,7 +201,7 @@ func (r *room) isEntry() bool {
 //go:norace
 func (r *room) become() {
 	if r.linked {
-		raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.link[0]), uintptr(r.p.Worker), uintptr(r.p.Envp), 0, 0, 0)
+		raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.link[0]), r.p.Worker, r.p.Envp, 0, 0, 0)
 	}
-	raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.real[0]), uintptr(r.p.Worker), uintptr(r.p.Envp), 0, 0, 0)
+	raw.Call(unix.SYS_EXECVE, raw.Ptr(&r.real[0]), r.p.Worker, r.p.Envp, 0, 0, 0)
 }

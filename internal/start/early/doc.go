@@ -16,6 +16,6 @@
 //
 // Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep] call
 // therefore allocates nothing, compares and converts no interface, and defers nothing. It calls only functions of this
-// package and of package raw, and pure ones of strconv, time and events that append to a given buffer. A test
-// disassembles both packages and holds them to that.
+// package, of packages raw and idle, and pure ones of strconv, time and events that append to a given buffer. A test
+// disassembles all three packages and holds them to that.
 package early

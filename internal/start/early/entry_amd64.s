@@ -8,11 +8,11 @@
 // OWNG gives this thread the package's g: a Go prologue compares SP with its stack guard, which is 0 here, and assembly
 // that calls Go loads the g from thread-local storage. Clobbers AX, CX, DI, SI and R11.
 #define OWNG \
-	LEAQ	·r+room_g(SB), R14 \
-	MOVQ	R14, ·r+room_tls(SB) \
+	LEAQ	·rooms+room_g(SB), R14 \
+	MOVQ	R14, ·rooms+room_tls(SB) \
 	MOVQ	$SYS_arch_prctl, AX \
 	MOVQ	$ARCH_SET_FS, DI \
-	LEAQ	·r+(room_tls+8)(SB), SI \
+	LEAQ	·rooms+(room_tls+8)(SB), SI \
 	SYSCALL
 
 // The kernel starts the program here: SP at argc, no g. The runtime sets thread-local storage of its own later.
@@ -26,22 +26,30 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	48(SP), SP
 	JMP	origin_entry(SB)
 
-// func spawn(flags, stack uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$0-24
+// func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$16-48
 	MOVQ	flags+0(FP), DI
 	MOVQ	stack+8(FP), SI
 	XORL	DX, DX
-	XORL	R10, R10
+	MOVQ	gone+16(FP), R10
 	XORL	R8, R8
+	MOVQ	r+24(FP), R13
+	MOVQ	keeper+32(FP), R12
 	MOVQ	$SYS_clone, AX
 	SYSCALL
 	TESTQ	AX, AX
 	JNE	parent
 	OWNG
+	MOVQ	R13, 0(SP)
+	TESTQ	R12, R12
+	JNE	keeper
 	CALL	·between(SB)
 	INT	$3
+keeper:
+	CALL	·keep(SB)
+	INT	$3
 parent:
-	MOVQ	AX, ret+16(FP)
+	MOVQ	AX, ret+40(FP)
 	RET
 
 // Where the program's variables begin and end.

@@ -6,7 +6,7 @@
 // See entry_amd64.s. On arm64 the g is in a register of its own.
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	RSP, R19
-	MOVD	$·r+room_g(SB), g
+	MOVD	$·rooms+room_g(SB), g
 	SUB	$64, RSP
 	MOVD	R19, 48(RSP)
 	MOVD	R19, 8(RSP)
@@ -15,21 +15,28 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	R19, RSP
 	B	origin_entry(SB)
 
-// func spawn(flags, stack uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$0-24
+// func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$16-48
 	MOVD	flags+0(FP), R0
 	MOVD	stack+8(FP), R1
 	MOVD	ZR, R2
 	MOVD	ZR, R3
-	MOVD	ZR, R4
+	MOVD	gone+16(FP), R4
+	MOVD	r+24(FP), R20
+	MOVD	keeper+32(FP), R19
 	MOVD	$SYS_clone, R8
 	SVC
 	CBNZ	R0, parent
-	MOVD	$·r+room_g(SB), g
+	MOVD	$·rooms+room_g(SB), g
+	MOVD	R20, 8(RSP)
+	CBNZ	R19, keeper
 	CALL	·between(SB)
 	BRK
+keeper:
+	CALL	·keep(SB)
+	BRK
 parent:
-	MOVD	R0, ret+16(FP)
+	MOVD	R0, ret+40(FP)
 	RET
 
 // Where the program's variables begin and end.

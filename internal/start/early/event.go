@@ -24,7 +24,7 @@ func (r *room) recordStart() {
 		}
 	}
 	const mask = unix.STATX_TYPE | unix.STATX_NLINK | unix.STATX_SIZE
-	_, ok = raw.Call(unix.SYS_STATX, fd, raw.Ptr(&raw.Empty[0]), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
+	_, ok = raw.Call(unix.SYS_STATX, fd, raw.Ptr(raw.Empty()), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
 	if ok && r.st.Mode&unix.S_IFMT == unix.S_IFREG && r.st.Nlink == 1 && r.st.Size < events.MaxFile {
 		e := events.Event{
 			Time: time.Unix(r.begun.Unix()), Kind: events.Start, PID: int(r.self.PID), Outcome: events.Alone,

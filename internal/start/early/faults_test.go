@@ -24,7 +24,7 @@ var errnos = map[string][]string{
 	"clock_gettime": {"EINVAL"}, "clone": {"EAGAIN", "ENOMEM", "EPERM"}, "dup3": {}, "fgetxattr": {"ENODATA", "EOPNOTSUPP", "EIO"}, "fsetxattr": {"ENOSPC", "EOPNOTSUPP", "EROFS"}, "fremovexattr": {}, "execve": {"EACCES", "ENOENT", "ETXTBSY", "ENOMEM", "EPERM"},
 	"faccessat": {"EACCES", "EIO"}, "flock": {"EAGAIN", "ENOLCK", "EINTR", "EBADF"}, "getdents64": {"EIO"}, "kill": {"EPERM"},
 	"lseek": {"EINVAL"}, "openat": {"EMFILE", "EACCES", "ENFILE", "EIO", "EINTR"}, "pidfd_open": {"ENOSYS", "EMFILE", "EPERM"},
-	"ppoll": {"EINTR", "ENOMEM"}, "read": {"EIO", "EINTR"}, "statx": {"EIO", "ENOSYS", "EACCES"}, "wait4": {"EINTR", "ECHILD"}, "write": {"ENOSPC", "EIO", "EDQUOT"},
+	"futex": {"ENOSYS"}, "ppoll": {"EINTR", "ENOMEM"}, "read": {"EIO", "EINTR"}, "statx": {"EIO", "ENOSYS", "EACCES"}, "wait4": {"EINTR", "ECHILD"}, "set_tid_address": {}, "write": {"ENOSPC", "EIO", "EDQUOT"},
 }
 
 // struck is one call that fails, or before which a process is killed.

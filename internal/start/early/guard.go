@@ -42,7 +42,7 @@ func (r *room) guard() {
 	raw.Call(unix.SYS_OPENAT, raw.CWD, raw.Ptr(unsafe.StringData("/proc/self/mountinfo\x00")), unix.O_RDONLY|unix.O_CLOEXEC, 0, 0, 0)
 	raw.Call(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0, 0, 0, 0)
 	r.watchWork()
-	raw.Look(keptRoot, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe)
+	raw.Look(keptRoot, raw.Empty(), unix.AT_EMPTY_PATH, &r.exe)
 	for wait := r.lookAfter(); !r.pause(wait); {
 		wait = r.lookAfter()
 	}
@@ -98,7 +98,7 @@ func (r *room) lookAfter() int {
 //go:norace
 func (r *room) another() bool {
 	now, old := r.st, &r.st
-	if _, ok := raw.Look(keptWork, &raw.Empty[0], unix.AT_EMPTY_PATH, old); ok && raw.SameFile(&now, old) {
+	if _, ok := raw.Look(keptWork, raw.Empty(), unix.AT_EMPTY_PATH, old); ok && raw.SameFile(&now, old) {
 		return false
 	}
 	fd, ok := raw.Open(raw.CWD, &r.work[0], unix.O_RDONLY|unix.O_DIRECTORY)
@@ -116,7 +116,7 @@ func (r *room) another() bool {
 //go:norace
 func (r *room) revive() {
 	const mask = unix.STATX_NLINK | unix.STATX_MODE
-	_, ok := raw.Call(unix.SYS_STATX, keptRoot, raw.Ptr(&raw.Empty[0]), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
+	_, ok := raw.Call(unix.SYS_STATX, keptRoot, raw.Ptr(raw.Empty()), unix.AT_EMPTY_PATH, mask, uintptr(unsafe.Pointer(&r.st)), 0)
 	if !ok || r.st.Nlink > 0 {
 		return
 	}
@@ -131,7 +131,7 @@ func (r *room) revive() {
 	}
 	raw.Call(unix.SYS_DUP3, fd, keptRoot, unix.O_CLOEXEC, 0, 0, 0)
 	raw.CloseFD(fd)
-	raw.Look(keptRoot, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe)
+	raw.Look(keptRoot, raw.Empty(), unix.AT_EMPTY_PATH, &r.exe)
 }
 
 // absent returns how long to wait for a folder that is not there, 0 when it is time to make it. A path that is given

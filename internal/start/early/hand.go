@@ -26,6 +26,7 @@ type Worker struct {
 // Hold leaves a keeper that keeps what the caller has locked until the Worker ends. At most three files are kept; they
 // stay the caller's to close, which does not unlock them. It returns the keeper's PID.
 func Hold(w Worker, locked []*os.File) (keeper int, err error) {
+	r := roomOf(holds, w)
 	fds := []int{int(w.Work.Fd())}
 	if len(locked) == 0 {
 		fds = append(fds, fds[0]) // a keeper has two at least
@@ -33,7 +34,7 @@ func Hold(w Worker, locked []*os.File) (keeper int, err error) {
 	for _, f := range locked {
 		fds = append(fds, int(f.Fd()))
 	}
-	keeper, err = hand(holds, w, fds)
+	keeper, err = r.hand(holds, w, fds)
 	runtime.KeepAlive(locked)
 	return keeper, err
 }
@@ -55,6 +56,7 @@ func Guard(w Worker, private, below *os.File) (keeper int, err error) {
 		return 0, &os.PathError{Op: "open", Path: w.Work.Name(), Err: err}
 	}
 	defer unix.Close(dir)
+	r := roomOf(guards, w)
 	// By its path: /proc/self/exe is on a mount of the namespace that this one is a copy of. There the kernel grants no
 	// file capability (mnt_may_suid in fs/namespace.c).
 	program, err := os.Executable()
@@ -68,14 +70,27 @@ func Guard(w Worker, private, below *os.File) (keeper int, err error) {
 	if below == nil {
 		below = private
 	}
-	keeper, err = hand(guards, w, []int{dir, int(private.Fd()), int(below.Fd())})
+	keeper, err = r.hand(guards, w, []int{dir, int(private.Fd()), int(below.Fd())})
 	runtime.KeepAlive(private)
 	runtime.KeepAlive(below)
 	return keeper, err
 }
 
+// roomOf returns the room of a new keeper. The first that guards this process, whose thread becomes the Worker, borrows
+// memory; all others have copies.
+func roomOf(does task, w Worker) *room {
+	r := &rooms[0]
+	shares := does == guards && w.Self.PID == os.Getpid() && r.there == 0
+	if !shares {
+		rooms[1].p = r.p
+		r = &rooms[1]
+	}
+	r.shares = shares
+	return r
+}
+
 // hand makes a keeper that has the descriptors in fds: the work folder, and one to four more.
-func hand(does task, w Worker, fds []int) (keeper int, err error) {
+func (r *room) hand(does task, w Worker, fds []int) (keeper int, err error) {
 	pid, err := unix.PidfdOpen(w.Self.PID, 0)
 	if err != nil {
 		return 0, os.NewSyscallError("pidfd_open", err)
@@ -124,7 +139,7 @@ func hand(does task, w Worker, fds []int) (keeper int, err error) {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &old); err != nil {
 		return 0, os.NewSyscallError("rt_sigprocmask", err)
 	}
-	ok := fork()
+	ok := r.fork(r.top())
 	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &old, nil)
 	if !ok {
 		return 0, os.NewSyscallError("clone", unix.EAGAIN)

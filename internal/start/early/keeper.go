@@ -8,9 +8,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
-// stackSize is the room, in bytes, that spawned processes have; what they do not touch costs nothing.
-const stackSize = 64 << 10
-
 // take makes this Worker the one that is in the plain _temp: it takes the locks on the work folder and on the root,
 // notes itself as their owner, and leaves them to a keeper. ok is false if another is, or anything fails: then nothing
 // is held.
@@ -49,49 +46,10 @@ func (r *room) leave(work, root uintptr) (ok bool) {
 	if r.pidFD, ok = raw.Call(unix.SYS_PIDFD_OPEN, uintptr(r.self.PID), 0, 0, 0, 0, 0); !ok {
 		return false
 	}
-	ok = fork()
+	r.shares = true
+	ok = r.fork(0)
 	raw.CloseFD(r.pidFD)
 	return ok
-}
-
-// fork makes the keeper, which is nobody's child but the reaper's: the Worker finds none that it has not started. The
-// process in between borrows this one's memory until it ends, so that only the keeper's is copied. It has no exit
-// signal, which the Worker's parent might have ignored; only __WALL waits for such a child (clone(2)).
-//
-//go:norace
-//go:nocheckptr
-func fork() bool {
-	const flags = unix.CLONE_VM | unix.CLONE_VFORK
-	pid := spawn(flags, (uintptr(unsafe.Pointer(&r.stack))+stackSize-64)&^15)
-	if int(pid) < 0 {
-		return false
-	}
-	var status uint32
-	for {
-		n, ok := raw.Call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
-		if ok {
-			return status == 0
-		}
-		if n != uintptr(unix.EINTR) {
-			return false
-		}
-	}
-}
-
-// between forks the keeper and ends. Its exit status is the errno if it cannot.
-//
-//go:norace
-func between() {
-	pid, ok := raw.Call(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
-	if ok && pid == 0 {
-		r.keep()
-	}
-	r.keeper = pid
-	status := uintptr(0)
-	if !ok {
-		status = pid
-	}
-	raw.Exit(status)
 }
 
 // keep does its task until the Worker ends, then becomes worker-wrap to sweep and to record that.
@@ -100,26 +58,28 @@ func between() {
 // winds down. It has no capability, no descriptor of the Worker's, and no core file.
 //
 //go:norace
-func (r *room) keep() {
+func keep(r *room) {
 	r.allSet = ^uint64(0)
 	raw.Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
 	raw.Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	r.ownFiles()
 	raw.Call(unix.SYS_CHDIR, raw.Ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
 	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NAME, raw.Ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
-	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
-	r.hideWords()
-	r.shed()
-	switch r.does {
-	case guards:
+	if r.does == guards {
 		r.setCapabilities(0, 0)
+	} else {
+		r.dropPrivilege()
+	}
+	r.part()
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
+	r.p.HideWords("worker-wrap: keeps a Worker's locks")
+	r.shed()
+	if r.does == guards {
 		r.guard()
-	case holds:
-		r.dropPrivilege()
-		r.await()
-	default:
-		r.dropPrivilege()
-		r.recordStart()
+	} else {
+		if r.does == lone {
+			r.recordStart()
+		}
 		r.await()
 	}
 	r.end()
@@ -177,34 +137,6 @@ func (r *room) ownFiles() {
 		raw.CloseFD(none)
 	}
 	raw.CloseFrom(keptView + 1)
-}
-
-// hideWords makes the keeper's command line its own, and its environment nothing: who looks for Workers by their
-// command line, or for a job's processes by their environment, is not to find it.
-//
-//go:norace
-//go:nocheckptr
-func (r *room) hideWords() {
-	const name = "worker-wrap: keeps a Worker's locks"
-	if r.p.Argv == nil { // a program that was linked without entry
-		return
-	}
-	room := raw.Length(raw.Arg(r.p.Argv, 0))
-	for _, v := range [...]unsafe.Pointer{r.p.Argv, r.p.Envp} {
-		for i := 0; ; i++ {
-			s := raw.Arg(v, i)
-			if s == nil {
-				break
-			}
-			for k := 0; raw.Char(s, k) != 0; k++ {
-				*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = 0
-			}
-		}
-	}
-	s := raw.Arg(r.p.Argv, 0) // the first word's place, which ends in a 0
-	for k := range min(len(name), room) {
-		*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = name[k]
-	}
 }
 
 // await returns when the Worker has ended.

@@ -20,7 +20,7 @@ func (r *room) me() bool {
 		return false
 	}
 	r.self.PID = uint64(pid)
-	if r.self.Start, ok = r.startOf(unsafe.StringData("/proc/self/stat\x00")); !ok {
+	if r.self.Start, ok = raw.StartOf(unsafe.StringData("/proc/self/stat\x00"), r.text[:]); !ok {
 		return false
 	}
 	_, ok = raw.Look(raw.CWD, unsafe.StringData("/proc/self/ns/pid\x00"), 0, &r.exe)
@@ -28,36 +28,8 @@ func (r *room) me() bool {
 	return ok
 }
 
-// startOf reads field 22 of a /proc/PID/stat: when the process started, in clock ticks after boot (proc_pid_stat(5)).
-// ok is false if there is none, or it is a zombie.
-//
-//go:norace
-func (r *room) startOf(name raw.Str) (start uint64, ok bool) {
-	n, _, ok := raw.Slurp(raw.CWD, name, r.text[:])
-	if !ok {
-		return 0, false
-	}
-	i := n - 1
-	for i >= 0 && r.text[i] != ')' { // the name before it can hold anything
-		i--
-	}
-	if i < 0 || i+2 >= n || r.text[i+2] == 'Z' || r.text[i+2] == 'X' {
-		return 0, false
-	}
-	const state, starttime = 3, 22
-	i += 2
-	for field := state; field < starttime; field++ {
-		for i < n && r.text[i] != ' ' {
-			i++
-		}
-		i++
-	}
-	start, _, ok = raw.Number(r.text[:n], i)
-	return start, ok
-}
-
-// claimed reports whether a Worker that came the longer way is in the plain _temp, of this version or an older one. It
-// goes by the notes of package perpid: it may have no keeper.
+// claimed reports whether a Worker that came the longer way, of this version or an older one, is in the plain _temp by
+// what package perpid has noted: it may have no keeper.
 //
 //go:norace
 func (r *room) claimed(work uintptr) bool {
@@ -90,6 +62,6 @@ func (r *room) lives(o *raw.Owner) bool {
 	for k := range len(stat) {
 		name[i+k] = stat[k]
 	}
-	start, ok := r.startOf(&name[0])
+	start, ok := raw.StartOf(&name[0], r.text[:])
 	return ok && start == o.Start
 }

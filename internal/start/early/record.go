@@ -129,7 +129,7 @@ func (r *room) openRecord(root uintptr) (fd uintptr, ok bool) {
 	if !ok {
 		return fd, false
 	}
-	if _, ok = raw.Look(fd, &raw.Empty[0], unix.AT_EMPTY_PATH, &r.exe); !ok || r.exe.Mode&unix.S_IFMT != unix.S_IFREG {
+	if _, ok = raw.Look(fd, raw.Empty(), unix.AT_EMPTY_PATH, &r.exe); !ok || r.exe.Mode&unix.S_IFMT != unix.S_IFREG {
 		raw.CloseFD(fd)
 		return fd, false
 	}

@@ -18,17 +18,17 @@ var variables [2]uintptr
 //go:norace
 //go:nocheckptr
 func (r *room) shed() {
-	if r.does == lone || r.p.Argv == nil { // nothing of that was ever there, or a program that was linked without entry
+	if r.does == lone || r.p.Argv == 0 { // nothing of that was ever there, or a program that was linked without entry
 		return
 	}
 	page := r.p.Page - 1
-	room := uintptr(unsafe.Pointer(r))
-	up, down := (variables[1]+page)&^page, uintptr(r.p.Argv)&^page
+	room := uintptr(unsafe.Pointer(&rooms))
+	up, down := (variables[1]+page)&^page, r.p.Argv&^page
 	if _, ok := raw.Call(unix.SYS_MUNMAP, up, down-up, 0, 0, 0, 0); !ok { // something in between is sealed, see mseal(2)
 		forget(up, down)
 	}
 	forget((variables[0]+page)&^page, room&^page)
-	forget((room+unsafe.Sizeof(*r)+page)&^page, up)
+	forget((room+unsafe.Sizeof(rooms)+page)&^page, up)
 }
 
 // forget has memory be again as it was when the program began.

@@ -1,7 +1,6 @@
 package place
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 
@@ -52,7 +51,12 @@ func Same(a, b *os.File) (bool, error) {
 func SameInode(a, b unix.Stat_t) bool { return a.Dev == b.Dev && a.Ino == b.Ino }
 
 // ErrExchanged is one of those that a start tries once more after.
-var ErrExchanged = fmt.Errorf("it was exchanged just now (%w)", fs.ErrNotExist)
+var ErrExchanged error = exchanged{}
+
+type exchanged struct{}
+
+func (exchanged) Error() string { return "it was exchanged just now (" + fs.ErrNotExist.Error() + ")" }
+func (exchanged) Unwrap() error { return fs.ErrNotExist }
 
 // Store opens the store in a folder, for folders like temp, and makes it if it is missing.
 func Store(in, temp *os.File) (*perpid.Store, error) {

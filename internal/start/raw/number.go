@@ -51,3 +51,31 @@ func (o *Owner) Parse(data []byte) (end int, ok bool) {
 	o.PIDNS, i, ok = Number(data, i+1)
 	return i, ok
 }
+
+// StartOf reads field 22 of a /proc/PID/stat: when the process started, in clock ticks after boot (proc_pid_stat(5)).
+// The file is read into text. ok is false if there is none, or it is a zombie.
+//
+//go:norace
+func StartOf(name Str, text []byte) (start uint64, ok bool) {
+	n, _, ok := Slurp(CWD, name, text)
+	if !ok {
+		return 0, false
+	}
+	i := n - 1
+	for i >= 0 && text[i] != ')' { // the name before it can hold anything
+		i--
+	}
+	if i < 0 || i+2 >= n || text[i+2] == 'Z' || text[i+2] == 'X' {
+		return 0, false
+	}
+	const state, starttime = 3, 22
+	i += 2
+	for field := state; field < starttime; field++ {
+		for i < n && text[i] != ' ' {
+			i++
+		}
+		i++
+	}
+	start, _, ok = Number(text[:n], i)
+	return start, ok
+}

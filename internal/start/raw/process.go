@@ -6,10 +6,11 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
-// Process is what the kernel laid on the stack (System V ABI; fs/binfmt_elf.c).
+// Process is what the kernel laid on the stack (System V ABI; fs/binfmt_elf.c). It has no pointers: to write one the
+// compiler looks first whether Go's collector runs, in memory that a start otherwise never touches.
 type Process struct {
-	Argv, Envp unsafe.Pointer // C strings, and a null
-	Worker     unsafe.Pointer // the part of argv that is the Worker's: all of it, or what follows an entry's word
+	Argv, Envp uintptr // C strings, and a null
+	Worker     uintptr // the part of argv that is the Worker's: all of it, or what follows an entry's word
 	UID, gid   uintptr
 	Page       uintptr // how large one is
 	PlainIDs   bool    // the effective ids are the real ones
@@ -32,13 +33,13 @@ const (
 func (p *Process) Read(sp unsafe.Pointer) {
 	const word = unsafe.Sizeof(uintptr(0))
 	argc := *(*uintptr)(sp)
-	p.Argv = unsafe.Add(sp, word)
+	p.Argv = uintptr(sp) + word
 	p.Worker = p.Argv
 	if argc > 2 && Has(Arg(p.Argv, 1), 0, runner.EntryWord+"\x00") { // see runner.Arguments
-		p.Worker = unsafe.Add(p.Argv, 2*word)
+		p.Worker = p.Argv + 2*word
 	}
-	p.Envp = unsafe.Add(p.Argv, (argc+1)*word)
-	aux := p.Envp
+	p.Envp = p.Argv + (argc+1)*word
+	aux := unsafe.Add(sp, (argc+2)*word)
 	for *(*uintptr)(aux) != 0 {
 		aux = unsafe.Add(aux, word)
 	}
@@ -56,7 +57,45 @@ func (p *Process) Read(sp unsafe.Pointer) {
 //
 //go:norace
 //go:nocheckptr
-func Arg(v unsafe.Pointer, i int) Str { return *(*Str)(unsafe.Add(v, uintptr(i)*unsafe.Sizeof(v))) }
+func Arg(v uintptr, i int) Str {
+	v += uintptr(i) * unsafe.Sizeof(v)
+	return **(**Str)(unsafe.Pointer(&v))
+}
+
+// Is reports whether word i of the command line is that one, C strings both.
+//
+//go:norace
+func (p *Process) Is(i int, word string) bool {
+	s := Arg(p.Argv, i)
+	return s != nil && Has(s, 0, word)
+}
+
+// HideWords makes name the process's command line, as far as there is room, and its environment nothing: who looks for
+// Workers by their command line, or for a job's processes by their environment, is not to find it.
+//
+//go:norace
+//go:nocheckptr
+func (p *Process) HideWords(name string) {
+	if p.Argv == 0 { // a program that was linked without an entry of its own
+		return
+	}
+	room := Length(Arg(p.Argv, 0))
+	for _, v := range [...]uintptr{p.Argv, p.Envp} {
+		for i := 0; ; i++ {
+			s := Arg(v, i)
+			if s == nil {
+				break
+			}
+			for k := 0; Char(s, k) != 0; k++ {
+				*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = 0
+			}
+		}
+	}
+	s := Arg(p.Argv, 0) // the first word's place, which ends in a 0
+	for k := range min(len(name), room) {
+		*(*byte)(unsafe.Add(unsafe.Pointer(s), k)) = name[k]
+	}
+}
 
 const (
 	prefix = "WORKER_WRAP_"
