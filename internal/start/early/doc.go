@@ -15,7 +15,7 @@
 // # Freestanding code
 //
 // Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep] call
-// therefore allocates nothing, compares and converts no interface, and defers nothing. It calls only functions of this
-// package, of packages raw and idle, and pure ones of strconv, time and events that append to a given buffer. A test
-// disassembles all three packages and holds them to that.
+// therefore allocates nothing, compares and converts no interface, and defers nothing. It calls functions of this
+// package, raw and idle, and pure ones of strconv, time and events that append to a given buffer. A test disassembles
+// all three packages and holds them to that.
 package early

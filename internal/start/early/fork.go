@@ -13,7 +13,7 @@ const stackSize = 64 << 10
 
 // fork makes the keeper, which is nobody's child but the reaper's: the Worker finds none that it has not started. The
 // process in between borrows this one's memory, and stack if that is 0, until it ends. It has no exit signal, which the
-// Worker's parent might have ignored; only __WALL waits for such a one (clone(2)).
+// Worker's parent might have ignored; only __WALL waits for such a child (clone(2)).
 //
 // To copy memory costs more than all else. A keeper that shares therefore borrows it as well, and gets it when this
 // process becomes the Worker. This thread must be the one that does, or live as long as the process: the kernel clears

@@ -28,8 +28,8 @@ func (r *room) me() bool {
 	return ok
 }
 
-// claimed reports whether a Worker that came the longer way, of this version or an older one, is in the plain _temp by
-// what package perpid has noted: it may have no keeper.
+// claimed reports whether a Worker that came the longer way is in the plain _temp, of this version or an older one. It
+// goes by the notes of package perpid: it may have no keeper.
 //
 //go:norace
 func (r *room) claimed(work uintptr) bool {

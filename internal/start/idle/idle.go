@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
-// Docker returns, if the process is a Docker proxy, when there is a first client, when its socket is shut down, or when
-// its Worker has ended. Most jobs use no Docker, and a start has the processor and its memory to itself until then.
+// Docker returns at once if the process is no Docker proxy. Else it waits for the first client, for the end of the
+// Worker, or until the start shuts the socket down. Most jobs use no Docker, and their starts do not share the processor.
 //
 //go:norace
 func Docker(p *raw.Process) {
