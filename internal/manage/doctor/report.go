@@ -11,7 +11,7 @@ type RunnerReport struct {
 	Root      string          `json:"root"`
 	User      string          `json:"user"`
 	Version   string          `json:"version"`
-	Protected bool            `json:"protected"`         // nothing found about it is a [Fail]
+	Protected bool            `json:"protected"`         // nothing found about it is a [checks.Fail]
 	Unknown   bool            `json:"unknown,omitempty"` // it may be protected: whoever looks may not look into it
 	Results   []checks.Result `json:"checks"`
 }

@@ -24,7 +24,7 @@ const Replacing = 500 * time.Millisecond
 // Keeper keeps the shim in one runner's bin folders while the runner updates itself.
 type Keeper struct {
 	Layout runner.Layout
-	Place  string // the installed binary, see [Machine.Usable]
+	Place  string // the installed binary, see [machine.Machine.Usable]
 	Say    func(line string)
 
 	seen    map[string]bool    // bin folders in which the shim was

@@ -24,7 +24,7 @@ import (
 // Options say what to watch.
 type Options struct {
 	Layouts []runner.Layout
-	Place   string // the installed binary, see [install.Machine.Usable]
+	Place   string // the installed binary, see [machine.Machine.Usable]
 	// UntilQuiet, if it is not 0, ends the watch when nothing has changed for so long.
 	UntilQuiet time.Duration
 	// Say is given what is watched, and what was done; Warn what could not be done, and is Say if it is nil.

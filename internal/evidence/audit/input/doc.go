@@ -1,4 +1,4 @@
-// Package lines turns what an audit is given into records: it opens files and pipes, undoes their compression, and cuts
+// Package input turns what an audit is given into records: it opens files and pipes, undoes their compression, and cuts
 // them into lines. It takes off what a container's or a journal's reader put before each line, and takes a record's
 // first line apart. What a record means is package logs' concern.
 //
