@@ -50,8 +50,9 @@ func (c Conn) Write(p []byte) (written int, err error) {
 
 // transfer reads or writes once, waiting for the peer by wait if need be.
 //
-// Here and in Accept and Dial no call on a socket waits in the kernel, so the runtime need not know of it. Of one that
-// it knows of it tells a thread of its own, whose waking takes longer than the call, and which then looks every 20 µs.
+// Here and in Accept and Dial no call on a socket waits in the kernel, so the runtime need not know of it. Of a call
+// that it knows of it tells a thread of its own. To wake that takes longer than the call, and it then looks every 20
+// µs.
 func transfer(wait func(func(fd uintptr) bool) error, call uintptr, p []byte) (n int, err error) {
 	errno := unix.EINTR
 	waitErr := wait(func(fd uintptr) bool {
