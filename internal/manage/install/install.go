@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
@@ -17,6 +19,7 @@ import (
 // cannot be helped does not keep the others from it. If a runner has no shim yet, a start is tried before anything is
 // changed. If that is refused, the runner stays as it is, unless o.Force is set.
 func Install(o Options) Result {
+	defer unix.Umask(unix.Umask(0o022)) // what it makes is for the runners' users too, whatever root's own files are
 	r := newRun(o)
 	place, layouts := o.Place(), o.Layouts
 	if r.root && !o.BinOnly {
