@@ -72,9 +72,9 @@ func chosen(which string) (workers.Worker, error) {
 		case len(list) > 0:
 			return list[len(list)-1], nil
 		case hidden > 0:
-			return workers.Worker{}, fmt.Errorf("no wrapped Worker is alive among the processes that could be looked into; %d could not; %s", hidden, procfs.Mend)
+			return workers.Worker{}, fmt.Errorf("%s; %d could not; %s", noWorker(hidden), hidden, procfs.Mend)
 		}
-		return workers.Worker{}, errors.New("no wrapped Worker is alive")
+		return workers.Worker{}, errors.New(noWorker(0))
 	}
 	pid, err := strconv.Atoi(which)
 	if err != nil || pid <= 0 {

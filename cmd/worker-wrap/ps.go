@@ -41,12 +41,20 @@ func psAction(c *cli.Context) error {
 		return cmdline.Encode(c, list)
 	}
 	if len(list) == 0 {
-		fmt.Fprintln(c.App.ErrWriter, "no wrapped Worker is alive")
+		fmt.Fprintln(c.App.ErrWriter, noWorker(hidden))
 	} else if err := workers.Print(cmdline.Screen(c), list); err != nil {
 		return err
 	}
 	sayHidden(c.App.ErrWriter, hidden)
 	return nil
+}
+
+// noWorker says that none was found.
+func noWorker(hidden int) string {
+	if hidden > 0 {
+		return "no wrapped Worker is alive among the processes that could be looked into"
+	}
+	return "no wrapped Worker is alive"
 }
 
 // sayHidden says that processes could not be looked into, and who can.

@@ -2,6 +2,7 @@ package workers
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -57,10 +58,18 @@ func (w *Worker) In(l runner.Layout) bool {
 const measured = 200_000
 
 // List returns the Workers that worker-wrap has started and that are alive, the one that started last at the end.
-// hidden is how many processes could not be looked into for lack of rights.
+// hidden is how many processes could not be looked into for lack of rights, and so may be one.
 func List() (list []Worker, hidden int, err error) {
 	all, hidden, err := All()
-	return slices.DeleteFunc(all, func(w Worker) bool { return !w.Mode.wrapped() }), hidden, err
+	for _, w := range all {
+		switch {
+		case w.Mode.wrapped():
+			list = append(list, w)
+		case w.Mode == Unknown:
+			hidden++
+		}
+	}
+	return list, hidden, err
 }
 
 // All returns those too that were started without it, or of which that cannot be told.
@@ -101,6 +110,8 @@ func Find(pid int) (Worker, error) {
 		return w, errors.New("there is no such process")
 	case err != nil:
 		return w, err
+	case w.Mode == Unknown:
+		return w, fmt.Errorf("whether it is a wrapped Worker cannot be told: %w", fs.ErrPermission)
 	case !w.Mode.wrapped():
 		return w, errors.New("it is not a wrapped Worker; worker-wrap ps lists those")
 	}
