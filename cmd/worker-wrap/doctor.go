@@ -31,6 +31,7 @@ func doctorCommand() *cli.Command {
 }
 
 func doctorAction(c *cli.Context) error {
+	origin.AllCPUs()
 	chosen, err := choose.These(c.StringSlice("runner-root"))
 	if err != nil {
 		return cli.Exit(err.Error(), cmdline.ExitUsage)

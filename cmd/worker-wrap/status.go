@@ -29,6 +29,7 @@ func statusCommand() *cli.Command {
 }
 
 func statusAction(c *cli.Context) error {
+	origin.AllCPUs()
 	chosen, err := choose.These(c.StringSlice("runner-root"))
 	if err != nil {
 		return cli.Exit(err.Error(), cmdline.ExitUsage)

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
@@ -49,9 +50,8 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		}
 		f.Broken = append(f.Broken, b)
 	}
-	for _, layout := range layouts {
-		f.Runners = append(f.Runners, gather(s, layout))
-	}
+	f.Runners = make([]Runner, len(layouts))
+	atonce.Each(len(layouts), func(i int) { f.Runners[i] = gather(s, layouts[i]) })
 	return f
 }
 

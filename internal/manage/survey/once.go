@@ -12,9 +12,11 @@ import (
 
 // once is what looks at several runners share.
 type once struct {
-	processes  func() []listed
+	processes func() []listed
+	systemd   systemd.Machine
+
+	looking    sync.Mutex       // of whoever fills that:
 	workspaces map[int][]string // of jobs, by the user of their processes
-	systemd    systemd.Machine
 }
 
 // listed is a process as a list of all has it.
@@ -32,7 +34,7 @@ func (s System) Once(layouts []runner.Layout) System {
 	for _, l := range layouts {
 		roots = append(roots, l.Root)
 	}
-	s.once = &once{sync.OnceValue(s.list), map[int][]string{}, s.systemd().Once(roots)}
+	s.once = &once{processes: sync.OnceValue(s.list), systemd: s.systemd().Once(roots), workspaces: map[int][]string{}}
 	return s
 }
 

@@ -14,6 +14,8 @@ import (
 // workspaces are those of jobs, by the environments of a user's processes.
 func (s System) workspaces(uid int) (out []string) {
 	if s.once != nil {
+		s.once.looking.Lock()
+		defer s.once.looking.Unlock()
 		if known, ok := s.once.workspaces[uid]; ok {
 			return known
 		}

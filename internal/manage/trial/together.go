@@ -1,43 +1,34 @@
 package trial
 
 import (
-	"runtime"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // All tries each of them, and answers in their order. What differs only in its folders is tried by one process first: each
 // is told of by a process of its own only if not all went well there, without a word.
 func All(places []Places) []Tried {
-	out := make([]Tried, len(places))
 	alike := map[string][]int{}
 	for i, p := range places {
 		like := p.likeness(i)
 		alike[like] = append(alike[like], i)
 	}
-	slots := make(chan struct{}, runtime.NumCPU())
-	var all sync.WaitGroup
-	for _, group := range alike {
-		all.Go(func() {
-			slots <- struct{}{}
-			well := together(places, group)
-			<-slots
-			for _, i := range group {
-				if well {
-					continue
-				}
-				all.Go(func() {
-					slots <- struct{}{}
-					out[i] = places[i].Try()
-					<-slots
-				})
-			}
-		})
+	groups := slices.Collect(maps.Values(alike))
+	well := make([]bool, len(groups))
+	atonce.Each(len(groups), func(i int) { well[i] = together(places, groups[i]) })
+	var rest []int
+	for i, group := range groups {
+		if !well[i] {
+			rest = append(rest, group...)
+		}
 	}
-	all.Wait()
+	out := make([]Tried, len(places))
+	atonce.Each(len(rest), func(i int) { out[rest[i]] = places[rest[i]].Try() })
 	return out
 }
 
