@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,6 +24,11 @@ share=$1
 sudo() { [ "$1" = systemctl ] || "$@"; } # a round reads and starts the units
 mkdir -p /srv/out /chroot "$share/first" "$share/second"
 mount --bind / /chroot
+cp "$share/image" /image
+cp -a "$share/bare" /bare
+rm -r /bare/usr/local
+mknod /dev/loop-control c 10 237
+for n in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do mknod "/dev/loop$n" b 7 "$n"; done
 for settings in "$share"/units/*; do
 	name=${settings##*/} root=/srv/${settings##*/} unit=actions.runner.${settings##*/}.service
 	mkdir -p "$root/bin" "$root/_work/_temp" "$root/_diag"
@@ -43,12 +49,19 @@ systemctl daemon-reload
 "$share/worker-wrap" install --isolate always --runner-root /srv/plain >/dev/null
 # Without a path unit, of which each would start a watch.
 /usr/local/bin/worker-wrap install --bin-only --isolate always $roots >"$share/installed" 2>&1 || :
+mkdir /usr/local/lib/older
+cp -a "$share/older" /usr/local/lib/older/worker-wrap
 for settings in "$share"/units/*; do
 	root=/srv/${settings##*/}
-	[ ! -e "$root/bin/Runner.Worker.real" ] || continue
-	mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"
-	ln -s /usr/local/lib/worker-wrap/worker-wrap "$root/bin/Runner.Worker"
+	case $root in
+	/srv/older*) to=/usr/local/lib/older/worker-wrap ;;
+	*) to=/usr/local/lib/worker-wrap/worker-wrap; [ ! -e "$root/bin/Runner.Worker.real" ] || continue ;;
+	esac
+	[ -e "$root/bin/Runner.Worker.real" ] || mv "$root/bin/Runner.Worker" "$root/bin/Runner.Worker.real"
+	ln -sf "$to" "$root/bin/Runner.Worker"
 done
+mv /srv/wrapper/bin/Runner.Worker /srv/wrapper/bin/Runner.Worker.real
+cp "$share/wrapper" /srv/wrapper/bin/Runner.Worker
 units=$(cd /etc/systemd/system && ls -d actions.runner.*.service)
 round() {
 	systemctl daemon-reload
@@ -59,13 +72,47 @@ round() {
 }
 round first
 systemctl show --property=Version --value
-sed -n 's/^ *"mend": "\(sudo .*worker-wrap\.conf.*\)",\{0,1\}$/\1/p' "$share/first.json" | sed 's/\\"/"/g; s/\\\\/\\/g' | sort -u >"$share/mends"
+mends() { sed -n "s/^ *\"mend\": \"\($1\)\",\{0,1\}\$/\1/p" "$share/$2.json" | sed 's/\\"/"/g; s/\\\\/\\/g' | sort -u; }
+{ mends 'sudo .*worker-wrap\.conf.*' first; mends 'sudo worker-wrap install .*\/srv\/older.*' first; } >"$share/mends"
 . "$share/mends" >/dev/null
 list() { cd /etc/systemd/system && find . -name '*worker-wrap.conf' -exec cat {} + && cd /; }
 once=$(list)
 . "$share/mends" >/dev/null # changes nothing
 [ "$(list)" = "$once" ]
 round second
+` + underListeners
+
+// underListeners starts Listeners, takes out of their units what keeps Workers from isolation, and asks doctor: they run with it
+// until what doctor prints is done.
+const underListeners = `
+sudo() { "$@"; }
+roots= units=
+while read -r name line; do
+	root=/srv/$name unit=actions.runner.$name.service
+	cp -a /srv/plain "$root"
+	echo "$unit" >"$root/.service"
+	cp /bin/sleep "$root/bin/Runner.Listener"
+	printf '[Service]\nType=exec\nUser=daemon\nExecStart=%s/bin/Runner.Listener 3600\n%s\n' "$root" "$line" >"/etc/systemd/system/$unit"
+	roots="$roots --runner-root $root" units="$units $unit"
+done <<-END
+	runs-nnp NoNewPrivileges=yes
+	runs-bounded CapabilityBoundingSet=~CAP_SYS_ADMIN
+	runs
+END
+systemctl daemon-reload
+systemctl start $units
+for unit in $units; do sed -i 's/^\(NoNew\|Capab\)/#&/' "/etc/systemd/system/$unit"; done
+systemctl daemon-reload
+sed -i 's/^Type/&/; $a# changed' /etc/systemd/system/actions.runner.runs.service
+listeners() {
+	/usr/local/bin/worker-wrap doctor --json $roots >"$share/$1.json" || :
+	/usr/local/bin/worker-wrap status --json $roots >"$share/$1.status" || :
+}
+listeners running
+{ mends 'sudo systemctl .*' running; mends '.*if that is mended already: sudo systemctl .*' running | sed 's/.*already: //'; } >"$share/restarts"
+. "$share/restarts"
+listeners restarted
+systemctl stop $units
 `
 
 // start stands in for a Listener: it starts two Workers, and writes how that went. Its first line says what it may.
@@ -119,8 +166,16 @@ func TestUnitsUnderSystemdOfTrixie(t *testing.T) {
 func testUnits(t *testing.T, root string) {
 	dir := testkit.Dir(t)
 	copyFile(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
-	files := map[string]string{"script": underUnits, "start": startTwo, "job": job}
-	for _, row := range unitTable {
+	older := filepath.Join(dir, "older")
+	copyFile(t, testkit.Binary(t), older)
+	if out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", older).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	bareRoot(t, dir)
+	files := map[string]string{"script": underUnits, "start": startTwo, "job": job, "wrapper": "#!/bin/sh\nexec \"$0.real\" \"$@\"\n"}
+	// A root of debian-root's has not all that systemd needs to mount an image.
+	rows := slices.DeleteFunc(slices.Clone(unitTable), func(row unitRow) bool { return row.image && root != "/" })
+	for _, row := range rows {
 		files["units/"+row.name] = unitOfAll + row.settings
 	}
 	for name, text := range files {
@@ -149,8 +204,11 @@ func testUnits(t *testing.T, root string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range unitTable {
+	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
+			if _, err := os.Stat("/dev/loop-control"); err != nil && row.image {
+				testkit.Skip(t, "no image can be mounted here: %v", err)
+			}
 			fate := row.since
 			if version < 255 {
 				fate = row.before
@@ -162,9 +220,40 @@ func testUnits(t *testing.T, root string) {
 			if warned := strings.Contains(string(installed), "warning: /srv/"+row.name+": the unit "); warned != (fate.blamed != "" && row.read) {
 				t.Errorf("an install has warned: %v, of\n%s", warned, installed)
 			}
+			if untried := strings.Contains(string(installed), "warning: /srv/"+row.name+": no start was tried as systemd starts the unit "); untried != row.read {
+				t.Errorf("an install has tried no start: %v, of\n%s", untried, installed)
+			}
 			t.Log("and mended")
 			works.check(t, &row, filepath.Join(dir, "second"), after)
 		})
+	}
+	running, restarted := saidOf(t, dir, "running"), saidOf(t, dir, "restarted")
+	for name, blamed := range map[string]string{"runs-nnp": "no_new_privs", "runs-bounded": "bounding set", "runs": "service"} {
+		if r := running["/srv/"+name]; r.Protected != (name == "runs") || r.status.Protected != r.Protected || !r.blames(blamed) {
+			t.Errorf("%s, running: protected by doctor: %v, and by status: %v; it does not blame %q in %q", name, r.Protected, r.status.Protected, blamed, r.Checks)
+		}
+		if r := restarted["/srv/"+name]; !r.Protected || !r.status.Protected || r.blames(blamed) {
+			t.Errorf("%s, restarted: protected by doctor: %v, and by status: %v; it blames %q in %q", name, r.Protected, r.status.Protected, blamed, r.Checks)
+		}
+	}
+}
+
+// bareRoot makes a root folder for a service, in which all but worker-wrap's place is empty, and an image of it.
+func bareRoot(t *testing.T, dir string) {
+	t.Helper()
+	bare := filepath.Join(dir, "bare")
+	var errs []error
+	for _, folder := range []string{"usr/bin", "usr/lib", "usr/lib64", "usr/local/lib/worker-wrap", "srv", "proc", "sys", "dev", "run", "tmp", "var"} {
+		errs = append(errs, os.MkdirAll(filepath.Join(bare, folder), 0o755))
+	}
+	for _, link := range []string{"bin", "lib", "lib64"} {
+		errs = append(errs, os.Symlink("usr/"+link, filepath.Join(bare, link)))
+	}
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(testkit.RequireTool(t, "mke2fs", "e2fsprogs"), "-q", "-d", bare, filepath.Join(dir, "image"), "4M").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 
@@ -178,6 +267,11 @@ type said struct {
 		Protected bool
 		Why       string
 	}
+}
+
+// blames reports whether a check by that name is not well.
+func (s *said) blames(name string) bool {
+	return slices.ContainsFunc(s.Checks, func(c check) bool { return c.Check == name && c.Level != "ok" })
 }
 
 // saidOf returns that of each runner, by its root, after a round.
@@ -239,10 +333,13 @@ func (want unitFate) check(t *testing.T, row *unitRow, dir string, all map[strin
 		how, code := "isolated", 0
 		switch {
 		case fate == "isolated":
-		case fallback == "none" || fate == "cannot":
+		case fallback == "none" || fate == "cannot" || fate == "missing":
 			how, code = "nothing", 125
-			if fate == "cannot" {
+			switch fate {
+			case "cannot":
 				code = 126
+			case "missing":
+				code = 127
 			}
 		default:
 			how = "plain"
@@ -252,7 +349,10 @@ func (want unitFate) check(t *testing.T, row *unitRow, dir string, all map[strin
 		}
 	}
 	var problems []check
-	named, tried := false, ""
+	named, tried, tries := false, "", "ok"
+	if strings.Contains(row.settings, "\nRoot") { // which is never tried
+		tries = "warning"
+	}
 	for _, c := range checks {
 		if c.Check == "trial" {
 			tried = c.Level
@@ -265,7 +365,7 @@ func (want unitFate) check(t *testing.T, row *unitRow, dir string, all map[strin
 	switch {
 	case len(checks) == 0:
 		t.Errorf("doctor says nothing of it")
-	case want.blamed == "" && (len(problems) > 0 || tried != "ok"):
+	case want.blamed == "" && (len(problems) > 0 || tried != tries):
 		t.Errorf("doctor sees a problem: %q", problems)
 	case want.blamed != "" && (tried != "problem" && !row.read || !named):
 		t.Errorf("doctor says %q, want a problem with %q and %q, and one of the trial", problems, want.blamed, want.mend)

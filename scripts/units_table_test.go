@@ -7,11 +7,12 @@ package scripts_test
 type unitRow struct {
 	name, settings string
 	before, since  unitFate
+	image          bool // it has a root image
 	read           bool // no start is tried in such a service: doctor, and an install's warning, go by what its unit says
 }
 
-// unitFate: starts is "isolated", "cannot" if the program cannot even be run, "uncapable" if that or the lack of
-// CAP_SYS_ADMIN keeps a Worker from it, or a part of the line that says why none is started without FALLBACK. blamed and
+// unitFate: starts is "isolated", "cannot" if the program cannot even be run, "missing" if it is not there, "uncapable" if
+// it cannot be run or the lack of CAP_SYS_ADMIN keeps a Worker from isolation, or a part of the line that says why none is started without FALLBACK. blamed and
 // mend are parts of doctor's problem and of its mend, "" if there is none.
 type unitFate struct{ starts, blamed, mend string }
 
@@ -35,6 +36,9 @@ func onlyRead(name, settings string, fate unitFate) unitRow {
 	row.read = true
 	return row
 }
+
+// bare is what a service in a root of its own has of the machine's.
+const bare = "MountAPIVFS=yes\nBindPaths=/srv\nBindReadOnlyPaths=/usr/bin /usr/lib /usr/lib64\n"
 
 var unitTable = []unitRow{
 	both("plain", "", works),
@@ -92,6 +96,10 @@ var unitTable = []unitRow{
 	both("securebits", "SecureBits=noroot\n", works),
 	both("noexec", "NoExecPaths=/\nExecPaths=/usr /lib /srv\n", works),
 	both("noexec-binary", "NoExecPaths=/usr/local\n", unitFate{"cannot", "NoExecPaths=/usr/local", `\nExecPaths=/usr/local/lib/worker-wrap\n`}),
+	// What stands in the Worker's place: a worker-wrap of an older version's capability, and another tool's wrapper.
+	both("older", "", works),
+	both("older-bounding", "# env: WORKER_WRAP_ISOLATE=always\nCapabilityBoundingSet=~CAP_SYS_ADMIN\n", unitFate{"cannot", "CapabilityBoundingSet=~CAP_SYS_ADMIN", `\nCapabilityBoundingSet=CAP_SYS_ADMIN\n`}),
+	both("wrapper", "", works),
 	// Where the settings come from: systemd knows all of these places.
 	both("dash-one", "# drop-in: actions.runner.dash-.service.d/a.conf NoNewPrivileges=yes\n", noNewPrivs("a.conf", `\nNoNewPrivileges=no\n`)),
 	both("tpl@one", "# drop-in: actions.runner.tpl@.service.d/a.conf NoNewPrivileges=yes\n", noNewPrivs("a.conf", `\nNoNewPrivileges=no\n`)),
@@ -106,8 +114,10 @@ var unitTable = []unitRow{
 	both("all-at-once", "NoNewPrivileges=yes\nProtectSystem=strict\nRestrictNamespaces=yes\nInaccessiblePaths=/usr/local/lib/worker-wrap\n",
 		unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nReadWritePaths=/srv/all-at-once\nInaccessiblePaths=\n`}),
 	onlyRead("dynamic", "DynamicUser=yes\n", unitFate{"no_new_privs is set", "DynamicUser=yes", `\nDynamicUser=no\n`}),
-	onlyRead("chroot", "RootDirectory=/chroot\nMountAPIVFS=yes\n", works),
-	onlyRead("chroot-nnp", "RootDirectory=/chroot\nMountAPIVFS=yes\nNoNewPrivileges=yes\n", noNewPrivs("NoNewPrivileges=yes", `\nNoNewPrivileges=no\n`)),
+	onlyRead("chroot", "MountAPIVFS=yes\nRootDirectory=/chroot\n", works),
+	onlyRead("chroot-bare", bare+"RootDirectory=/bare\n", unitFate{"missing", "RootDirectory=/bare, which has no /usr/local/lib/worker-wrap/worker-wrap", `\nBindReadOnlyPaths=/usr/local/lib/worker-wrap\n`}),
+	{name: "image", settings: bare + "RootImage=/image\nBindReadOnlyPaths=/usr/local/lib/worker-wrap\n", before: works, since: works, image: true, read: true},
+	onlyRead("chroot-nnp", "MountAPIVFS=yes\nRootDirectory=/chroot\nNoNewPrivileges=yes\n", noNewPrivs("NoNewPrivileges=yes", `\nNoNewPrivileges=no\n`)),
 	both("home", "ProtectHome=tmpfs\nBindPaths=@ROOT@:/home/r\n", works),
 	both("hidden", "InaccessiblePaths=/usr/local/lib/worker-wrap\n", unitFate{"cannot", "InaccessiblePaths=/usr/local/lib/worker-wrap", `\nInaccessiblePaths=\n`}),
 }

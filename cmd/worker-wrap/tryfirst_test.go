@@ -146,7 +146,7 @@ cmp before after && echo unchanged
 `)
 	for _, want := range []string{
 		"/opt/a/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name\n/opt/c/bin: keep", "worker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 1\nunchanged\nagain\n",
-		"/opt/b/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name\nnote /opt/b in the list of runners that have worker-wrap\n", "exit 0\n-- a setting\nworker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: /opt/b/.env: WORKER_WRAP_WAIT=\"forever\": ",
+		"/opt/b/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name\nnote /opt/b in the list of runners that have worker-wrap\n", "exit 0\n-- a setting\nworker-wrap: /opt/b is left as it is, since worker-wrap could give no job of nobody a _temp of its own: the runner's settings: WORKER_WRAP_WAIT=\"forever\": ",
 		" --force --runner-root /opt/b\nexit 1\nunchanged\n",
 	} {
 		if !strings.Contains(out, want) {

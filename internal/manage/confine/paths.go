@@ -1,6 +1,9 @@
 package confine
 
 import (
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +23,7 @@ var (
 	hiding    = []string{"InaccessiblePaths", "TemporaryFileSystem", "ProtectHome"}
 	readOnly  = []string{"ReadOnlyPaths", "ProtectSystem", "BindReadOnlyPaths"}
 	writable  = []string{"ReadWritePaths", "BindPaths", "PrivateTmp", "StateDirectory", "CacheDirectory", "LogsDirectory", "RuntimeDirectory"}
+	bound     = []string{"BindPaths", "BindReadOnlyPaths"}
 	noExec    = []string{"NoExecPaths"}
 	canExec   = []string{"ExecPaths"}
 	pathLists = []string{"InaccessiblePaths", "ReadOnlyPaths", "ReadWritePaths", "NoExecPaths", "ExecPaths"}
@@ -78,6 +82,24 @@ func (r *Service) pathObstacles() (out []Obstacle) {
 				out[i].Mend = without(u, rule.key, lifted)
 			}
 		}
+	}
+	return append(out, r.missing(rules)...)
+}
+
+// missing looks whether a root folder of the unit's own has what a start needs, or that is bound there.
+func (r *Service) missing(rules []pathRule) (out []Obstacle) {
+	dir := r.Unit.Last("RootDirectory")
+	look := func(path, mend string) {
+		if _, err := os.Stat(filepath.Join(dir, path)); errors.Is(err, fs.ErrNotExist) && nearest(rules, path, bound) == nil {
+			out = append(out, Obstacle{"service", "RootDirectory=" + dir, "which has no " + path, "no job can start", []string{mend}})
+		}
+	}
+	if dir == "" {
+		return nil
+	}
+	look(r.Layout.Root, "BindPaths="+unitWord(r.Layout.Root))
+	if r.Shim != "" {
+		look(r.Shim, "BindReadOnlyPaths="+unitWord(filepath.Dir(r.Shim)))
 	}
 	return out
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
-	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // TryAll starts a process for each runner as its Listener would start a Worker, in its own folders and as its user. It
@@ -37,9 +36,8 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 		case untried != nil:
 			to.Results = append(to.Results, *untried)
 		default:
-			var inPlace bool
-			p.In, inPlace = trial.UnitOf(&of.Unit)
-			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of)), inPlace) })
+			p.In = trial.UnitOf(&of.Unit)
+			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of)), p.In.InPlace) })
 		}
 	}
 	if len(bare) > 0 {
@@ -99,19 +97,10 @@ func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *c
 	case of.Listener != nil && self.NoNewPrivs && !of.Listener.NoNewPrivs && p.UID != 0:
 		res.What = fmt.Sprintf("not tried: this doctor runs with no_new_privs, and the Listener (PID %d) does not", of.Listener.PID)
 		res.Mend = "run worker-wrap doctor as the Listener is run, as " + of.User
-	case misset(p.Env) != nil:
-		res.Level, res.What, res.Why = checks.Fail, "each start is refused: "+misset(p.Env).Error(), "no job starts"
-		res.Mend = "correct the settings marked above"
 	default:
 		return p, nil
 	}
 	return p, &res
-}
-
-// misset says which settings make no sense.
-func misset(env []string) error {
-	_, err := plan.ParseSettings(env)
-	return err
 }
 
 // disproved are the checks whose problems a start would have met. That the way to the binary is barred is none: root starts
@@ -158,6 +147,10 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []checks.Resul
 		if p.In.Name == "" {
 			res.What += ", and not to be seen from outside"
 		}
+	}
+	if p.In.Not != "" && res.Level == checks.OK {
+		res.Level, res.What = checks.Warn, res.What+"; not so as systemd starts the unit, which has "+p.In.Not
+		res.Why, res.Mend = "what its jobs find there was only read, and not tried", "see whether worker-wrap ps shows the Worker of a job"
 	}
 	out := []checks.Result{res}
 	if t.Left != nil {

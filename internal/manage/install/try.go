@@ -49,7 +49,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 		case !trial.Possible(p.UID):
 			r.tried[l.Root] = errNotAllowed
 		default:
-			p.In, _ = trial.UnitOf(&who.Unit)
+			p.In = trial.UnitOf(&who.Unit)
 			places, of = append(places, p), append(of, who)
 		}
 	}
@@ -65,9 +65,11 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 // byUnit has a refusal name the settings of the unit that explain it, and how to take those out, instead of a start's
 // guess. If no start can be tried as systemd starts the unit, it warns of them.
 func (r *run) byUnit(p trial.Places, u *systemd.Unit, refused error) error {
-	_, inPlace := trial.UnitOf(u)
+	if refused == nil && p.In.Not != "" {
+		r.warn("%s: no start was tried as systemd starts the unit %s, which has %s", p.Layout.Root, u.Name, p.In.Not)
+	}
 	version := 0
-	if refused != nil || !inPlace {
+	if refused != nil || !p.In.InPlace {
 		version = systemd.Machine{Root: r.Root}.Version()
 	}
 	if version == 0 { // what they do depends on it

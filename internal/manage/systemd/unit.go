@@ -199,6 +199,8 @@ func (u *Unit) inForce(said map[string]string) {
 			out = append(out, lines...)
 		case value == "~": // as an empty list that denies is shown
 			out = append(out, Setting{key, ""})
+		case key == "SystemCallErrorNumber" && value == "2147483646": // as "kill" is shown, and what is set by nobody
+			out = append(out, Setting{key, "kill"})
 		default:
 			out = append(out, Setting{key, value})
 		}

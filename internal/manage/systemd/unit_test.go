@@ -73,10 +73,10 @@ func TestUnitOfATemplate(t *testing.T) {
 
 // TestInForce: what systemd says counts, and what it does not tell stays as the files have it.
 func TestInForce(t *testing.T) {
-	u := Unit{Settings: []Setting{{"ReadOnlyPaths", "/a"}, {"ReadOnlyPaths", "/b"}, {"ExecStart", "x"}, {"SystemCallFilter", "~@mount"}, {"SystemCallFilter", ""}}}
-	u.inForce(map[string]string{"ReadOnlyPaths": "/a /b", "SystemCallFilter": "~", "NoNewPrivileges": "yes", "DynamicUser": "yes", "ExecStart": "y"})
-	want := []Setting{{"ReadOnlyPaths", "/a /b"}, {"ExecStart", "x"}, {"SystemCallFilter", ""}, {"NoNewPrivileges", "yes"}}
-	if len(u.Settings) < 4 || !reflect.DeepEqual(u.Settings[:4], want) {
+	u := Unit{Settings: []Setting{{"ReadOnlyPaths", "/a"}, {"ReadOnlyPaths", "/b"}, {"ExecStart", "x"}, {"SystemCallFilter", "~@mount"}, {"SystemCallFilter", ""}, {"SystemCallErrorNumber", "kill"}}}
+	u.inForce(map[string]string{"ReadOnlyPaths": "/a /b", "SystemCallFilter": "~", "NoNewPrivileges": "yes", "DynamicUser": "yes", "ExecStart": "y", "SystemCallErrorNumber": "2147483646"})
+	want := []Setting{{"ReadOnlyPaths", "/a /b"}, {"ExecStart", "x"}, {"SystemCallFilter", ""}, {"SystemCallErrorNumber", "kill"}, {"NoNewPrivileges", "yes"}}
+	if len(u.Settings) < len(want) || !reflect.DeepEqual(u.Settings[:len(want)], want) {
 		t.Errorf("%+v", u.Settings)
 	}
 }

@@ -35,15 +35,14 @@ type Tried struct {
 // Try starts it. If the work folder is not known yet, or is missing and not the runner's own to make, a scratch folder
 // is used.
 func (p Places) Try() Tried {
-	if p.In.Name != "" && !p.nowhere() {
-		return p.tryIn()
-	}
 	chosen, err := plan.ParseSettings(p.Env)
-	if err != nil {
-		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
-	}
-	if p.nowhere() {
+	switch {
+	case err != nil:
+		return Tried{Refused: fmt.Errorf("the runner's settings: %w", err)}
+	case p.nowhere():
 		return p.elsewhere(chosen.Policy)
+	case p.In.Name != "":
+		return p.tryIn()
 	}
 	u, err := remember(p.Layout)
 	if err != nil {

@@ -119,7 +119,7 @@ func TestPlacesLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestPlacesRefuses: what would stop each start of this runner's is told, with the file that says it.
+// TestPlacesRefuses: what would stop each start of this runner's is told.
 func TestPlacesRefuses(t *testing.T) {
 	testkit.RequireRoot(t)
 	capable := capable(t)
@@ -129,10 +129,10 @@ func TestPlacesRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, p := range map[string]Places{
-		l.Root + "/.env: WORKER_WRAP_LOG=\"1\": ":    {Layout: l, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_LOG=1"}},
-		"belongs to uid 61234 and you are uid 65534": {Layout: others, Binary: capable, UID: nobody},
-		"belongs to uid 65534 and you are uid 61234": {Layout: l, Binary: capable, UID: 61234},
-		"/nonexistent: no such file":                 {Layout: l, Binary: "/nonexistent", UID: nobody},
+		"the runner's settings: WORKER_WRAP_LOG=\"1\": ": {Layout: l, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_LOG=1"}},
+		"belongs to uid 61234 and you are uid 65534":     {Layout: others, Binary: capable, UID: nobody},
+		"belongs to uid 65534 and you are uid 61234":     {Layout: l, Binary: capable, UID: 61234},
+		"/nonexistent: no such file":                     {Layout: l, Binary: "/nonexistent", UID: nobody},
 	} {
 		got := p.Try()
 		if got.Refused == nil || !strings.Contains(got.Refused.Error(), want) || strings.Contains(got.Refused.Error(), "\n") || got.Left != nil {

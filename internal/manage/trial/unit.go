@@ -13,23 +13,31 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
-	"github.com/worker-wrap/worker-wrap/internal/start/plan"
 )
 
 // Unit is what systemd keeps the processes of a service from.
 type Unit struct {
 	Name     string
 	Settings []string // KEY=VALUE, as systemctl show has them
+	Not      string   // KEY=VALUE for which no start is tried in its view, "" if there is none
+	InPlace  bool     // a trial is made as the service is started
 }
 
 var units atomic.Int32
 
-// UnitOf is what a unit keeps its processes from, its name "" if that is nothing. inPlace is true if a trial under it
-// is made as the service is started: not if only the unit's files could be read, or a trial would change something.
-func UnitOf(u *systemd.Unit) (out Unit, inPlace bool) {
-	root, own := u.Last("RootDirectory")+u.Last("RootImage"), confine.On(u.Last("DynamicUser"))
-	if u.Name == "" || !u.Asked || os.Geteuid() != 0 || root != "" || own {
-		return Unit{}, u.Name == ""
+// UnitOf is what a unit keeps its processes from, its name "" if that is nothing. A trial under it is not made in place
+// if only the unit's files could be read, or a trial would change something.
+func UnitOf(u *systemd.Unit) (out Unit) {
+	if u.Name == "" {
+		return Unit{InPlace: true}
+	}
+	for _, key := range []string{"RootDirectory", "RootImage", "DynamicUser"} {
+		if value := u.Last(key); confine.On(value) {
+			out.Not = key + "=" + value
+		}
+	}
+	if out.InPlace = u.Asked && os.Geteuid() == 0 && out.Not == ""; !out.InPlace {
+		return out
 	}
 	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
 	for _, s := range u.Settings {
@@ -47,15 +55,12 @@ func UnitOf(u *systemd.Unit) (out Unit, inPlace bool) {
 			out.Settings = append(out.Settings, s.Key+"="+s.Value)
 		}
 	}
-	return out, true
+	return out
 }
 
 // tryIn has systemd start it as it would start the service: a unit of its own with the same settings, of which nothing is
 // left. Only root can. It is not looked at from outside: that it became its program says that it was isolated.
 func (p Places) tryIn() (t Tried) {
-	if _, err := plan.ParseSettings(p.Env); err != nil {
-		return Tried{Refused: fmt.Errorf("%s: %w", filepath.Join(p.Layout.Root, ".env"), err)}
-	}
 	held, err := hold(p.Binary)
 	if err != nil {
 		return Tried{Refused: err}

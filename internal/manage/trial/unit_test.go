@@ -14,17 +14,23 @@ func TestUnitOf(t *testing.T) {
 	u := systemd.Unit{Name: "a.service", Asked: true, Settings: []systemd.Setting{
 		{Key: "ExecStart", Value: "/x"}, {Key: "User", Value: "ci"}, {Key: "RuntimeDirectory", Value: "a b:c"}, {Key: "ProtectSystem", Value: "strict"},
 	}}
-	got, inPlace := UnitOf(&u)
+	got := UnitOf(&u)
 	want := []string{"User=ci", "ReadWritePaths=-/run/a", "ReadWritePaths=-/run/b", "ProtectSystem=strict"}
-	if got.Name != "a.service" || !inPlace || !slices.Equal(got.Settings, want) {
-		t.Errorf("%+v, %v", got, inPlace)
+	if got.Name != "a.service" || !got.InPlace || !slices.Equal(got.Settings, want) {
+		t.Errorf("%+v", got)
 	}
 	u.Settings = u.Settings[:2]
-	if got, inPlace := UnitOf(&u); got.Name != "" || !inPlace {
-		t.Errorf("nothing confines it: %+v, %v", got, inPlace)
+	if got := UnitOf(&u); got.Name != "" || !got.InPlace {
+		t.Errorf("nothing confines it: %+v", got)
+	}
+	for _, line := range []systemd.Setting{{Key: "RootImage", Value: "/image"}, {Key: "RootDirectory", Value: "/root"}, {Key: "DynamicUser", Value: "yes"}} {
+		is := systemd.Unit{Name: "a.service", Asked: true, Settings: []systemd.Setting{line}}
+		if got := UnitOf(&is); got.Name != "" || got.InPlace || got.Not != line.Key+"="+line.Value {
+			t.Errorf("%v: %+v", line, got)
+		}
 	}
 	u.Asked = false
-	if _, inPlace := UnitOf(&u); inPlace {
+	if UnitOf(&u).InPlace {
 		t.Error("what is in force is not known")
 	}
 }
