@@ -31,7 +31,15 @@ var doctorRows = []struct{ name, make, want string }{
 	{"a link to its own", `mv r/_work/_temp r/t; ln -s ../t r/_work/_temp; chown -h nobody r/_work/_temp`, "isolated true"},
 	{"a setting", `echo WORKER_WRAP_WAIT=x >>r/.worker-wrap.env`, "refused false, mended: refused false"}, // that needs a hand
 	{"in memory", `echo WORKER_WRAP_BACKING=tmpfs >>r/.worker-wrap.env`, "isolated true"},
+	{"a socket of a group", socket, "isolated true, after the mend of ! docker: ✓ docker, 1 proxy"},
 }
+
+// socket makes one that is in Docker's place, and not the runner's user's to use.
+const socket = `
+	groupadd sockets
+	perl -MSocket -e 'socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un("/run/docker.sock")) or die'
+	chgrp sockets /run/docker.sock
+	chmod 660 /run/docker.sock`
 
 // TestDoctorSaysWhatJobsGet: doctor's verdict is what a job of the runner gets, in each of these states, and each command
 // that it prints for a problem mends that. What status says is the same, and an install then has nothing to refuse.
@@ -79,6 +87,13 @@ row() {
 		sh ./mends >mended 2>&1 || :
 		cd "$base"
 		was="$was, mended: $(job) $(verdict)"
+	fi
+	if grep -q '^  ! docker' said; then
+		awk '/^  (✓|!|✗) / { bad = /^  ! docker/ } bad && sub(/^ *→ sudo /, "sudo ")' said >mends
+		sh ./mends >mended 2>&1 || :
+		verdict >/dev/null
+		proxies=$(setpriv --reuid nobody --regid nogroup --init-groups sh -c 'exec "$@"' sh "$base/r/bin/Runner.Worker" -c 'grep -c "worker-wrap.*docker.sock" /proc/self/mountinfo') || :
+		was="$was, after the mend of ! docker: $(grep -o '[^ ] docker' said), $proxies proxy"
 	fi
 	case $was in
 	*true) "$base/ww" install --isolate always --runner-root "$base/r" >installed 2>&1 || was="$was, but $(cat installed)" ;;

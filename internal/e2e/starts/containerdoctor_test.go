@@ -64,28 +64,28 @@ func olderCapability(t *testing.T) string {
 // Docker what a start does about the socket, and no mend is one for a unit. Once what it prints is done all is well.
 func TestDoctorInDocker(t *testing.T) {
 	d := testkit.StartDockerd(t)
-	bare, withCap := testkit.Binary(t), capable(t)
-	c := containers{command: d.Command, socket: strings.TrimPrefix(d.Command().Args[2], "unix://"), doctor: bare}
+	withCap := capable(t)
+	c := containers{command: d.Command, socket: strings.TrimPrefix(d.Command().Args[2], "unix://"), binary: testkit.Binary(t)}
 	const usual = "/var/run/docker.sock"
 	may := []string{"--cap-add", "SYS_ADMIN"}
 	at := func(place string, options ...string) []string {
 		return append(append(options, may...), "-v", c.socket+":"+place)
 	}
 	for _, row := range []containerRow{
-		{"no rights", withCap, nil, user, "FALLBACK=none", "", 0, "refused", "→ run it with --cap-add SYS_ADMIN"},
-		{"no rights, to run", withCap, nil, user, "FALLBACK=run", "", 0, "plain", "jobs share one _temp"},
+		{"no rights", "", nil, user, "FALLBACK=none", "", 0, "refused", "→ run it with --cap-add SYS_ADMIN"},
+		{"no rights, to run", "", nil, user, "FALLBACK=run", "", 0, "plain", "jobs share one _temp"},
 		{"no rights, older capability", olderCapability(t), nil, user, "FALLBACK=run", "", 0, "refused", "cap_sys_admin+ep, which an older worker-wrap gave it"},
-		{"rights", withCap, may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
-		{"rights, root", bare, may, 0, "", "", 0, "isolated", "the runner runs as root"},
-		{"root without new privileges", withCap, append([]string{"--security-opt", "no-new-privileges"}, may...), 0, "", "", 0, "isolated", "the runner runs as root"},
-		{"a user without new privileges", withCap, append([]string{"--security-opt", "no-new-privileges"}, may...), user, "FALLBACK=none", "", 0, "refused", "→ run it without --security-opt no-new-privileges"},
-		{"no program in /tmp", withCap, append([]string{"--tmpfs", "/tmp:noexec,mode=1777"}, may...), user, "", "", 0, "isolated", "its _temp was its own"},
-		{"a user namespace", bare, []string{"--security-opt", "seccomp=unconfined"}, user, "USERNS=1", "", 0, "isolated", "which no runner here needs"},
-		{"its daemon", withCap, at(usual), user, "", "", user, "isolated proxy", "which jobs reach through worker-wrap's proxy"},
-		{"its daemon, off", withCap, at(usual), user, "DOCKER=off", "", user, "isolated", "! docker      WORKER_WRAP_DOCKER=off"},
-		{"its daemon, by sudo only", withCap, at(usual), user, "", "", 0, "isolated", "cannot use the Docker socket " + usual},
-		{"a socket that is no usual one", withCap, at("/d.sock"), user, "DOCKER_HOST=unix:///d.sock", "", 61000, "isolated", "✗ docker      the Docker socket /d.sock belongs to uid 61000"},
-		{"seen elsewhere", withCap, at(usual), user, "", "/elsewhere", user, "isolated proxy", "sees the work folder /elsewhere/_work at "},
+		{"rights", "", may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
+		{"rights, root", "", may, 0, "", "", 0, "isolated", "the runner runs as root"},
+		{"root without new privileges", "", append([]string{"--security-opt", "no-new-privileges"}, may...), 0, "", "", 0, "isolated", "the runner runs as root"},
+		{"a user without new privileges", "", append([]string{"--security-opt", "no-new-privileges"}, may...), user, "FALLBACK=none", "", 0, "refused", "→ run it without --security-opt no-new-privileges"},
+		{"no program in /tmp", "", append([]string{"--tmpfs", "/tmp:noexec,mode=1777"}, may...), user, "", "", 0, "isolated", "its _temp was its own"},
+		{"a user namespace", "", []string{"--security-opt", "seccomp=unconfined"}, user, "USERNS=1", "", 0, "isolated", "which no runner here needs"},
+		{"its daemon", "", at(usual), user, "", "", user, "isolated proxy", "which jobs reach through worker-wrap's proxy"},
+		{"its daemon, off", "", at(usual), user, "DOCKER=off", "", user, "isolated", "! docker      WORKER_WRAP_DOCKER=off"},
+		{"its daemon, by sudo only", "", at(usual), user, "", "", 0, "isolated", "cannot use the Docker socket " + usual},
+		{"a socket that is no usual one", "", at("/d.sock"), user, "DOCKER_HOST=unix:///d.sock", "", 61000, "isolated", "✗ docker      the Docker socket /d.sock belongs to uid 61000"},
+		{"seen elsewhere", "", at(usual), user, "", "/elsewhere", user, "isolated proxy", "sees the work folder /elsewhere/_work at "},
 	} {
 		t.Run(row.what, func(t *testing.T) { c.check(t, row) })
 	}
@@ -96,13 +96,13 @@ func TestDoctorInDocker(t *testing.T) {
 // TestDoctorInPodman is the same for some of them in Podman's.
 func TestDoctorInPodman(t *testing.T) {
 	testkit.RequireRoot(t)
-	podman, dir, withCap := testkit.RequireTool(t, "podman", "podman"), testkit.Dir(t), capable(t)
+	podman, dir := testkit.RequireTool(t, "podman", "podman"), testkit.Dir(t)
 	group := filepath.Base(dir)
 	testkit.CleanUpCgroup(t, "libpod_parent")
 	testkit.CleanUpCgroup(t, group)
 	conf := filepath.Join(dir, "containers.conf")
 	do(t, os.WriteFile(conf, []byte("[containers]\ndefault_ulimits = [\"nofile=256:256\", \"nproc=256:256\"]\n"), 0o644))
-	c := containers{doctor: testkit.Binary(t), command: func(args ...string) *exec.Cmd {
+	c := containers{binary: testkit.Binary(t), command: func(args ...string) *exec.Cmd {
 		if args[0] == "run" {
 			args = append([]string{"run", "--cgroup-parent=/" + group}, args[1:]...)
 		}
@@ -116,8 +116,8 @@ func TestDoctorInPodman(t *testing.T) {
 	testkit.ImportDockerImage(t, c.command("import", "-", testkit.DockerImage))
 	may := []string{"--cap-add", "SYS_ADMIN"}
 	for _, row := range []containerRow{
-		{"no rights", withCap, nil, user, "FALLBACK=none", "", 0, "refused", "this is a container (podman) without CAP_SYS_ADMIN"},
-		{"rights", withCap, may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
+		{"no rights", "", nil, user, "FALLBACK=none", "", 0, "refused", "this is a container (podman) without CAP_SYS_ADMIN"},
+		{"rights", "", may, user, "", "", 0, "isolated", "may have CAP_SYS_ADMIN"},
 	} {
 		t.Run(row.what, func(t *testing.T) { c.check(t, row) })
 	}
