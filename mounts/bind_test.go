@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// rejoins reports whether this kernel can put a mount back into its peer group, where avoid lets it.
+// rejoins reports whether this kernel can put a mount back into its peer group, if avoid lets it.
 func rejoins(avoid Features) bool {
 	return probe()&^avoid&(SetGroup|NewMountAPI) == SetGroup|NewMountAPI
 }

@@ -46,8 +46,8 @@ func (s *scene) shareIdle() {
 	}
 }
 
-// TestDeniedSteps: what a security module denies is done otherwise, nobody else sees any of it, not for a moment, and
-// where it can be the mount that _temp lies in is put back.
+// TestDeniedSteps: what a security module denies is done otherwise, and nobody else sees any of it, not for a moment.
+// If possible the mount that _temp lies in is put back.
 func TestDeniedSteps(t *testing.T) {
 	if !rejoins(0) {
 		t.Log("this kernel cannot put a mount back: all are slaves")
@@ -128,7 +128,7 @@ func TestDeniedEverything(t *testing.T) {
 	}
 }
 
-// TestDeniedWithoutRoom: where no place is to be had that nobody else sees, the mount becomes a slave.
+// TestDeniedWithoutRoom: if no place is to be had that nobody else sees, the mount becomes a slave.
 func TestDeniedWithoutRoom(t *testing.T) {
 	s := newScene(t, func(s *scene) {
 		for _, is := range idle {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMissedMount: what the host mounts over a target while the mount is out of its peer group takes the bind along when
-// it is unmounted, so no bind stays over such a place: neither while that is there nor when it is gone. What is
+// TestMissedMount: what the host mounts over a target while the mount is out of its peer group takes the bind along
+// when it is unmounted. So no bind stays over such a place: neither while that is there nor when it is gone. What is
 // mounted once the mount is back does no harm.
 func TestMissedMount(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -90,7 +90,7 @@ func TestTmpfsRefusesSize(t *testing.T) {
 	}
 }
 
-// TestTmpfsNotPrepared: where it could not be made what it is to be it is not laid, whatever the reason.
+// TestTmpfsNotPrepared: if it could not be made what it is to be it is not laid, whatever the reason.
 func TestTmpfsNotPrepared(t *testing.T) {
 	testkit.RequireRoot(t)
 	path := testkit.Dir(t)

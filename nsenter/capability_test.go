@@ -13,7 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// asCapable runs the test again, as an ordinary user whom the file capability of a copy of this program serves, and
+// asCapable runs the test again, as an ordinary user whom the file capability of a copy of this program serves. It
 // reports whether this process is that one.
 func asCapable(t *testing.T) bool {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-// TestDeathSignal: the signal is told however deep the stack is, and thus also where the stack has to grow meanwhile.
+// TestDeathSignal: the signal is told however deep the stack is, and thus even if the stack has to grow meanwhile.
 func TestDeathSignal(t *testing.T) {
 	for depth := range 300 {
 		var got unix.Signal

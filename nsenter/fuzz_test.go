@@ -9,7 +9,7 @@ import (
 )
 
 // FuzzParseIDMap: a map as the kernel writes it (user_namespaces(7)) gives the ids inside, as far as an int of this
-// processor has them; and what is taken for one never names an id that is none.
+// processor has them; and what is taken for one never names an id that does not exist.
 func FuzzParseIDMap(f *testing.F) {
 	f.Add(uint32(0), uint32(0), uint32(math.MaxUint32), "0 100000\n")
 	f.Add(uint32(70000), uint32(1000), uint32(1), "0 0 1\n1 2 3 4\n\n")

@@ -396,7 +396,7 @@ func watch(stop chan struct{}) []string {
 	}
 }
 
-// traces lists what on this machine has worker-wrap's name, where packages put things.
+// traces lists what on this machine has worker-wrap's name, in the places in which packages put things.
 func traces(t *testing.T) []string {
 	t.Helper()
 	var out []string

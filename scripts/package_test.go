@@ -182,8 +182,7 @@ func compare(t *testing.T, what string, got, want []string) {
 	}
 }
 
-// TestMaintainerScriptsAreQuietOnUpgrades runs them as rpm does, with counts of versions, where nothing is
-// to happen.
+// TestMaintainerScriptsAreQuietOnUpgrades runs them as rpm does, with counts of versions, when nothing is to happen.
 func TestMaintainerScriptsAreQuietOnUpgrades(t *testing.T) {
 	for _, test := range [][]string{
 		{"prerm", "upgrade", "2.0"},

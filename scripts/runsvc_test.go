@@ -22,8 +22,9 @@ import (
 // runnerUser is who runs the runner: an ordinary user that every Debian has.
 const runnerUser = 65534
 
-// hostScript stands in for runsvc.sh: it tells what it is and what it was given, starts a host process
-// (not in shell, which cannot trap what it was started to ignore) that ends by SIGINT with the code that its file says, and turns TERM and INT into that, as the real one does.
+// hostScript stands in for runsvc.sh: it tells what it is and what it was given, and starts a host process. That is not
+// in shell, which cannot trap what it was started to ignore. It ends by SIGINT with the code that its file says, and
+// turns TERM and INT into that, as the real one does.
 const hostScript = `#!/bin/bash
 trap 'kill -INT $PID' TERM INT
 if [ -f .path ]; then export PATH=$(cat .path); fi
@@ -279,7 +280,7 @@ func TestRunsvcWrapperCannotSpeak(t *testing.T) {
 	}
 }
 
-// TestRunsvcWrapperUnisolated: where no job gets a _temp of its own the shim is put in place all the same, with a word:
+// TestRunsvcWrapperUnisolated: if no job gets a _temp of its own the shim is put in place all the same, with a word:
 // each start does then what the settings say.
 func TestRunsvcWrapperUnisolated(t *testing.T) {
 	s := newService(t)
@@ -296,8 +297,8 @@ func TestRunsvcWrapperUnisolated(t *testing.T) {
 	eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 }
 
-// TestRunsvcWrapperWithoutShim: where the shim cannot be put in place the runner does not start, unless
-// its owner wants that.
+// TestRunsvcWrapperWithoutShim: if the shim cannot be put in place the runner does not start, unless its owner wants
+// that.
 func TestRunsvcWrapperWithoutShim(t *testing.T) {
 	s := newService(t)
 	must(t, testkit.RequireTool(t, "setcap", "libcap2-bin"), "-r", s.binary)

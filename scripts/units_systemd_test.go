@@ -16,9 +16,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// underUnits makes a runner and its service for each file of settings in $1/units, and installs worker-wrap in those that an
-// install does not leave as they are; in the others it is put by hand. It has each service start two Workers, and asks
-// doctor and status. Then it does what doctor says, starts them again, and asks once more.
+// underUnits makes a runner and its service for each file of settings in $1/units. It installs worker-wrap in those
+// that an install does not leave as they are; in the others it is put by hand. It has each service start two Workers,
+// and asks doctor and status. Then it does what doctor says, starts them again, and asks once more.
 const underUnits = `set -eu
 share=$1
 sudo() { [ "$1" = systemctl ] || "$@"; } # a round reads and starts the units

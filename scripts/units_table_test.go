@@ -11,9 +11,9 @@ type unitRow struct {
 	read           bool // no start is tried in such a service: doctor, and an install's warning, go by what its unit says
 }
 
-// unitFate: starts is "isolated", "cannot" if the program cannot even be run, "missing" if it is not there, "uncapable" if
-// it cannot be run or the lack of CAP_SYS_ADMIN keeps a Worker from isolation, or a part of the line that says why none is started without FALLBACK. blamed and
-// mend are parts of doctor's problem and of its mend, "" if there is none.
+// unitFate: starts is "isolated", "cannot" if the program cannot even be run, "missing" if it is not there; "uncapable"
+// if it cannot be run or the lack of CAP_SYS_ADMIN keeps a Worker from isolation; or a part of the line that says why
+// none is started without FALLBACK. blamed and mend are parts of doctor's problem and of its mend, "" if there is none.
 type unitFate struct{ starts, blamed, mend string }
 
 var works = unitFate{starts: "isolated"}

@@ -198,7 +198,7 @@ exit
 `)
 }
 
-// TestNoRunnerThere: every subcommand has the same words for a folder that is none.
+// TestNoRunnerThere: every subcommand has the same words for a folder that is not a runner.
 func TestNoRunnerThere(t *testing.T) {
 	out := onMachine(t, `
 for command in install uninstall watch doctor status gc; do code ./ww $command --runner-root r/bin; done

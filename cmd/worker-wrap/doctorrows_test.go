@@ -41,7 +41,7 @@ const socket = `
 	chgrp sockets /run/docker.sock
 	chmod 660 /run/docker.sock`
 
-// TestDoctorSaysWhatJobsGet: doctor's verdict is what a job of the runner gets, in each of these states, and each command
+// TestDoctorSaysWhatJobsGet: doctor's verdict is what a job of the runner gets, in each of these states. Each command
 // that it prints for a problem mends that. What status says is the same, and an install then has nothing to refuse.
 func TestDoctorSaysWhatJobsGet(t *testing.T) {
 	script := `

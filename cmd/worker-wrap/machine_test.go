@@ -11,9 +11,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// onMachine runs a shell script as root on a copy of this machine that is thrown away, in a folder with
-// the built binary, ww, and the runners r of nobody and s of root, whose Worker is a shell. as USER runs a
-// command. It returns what the script prints on both outputs.
+// onMachine runs a shell script as root on a copy of this machine that is thrown away. Its folder has the built binary,
+// ww, and the runners r of nobody and s of root, whose Worker is a shell. as USER runs a command. It returns what the
+// script prints on both outputs.
 func onMachine(t *testing.T, script string) string {
 	t.Helper()
 	return inMachine(t, "scratch-machine", script)

@@ -31,8 +31,8 @@ func deny(t *testing.T) string {
 	return out
 }
 
-// TestInstallTriesFirst: where no job of the runner's user could get a _temp of its own, an install changes nothing on
-// the machine, says why and what to do, and ends with 1. With --force it installs, and says the same.
+// TestInstallTriesFirst: if no job of the runner's user could get a _temp of its own, an install changes nothing. It
+// says why and what to do, and ends with 1. With --force it installs, and says the same.
 func TestInstallTriesFirst(t *testing.T) {
 	for name, test := range map[string]struct {
 		under string // a command line that starts what follows it

@@ -154,8 +154,8 @@ func TestEmptyValues(t *testing.T) {
 	refused(t, "--runner-root", "doctor", "--runner-root", "/r", "--runner-root", "")
 }
 
-// TestUnknownOptions are named as they are written, with the nearest one, where to read on, and nothing of what package
-// flag says.
+// TestUnknownOptions are named as they are written, with the nearest one and the place to read on; package flag says
+// nothing of its own.
 func TestUnknownOptions(t *testing.T) {
 	refused(t, "there is no option --tmp, the nearest is --temp; see worker-wrap --help", "--tmp", "/x")
 	refused(t, "there is no option --jsn, the nearest is --json; see worker-wrap doctor --help", "doctor", "--jsn")

@@ -33,8 +33,8 @@ const (
 	startsVar = "WORKER_WRAP_TEST_STARTS"
 )
 
-// TestMix: of any number of living Workers of every kind at most one is in the plain _temp, and each has its own files
-// and nobody else's. One that is to be left alone is, if nobody else is in the plain _temp.
+// TestMix: of any number of living Workers of every kind at most one is in the plain _temp; each has its own files and
+// nobody else's. One that is to be left alone is, if nobody else is in the plain _temp.
 func TestMix(t *testing.T) {
 	starts, seed := fewStarts, uint64(1)
 	if os.Getenv("WORKER_WRAP_TEST_FULL_LOAD") != "" {
@@ -203,7 +203,7 @@ func (m *mix) endOne(kill bool) error {
 	return nil
 }
 
-// restart kills a Worker, a container among them, and starts such a one again.
+// restart kills a Worker, a container among them, and starts such a Worker again.
 func (m *mix) restart() error {
 	old := m.take()
 	m.note("%s is killed and started again", old.id)

@@ -83,8 +83,8 @@ func layer(path string) int {
 	}
 }
 
-// TestImportsPointOneWay: an import goes to the same layer or a lower one, from one wing of internal to another only
-// where wings allows it, and only tests use testkit.
+// TestImportsPointOneWay: an import goes to the same layer or a lower one, from one wing of internal to another only if
+// wings allows it. Only tests use testkit.
 func TestImportsPointOneWay(t *testing.T) {
 	packages := goList(t, "./...")
 	if len(packages) < 4 {

@@ -103,7 +103,7 @@ func TestExec(t *testing.T) {
 	}
 }
 
-// TestLastWords: where the runtime gives up it says why in one line, unless all is asked for.
+// TestLastWords: if the runtime gives up it says why in one line, unless all is asked for.
 func TestLastWords(t *testing.T) {
 	end := func(path string, args ...string) (code int, stderr string) {
 		cmd := exec.Command(path, args...)

@@ -242,7 +242,7 @@ func TestEnds(t *testing.T) {
 	}
 	_ = r.worker.Process.Kill()
 	_ = r.worker.Wait()
-	// Within a second, where the machine has nothing else to do: it waits for nothing but that.
+	// Within a second, if the machine has nothing else to do: it waits for nothing but that.
 	r.await("the proxy's end", func() bool { return !r.running() })
 	for _, path := range []string{c.Socket, c.Private} {
 		if _, err := os.Lstat(path); err == nil {

@@ -27,7 +27,7 @@ type hardship struct {
 	noMark  bool                      // the program cannot write into _temp
 }
 
-// permitted returns a copy of worker-wrap whose file capability is not in the effective set at once, so that it can be
+// permitted returns a copy of worker-wrap whose file capability is not in the effective set at once: so it can be
 // executed without the capability in the bounding set.
 func permitted(t *testing.T) string {
 	path := capable(t)
@@ -90,8 +90,8 @@ func (s *start) on(h hardship, root, deny string) *start {
 	return s.asRoot(script)
 }
 
-// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the plain _temp, with a line in the
-// event log and none on stderr; another that comes meanwhile is refused, and runs when the first was killed.
+// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the plain _temp. That is a line in
+// the event log, and none on stderr; another that comes meanwhile is refused, and runs when the first was killed.
 func TestAloneIsNeverRefused(t *testing.T) {
 	testkit.RequireTool(t, "setpriv", "util-linux")
 	deny := compile(t, "deny", testkit.Dir(t))

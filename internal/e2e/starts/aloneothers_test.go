@@ -122,7 +122,7 @@ func TestAloneBesideFallbackRun(t *testing.T) {
 	first.end(t)
 }
 
-// TestCommandsAreRefused: where isolation is what was asked for, nothing runs without.
+// TestCommandsAreRefused: if isolation is what was asked for, nothing runs without.
 func TestCommandsAreRefused(t *testing.T) {
 	shim := testkit.Binary(t)
 	s := ordinary(t, shim)

@@ -109,8 +109,8 @@ var appArmorModes = []struct {
 	{"user namespace", []string{"USERNS=1"}, false},
 }
 
-// TestAppArmor: under the profiles of container managers that allow any mount a start isolates, no other process sees
-// any of it, and the mount that _temp lies in stays connected in both directions if the profile lets it be bound.
+// TestAppArmor: under the profiles of container managers that allow any mount a start isolates, and no other process
+// sees any of it. The mount that _temp lies in stays connected in both directions if the profile lets it be bound.
 func TestAppArmor(t *testing.T) {
 	loadProfiles(t)
 	shim := capable(t)
@@ -215,9 +215,9 @@ func TestAppArmorDeniesMounts(t *testing.T) {
 	}
 }
 
-// TestLXC starts Workers in real containers of lxc-start, with the profile that it has for them and with one that it
-// generates, as root and as an ordinary user; and in one whose root is an ordinary user outside (lxc.idmap), which a file
-// capability of the host's root does not reach. The process that starts them is the one that would see a mount.
+// TestLXC starts Workers in real containers of lxc-start, with its profile for them and with a generated one, as root
+// and as an ordinary user; and in one whose root is an ordinary user outside (lxc.idmap), which a file capability of
+// the host's root does not reach. The process that starts them is the one that would see a mount.
 func TestLXC(t *testing.T) {
 	loadProfiles(t)
 	lxcStart, shim := testkit.RequireTool(t, "lxc-start", "lxc"), capable(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestDoctorUnderAppArmor: under each profile what doctor and status say of a way of a start, and whether an install leaves
-// the runner as it is, is what becomes of a job there. Under the one that denies mounts every way is tried.
+// TestDoctorUnderAppArmor: under each profile doctor, status and an install agree with what becomes of a job there.
+// Under the one that denies mounts every way is tried.
 func TestDoctorUnderAppArmor(t *testing.T) {
 	loadProfiles(t)
 	for _, profile := range []string{lxcPlain, lxcNesting, likeIncus, likeDocker} {

@@ -22,8 +22,8 @@ import (
 // insideVar is set in the test process that has a mount namespace of its own.
 const insideVar = "WORKER_WRAP_TEST_INSIDE"
 
-// inside reports whether this process has a mount namespace of its own, in which the test can put its files in the
-// places of the machine's. If not, one that has runs the test.
+// inside reports whether this process has a mount namespace of its own, in which the test can replace the machine's
+// files. If not, one that has runs the test.
 func inside(t *testing.T) bool {
 	t.Helper()
 	testkit.RequireRoot(t)
@@ -56,8 +56,8 @@ func listenAt(t *testing.T, path string, mode os.FileMode, uid int) {
 	t.Cleanup(func() { l.Close() })
 }
 
-// dockerRunner makes a runner, and a folder of the user's with sockets a and b, where a.link leads to the machine's
-// Docker socket and b.link to one that is neither that nor the user's.
+// dockerRunner makes a runner, and a folder of the user's with sockets a and b. a.link leads to the machine's Docker
+// socket, and b.link to one that is neither that nor the user's.
 func dockerRunner(t *testing.T) (s scratch, sockets string) {
 	t.Helper()
 	do(t, unix.Mount("attack", "/run", "tmpfs", 0, "mode=755"))
@@ -103,8 +103,8 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 	}
 }
 
-// stopped waits until the child of strace has stopped by a signal that strace has sent it in a system call, just after
-// that, and returns its PID. It stops at each call for moments.
+// stopped waits until the child of strace has stopped by a signal that strace sent it just after a system call, and
+// returns its PID. It stops at each call for moments.
 func (s *start) stopped(t *testing.T) int {
 	t.Helper()
 	dir := fmt.Sprintf("/proc/%d/task/%[1]d/children", s.Process.Pid)
@@ -132,8 +132,8 @@ func (s *start) stopped(t *testing.T) int {
 	return pid
 }
 
-// TestAttackOnTheDockerSocket: DOCKER_HOST leads to a socket of the user's own in one moment, and in the next to the
-// machine's Docker socket, which lets only root in, or to the bus. The user's proxy must not get to lie over those.
+// TestAttackOnTheDockerSocket: DOCKER_HOST leads to a socket of the user's own in one moment. In the next it leads to
+// the machine's Docker socket, which lets only root in, or to the bus. The user's proxy must not get to lie over those.
 func TestAttackOnTheDockerSocket(t *testing.T) {
 	if !inside(t) {
 		return

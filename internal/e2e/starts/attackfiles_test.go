@@ -16,8 +16,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestAttackByClosedOutput: where standard descriptors are closed, what a start says lands in no file that it opens
-// instead, neither a failure's line nor what LOG=debug shows at each step.
+// TestAttackByClosedOutput: if standard descriptors are closed, a start's words land in no file that it opens instead:
+// neither a failure's line nor what LOG=debug shows at each step.
 func TestAttackByClosedOutput(t *testing.T) {
 	prlimit := testkit.RequireTool(t, "prlimit", "util-linux")
 	a := aim(t, capable(t), "attacksignals")
@@ -98,8 +98,8 @@ func said(t *testing.T, dirs ...string) (found string) {
 	return found
 }
 
-// TestAttackByTightLimits: whatever limit is at nothing or next to nothing, the start is refused in one line or is that
-// of an innocent program, or it ends as that program does where it is started without worker-wrap.
+// TestAttackByTightLimits: whatever limit is at nothing or next to nothing, the start is refused in one line, or is an
+// innocent program's. Else it ends as that program does without worker-wrap.
 func TestAttackByTightLimits(t *testing.T) {
 	prlimit := testkit.RequireTool(t, "prlimit", "util-linux")
 	a := aim(t, capable(t), "attacksignals")

@@ -14,8 +14,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestAttackOnFoldersOfTheKernel: a folder can be the user's and yet no place where he may put things. sudo looks up
-// in /proc/PID when a session began, and takes a ticket of the one before with the same PID if that is the same.
+// TestAttackOnFoldersOfTheKernel: a folder can be the user's and yet no place in which they may put things. sudo looks
+// up in /proc/PID when a session began. If that is the same, it takes a ticket of the one before with the same PID.
 func TestAttackOnFoldersOfTheKernel(t *testing.T) {
 	s := ordinary(t, capable(t))
 	sleeper := command(nil, "/bin/sleep", "1000")
@@ -52,7 +52,7 @@ func TestAttackOnFoldersOfTheKernel(t *testing.T) {
 }
 
 // TestAttackOnRoot: root starts a command over a _temp of a user's, who at the worst moment has the way there lead to
-// root's folders. None of those is given to him or opened, and nothing is made there that is his.
+// root's folders. None of those is given to the user or opened, and nothing of theirs is made there.
 func TestAttackOnRoot(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	setfacl := testkit.RequireTool(t, "setfacl", "acl")
@@ -94,8 +94,8 @@ func TestAttackOnRoot(t *testing.T) {
 	}
 }
 
-// roots lists what is in a folder of root's, with owners, modes and how long access lists are, but for what root has
-// made in a store of root's.
+// roots lists the contents of a folder of root's, with owners, modes and how long access lists are. It leaves out what
+// root has made in a store of root's.
 func roots(t *testing.T, root string) string {
 	t.Helper()
 	var list strings.Builder
@@ -111,8 +111,8 @@ func roots(t *testing.T, root string) string {
 	return list.String()
 }
 
-// TestAttackOnRootByTheClaim: a file of root's that lay in a folder of the user's, who has moved it to where the claim of
-// the plain _temp is kept, is neither given to him nor written.
+// TestAttackOnRootByTheClaim: the user moves a file of root's from a folder of theirs to the place of the claim to the
+// plain _temp. It is neither given to them nor written.
 func TestAttackOnRootByTheClaim(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	beside := perpid.Path(s.temp)

@@ -24,7 +24,7 @@ import (
 type liar struct {
 	fuse.RawFileSystem
 	lie     func(name string, attr *fuse.Attr) fuse.Status
-	target  string        // what links lead to that are none
+	target  string        // the target of made-up links
 	held    chan struct{} // while it is not nil and open, nothing is answered
 	asked   atomic.Int64
 	mu      sync.Mutex

@@ -20,8 +20,8 @@ import (
 // notEntered is the call that would go down into what is a link by now.
 var notEntered = regexp.MustCompile(`openat2\(\d+, "d", .*O_DIRECTORY.* = -1 ENOTDIR`)
 
-// TestAttackOnGC exchanges a folder for a link to one of root's just between the look of root's gc that finds it is
-// one and the call that goes down into it.
+// TestAttackOnGC exchanges a folder for a link to one of root's. That is just between root's gc finding that it is a
+// folder and the call that goes down into it.
 func TestAttackOnGC(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")

@@ -14,9 +14,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestStartsWhileRootMounts: root mounts and unmounts a tmpfs of the user's and /etc over _temp, the store and bin, in the
-// mount namespace that starts come from, and what it does reaches that of each. A start is isolated, or refused in one
-// line, and nothing of it reaches the host.
+// TestStartsWhileRootMounts: root mounts and unmounts a tmpfs of the user's and /etc over _temp, the store and bin.
+// That is in the mount namespace that starts come from, and reaches each start's. A start is isolated, or refused in
+// one line, and nothing of it reaches the host.
 func TestStartsWhileRootMounts(t *testing.T) {
 	testkit.RequireRoot(t)
 	base := testkit.Dir(t)

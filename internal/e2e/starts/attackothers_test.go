@@ -21,8 +21,8 @@ func byOther(program string, args ...string) *start {
 	return c
 }
 
-// TestAttackByAnotherUser: where somebody else may make folders beside _temp, as in /tmp, the store can be theirs,
-// and with it whatever a start keeps there: the folder that containers are given, and the Docker proxy's socket.
+// TestAttackByAnotherUser: if somebody else may make folders beside _temp, as in /tmp, the store can be theirs, and
+// with it whatever a start keeps there: the folder that containers are given, and the Docker proxy's socket.
 func TestAttackByAnotherUser(t *testing.T) {
 	s := ordinary(t, capable(t))
 	work := filepath.Dir(s.temp)
@@ -60,8 +60,8 @@ func TestAttackByAnotherUser(t *testing.T) {
 	sameMounts(t, before)
 }
 
-// TestAttackByAnotherUserMeanwhile: beside a living Worker the other user gets at nothing of its, in a work folder
-// that is open to all, and none of what they make there under a name of worker-wrap's is used or deleted.
+// TestAttackByAnotherUserMeanwhile: beside a living Worker the other user gets at nothing of its, in a work folder that
+// is open to all. None of what they make there under a name of worker-wrap's is used or deleted.
 func TestAttackByAnotherUserMeanwhile(t *testing.T) {
 	s := ordinary(t, capable(t))
 	work := filepath.Dir(s.temp)

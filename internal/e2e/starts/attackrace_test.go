@@ -94,8 +94,8 @@ func swapsOf(c *start) (int, error) {
 	return strconv.Atoi(strings.TrimSpace(strings.ReplaceAll(c.out.String(), "more\n", "")))
 }
 
-// TestAttackBySwapping starts Workers as fast as can be, while everything on their way is exchanged for what
-// leads to the files of root, as fast as can be.
+// TestAttackBySwapping starts Workers as fast as can be, while everything on their way is exchanged for links to root's
+// files.
 func TestAttackBySwapping(t *testing.T) {
 	attack := compile(t, "attack", testkit.Dir(t))
 	base := testkit.Dir(t)
@@ -231,8 +231,8 @@ func (s *start) ended() bool {
 	return err != nil || strings.Contains(string(stat), ") Z ")
 }
 
-// judgeStart reports whether a start became the Worker, which has no more rights than its user, and sees nothing mounted
-// outside of base that the host has not. Otherwise it must have failed as the shim does.
+// judgeStart reports whether a start became the Worker, which has no more rights than its user; and sees nothing
+// mounted outside of base that the host has not. Otherwise it must have failed as the shim does.
 func judgeStart(t *testing.T, c *start, host map[string]int, base string) bool {
 	t.Helper()
 	code := c.ProcessState.ExitCode()

@@ -41,8 +41,8 @@ func aim(t *testing.T, shim, attack string) *target {
 // innocent are the arguments of the Worker.
 func (a *target) innocent(file string) []string { return []string{file, a.scratch.temp, a.linger} }
 
-// other turns the target's starts into those with a Docker proxy, and with the variable by which Go's runtime would leave a
-// core file where it gives up; with odd false, back.
+// other turns the target's starts into those with a Docker proxy, and with the variable that has Go's runtime leave a
+// core file; with odd false, back.
 func (a *target) other(t *testing.T, odd bool) {
 	t.Helper()
 	a.env = nil
@@ -158,7 +158,7 @@ func TestAttackWhileStopped(t *testing.T) {
 	do(t, os.WriteFile(bin+"/real.root", []byte("#!/bin/sh\necho HAVE\n"), 0o700))
 	a.calibrate(t)
 
-	// What _temp is after the exchange, where that is another's: it must not be covered.
+	// What _temp is after the exchange, if that is another's: it must not be covered.
 	swaps := []struct {
 		temp  string
 		pairs []string

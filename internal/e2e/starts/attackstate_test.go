@@ -57,8 +57,8 @@ func TestAttackByStarting(t *testing.T) {
 	}
 }
 
-// TestAttackByLimits: with a resource limit at nothing or little the start is that of an innocent program or is refused in
-// one line, or it ends as that program does where it is started without worker-wrap.
+// TestAttackByLimits: with a resource limit at nothing or little the start is an innocent program's, or is refused in
+// one line. Else it ends as that program does without worker-wrap.
 func TestAttackByLimits(t *testing.T) {
 	prlimit := testkit.RequireTool(t, "prlimit", "util-linux")
 	s, state := stateful(t)
@@ -121,7 +121,7 @@ func endsSo(how *os.ProcessState, program func() *os.ProcessState) bool {
 }
 
 // TestAttackByMounts: root of a user namespace, as any user can be, mounts /etc, /proc and others over all that starts
-// use, thousands of times, in a mount namespace that a file capability counts for nothing outside of.
+// use, thousands of times. Outside of that mount namespace its file capability counts for nothing.
 func TestAttackByMounts(t *testing.T) {
 	s, state := stateful(t)
 	do(t, os.Mkdir(s.store, 0o711), os.Chown(s.store, user, user))

@@ -24,7 +24,7 @@ var (
 )
 
 // TestAttackByEverySubcommand: each one, started from the file with the capability, gives it up before it opens
-// anything or starts a process, and so has nothing to hand on.
+// anything or starts a process: so it has nothing to hand on.
 func TestAttackByEverySubcommand(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	shim := capable(t)
@@ -43,7 +43,7 @@ func TestAttackByEverySubcommand(t *testing.T) {
 		if name == "run" || name == "demo" {
 			continue // the one is a start; the other tries whether it may mount, and has no use for it else
 		}
-		// A root that is none, so that nothing is done but to the runner from here upwards.
+		// A root without a runner, so that nothing is done but to the runner from here upwards.
 		args := append([]string{"-f", "-o", log, "-e", "trace=capset,open,openat,openat2,execve,unlinkat,mkdirat,mount,unshare,setns", "--"}, testkit.UserWords(id, id)...)
 		cmd := exec.Command(strace, append(args, shim, name, s.store)...)
 		cmd.Dir = s.root
@@ -73,8 +73,8 @@ func TestAttackByEverySubcommand(t *testing.T) {
 	}
 }
 
-// TestAttackOnRootsSubcommands: the user puts FIFOs, to which nobody writes, where root's commands look. None of them
-// waits for one.
+// TestAttackOnRootsSubcommands: the user puts FIFOs, to which nobody writes, in the places in which root's commands
+// look. None of them waits for one.
 func TestAttackOnRootsSubcommands(t *testing.T) {
 	shim := capable(t)
 	s := ordinary(t, shim)

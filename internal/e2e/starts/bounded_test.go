@@ -10,7 +10,7 @@ import (
 )
 
 // TestWithoutTheCapability: if CAP_SYS_ADMIN is not in the bounding set, as in a container by default, the kernel runs
-// the installed file all the same, and it says what is missing. It ran none with an effective capability.
+// the installed file all the same. It says what is missing. It ran none with an effective capability.
 func TestWithoutTheCapability(t *testing.T) {
 	shim := capable(t)
 	s := ordinary(t, shim)

@@ -88,7 +88,7 @@ func enablePids(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "cgroup.subtree_control"), []byte("+pids"), 0)
 }
 
-// mountedController mounts cgroups v2 for the length of the test, where nothing is.
+// mountedController mounts cgroups v2 for the length of the test, if it is nowhere yet.
 func mountedController(t *testing.T) (string, error) {
 	dir := filepath.Join(testkit.Dir(t), "cgroup")
 	if err := os.Mkdir(dir, 0o755); err != nil {

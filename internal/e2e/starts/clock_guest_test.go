@@ -123,8 +123,8 @@ func TestClockJumpsWhileWaiting(t *testing.T) {
 	}
 }
 
-// TestClockJumpBesideAContainer: a Worker in a container that has a boot id of its own, as LXC gives it, and
-// shares the work folder keeps its folder when the clock is set forward.
+// TestClockJumpBesideAContainer: a Worker in a container keeps its folder when the clock is set forward. The container
+// has a boot id of its own, as LXC gives it, and shares the work folder.
 func TestClockJumpBesideAContainer(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	resetClock(t)

@@ -60,8 +60,8 @@ func olderCapability(t *testing.T) string {
 	return path
 }
 
-// TestDoctorInDocker: in the ways of a runner in a container doctor's verdict is what becomes of a job there, its line on
-// Docker what a start does about the socket, and no mend is one for a unit. Once what it prints is done all is well.
+// TestDoctorInDocker: in the ways of a runner in a container doctor's verdict is what becomes of a job there. Its line
+// on Docker is what a start does about the socket, and no mend is for a unit. Once what it prints is done all is well.
 func TestDoctorInDocker(t *testing.T) {
 	d := testkit.StartDockerd(t)
 	withCap := capable(t)

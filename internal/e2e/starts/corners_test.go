@@ -39,8 +39,8 @@ func TestSignalsDoNotEndAWait(t *testing.T) {
 	}
 }
 
-// TestUsernsStops: where a terminal stops the Worker its supervisor stops too, so that a shell sees it, and
-// both go on together.
+// TestUsernsStops: if a terminal stops the Worker its supervisor stops too, so that a shell sees it, and both go on
+// together.
 func TestUsernsStops(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	c := command([]string{"USERNS=1"}, s.worker)
@@ -68,8 +68,8 @@ func TestUsernsStops(t *testing.T) {
 	}
 }
 
-// TestSweepOfClosedFolders: a folder of his own that an ordinary user has closed to himself is opened and deleted; one
-// of another's stays, and the event log says so.
+// TestSweepOfClosedFolders: a folder of their own that an ordinary user has closed to everybody is opened and deleted;
+// one of another's stays, and the event log says so.
 func TestSweepOfClosedFolders(t *testing.T) {
 	s := ordinary(t, capable(t))
 	s.leaveMore(t)
@@ -107,7 +107,7 @@ func TestSettingsWithoutARunner(t *testing.T) {
 	}
 }
 
-// TestWaitAsLongAsTheRunnerAllows: where the runner waits longer for a Worker, a start may too.
+// TestWaitAsLongAsTheRunnerAllows: if the runner waits longer for a Worker, a start may too.
 func TestWaitAsLongAsTheRunnerAllows(t *testing.T) {
 	s := ordinary(t, capable(t))
 	c := command([]string{"WAIT=40s"}, s.worker, "-c", "true")
@@ -228,7 +228,7 @@ func TestDockerSocketOfTheMachine(t *testing.T) {
 	s.gone(t, "after the Worker")
 }
 
-// TestFromWithinTemp: where a command is started in the _temp that is covered, its current folder is the new one, as the
+// TestFromWithinTemp: if a command is started in the _temp that is covered, its current folder is the new one, as the
 // path says. In a folder below it nothing is started, as that would not be there.
 func TestFromWithinTemp(t *testing.T) {
 	shim := capable(t)

@@ -9,7 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestDeadlyCalls: where a seccomp filter ends each process that makes one of the calls that mounts need, the start lives
+// TestDeadlyCalls: a seccomp filter may end each process that makes one of the calls that mounts need. The start lives
 // to say so, and has its turn without a _temp of its own if the settings allow that. It leaves no child, so that the
 // Worker has none, and no core.
 func TestDeadlyCalls(t *testing.T) {

@@ -65,8 +65,8 @@ func (s scratch) leaveMore(t *testing.T) {
 	testkit.Give(t, s.store, user)
 }
 
-// TestNoSweep: where the process that deletes what others left cannot be made, the start goes on, and says so only
-// where it is asked for everything.
+// TestNoSweep: if the process that deletes what others left cannot be made, the start goes on, and says so only where
+// it is asked for everything.
 func TestNoSweep(t *testing.T) {
 	deny, shim := compile(t, "deny", testkit.Dir(t)), capable(t)
 	for name, c := range map[string]struct {
@@ -115,7 +115,7 @@ func TestSweepWithoutCloseRange(t *testing.T) {
 	})
 }
 
-// TestSweepKeepsItsPrivilege: where it cannot be given up, nothing is swept.
+// TestSweepKeepsItsPrivilege: if it cannot be given up, nothing is swept.
 func TestSweepKeepsItsPrivilege(t *testing.T) {
 	deny, shim := compile(t, "deny", testkit.Dir(t)), capable(t)
 	s := ordinary(t, shim)
@@ -130,7 +130,7 @@ func TestSweepKeepsItsPrivilege(t *testing.T) {
 	}
 }
 
-// TestFewSignals: all threads are reached by signals, and where the user may have too few of these waiting, a sweep says so
+// TestFewSignals: all threads are reached by signals. If the user may have too few of these waiting, a sweep says so
 // rather than keep its privilege or wait for ever. A limit of its own that it may raise does not matter.
 func TestFewSignals(t *testing.T) {
 	bash, shim := testkit.RequireTool(t, "bash", "bash"), capable(t)
@@ -187,7 +187,7 @@ func TestDenied(t *testing.T) {
 	}
 }
 
-// TestDeniedMoves: where move_mount is denied, or every way to the newer calls, a start isolates all the same.
+// TestDeniedMoves: if move_mount is denied, or every way to the newer calls, a start isolates all the same.
 func TestDeniedMoves(t *testing.T) {
 	deny := compile(t, "deny", testkit.Dir(t))
 	shims := map[string]string{"": capable(t), "USERNS=1": testkit.Binary(t), "BACKING=tmpfs": capable(t)}

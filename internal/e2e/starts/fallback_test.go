@@ -99,8 +99,8 @@ func TestFallbackWaitRefusesBesideAnother(t *testing.T) {
 	}
 }
 
-// TestFallbackLeavesTheNamespaceBehind: where isolation fails half-way, with mounts made already, the
-// program runs in the host's namespace, and not in what was left of the attempt.
+// TestFallbackLeavesTheNamespaceBehind: if isolation fails half-way, with mounts made already, the program runs in the
+// host's namespace, and not in what was left of the attempt.
 func TestFallbackLeavesTheNamespaceBehind(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	s := ordinary(t, testkit.Binary(t))

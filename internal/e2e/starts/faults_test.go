@@ -59,8 +59,8 @@ var errnos = map[string][]string{
 	"write":         {"ENOSPC", "EIO", "EPIPE", "EAGAIN", "EFBIG", "EDQUOT"},
 }
 
-// runtimeCalls are made by Go's runtime on its own account, at times of its own. It ends the process with
-// a message of its own, or goes on, where they fail.
+// runtimeCalls are made by Go's runtime on its own account, at times of its own. It ends the process with a message of
+// its own, or goes on, if they fail.
 var runtimeCalls = []string{
 	"clone", "clone3", "epoll_create1", "epoll_ctl", "epoll_pwait", "futex", "gettid", "getpid", "madvise", "mmap", "munmap", "nanosleep",
 	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sched_getaffinity", "sched_yield", "sigaltstack", "tgkill", "timer_create",
@@ -109,10 +109,9 @@ var lasting = map[string][]string{
 	"fcntl":         {"EMFILE"},
 }
 
-// TestEachCallFailing makes every system call of a start fail, and of a start by hand those that are its own, with the
-// errnos that thinned chooses. The start must end with exit code 125
-// and one line, or, where there is a step down, with an isolated program: never with one that is not, and never with
-// something left mounted on the host.
+// TestEachCallFailing makes every system call of a start fail, and of a start by hand its own, with the errnos that
+// thinned chooses. The start must end with exit code 125 and one line, or, if there is a step down, with an isolated
+// program: never with one that is not, and never with something left mounted on the host.
 func TestEachCallFailing(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
@@ -201,10 +200,9 @@ func TestEachCallFailing(t *testing.T) {
 // allFaultsVar, when it is set, has each call fail with each errno in every way to start, which takes half an hour.
 const allFaultsVar = "WORKER_WRAP_TEST_ALL_FAULTS"
 
-// thinned returns those errnos that a call fails with: the first two of a name with all, later ones with one in turn. Of
-// those in usual, which another way to start has fail so, it is one in every eighth place, in another one for each way,
-// and of the first calls each third.
-// With allFaultsVar set it is all of them.
+// thinned returns those errnos that a call fails with: the first two of a name with all, later ones with one in turn.
+// Of those in usual, which another way to start has fail so, it is one in every eighth place, in another one for each
+// way; of the first calls each third. With allFaultsVar set it is all of them.
 func thinned(c call, list, usual []string, way int) []string {
 	switch {
 	case len(list) == 0 || os.Getenv(allFaultsVar) != "":

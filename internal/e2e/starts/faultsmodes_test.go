@@ -63,7 +63,7 @@ func (m mode) looks() bool {
 type spot struct {
 	scratch
 	uid   int
-	name  string     // of the user, where the mode has one that strace(1) is to know
+	name  string     // of the user, if the mode has one that strace(1) is to know
 	other *unwrapped // the Worker beside
 }
 
@@ -238,8 +238,8 @@ func (m mode) trace(t *testing.T, strace string, g *spot) trace {
 type modeFault struct {
 	fault
 	// luck is true where not every start comes to this call: it can be one of those made for the list of the machine's
-	// processes or for each of them, or of a thread other than the main one, to which Go gives what comes, or the
-	// trace has one of its name twice, as a signal came, or another start did without.
+	// processes or for each of them. It can be a thread's other than the main one, to which Go gives work. Or the trace
+	// has one of its name twice, as a signal came; or another start did without.
 	luck bool
 }
 

@@ -19,7 +19,7 @@ func (s scratch) withoutNamespaces(t *testing.T, script string, settings ...stri
 	return code, c.out.String(), c.err.String()
 }
 
-// TestUsernsForbidden: where the kernel makes no user namespace, that is said, and the fallbacks hold.
+// TestUsernsForbidden: if the kernel makes no user namespace, that is said, and the fallbacks hold.
 func TestUsernsForbidden(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	code, out, stderr := s.withoutNamespaces(t, whereAmI, "USERNS=1")

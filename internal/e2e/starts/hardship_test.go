@@ -12,8 +12,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestHardship starts on file systems and under limits that leave a start no room. It must say so in one
-// line, with exit code 125, or start an isolated program; then, where the hardship is over, start again.
+// TestHardship starts on file systems and under limits that leave a start no room. It must say so in one line, with
+// exit code 125, or start an isolated program; then, if the hardship is over, start again.
 func TestHardship(t *testing.T) {
 	testkit.RequireRoot(t)
 	binary := testkit.Binary(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 )
 
-// TestCleanersOfTheWorkFolder: hooks and cron jobs that empty the work folder and spare _temp leave the _temp of a living
-// private Worker alone, as they leave that of an unwrapped one.
+// TestCleanersOfTheWorkFolder: hooks and cron jobs that empty the work folder and spare _temp leave a living private
+// Worker's _temp alone, as an unwrapped one's.
 func TestCleanersOfTheWorkFolder(t *testing.T) {
 	s := ordinary(t, capable(t))
 	do(t, os.WriteFile(filepath.Join(filepath.Dir(s.temp), "of-a-job"), nil, 0o644))
@@ -40,8 +40,8 @@ func TestCleanersOfTheWorkFolder(t *testing.T) {
 	plain.end(t)
 }
 
-// TestPlaceOfAnOlderBuild: what starts of an older build left beside _temp is swept, and what living ones have there is
-// seen by every command that looks, and stays. One was started before an upgrade, and one after a downgrade.
+// TestPlaceOfAnOlderBuild: what starts of an older build left beside _temp is swept. What living ones have there stays,
+// and every command that looks sees it. One was started before an upgrade, and one after a downgrade.
 func TestPlaceOfAnOlderBuild(t *testing.T) {
 	shim := capable(t)
 	s := ordinary(t, shim)
@@ -120,7 +120,7 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	}
 }
 
-// TestElsewhere: where _temp is a mount, a private folder lies on another file system, and the event log says so.
+// TestElsewhere: if _temp is a mount, a private folder lies on another file system, and the event log says so.
 func TestElsewhere(t *testing.T) {
 	s := ordinary(t, capable(t))
 	memory(t, s.temp, user)

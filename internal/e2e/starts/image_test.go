@@ -11,8 +11,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestImage builds the image of docs/image.md over a small one with a runner in it, and has its user start a Worker,
-// with the right to isolate and without.
+// TestImage builds the image of docs/image.md over a small one with a runner in it. Its user starts a Worker, with the
+// right to isolate and without.
 func TestImage(t *testing.T) {
 	d := testkit.StartDockerd(t)
 	page, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "image.md"))

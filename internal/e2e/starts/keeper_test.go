@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestKeeper: the process that keeps a plain Worker's locks has none of its descriptors, no capability and no such name,
-// and ends with it, also if that becomes another program; a signal to all of the service does not end it. It gives back
-// the memory that the start had.
+// TestKeeper: the process that keeps a plain Worker's locks has none of its descriptors, no capability and no such
+// name. It ends with the Worker, even if that becomes another program; a signal to all of the service does not end it.
+// It gives back the memory that the start had.
 func TestKeeper(t *testing.T) {
 	s := ordinary(t, capable(t))
 	pipe, err := os.OpenFile(s.temp, unix.O_PATH, 0)

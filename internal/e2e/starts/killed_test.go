@@ -19,8 +19,8 @@ var looks = []string{
 	"lseek", "newfstatat", "open", "openat", "openat2", "pread64", "read", "readlinkat", "statfs", "statx",
 }
 
-// TestKilledAtEachCall kills a start before each of its system calls that changes something, and looks for what stays on the
-// host and whether the next start clears it away.
+// TestKilledAtEachCall kills a start before each of its system calls that changes something. It looks for what stays on
+// the host, and whether the next start clears it away.
 func TestKilledAtEachCall(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")

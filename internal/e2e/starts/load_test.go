@@ -28,8 +28,8 @@ func parallel(n, atOnce int, work func(i int)) {
 	wg.Wait()
 }
 
-// TestManyAliveAtOnce holds 80 Workers, or 200, of one runner alive, and fewer of each other kind, each of which must find
-// what it wrote in its _temp and nothing else.
+// TestManyAliveAtOnce holds 80 Workers, or 200, of one runner alive, and fewer of each other kind. Each must find what
+// it wrote in its _temp and nothing else.
 func TestManyAliveAtOnce(t *testing.T) {
 	for _, l := range loads {
 		t.Run(l.name, func(t *testing.T) {

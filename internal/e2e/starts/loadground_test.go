@@ -50,8 +50,8 @@ func (l load) numbers() (atOnce, inARow int) {
 	return l.atOnce, l.inARow
 }
 
-// ground is a runner for a load, on a file system of its own, so that what lies on that can be told to the
-// block, with processes that live as long as the load and longer, and what all of them had before it.
+// ground is a runner for a load, on a file system of its own, so that its use can be told to the block. It has
+// processes that live as long as the load and longer, and what all of them had before.
 type ground struct {
 	load
 	scratch

@@ -14,8 +14,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestLeftoversBesideAStart leaves 100,000 files, or a million, and sees that the next start becomes its
-// program while they are still there, and that they are gone in the end.
+// TestLeftoversBesideAStart leaves 100,000 files, or a million, and sees that the next start becomes its program while
+// they are still there; in the end they are gone.
 func TestLeftoversBesideAStart(t *testing.T) {
 	testkit.RequireRoot(t)
 	adopt(t)

@@ -95,9 +95,9 @@ func refusals() []refusal {
 	}
 }
 
-// TestRefusalFailsTheJob: however a Worker's start ends without a Worker, the Listener can write the job's message, so
-// that the job fails and its page has the reason. The message is held back until the shim has nothing left to do but to
-// take it. A shim that does not has ended by then, and its job hangs.
+// TestRefusalFailsTheJob: however a Worker's start ends without a Worker, the Listener can write the job's message: so
+// the job fails and its page has the reason. The message is held back until the shim has nothing left to do but to take
+// it. A shim that does not has ended by then, and its job hangs.
 func TestRefusalFailsTheJob(t *testing.T) {
 	testkit.RequireRoot(t)
 	for who, as := range listenerUsers(t) {

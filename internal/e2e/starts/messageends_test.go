@@ -15,7 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestWorkerGetsItsMessage: a start that becomes the Worker leaves the message to it, also where that is a child.
+// TestWorkerGetsItsMessage: a start that becomes the Worker leaves the message to it, even if that is a child.
 func TestWorkerGetsItsMessage(t *testing.T) {
 	testkit.RequireRoot(t)
 	for who, as := range listenerUsers(t) {
@@ -38,8 +38,8 @@ func TestWorkerGetsItsMessage(t *testing.T) {
 	}
 }
 
-// byHand starts a program that has the end of a pipe with a message as descriptor 3, and returns how much of that it
-// has left.
+// byHand starts a program that has the end of a pipe with a message as descriptor 3. It returns how much of that is
+// left.
 func byHand(t *testing.T, argv0 string, args ...string) (left, code int) {
 	t.Helper()
 	read, write, err := os.Pipe()

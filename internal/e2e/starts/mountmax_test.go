@@ -15,8 +15,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestMountMax starts a Worker in a namespace that has as many mounts as it may have (fs.mount-max), then with
-// room for one more, for two, and so on: a start needs two, and a bind may not be left in between.
+// TestMountMax starts a Worker in a namespace that has as many mounts as it may have (fs.mount-max). Then there is room
+// for one more, for two, and so on: a start needs two, and a bind may not be left in between.
 func TestMountMax(t *testing.T) {
 	testkit.RequireRoot(t)
 	dir := testkit.Dir(t)

@@ -115,7 +115,7 @@ func onNFS(t *testing.T, shim string, squash bool) (s, server scratch) {
 	return s, server
 }
 
-// TestNFS starts Workers with a work folder on NFS, where root is nobody or root.
+// TestNFS starts Workers with a work folder on NFS, for which root is nobody or root.
 func TestNFS(t *testing.T) {
 	for _, squash := range []bool{false, true} {
 		t.Run(fmt.Sprintf("root squashed %v", squash), func(t *testing.T) {

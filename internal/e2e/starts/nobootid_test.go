@@ -19,7 +19,7 @@ func (s scratch) withoutBootID(script string) *start {
 }
 
 // TestNoBootID: a start that cannot see which boot this is isolates as any other. What is its own is left alone as long
-// as it lives, by those that see the boot id and those that do not, and is swept by both kinds afterwards.
+// as it lives, by those that see the boot id and those that do not. Afterwards both kinds sweep it.
 func TestNoBootID(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	gc := func() {

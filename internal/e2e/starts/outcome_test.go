@@ -39,7 +39,7 @@ const (
 	refused   = "refused" // not started, with one line and exit code 125, or the program's own fault: 126 or 127
 )
 
-// outcome says which of the outcomes it is, or why it is none.
+// outcome says which of the outcomes it is, or why it is not one.
 func (e ending) outcome() (string, error) {
 	line := strings.HasPrefix(e.err, "worker-wrap: ") && strings.HasSuffix(e.err, "\n") && strings.Count(e.err, "\n") == 1 || e.bothRefused() || e.refusedAfterAll()
 	ran := e.out == "started\n" && e.code == 0
@@ -67,8 +67,8 @@ func (e ending) outcome() (string, error) {
 	return refused, nil
 }
 
-// bothRefused reports whether both processes of a start in a user namespace, the supervisor and its child, had
-// to give up at the same moment, each with its line.
+// bothRefused reports whether both processes of a start in a user namespace gave up at the same moment, each with its
+// line: the supervisor and its child.
 func (e ending) bothRefused() bool {
 	for line := range strings.Lines(e.err) {
 		if !strings.HasPrefix(line, "worker-wrap: ") || !strings.Contains(line, "; the kernel refused a thread or memory: ") {

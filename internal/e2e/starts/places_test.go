@@ -31,7 +31,7 @@ const withoutProc = `mount -t tmpfs none /proc; `
 
 var asUser = "exec " + testkit.UserLine(itoa(user), itoa(user)) + ` "$@"`
 
-// TestFoldersThatCannotBeGiven: where root starts a Worker for another user, what it makes must be that user's.
+// TestFoldersThatCannotBeGiven: if root starts a Worker for another user, what it makes must be that user's.
 func TestFoldersThatCannotBeGiven(t *testing.T) {
 	deny := compile(t, "deny", testkit.Dir(t))
 	for _, c := range []struct {

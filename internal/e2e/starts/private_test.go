@@ -43,8 +43,8 @@ func (w ownWorld) words(args ...string) []string {
 	return append(append(append([]string{"env", "HOME=" + w.home}, testkit.UserWords(id, id)...), w.path), args...)
 }
 
-// TestPrivatePlaces: of two Workers at once, each has its own folder over a place, sudo in it sees the same, the host's
-// stays as it was, and what they had is gone when they have ended.
+// TestPrivatePlaces: of two Workers at once, each has its own folder over a place, and sudo in it sees the same. The
+// host's stays as it was, and theirs are gone when they have ended.
 func TestPrivatePlaces(t *testing.T) {
 	t.Run("by the capability", func(t *testing.T) { privatePlaces(t, newOwnWorld(t, "~/.docker=copy:~/.config/gh"), true) })
 	t.Run("in a user namespace", func(t *testing.T) {
@@ -121,8 +121,9 @@ func TestRefusedPlaces(t *testing.T) {
 	}
 }
 
-// TestAttackOnPrivatePlaces: a place lies in a folder of another user's, who exchanges it for a link, to root's or to another
-// of the runner's user, after each of the start's looks at it. Nothing is covered but the place itself, or no job starts.
+// TestAttackOnPrivatePlaces: a place lies in a folder of another user's, who exchanges it for a link after each of the
+// start's looks at it. The link leads to root's, or to another of the runner's user. Nothing is covered but the place
+// itself, or no job starts.
 func TestAttackOnPrivatePlaces(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	s := ordinary(t, capable(t))

@@ -38,9 +38,9 @@ var crowdedStarts = []crowded{
 	{name: "userns and docker", settings: []string{"USERNS=1"}, bare: true, docker: true, allowed: []string{isolated, refused}, enough: 80},
 }
 
-// TestFewProcesses starts Workers in a cgroup (pids.max, the unit's TasksMax=) with room for 0 to 8 more
-// processes and threads, beside leftovers that another process should sweep: in each way there is one line, or
-// a start as the settings want it. A sweep that cannot begin stops no start.
+// TestFewProcesses starts Workers in a cgroup (pids.max, the unit's TasksMax=) with room for 0 to 8 more processes and
+// threads; another process should sweep leftovers: in each way there is one line, or a start as the settings want it. A
+// sweep that cannot begin stops no start.
 func TestFewProcesses(t *testing.T) {
 	group := pidsGroup(t)
 	adopt(t)
@@ -207,8 +207,8 @@ done
 	return all
 }
 
-// adopt makes this process the one that is left the processes whose parents have ended, so that they do not
-// count as long as somebody else takes to wait for them.
+// adopt makes this process the parent of processes whose parents have ended: so they do not count while somebody else
+// is slow to wait for them.
 func adopt(t *testing.T) {
 	t.Helper()
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {

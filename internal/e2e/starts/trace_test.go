@@ -15,8 +15,8 @@ type trace struct {
 	count map[string]map[string]int
 	// ofProgram counts the calls that the program itself makes.
 	ofProgram map[string]int
-	// restarted has the names of calls of the main thread that a signal made it make once more, such as those by which
-	// Go's runtime takes turns. That comes as it comes.
+	// restarted has the names of calls that a signal made the main thread repeat, such as those by which Go's runtime
+	// takes turns. That comes as it comes.
 	restarted map[string]bool
 	// struck is true where a fault was injected, and none into the program: after the first into that the trace is
 	// not read on.
@@ -50,7 +50,7 @@ func readTrace(t *testing.T, path string) trace {
 		}
 		injected := strings.Contains(line, "(INJECTED)")
 		m := tracedCall.FindStringSubmatch(line)
-		if m == nil { // such as the second half of a call, where another thread's came between
+		if m == nil { // such as the second half of a call, if another thread's came between
 			if tid, _, _ := strings.Cut(line, " "); injected && started && tid == program {
 				tr.struck = false
 				return tr
@@ -94,8 +94,8 @@ func readTrace(t *testing.T, path string) trace {
 		if strings.Contains(line, "CLONE_NEWUSER") {
 			forked = true
 		} else if forked && tid == tr.main && name == "read" {
-			// Package syscall learns here how its child's execve went. It is from a pipe, where no error can come
-			// from, and would wait for that child for ever.
+			// Package syscall learns here how its child's execve went. It is from a pipe, from which no error can come,
+			// and would wait for that child for ever.
 			own, forked = false, false
 		}
 		if own && (tid != tr.main || limits[tid] >= 3) {

@@ -28,8 +28,8 @@ func TestTwiceInOneProcess(t *testing.T) {
 	}
 }
 
-// TestTwiceOverTwoFolders: a process that becomes worker-wrap once more, for a folder beside the first, keeps what it
-// has in the first, through the sweeps of others too, and leaves nothing of either.
+// TestTwiceOverTwoFolders: a process that becomes worker-wrap once more, for a folder beside the first, keeps its files
+// in the first, through others' sweeps too. It leaves nothing of either.
 func TestTwiceOverTwoFolders(t *testing.T) {
 	shim := capable(t)
 	for _, settings := range [][]string{nil, {"BACKING=tmpfs"}} {

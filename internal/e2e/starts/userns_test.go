@@ -67,7 +67,7 @@ func TestUserns(t *testing.T) {
 	}
 }
 
-// TestUsernsAsRoot: root keeps every id, and what he can do with it.
+// TestUsernsAsRoot: root keeps every id, and what it can do with that.
 func TestUsernsAsRoot(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	cmd := exec.Command(s.worker, "-c", "touch "+s.temp+"/f && chown 61236:61237 "+s.temp+"/f && stat -c %u:%g "+s.temp+"/f; id -u")
@@ -209,8 +209,8 @@ func (c *conversation) expect(t *testing.T, want string) {
 	}
 }
 
-// expectSoon is expect of a line that a shell's trap says. Where the signal comes just before the shell waits in read,
-// it sees to the trap only when it has read something.
+// expectSoon is expect of a line that a shell's trap says. If the signal comes just before the shell waits in read, it
+// sees to the trap only when it has read something.
 func (c *conversation) expectSoon(t *testing.T, want string) {
 	t.Helper()
 	const nudge = "nudge"

@@ -202,8 +202,8 @@ func TestKilledWorker(t *testing.T) {
 	}
 }
 
-// TestJobThatComesTwice: a killed Worker that opened its log late, on a busy machine, is not taken for the next Worker of the
-// same job, which began a second later.
+// TestJobThatComesTwice: a killed Worker that opened its log late, on a busy machine, is not taken for the same job's
+// next Worker. That began a second later.
 func TestJobThatComesTwice(t *testing.T) {
 	killed := strings.ReplaceAll(workerLines(jobA, 2, 4), "11:00:02", "11:00:03")
 	r := run(t, folder(t, map[string]string{

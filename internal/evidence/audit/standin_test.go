@@ -80,8 +80,8 @@ func diag(t *testing.T, root string) string {
 	return all.String()
 }
 
-// replay has Job B come while Job A runs, and its Worker start a second or more after Job A's, for the logs count
-// in seconds and a Worker's log is named for the one in which it began.
+// replay has Job B come while Job A runs, and its Worker start a second or more after Job A's. The logs count in
+// seconds, and a Worker's log is named for the one in which it began.
 func replay(t *testing.T, l *standin.Listener) {
 	t.Helper()
 	defer l.Close()

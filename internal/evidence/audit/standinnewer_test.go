@@ -26,8 +26,8 @@ func newerRoot(t *testing.T, version string) standin.Root {
 	return root
 }
 
-// TestStandInLosesJobs: a job that the service does not give, one that is killed and comes again, and one that the service
-// has given up when it ends.
+// TestStandInLosesJobs: a job that the service does not give; one that is killed and comes again; and one that the
+// service has given up when it ends.
 func TestStandInLosesJobs(t *testing.T) {
 	t.Parallel()
 	root := newerRoot(t, "2.336.0")

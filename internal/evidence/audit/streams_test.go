@@ -156,8 +156,8 @@ func told(t *testing.T, r *Report) string {
 	return string(b)
 }
 
-// TestJournalOfSeveralRunners has what `journalctl -u 'actions.runner.*'` prints of three runners' services, of which
-// two have a job at the same time, and one was started anew while its Worker lived on.
+// TestJournalOfSeveralRunners has what `journalctl -u 'actions.runner.*'` prints of three runners' services. Two have a
+// job at the same time, and one was started anew while its Worker lived on.
 func TestJournalOfSeveralRunners(t *testing.T) {
 	job := func(n int) string { return fmt.Sprintf("%08x-82dd-5f8b-a498-a9859d5322d2", n) }
 	service := func(pid, n, from, to int, whole bool) string {

@@ -256,8 +256,8 @@ func TestLockedFullFileStaysBounded(t *testing.T) {
 	}
 }
 
-// TestManyProcesses has processes append and rotate at once. Of what the two files still hold, every
-// line is whole, and of each process the events that are left are its last ones without a gap.
+// TestManyProcesses has processes append and rotate at once. Of what the two files still hold, every line is whole. Of
+// each process the events that are left are its last ones without a gap.
 func TestManyProcesses(t *testing.T) {
 	dir := t.TempDir()
 	var wg sync.WaitGroup

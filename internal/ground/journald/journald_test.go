@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestSend: what arrives is one entry, whatever the line holds; where nobody listens nothing waits.
+// TestSend: what arrives is one entry, whatever the line holds; if nobody listens nothing waits.
 func TestSend(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	if err := send(path, "x"); err == nil {

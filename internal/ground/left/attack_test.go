@@ -105,8 +105,8 @@ func TestAttackByJob(t *testing.T) {
 	}
 }
 
-// TestAttackByAnotherUser: who has a runner too gets at nobody's records, and has root end nothing of another's, whatever
-// stands in, or instead of, the _diag of theirs.
+// TestAttackByAnotherUser: who has a runner too gets at nobody's records, and has root end nothing of another's,
+// whatever their _diag is or holds.
 func TestAttackByAnotherUser(t *testing.T) {
 	w := newWorld(t, "WORKER_WRAP_ISOLATE=always\nWORKER_WRAP_LEFTOVERS=list\n")
 	job := w.worker(t)

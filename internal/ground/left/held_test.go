@@ -13,7 +13,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestStay: where the kernel tells no ID the keeper stays until nothing is left in the namespace that it holds open, and
+// TestStay: if the kernel tells no ID the keeper stays until nothing is left in the namespace that it holds open, and
 // then deletes the record. So it is not given to another meanwhile.
 func TestStay(t *testing.T) {
 	testkit.RequireRoot(t)

@@ -122,8 +122,8 @@ func TestClaimHeedsOthers(t *testing.T) {
 	}
 }
 
-// TestClaimOfAnUnknownOwner: one of another PID namespace stands in the way unless the caller has locked what the other
-// would keep locked, or no job lasts that long.
+// TestClaimOfAnUnknownOwner: one of another PID namespace stands in the way unless the caller has locked the other's
+// locks, or no job lasts that long.
 func TestClaimOfAnUnknownOwner(t *testing.T) {
 	s, j := claimStore(t)
 	j.Self.PIDNS++ // neither the machine's first nor the other's
@@ -188,8 +188,8 @@ func TestClaimGivenUp(t *testing.T) {
 	}
 }
 
-// TestClaimLock: no two are between reading and writing at the same time, and who cannot get the lock
-// gives up, and lets go of it where it comes late.
+// TestClaimLock: no two are between reading and writing at the same time. Who cannot get the lock gives up, and lets go
+// of it if it comes late.
 func TestClaimLock(t *testing.T) {
 	s, j := claimStore(t)
 	var inside, most atomic.Int32

@@ -84,8 +84,8 @@ func TestVerdictAfterReboot(t *testing.T) {
 	}
 }
 
-// TestVerdictWithoutABootID: an owner that cannot tell its boot, or is judged by one that cannot, is never dead while its
-// process lives, whatever the clock says, and is dead when no such process is there.
+// TestVerdictWithoutABootID: an owner that cannot tell its boot, or is judged by one that cannot, is never dead while
+// its process lives, whatever the clock says. It is dead when no such process is there.
 func TestVerdictWithoutABootID(t *testing.T) {
 	me, err := Self()
 	if err != nil {
@@ -117,8 +117,8 @@ func TestVerdictWithoutABootID(t *testing.T) {
 	}
 }
 
-// TestVerdictAfterTheClockWasSet: a container's living process is not taken for one from before the boot, though
-// the container has a boot id of its own and the clock was set forward since its folder changed.
+// TestVerdictAfterTheClockWasSet: a container's living process is not taken for one from before the boot. Yet the
+// container has a boot id of its own, and the clock was set forward since its folder changed.
 func TestVerdictAfterTheClockWasSet(t *testing.T) {
 	testkit.RequireRoot(t)
 	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "cat")

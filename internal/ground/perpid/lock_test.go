@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestByLock: of an owner in another container, whom nobody here can see, the lock on its folder tells whether it lives;
-// where nobody has vouched for the lock, only that it does.
+// TestByLock: of an owner in another container, whom nobody here can see, the lock on its folder tells whether it
+// lives; if nobody has vouched for the lock, only that it does.
 func TestByLock(t *testing.T) {
 	s, j := claimStore(t)
 	other := j.Self

@@ -92,7 +92,7 @@ func TestCreateIsFresh(t *testing.T) {
 	}
 }
 
-// TestCreateEnds: where all names of an owner are taken, that is said.
+// TestCreateEnds: if all names of an owner are taken, that is said.
 func TestCreateEnds(t *testing.T) {
 	s, j := claimStore(t)
 	for n := 1; n <= mostFolders; n++ {
@@ -142,7 +142,7 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
-// TestCreateIsLikeTemp: owner, group, mode and access lists are those of _temp, also where the store's own differ.
+// TestCreateIsLikeTemp: owner, group, mode and access lists are those of _temp, even if the store's own differ.
 func TestCreateIsLikeTemp(t *testing.T) {
 	testkit.RequireRoot(t)
 	setfacl := testkit.RequireTool(t, "setfacl", "acl")

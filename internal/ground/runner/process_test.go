@@ -12,8 +12,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestInBinOfAnotherView: a process that has another runner at the same path, as in another container, is none of this
-// one's, and one that has this runner at another path is.
+// TestInBinOfAnotherView: a process that has another runner at the same path, as in another container, is not this
+// one's. One that has this runner at another path is.
 func TestInBinOfAnotherView(t *testing.T) {
 	testkit.RequireRoot(t)
 	here, there, link := testkit.Dir(t), testkit.Dir(t), testkit.Dir(t)

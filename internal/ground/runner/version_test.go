@@ -111,7 +111,7 @@ func FuzzVersionIn(f *testing.F) {
 	})
 }
 
-// FuzzParseNoUpdates: updates are off where the JSON has that key, in whatever case, and its last value is true.
+// FuzzParseNoUpdates: updates are off if the JSON has that key, in whatever case, and its last value is true.
 func FuzzParseNoUpdates(f *testing.F) {
 	for _, seed := range []string{
 		`{"disableUpdate":true}`, "\ufeff{\"DISABLEUPDATE\":true}", `{"disableUpdate":true,"disableupdate":false}`, `{"disableUpdate":"true"}`, `{"disableUpdate":1}`,

@@ -49,8 +49,8 @@ func TestRemovalOfWhatIsGone(t *testing.T) {
 	}
 }
 
-// TestDescendFollowsNothing: what a sweep goes down into is a folder of the folder that it is in, never what a link
-// leads to or what lies above, and what is no folder is not opened.
+// TestDescendFollowsNothing: what a sweep goes down into is a folder of the folder that it is in, never a link's target
+// or a folder above. Nothing but a folder is opened.
 func TestDescendFollowsNothing(t *testing.T) {
 	top := t.TempDir()
 	if err := errors.Join(

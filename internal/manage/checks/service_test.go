@@ -19,7 +19,7 @@ func runnerOf(key, value string) *judged {
 // taken looks at the unit alone.
 func taken(r *judged, m survey.Machine) []Result { return takenByService(r, m, r.obstacles(m)) }
 
-// TestUnknownSystemd: where its version is not known, the Listener that runs tells, or it is a warning.
+// TestUnknownSystemd: if its version is not known, the Listener that runs tells, or it is a warning.
 func TestUnknownSystemd(t *testing.T) {
 	r := runnerOf("LockPersonality", "yes")
 	if got := taken(r, survey.Machine{}); len(got) != 1 || got[0].Level != Warn || !strings.Contains(got[0].Why, "255") {

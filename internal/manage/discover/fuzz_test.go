@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzParse: where a unit's runner is stays the same behind other sections' lines and comments, and with lines
+// FuzzParse: the place of a unit's runner stays the same behind other sections' lines and comments, and with lines
 // folded; and what is named later counts.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{

@@ -101,7 +101,7 @@ func TestEachFactIsJudged(t *testing.T) {
 		name  string
 		spoil func(f *checks.Facts, r *checks.Runner)
 		want  string
-		mend  string // part of the command, where it is one
+		mend  string // part of the command, if it is one
 	}{
 		{"old kernel", func(f *checks.Facts, _ *checks.Runner) { f.Machine.Kernel = "5.4.0-200-generic" }, "problem kernel: too old", "uninstall"},
 		{"kernel of the future", func(f *checks.Facts, _ *checks.Runner) { f.Machine.Kernel = "10.0" }, "ok kernel: Linux 10.0", ""},

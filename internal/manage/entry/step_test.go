@@ -21,8 +21,8 @@ type shape struct {
 	dead      bool // no job can start there before it is mended
 	installed Kind // what an install makes of it, [Installed] where empty
 	out       Kind // and then an uninstall, [NotInstalled] where empty
-	// left says which names are there when all is taken out, and what each is then by a name of now; where it is nil
-	// that is the one Worker.
+	// left says which names are there when all is taken out, and what each is then by a name of now; if it is nil that
+	// is the one Worker.
 	left map[string]string
 	make func(t *testing.T, bin, place string)
 }
@@ -309,7 +309,7 @@ func TestFailureSaysWhere(t *testing.T) {
 	}
 }
 
-// TestLost: where there is no Worker to start, the plans say what to do, and change nothing.
+// TestLost: if there is no Worker to start, the plans say what to do, and change nothing.
 func TestLost(t *testing.T) {
 	place := testkit.Binary(t)
 	for name, make := range map[string]func(bin string){

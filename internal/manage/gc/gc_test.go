@@ -159,7 +159,7 @@ func TestRootRemovesWhatTheRunnerCannot(t *testing.T) {
 	}
 }
 
-// TestRootIsNotLedAstray: neither a link of a user's nor his .runner leads root to collect in another's store.
+// TestRootIsNotLedAstray: neither a link of a user's nor their .runner leads root to collect in another's store.
 func TestRootIsNotLedAstray(t *testing.T) {
 	testkit.RequireRoot(t)
 	const user = 61234

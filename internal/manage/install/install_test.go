@@ -26,8 +26,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
 
-// TestInstallAndUninstall has two runners, of which one never updated itself and one has other folders
-// beside its current one, and looks at everything that is left of an install at the end.
+// TestInstallAndUninstall has two runners, of which one never updated itself and one has other folders beside its
+// current one. At the end it looks at all that is left of an install.
 func TestInstallAndUninstall(t *testing.T) {
 	testkit.RequireRoot(t)
 	getcap := testkit.RequireTool(t, "getcap", "libcap2-bin")

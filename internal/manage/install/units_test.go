@@ -23,8 +23,8 @@ func verify(t *testing.T, paths ...string) {
 	}
 }
 
-// TestUnitsAreGood: systemd takes the units of a machine on which worker-wrap has another prefix, for a
-// runner whose path and work folder are as bad as paths can be.
+// TestUnitsAreGood: systemd takes the units of a machine with another prefix, for a runner whose path and work folder
+// are as bad as paths can be.
 func TestUnitsAreGood(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)

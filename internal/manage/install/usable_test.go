@@ -62,7 +62,7 @@ func TestOlderCapabilityIsMended(t *testing.T) {
 	if out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", place).CombinedOutput(); err != nil {
 		t.Fatalf("setcap: %v\n%s", err, out)
 	}
-	if found, err := o.Usable(); found != place || err != nil { // it works, where it worked
+	if found, err := o.Usable(); found != place || err != nil { // it works; the place in which it worked
 		t.Errorf("%q, %v", found, err)
 	}
 	said := output(&o)

@@ -20,8 +20,8 @@ var (
 	}
 )
 
-// TestTable: whatever the width, a table fits if that can be, keeps the ends of paths and the beginnings of texts, and
-// leaves nothing out where there is no terminal, or if everything is wanted.
+// TestTable: whatever the width, a table fits if that can be, and keeps the ends of paths and the beginnings of texts.
+// It leaves nothing out without a terminal, or if everything is wanted.
 func TestTable(t *testing.T) {
 	print := func(s screen.Screen) string {
 		var b strings.Builder

@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestDocker: what a start would find counts, with the Listener's groups, or without one the user's, and with what the
-// runner's .env says before what the Listener was started with.
+// TestDocker: what a start would find counts, with the Listener's groups, or without one the user's. The runner's .env
+// goes before the Listener's environment.
 func TestDocker(t *testing.T) {
 	testkit.RequireRoot(t)
 	dir := testkit.Dir(t)

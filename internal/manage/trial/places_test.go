@@ -81,7 +81,7 @@ func listing(t *testing.T, root string) []string {
 	return out
 }
 
-// TestPlacesLeavesNothing: whatever of its work folder a runner has, a start is tried there, and afterwards all is as it
+// TestPlacesLeavesNothing: whatever of its work folder a runner has, a start is tried there. Afterwards all is as it
 // was, whether it was isolated or refused.
 func TestPlacesLeavesNothing(t *testing.T) {
 	testkit.RequireRoot(t)

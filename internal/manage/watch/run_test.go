@@ -19,8 +19,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// blindVar has the test program watch the runner in the root that it names, for the binary named next, in a user namespace that may
-// have no inotify instance (namespaces(7), /proc/sys/user).
+// blindVar has the test program watch the runner in the root that it names, for the binary named next. It is in a user
+// namespace that may have no inotify instance (namespaces(7), /proc/sys/user).
 const blindVar = "WATCH_TEST_BLIND"
 
 func TestMain(m *testing.M) {
@@ -131,9 +131,9 @@ func TestEndsWhenQuiet(t *testing.T) {
 	t.Fatal("the machine is too busy for changes every second")
 }
 
-// changing has l change ten times, an eighth of quiet apart, under a watch that is to end after quiet. It says
-// nothing, and is false, where the machine let this process change nothing for so long that the watch may have
-// ended between two changes.
+// changing has l change ten times, an eighth of quiet apart, under a watch that is to end after quiet. It says nothing,
+// and is false, if the machine was slow: this process changed nothing for so long that the watch may have ended between
+// two changes.
 func changing(t *testing.T, l runner.Layout, place string, quiet time.Duration) bool {
 	t.Helper()
 	s, last := &said{}, time.Now()
@@ -222,8 +222,8 @@ func TestWithoutInotify(t *testing.T) {
 	}
 }
 
-// blind takes the place of the binary for the runner in root, undoes the install as an update might, and
-// returns 0 if that was seen.
+// blind takes the place of the binary for the runner in root, and undoes the install as an update might. It returns 0
+// if that was seen.
 func blind(root, place string) int {
 	err := os.WriteFile("/proc/sys/user/max_inotify_instances", []byte("0"), 0)
 	if err != nil {

@@ -189,8 +189,8 @@ func (k *kept) wrapped(bin string) bool {
 	return to == k.binary
 }
 
-// job starts a job as a new Listener would, from the folder that bin leads to, and checks that it was one
-// of this version, with a _temp of its own; and that the binary all runners share is whole.
+// job starts a job as a new Listener would, from the folder that bin leads to. It checks that it was one of this
+// version, with a _temp of its own; and that the binary all runners share is whole.
 func (k *kept) job(t *testing.T, version string) {
 	t.Helper()
 	bin, err := filepath.EvalSymlinks(filepath.Join(k.root.Dir, "bin"))
@@ -238,8 +238,8 @@ func TestUpdates(t *testing.T) {
 	}
 }
 
-// TestUpdatesThatFail: after each failure the runner goes on with what it has, the next attempt finds
-// nothing of the shim's where it copies, and jobs are wrapped throughout.
+// TestUpdatesThatFail: after each failure the runner goes on with what it has, the next attempt finds nothing of the
+// shim's in its way. Jobs are wrapped throughout.
 func TestUpdatesThatFail(t *testing.T) {
 	const next = "2.334.0"
 	for _, test := range []struct {

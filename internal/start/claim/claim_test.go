@@ -17,8 +17,8 @@ func byFakeClock(patience time.Duration, take, anybody func(at time.Duration) er
 	return at(), err
 }
 
-// TestUntilTaken: a start that finds the locks taken has them soon after they are free, knows soon that whoever has them is
-// a Worker by now, and otherwise gives up when its patience is over.
+// TestUntilTaken: a start that finds the locks taken has them soon after they are free, or knows soon that a Worker has
+// them by now. Otherwise it gives up when its patience is over.
 func TestUntilTaken(t *testing.T) {
 	const never = time.Hour
 	locked, claimed := errors.New("locked"), errors.New("claimed")

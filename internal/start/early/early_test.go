@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { testkit.Main(m) }
 
-// root makes a runner whose Worker says in which mount namespace it is, then its environment and an empty line, and
+// root makes a runner whose Worker says in which mount namespace it is, then its environment and an empty line. It
 // lives until its stdin ends.
 func root(t *testing.T) string {
 	t.Helper()
@@ -216,8 +216,8 @@ func TestOneOfMany(t *testing.T) {
 	}
 }
 
-// TestEntries: a lone start goes by an entry that is a script as by a link, with the Worker's own arguments, and what is
-// started is what is kept, by the name of the process that the runner's own Worker would have if there is a link to it.
+// TestEntries: a lone start goes by an entry that is a script as by a link, with the Worker's own arguments. The kept
+// Worker is started; if there is a link to it, the process has the name of the runner's own Worker.
 func TestEntries(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, kept := range []string{runner.KeptWorkerName, runner.RealWorkerName} {

@@ -51,8 +51,8 @@ func folders(t *testing.T, root string) (names []string) {
 	return names
 }
 
-// TestSweptAtTheEnd: what a private Worker used is gone when it is recorded that it has ended, whoever it was and however
-// it ended, and what another one uses stays.
+// TestSweptAtTheEnd: what a private Worker used is gone when it is recorded that it has ended, whoever it was and
+// however it ended. What another one uses stays.
 func TestSweptAtTheEnd(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, uid := range []int{0, 61234} {

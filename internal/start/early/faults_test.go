@@ -16,8 +16,8 @@ import (
 // allFaultsVar has each call fail with each of its errnos, and not only the first of each name with the first of them.
 const allFaultsVar = "WORKER_WRAP_TEST_ALL_FAULTS"
 
-// errnos are those that each call of a lone start, and of its keeper, is made to fail with. Where there is none the
-// kernel never refuses.
+// errnos are those that each call of a lone start, and of its keeper, is made to fail with. If there is none the kernel
+// never refuses.
 var errnos = map[string][]string{
 	"arch_prctl": {}, "capget": {}, "chdir": {"EACCES"}, "close": {}, "exit_group": {}, "getpid": {}, "rt_sigaction": {},
 	"rt_sigprocmask": {}, "setsid": {"EPERM"}, "prctl": {"EINVAL"}, "capset": {"EPERM"}, "close_range": {"ENOSYS"},

@@ -14,8 +14,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// guardStrikes are calls of a keeper that guards, and of what it starts to lay the folder again, with what they can be
-// made to fail with. The first are both programs', others the one's or the other's.
+// guardStrikes are calls of a keeper that guards, and of what it starts to lay the folder again, with errors for each.
+// The first are both programs', others the one's or the other's.
 var guardStrikes = map[string][]string{
 	"clone": {"EAGAIN"}, "execve": {"ENOENT", "EACCES"}, "wait4": {"EINTR"}, "ppoll": {"EINTR", "ENOMEM"}, "inotify_add_watch": {"ENOSPC"},
 	"statx": {"EIO"}, "openat": {"EMFILE"}, "openat2": {"EMFILE", "ENOSYS"}, "capset": {"EPERM"}, "fstat": {"EIO"},

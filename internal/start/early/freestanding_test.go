@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestFreestanding: the code before Go's runtime calls nothing of it, but for what a stack that is too small or an index
-// out of range would call: neither comes about, and neither could be helped.
+// TestFreestanding: the code before Go's runtime calls nothing of it, but for what a small stack or an index out of
+// range would call: neither comes about, and neither could be helped.
 func TestFreestanding(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "worker-wrap")
 	build := exec.Command("go", "build", "-ldflags", "-E github.com/worker-wrap/worker-wrap/internal/start/early.entry", "-o", binary, "./cmd/worker-wrap")

@@ -145,8 +145,8 @@ func TestLaidAgainInAUserNamespace(t *testing.T) {
 	}
 }
 
-// TestLaidElsewhere: whoever is in the plain _temp makes it a link, or removes the work folder whole: the other sees its
-// own again wherever that leads, or one that is as much its own if that was removed too, and the host does not.
+// TestLaidElsewhere: whoever is in the plain _temp makes it a link, or removes the work folder whole: the other sees
+// its own again wherever that leads, or a new one of its own if that was removed too. The host does not.
 func TestLaidElsewhere(t *testing.T) {
 	testkit.RequireRoot(t)
 	for _, how := range []struct{ name, script string }{
@@ -185,7 +185,7 @@ func TestLaidElsewhere(t *testing.T) {
 	}
 }
 
-// TestLaidOverNothingElse: for a user nothing is covered but a folder of his own.
+// TestLaidOverNothingElse: for a user nothing is covered but a folder of their own.
 func TestLaidOverNothingElse(t *testing.T) {
 	testkit.RequireRoot(t)
 	const uid = 61234

@@ -15,7 +15,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestUnusual: where anything is not as it mostly is the start goes the longer way, and has changed nothing before: it
+// TestUnusual: if anything is not as it mostly is the start goes the longer way, and has changed nothing before: it
 // notes no owner. What it does there is the subject of other tests.
 func TestUnusual(t *testing.T) {
 	testkit.RequireRoot(t)
@@ -160,8 +160,8 @@ func trace(t *testing.T, root string, env ...string) string {
 	return start
 }
 
-// TestFewCalls: a lone start makes a handful of system calls, none of them Go's runtime's, but for the first one after an
-// install, which looks for Workers that nothing is known of.
+// TestFewCalls: a lone start makes a handful of system calls, none of them Go's runtime's. Only the first one after an
+// install looks for Workers that nothing is known of.
 func TestFewCalls(t *testing.T) {
 	testkit.RequireRoot(t)
 	root := root(t)
@@ -219,7 +219,7 @@ func TestNotAloneBesideUnwrapped(t *testing.T) {
 	}
 }
 
-// TestNotAloneBesideAnother: while one is alone the next goes the longer way; and also where the first one's keeper was
+// TestNotAloneBesideAnother: while one is alone the next goes the longer way; even if the first one's keeper was
 // killed, and its locks are gone.
 func TestNotAloneBesideAnother(t *testing.T) {
 	testkit.RequireRoot(t)

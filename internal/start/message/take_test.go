@@ -153,7 +153,7 @@ func TestTakeFromNoPipe(t *testing.T) {
 	Take(worker(pair[0]), long)
 }
 
-// TestTakeEnds: with the Listener, at a length that is none, or in time.
+// TestTakeEnds: with the Listener, at a length that makes no sense, or in time.
 func TestTakeEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		sent []byte

@@ -66,7 +66,7 @@ func TestForCommand(t *testing.T) {
 		name string
 		Options
 		argv []string
-		temp string // or, where it is empty, part of the error
+		temp string // or, if it is empty, part of the error
 		err  string
 	}{
 		{"temp", Options{Temp: "/a/b/../_temp/", Dir: "/"}, []string{"x"}, "/a/_temp", ""},

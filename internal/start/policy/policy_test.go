@@ -78,9 +78,8 @@ func TestEveryCombination(t *testing.T) {
 	}
 }
 
-// TestNextAlwaysLeadsSomewhere: from every state of knowledge, also those that Walk does not come
-// through, a start ends after a few steps, and never in the plain _temp without a claim to it but by
-// WORKER_WRAP_FALLBACK=run.
+// TestNextAlwaysLeadsSomewhere: from every state of knowledge, also those that Walk does not come through, a start ends
+// after a few steps. Only by WORKER_WRAP_FALLBACK=run it ends in the plain _temp without a claim to it.
 func TestNextAlwaysLeadsSomewhere(t *testing.T) {
 	var follow func(s policy.Settings, f policy.Facts, steps int)
 	follow = func(s policy.Settings, f policy.Facts, steps int) {

@@ -31,8 +31,8 @@ type row struct {
 
 const anyValue = -1
 
-// Table returns the outcome of every combination of settings and circumstances as a Markdown table, in
-// which combinations with the same outcome share a row where they differ in one thing only.
+// Table returns the outcome of every combination of settings and circumstances as a Markdown table. Combinations with
+// the same outcome share a row if they differ in one thing only.
 //
 // USERNS and BACKING decide only how a _temp of its own is made, never what is done, as the tests
 // check; so they have rows of their own at the end.
@@ -107,8 +107,7 @@ func every(all []axis, head []int) []row {
 	return rows
 }
 
-// merge makes one row of those that differ only on axis i, where all of its n values have the same
-// outcome.
+// merge makes one row of those that differ only on axis i, if all of its n values have the same outcome.
 func merge(rows []row, i, n int) []row {
 	type group struct {
 		count int

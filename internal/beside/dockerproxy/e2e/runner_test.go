@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The runner's own commands (src/Runner.Worker/Container/DockerCommandManager.cs), with the test's
-// socket in the place of /var/run/docker.sock, and with a label of the form that a hash of .runner gives.
+// The runner's own commands (src/Runner.Worker/Container/DockerCommandManager.cs), with the test's socket in the place
+// of /var/run/docker.sock. Their label has the form that a hash of .runner gives.
 const (
 	createJobContainer = `$D create --name $NAME --label 0a1b2c --workdir /__w/repo/repo --network none -e HOME=/github/home -e GITHUB_ACTIONS=true -e CI=true ` +
 		`-v "$S":"/var/run/docker.sock" -v "$W":"/__w" -v "$W/_actions":"/__w/_actions":ro -v "$W/_temp":"/__w/_temp" -v "$W/_tool":"/__w/_tool" ` +

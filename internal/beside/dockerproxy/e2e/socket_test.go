@@ -11,8 +11,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// testSocketInContainer: a container that is given the Docker socket, by itself or in a folder, gets one
-// behind which the job's paths mean what they mean for the job.
+// testSocketInContainer: a container that is given the Docker socket, by itself or in a folder, gets one that reads
+// paths as the job means them.
 func testSocketInContainer(t *testing.T, d *daemon) {
 	s := newSite(t, d)
 	buildInside(t, s)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// testVolumes: volumes and containers that others made lead a job's containers to its own _temp, and what the daemon
-// says of what was changed, or of what an earlier job left, reads as the job knows it.
+// testVolumes: volumes and containers that others made lead a job's containers to its own _temp. The daemon's answers
+// on changed ones, or on those of an earlier job, read as the job knows them.
 func testVolumes(t *testing.T, d *daemon) {
 	s := newSite(t, d)
 	w := s.start(t, true)

@@ -30,9 +30,8 @@ func spell(data []byte, most int) (string, []byte) {
 	return strings.Join(out, "/"), data
 }
 
-// FuzzSource lets the kernel say where a path leads for a job, in a tree in which _temp holds what is the
-// job's own, and where the translated path leads on the host, in a tree in which it does not. Both must be
-// the same place.
+// FuzzSource lets the kernel say where a path leads for a job, in a tree with the job's own _temp. It compares that
+// with the translated path on the host, in a tree without. Both must be the same place.
 func FuzzSource(f *testing.F) {
 	// The path that is asked for; then each link's place, and where it leads.
 	f.Add([]byte{1, 2, 0x85}, []byte{})
@@ -54,7 +53,7 @@ func FuzzSource(f *testing.F) {
 				}
 			}
 		}
-		// Each link: where it is, whether it is absolute, and where it leads. store is the job's own _temp.
+		// Each link: its place, whether it is absolute, and where it leads. store is the job's own _temp.
 		for n := 0; n < 4 && len(links) > 1; n++ {
 			at := [...]string{"/work", "/work/repo", "/work/store", "/work/store/sub"}[links[0]&3]
 			absolute := links[0]&0x10 != 0

@@ -142,9 +142,9 @@ func TestJob(t *testing.T) {
 	}
 }
 
-// TestLinkedWork: the work folder's own path leads through a link, and inspect is to show it so.
-// TestLinkedTemp: where _temp is a link, by both of its names the job's own is meant, and what holds the folder that it
-// leads to has that mounted below, under that folder's name.
+// TestLinkedWork: the work folder's own path leads through a link, and inspect is to show it so. TestLinkedTemp: if
+// _temp is a link, both of its names mean the job's own. A folder that holds its target has that mounted below, under
+// the target's name.
 func TestLinkedTemp(t *testing.T) {
 	for _, target := range []string{"fast/tmp", "%s/fast/tmp", "other/../fast/tmp", "second"} {
 		w := newWorld(t)

@@ -37,8 +37,8 @@ func TestLasting(t *testing.T) {
 	}
 }
 
-// TestVolumesOfOthers: the daemon is asked once about a volume that this job did not make, and what its device and the
-// folder in it lead to is mounted.
+// TestVolumesOfOthers: the daemon is asked once about a volume that this job did not make. The folder that its device
+// leads to is mounted.
 func TestVolumesOfOthers(t *testing.T) {
 	answers := map[string]string{
 		"/volumes/work":  `{"Name":"work","Driver":"local","Mountpoint":"/d/work","Options":{"type":"none","o":"bind","device":"{W}"}}`,
@@ -104,7 +104,7 @@ func TestVolumesOfOthers(t *testing.T) {
 	if got, _, _ := tr.ContainerCreate([]byte(body)); string(got) != body {
 		t.Errorf("a volume that was removed and made again: %s", got)
 	}
-	// Names that are none are not asked for.
+	// Impossible names are not asked for.
 	for _, name := range []string{"a/../b", "a b", "", "a\nb", ".a", "a?b"} {
 		clear(asked)
 		_, _, _ = tr.ContainerCreate([]byte(`{"HostConfig":{"Binds":["` + name + `:/v"],"VolumesFrom":["` + name + `"]}}`))
@@ -133,7 +133,7 @@ func TestVolumesFrom(t *testing.T) {
 			t.Errorf("%s\nbecame %s (%v)\nwant   %s", body, got, err, want)
 		}
 	}
-	// From the container that the runner is in, where its folders have other names.
+	// From the container that the runner is in, in which its folders have other names.
 	job = ofJob(map[string]string{"/containers/runner/json": `{"Id":"me","Mounts":[{"Type":"bind","Source":"/srv/ci","Destination":"{W}","RW":true},{"Type":"volume","Name":"x","Source":"/d/x/_data","Destination":"/tst","RW":true},{"Type":"bind","Source":"{W}","Destination":"/x","RW":true}]}`})
 	job.Own = func(id string) bool { return id == "me" }
 	body := `{"HostConfig":{"AutoRemove":true,"VolumesFrom":["runner"]}}`

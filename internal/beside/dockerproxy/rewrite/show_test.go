@@ -66,8 +66,8 @@ func TestVolumes(t *testing.T) {
 	}
 }
 
-// TestOfEarlierJobs: the folder and the socket of a job that has ended read as what they were laid over, wherever the
-// daemon names them, and nothing else does.
+// TestOfEarlierJobs: the folder and the socket of a job that has ended read as the paths that they covered, wherever
+// the daemon names them. Nothing else does.
 func TestOfEarlierJobs(t *testing.T) {
 	tr := newTranslator()
 	const old = "{W}/.worker-wrap/123-456-4026531836-0123456789ab"

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// FuzzFraming: where Go's server, which dockerd is, takes a message whole, this package sees its end in
-// the same place or does not look at it at all; and where the bytes are cut makes no difference.
+// FuzzFraming: if Go's server, which dockerd is, takes a message whole, this package sees the same end, or does not
+// look at it at all; and where the bytes are cut makes no difference.
 func FuzzFraming(f *testing.F) {
 	for _, s := range []string{
 		"POST / HTTP/1.1\r\nHost: d\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n",

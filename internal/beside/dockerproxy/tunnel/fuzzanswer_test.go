@@ -15,9 +15,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/stream"
 )
 
-// FuzzAnswer: of what a server sends, the client gets every byte as it came, changed or not; and where Go's client,
-// which Docker's is, takes an answer whole, this package sees its end in the same place, or lets go of the connection,
-// so that nothing can be taken for another answer.
+// FuzzAnswer: of what a server sends, the client gets every byte as it came, changed or not; and if Go's client, which
+// Docker's is, takes an answer whole, this package sees the same end, or lets go of the connection. So nothing can be
+// taken for another answer.
 func FuzzAnswer(f *testing.F) {
 	for _, s := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n\r\n",
