@@ -20,7 +20,7 @@ func (t *Translator) ContainerCreate(body []byte) (out []byte, created Created, 
 	if err := t.hostConfigs(e, n, c); err != nil {
 		return nil, nil, err
 	}
-	return e.apply(), t.remember("", c), nil
+	return e.apply(), t.remember("", "", c), nil
 }
 
 // ContainerStart is the same for POST /containers/{id}/start, whose body was a HostConfig before API 1.24. Whether
@@ -38,7 +38,7 @@ func (t *Translator) ContainerStart(id string, body []byte) (out []byte, created
 	if len(e.list) == 0 {
 		return body, nil, nil // what is known of the container holds
 	}
-	return e.apply(), t.remember(id, c), nil
+	return e.apply(), t.remember(id, "/containers/"+id+"/json", c), nil
 }
 
 // hostConfigs returns what says in a request how a container is made on the host. Daemons before API 1.46 take it at
@@ -146,20 +146,22 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 	if len(e.list) == 0 && id == "" {
 		return body, nil
 	}
-	return e.apply(), t.remember(id, c)
+	return e.apply(), t.remember(id, "/services/"+id, c)
 }
 
 // remember returns what takes the id of a new container or service from the daemon's answer, and keeps what was changed
-// in it. id is the answer if that is known already.
-func (t *Translator) remember(id string, c *container) Created {
+// in it. called is the id, or the name, where the client has said it: the daemon is asked for its id by a GET of target.
+func (t *Translator) remember(called, target string, c *container) Created {
 	return func(status int, body []byte) {
 		if status < 200 || status > 299 {
 			return
 		}
-		if id == "" {
-			if answer, ok := parse(body); ok {
-				id = strings.Clone(answer.string("Id"))
-			}
+		id := called
+		if isName(called) {
+			body = t.Ask(target)
+		}
+		if answer, ok := parse(body); ok && answer.string("Id") != "" {
+			id = strings.Clone(answer.string("Id"))
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()

@@ -196,6 +196,22 @@ func TestService(t *testing.T) {
 	}
 }
 
+// TestByName: a client may say a service's name, or a container's; the daemon shows its id.
+func TestByName(t *testing.T) {
+	tr := rewrite.New(ofJob(map[string]string{"/services/web": `{"ID":"s1"}`, "/containers/web/json": `{"Id":"c1"}`}))
+	_, created := tr.Service("web", []byte(expand(`{"TaskTemplate":{"ContainerSpec":{"Mounts":[{"Type":"bind","Source":"{W}/./_temp","Target":"/t"}]}}}`)))
+	created(200, []byte(`{"Warnings":null}`))
+	_, created, _ = tr.ContainerStart("web", []byte(expand(`{"Binds":["{W}/.//_temp:/t"]}`)))
+	created(204, nil)
+	got := string(rewrite.Services(tr, []byte(expand(`{"ID":"s1","Spec":{"TaskTemplate":{"ContainerSpec":{"Mounts":[{"Type":"bind","Source":"{P}","Target":"/t"}]}}}}`)))) +
+		string(rewrite.Containers(tr, []byte(expand(`{"Id":"c1","HostConfig":{"Binds":["{P}:/t"]}}`))))
+	for _, written := range []string{`"{W}/./_temp"`, `"{W}/.//_temp:/t"`} {
+		if !strings.Contains(got, expand(written)) {
+			t.Errorf("shown as %s, without %s", got, expand(written))
+		}
+	}
+}
+
 func TestFilters(t *testing.T) {
 	for _, c := range []struct{ filters, want string }{
 		{`{"volume":{"{T}/a":true,"name":true},"label":{"{T}":true}}`, `{"volume":{"{P}/a":true,"name":true},"label":{"{T}":true}}`},
