@@ -76,7 +76,7 @@ row() {
 	rm -rf r
 	cp -a clean r
 	chmod 755 /usr/local/lib
-	cp ww $place
+	cp --remove-destination ww $place # a keeper can still run the one before
 	chmod 755 $place
 	setcap cap_sys_admin=p $place
 	eval "$2"

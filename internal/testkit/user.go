@@ -59,7 +59,7 @@ func User(t testing.TB) (name string, uid int) {
 	t.Helper()
 	RequireRoot(t)
 	useradd := RequireTool(t, "useradd", "passwd")
-	name = fmt.Sprintf("wwtest%d", os.Getpid())
+	name = fmt.Sprintf("wwtest%d-%x", os.Getpid(), time.Now().UnixNano()&0xffffff) // a run that was broken off leaves its user
 	if out, err := exec.Command(useradd, "--no-create-home", "--user-group", "--home-dir", "/", "--shell", "/bin/sh", name).CombinedOutput(); err != nil {
 		t.Fatalf("useradd: %v\n%s", err, out)
 	}

@@ -56,7 +56,7 @@ func TestStart(t *testing.T) {
 // recorded waits for the sweep's event.
 func recorded(t *testing.T, path string) events.Event {
 	t.Helper()
-	for range 1000 {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if f, err := os.Open(path); err == nil {
 			for e, err := range events.Read(f) {
 				if err == nil && e.Kind == events.Sweep {
@@ -66,7 +66,6 @@ func recorded(t *testing.T, path string) events.Event {
 			}
 			f.Close()
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("no sweep is recorded")
 	return events.Event{}

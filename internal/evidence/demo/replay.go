@@ -126,10 +126,18 @@ func replay(ctx context.Context, o Options, dir string, c course) (*half, error)
 	}
 	defer b.Abort()
 	h.jobB = b.Job.ID
-	select {
-	case <-a.Done():
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for ended, endB := false, b.Done(); !ended; {
+		select {
+		case <-a.Done():
+			ended = true
+		case <-endB: // Job A need not wait for its step any more
+			if err := os.WriteFile(runsB, nil, 0o644); err != nil {
+				return nil, err
+			}
+			endB = nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	if err := os.WriteFile(endedA, nil, 0o644); err != nil {
 		return nil, err

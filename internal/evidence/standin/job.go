@@ -43,7 +43,7 @@ type Job struct {
 	// Teardown is how long the Worker goes on after the last step, uploading logs and the like, until it
 	// empties _temp at the job's end.
 	Teardown time.Duration
-	// TeardownUntil names a file. The teardown goes on until it is there, for Teardown again and again up to four times.
+	// TeardownUntil names a file. The teardown goes on until it is there, for Teardown again and again up to 30 times.
 	TeardownUntil string
 	// Forgotten makes the service not know the job any more when it ends, as one that it has given up meanwhile: the Worker
 	// crashes then (issue 4357's Job A, actions/runner #4670).

@@ -53,7 +53,7 @@ func (w *worker) complete(result standin.TaskResult) (standin.TaskResult, error)
 	teardown := w.scaled(w.job.StandIn.Teardown)
 	time.Sleep(teardown)
 	if until := w.job.StandIn.TeardownUntil; until != "" {
-		for end := time.Now().Add(3 * teardown); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(29 * teardown); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if _, err := os.Lstat(until); err == nil {
 				break
 			}
