@@ -6,7 +6,7 @@ import (
 )
 
 // doctorRows are states that a runner of nobody's can be in: what makes it so, what a job of the runner gets then and
-// whether doctor says that it is protected, and the same after all mends that doctor prints have been run as printed.
+// whether doctor says that it is protected; the same after all mends that doctor prints have been run as printed.
 var doctorRows = []struct{ name, make, want string }{
 	{"well", `:`, "isolated true"},
 	{"a wrapper below", `printf '#!/bin/sh\nexec /bin/sh "$@"\n' >r/bin/Runner.Worker.real`, "isolated true"},
