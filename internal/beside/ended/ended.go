@@ -46,8 +46,8 @@ func Run(args []string) error {
 		return fmt.Errorf("it is started by worker-wrap only: %w", err)
 	}
 	lived := max(0, time.Since(e.begun))
+	held, err := e.processes(e.begun.Add(lived)) // those that are to end may keep the machine busy
 	detach.Idle()
-	held, err := e.processes(e.begun.Add(lived))
 	err = errors.Join(err, e.tidy(lived))
 	if held != nil {
 		err = errors.Join(err, held.Stay())
