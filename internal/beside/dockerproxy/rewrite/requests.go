@@ -150,7 +150,7 @@ func (t *Translator) Service(id string, body []byte) (out []byte, created Create
 }
 
 // remember returns what takes the id of a new container or service from the daemon's answer, and keeps what was changed
-// in it. called is the id, or the name, where the client has said it: the daemon is asked for its id by a GET of target.
+// in it. called is the id, or the name, if the client has said it: the daemon is asked for its id by a GET of target.
 func (t *Translator) remember(called, target string, c *container) Created {
 	return func(status int, body []byte) {
 		if status < 200 || status > 299 {
