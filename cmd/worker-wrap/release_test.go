@@ -93,7 +93,7 @@ for lacks in run.sh bin/Runner.Listener bin/Runner.Worker; do
 	rm k/$lacks
 	code ./ww install --runner-root k
 	echo '#!/bin/sh' >k/$lacks # a script is no program of a release
-	code ./ww install --runner-root k 2>&1 | grep -c 'no unpacked release' || true
+	code ./ww install --runner-root k 2>&1 | grep -c 'nor an unpacked release' || true
 	rm -r k
 done
 cp -a j /opt/j

@@ -22,7 +22,7 @@ const see = `
 see() {
 	for p in self $PPID; do
 		for n in mnt pid user net ipc uts cgroup; do echo "$n $(readlink /proc/$p/ns/$n)"; done
-		echo mountinfo:; sed -E 's/ 0:[0-9]+ / 0:N /' /proc/$p/mountinfo # the kernel gives file systems without a device any number
+		echo mountinfo:; sed -E 's/^[0-9]+ [0-9]+ (0:)?[0-9:]+/\1/' /proc/$p/mountinfo # the kernel numbers mounts, and file systems without a device, as it likes
 		for f in limits cgroup oom_score_adj; do echo "$f:"; cat /proc/$p/$f; done
 		grep -E '^(Umask|Uid|Gid|Groups|SigIgn|SigCgt|Cap|NoNew|Seccomp)' /proc/$p/status # a Go program blocks signals while it forks
 		ls -l /proc/$p/fd | sed -E 's/.* ([0-9]+ -> )/\1/'

@@ -9,8 +9,10 @@ import (
 // room is what attempt and keep work with. It is not on the stack, whose size nobody has asked for. What a start touches
 // lies together: each page of it costs a page fault.
 type room struct {
-	g       [64]uintptr // stands for the runtime's g; a stack guard of 0 lies below every stack
-	tls     [2]uintptr  // the storage in which amd64 looks for it
+	//lint:ignore U1000 the entry's assembly has it
+	g [64]uintptr // stands for the runtime's g; a stack guard of 0 lies below every stack
+	//lint:ignore U1000 as g
+	tls     [2]uintptr // the storage in which amd64 looks for it
 	p       raw.Process
 	does    task
 	shares  bool    // the keeper is to borrow this process's memory, see fork
