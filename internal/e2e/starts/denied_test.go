@@ -280,7 +280,7 @@ func TestDeniedProxy(t *testing.T) {
 	}
 	defer listener.Close()
 	testkit.Give(t, s.root, user)
-	start := command([]string{"LOG=debug"}, s.worker, "-c", s.script()).under(deny, denial("clone", unix.EAGAIN, argument(0, whole, 0)))
+	start := command([]string{"LOG=debug"}, s.worker, "-c", s.script()).under(deny, denial("clone", unix.EAGAIN, argument(0, whole, unix.CLONE_VM|unix.CLONE_VFORK)))
 	start.Env = append(start.Env, "DOCKER_HOST=unix://"+socket)
 	code := start.end(t)
 	if text := start.err.String(); code != 125 || s.started(start) != "" || !strings.Contains(text, "clone: resource temporarily unavailable; container steps need it") {
