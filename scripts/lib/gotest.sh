@@ -127,12 +127,11 @@ plain_and_race_starts() {
 }
 
 # Most tests that start the program would say nothing of races again: those that can run with one built with the race
-# detector do. That needs more threads and memory, and can make no keeper: the compiler's wrappers of its functions with
-# arguments call the detector, which knows no such thread. It knows no bare fork (WORKER_WRAP_USERNS, Docker's proxy), and
-# speaks on stderr when the kernel refuses it something. Those of many starts that are all alike would only take long.
-raced_starts='^(TestFallback.*
-	|TestWait(For|IsNot|Not|Warns|Ends).*|TestSweepWithout.*
-	|TestStartIsRecorded|TestTwiceInOneProcess)$'
+# detector do. That needs more threads and memory, knows no bare fork (WORKER_WRAP_USERNS, Docker's proxy), and speaks on
+# stderr when the kernel refuses it something. Those of many starts that are all alike would only take long.
+raced_starts='^(TestOverlap(Alone|BesideAnother|AtOnce)|TestFallback.*
+	|TestWait(For|Is|Not|Warns|Ends|Ignores).*|TestSweepWithout.*
+	|TestStartIsRecorded|TestWorkerPutBack|TestTwiceInOneProcess)$'
 
 race_starts() {
 	local binary=$scratch/worker-wrap-race

@@ -2,15 +2,19 @@ package early
 
 func entry()
 
-// What the assembly calls, by its old names for functions of Go.
-var (
-	_ = entry
-	_ = attempt
-	_ = between
-	_ = keep
-)
-
 // spawn is clone(2) with a stack for the new process, 0 for the caller's own, and the address that CLONE_CHILD_CLEARTID
-// means. The new process calls [between] with r, or [keep] if keeper is not 0. It returns what the kernel does: a PID, or
-// a negated errno.
-func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
+// means. The new process calls run, one of [runs]. It returns what the kernel does: a PID, or a negated errno.
+func spawn(flags, stack, gone, run uintptr) uintptr
+
+// runs are what a new process does, for each of the rooms. They have no argument: the compiler's wrapper of a function
+// with one calls the race detector, which knows no such thread.
+var runs [len(rooms)]uintptr
+
+//go:norace
+func runOne() { rooms[0].run() }
+
+//go:norace
+func runOther() { rooms[1].run() }
+
+// What the assembly calls, by its old names for functions of Go.
+var _, _, _, _ = entry, attempt, runOne, runOther

@@ -26,31 +26,28 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	48(SP), SP
 	JMP	origin_entry(SB)
 
-// func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$16-48
+// func spawn(flags, stack, gone, run uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-40
 	MOVQ	flags+0(FP), DI
 	MOVQ	stack+8(FP), SI
 	XORL	DX, DX
 	MOVQ	gone+16(FP), R10
 	XORL	R8, R8
-	MOVQ	r+24(FP), R13
-	MOVQ	keeper+32(FP), R12
+	MOVQ	run+24(FP), R12
 	MOVQ	$SYS_clone, AX
 	SYSCALL
 	TESTQ	AX, AX
 	JNE	parent
 	OWNG
-	MOVQ	R13, 0(SP)
-	TESTQ	R12, R12
-	JNE	keeper
-	CALL	·between(SB)
-	INT	$3
-keeper:
-	CALL	·keep(SB)
+	CALL	R12
 	INT	$3
 parent:
-	MOVQ	AX, ret+40(FP)
+	MOVQ	AX, ret+32(FP)
 	RET
+
+DATA ·runs+0(SB)/8, $·runOne(SB)
+DATA ·runs+8(SB)/8, $·runOther(SB)
+GLOBL ·runs(SB), RODATA|NOPTR, $16
 
 // Where the program's variables begin and end.
 DATA ·variables+0(SB)/8, $runtime·noptrdata(SB)

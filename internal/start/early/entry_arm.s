@@ -15,31 +15,28 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVW	R4, R13
 	B	origin_entry(SB)
 
-// func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$8-24
+// func spawn(flags, stack, gone, run uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-20
 	MOVW	flags+0(FP), R0
 	MOVW	stack+4(FP), R1
 	MOVW	$0, R2
 	MOVW	$0, R3
 	MOVW	gone+8(FP), R4
-	MOVW	r+12(FP), R6
-	MOVW	keeper+16(FP), R5
+	MOVW	run+12(FP), R5
 	MOVW	$SYS_clone, R7
 	SWI	$0
 	CMP	$0, R0
 	BNE	parent
 	MOVW	$·rooms+room_g(SB), g
-	MOVW	R6, 4(R13)
-	CMP	$0, R5
-	BNE	keeper
-	CALL	·between(SB)
+	CALL	(R5)
 	WORD	$0xe7f000f0 // udf
-keeper:
-	CALL	·keep(SB)
-	WORD	$0xe7f000f0
 parent:
-	MOVW	R0, ret+20(FP)
+	MOVW	R0, ret+16(FP)
 	RET
+
+DATA ·runs+0(SB)/4, $·runOne(SB)
+DATA ·runs+4(SB)/4, $·runOther(SB)
+GLOBL ·runs(SB), RODATA|NOPTR, $8
 
 // Where the program's variables begin and end.
 DATA ·variables+0(SB)/4, $runtime·noptrdata(SB)

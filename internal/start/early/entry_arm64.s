@@ -15,29 +15,27 @@ TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVD	R19, RSP
 	B	origin_entry(SB)
 
-// func spawn(flags, stack, gone uintptr, r *room, keeper uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$16-48
+// func spawn(flags, stack, gone, run uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$0-40
 	MOVD	flags+0(FP), R0
 	MOVD	stack+8(FP), R1
 	MOVD	ZR, R2
 	MOVD	ZR, R3
 	MOVD	gone+16(FP), R4
-	MOVD	r+24(FP), R20
-	MOVD	keeper+32(FP), R19
+	MOVD	run+24(FP), R19
 	MOVD	$SYS_clone, R8
 	SVC
 	CBNZ	R0, parent
 	MOVD	$·rooms+room_g(SB), g
-	MOVD	R20, 8(RSP)
-	CBNZ	R19, keeper
-	CALL	·between(SB)
-	BRK
-keeper:
-	CALL	·keep(SB)
+	CALL	(R19)
 	BRK
 parent:
-	MOVD	R0, ret+40(FP)
+	MOVD	R0, ret+32(FP)
 	RET
+
+DATA ·runs+0(SB)/8, $·runOne(SB)
+DATA ·runs+8(SB)/8, $·runOther(SB)
+GLOBL ·runs(SB), RODATA|NOPTR, $16
 
 // Where the program's variables begin and end.
 DATA ·variables+0(SB)/8, $runtime·noptrdata(SB)

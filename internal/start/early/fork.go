@@ -23,11 +23,13 @@ const stackSize = 64 << 10
 //go:nocheckptr
 func (r *room) fork(stack uintptr) bool {
 	const flags = unix.CLONE_VM | unix.CLONE_VFORK
+	r.runs, r.last = runs[1], false
 	if r.shares {
+		r.runs = runs[0]
 		r.left = borrowed
 		raw.Call(unix.SYS_SET_TID_ADDRESS, uintptr(unsafe.Pointer(&r.left)), 0, 0, 0, 0, 0)
 	}
-	pid := spawn(flags, stack, 0, r, 0)
+	pid := spawn(flags, stack, 0, r.runs)
 	if int(pid) < 0 {
 		return false
 	}
@@ -43,23 +45,25 @@ func (r *room) fork(stack uintptr) bool {
 	}
 }
 
-// between forks the keeper and ends. Its exit status is the errno if it cannot.
+// run is what a new process does: the one in between forks the keeper and ends. Its exit status is the errno if it cannot.
 //
 //go:norace
-func between(r *room) {
-	var pid uintptr
+func (r *room) run() {
+	if r.last {
+		r.keep()
+	}
+	r.last = true
+	flags, stack, gone := uintptr(unix.SIGCHLD), uintptr(0), uintptr(0)
 	if r.shares {
 		r.there = 1
-		pid = spawn(unix.CLONE_VM|unix.CLONE_CHILD_CLEARTID|uintptr(unix.SIGCHLD), r.top()-2048, uintptr(unsafe.Pointer(&r.there)), r, 1)
-	} else {
-		pid = spawn(uintptr(unix.SIGCHLD), 0, 0, r, 1)
+		flags, stack, gone = flags|unix.CLONE_VM|unix.CLONE_CHILD_CLEARTID, r.top()-2048, uintptr(unsafe.Pointer(&r.there))
 	}
-	r.keeper = pid
-	status := uintptr(0)
-	if int(pid) < 0 {
-		status, r.there = -pid, 0
+	r.keeper = spawn(flags, stack, gone, r.runs)
+	if int(r.keeper) < 0 {
+		r.there = 0
+		raw.Exit(-r.keeper)
 	}
-	raw.Exit(status)
+	raw.Exit(0)
 }
 
 // top is where a stack begins; it has room for two, one below the other.

@@ -58,7 +58,7 @@ func (r *room) leave(work, root uintptr) (ok bool) {
 // winds down. It has no capability, no descriptor of the Worker's, and no core file.
 //
 //go:norace
-func keep(r *room) {
+func (r *room) keep() {
 	r.allSet = ^uint64(0)
 	raw.Call(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&r.allSet)), 0, 8, 0, 0)
 	raw.Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)

@@ -19,6 +19,8 @@ type room struct {
 	linked  bool    // link is there, and leads to what is started
 	left    uint32  // of a keeper that borrows: whether that is over
 	there   uint32  // it has not ended yet
+	runs    uintptr // what new processes do
+	last    bool    // the next is the keeper
 	fileFD  uintptr // the record, if it is in a file
 	workFD  uintptr
 	rootFD  uintptr
