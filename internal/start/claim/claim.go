@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/keep"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
+	"github.com/worker-wrap/worker-wrap/internal/start/presence"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -146,12 +147,13 @@ var (
 )
 
 // anybody fails if another Worker is known to be in the plain _temp. The record mostly names it: then no process is
-// looked at but that one.
+// looked at but that one. Whoever is worker-wrap still is not known yet: it may become a Worker. Or it is the
+// keeper of one that has ended, and looks like that one until it comes to hide its words.
 func (c *claiming) anybody() error {
 	if err := c.recorded(); err != nil {
 		return err
 	}
-	if err := c.nobodyElse(c.facts.Failed); err != nil {
+	if err := c.nobodyElse(func(w presence.Worker) bool { return !w.Starting }); err != nil {
 		return err
 	}
 	err := c.inStore(func(s *perpid.Store, j *perpid.Judge) error { return s.Holder(j) })
@@ -164,7 +166,7 @@ func (c *claiming) anybody() error {
 // decide looks for other Workers, and lets starts of the same kind find the locks taken from now on.
 func (c *claiming) decide() error {
 	c.decided = true
-	if c.failed = c.nobodyElse(c.facts.Failed); c.failed == nil {
+	if c.failed = c.nobodyElse(func(presence.Worker) bool { return true }); c.failed == nil {
 		c.failed = c.recorded()
 	}
 	if c.failed == nil && c.strict(c.facts.Failed) {

@@ -55,8 +55,8 @@ func (s Start) Wait(facts policy.Facts) {
 	s.Journal.Waited(left, err)
 }
 
-// glance is how long a start that waits for others to leave the plain _temp looks at those that are starts themselves:
-// they may leave it by getting their own.
+// glance is how long a start that waits looks at others that are worker-wrap still. Starts may leave the plain _temp by
+// getting their own; what looks like one may be the keeper of a Worker that has just ended.
 const glance = time.Second
 
 func (s Start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {
@@ -69,9 +69,9 @@ func (s Start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error
 		before, to := earlier(workers), until
 		if failed {
 			before = slices.DeleteFunc(s.inTheWay(workers, true), func(w presence.Worker) bool { return w.Ancestor })
-			if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
-				to = earliest(until, time.Now().Add(glance))
-			}
+		}
+		if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
+			to = earliest(until, time.Now().Add(glance))
 		}
 		if !said {
 			s.Journal.Debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))
@@ -113,13 +113,14 @@ func earlier(workers []presence.Worker) (out []presence.Worker) {
 	return out
 }
 
-// nobodyElse fails if another Worker of the runner is in the way.
-func (s Start) nobodyElse(failed bool) error {
-	workers, err := s.workers()
+// nobodyElse fails if another Worker of the runner is in the way, of those that count.
+func (c *claiming) nobodyElse(counts func(presence.Worker) bool) error {
+	workers, err := c.workers()
 	if err != nil {
 		return err
 	}
-	if others := s.inTheWay(workers, failed); len(others) > 0 {
+	others := slices.DeleteFunc(c.inTheWay(workers, c.facts.Failed), func(w presence.Worker) bool { return !counts(w) })
+	if len(others) > 0 {
 		return fmt.Errorf("%w: other Workers of this runner are alive: %s", perpid.ErrClaimed, pids(others))
 	}
 	return nil

@@ -108,6 +108,43 @@ func TestInARow(t *testing.T) {
 	}
 }
 
+// TestLateKeeper: the keeper of a Worker that has ended may not have run since that Worker came to be. It looks like that
+// Worker then; whoever starts next is alone all the same.
+func TestLateKeeper(t *testing.T) {
+	testkit.RequireRoot(t)
+	strace := testkit.RequireTool(t, "strace", "strace")
+	root := root(t)
+	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\necho $$ $(readlink /proc/$$/ns/mnt)\n", 0o755)
+	late := func() *exec.Cmd { // the third is the first that a keeper does once its Worker is there
+		return exec.Command(strace, "-f", "-o", "/dev/null", "-e", "inject=prctl:delay_enter=700000:when=3", root+"/bin/Runner.Worker")
+	}
+	var views []string
+	for _, c := range []*exec.Cmd{late(), exec.Command(root + "/bin/Runner.Worker")} {
+		c.Env = []string{alone, "PATH=/usr/bin:/bin"}
+		out, err := c.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Wait() }() // strace waits for the keeper
+		var pid int
+		var view string
+		if _, err := fmt.Fscan(out, &pid, &view); err != nil {
+			t.Fatal(err)
+		}
+		views = append(views, view)
+		testkit.Await(t, "it has ended", func() bool {
+			_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
+			return err != nil || c.Process.Pid == pid
+		})
+	}
+	if views[0] != views[1] {
+		t.Errorf("the second is in %s, the first was in %s", views[1], views[0])
+	}
+}
+
 // TestKeeperUnderAttack: another user, and the private job's own processes, can neither look into its keeper nor trace
 // it; a flood of events in the work folder holds nothing up, and does not make it grow.
 func TestKeeperUnderAttack(t *testing.T) {
