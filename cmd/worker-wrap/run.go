@@ -94,10 +94,8 @@ func runAction(c *cli.Context) error {
 		}
 		_ = byhand.Note(plan.Temp) // gc finds what is left without it too, if it is told where
 	}
-	for _, dir := range c.StringSlice("also") {
-		if err := shim.Also(plan, dir, c.String("mark"), os.Stdin, os.Stdout); err != nil {
-			return cli.Exit(err.Error(), exits.Failed)
-		}
+	if err := shim.Also(plan, c.StringSlice("also"), c.String("mark"), os.Stdin, os.Stdout); err != nil {
+		return cli.Exit(err.Error(), exits.Failed)
 	}
 	f := shim.Run(plan)
 	return cli.Exit(f.Error(), f.Code)

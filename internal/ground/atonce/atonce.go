@@ -4,17 +4,18 @@ package atonce
 import (
 	"runtime"
 	"sync"
+	"sync/atomic"
 )
 
 // Each calls do with each number below n, and returns once all calls have.
 func Each(n int, do func(i int)) {
-	slots := make(chan struct{}, runtime.NumCPU())
+	var begun atomic.Int64
 	var all sync.WaitGroup
-	for i := range n {
-		slots <- struct{}{}
+	for range min(n, runtime.NumCPU()) {
 		all.Go(func() {
-			defer func() { <-slots }()
-			do(i)
+			for i := int(begun.Add(1)); i <= n; i = int(begun.Add(1)) {
+				do(i - 1)
+			}
 		})
 	}
 	all.Wait()

@@ -31,18 +31,21 @@ type Found struct {
 
 // Find returns what the jobs of dead Workers have left, and deletes the records of those that have left nothing.
 func Find(places []Place) (Found, error) {
-	f, err := newFinder("/proc")
-	if err != nil {
-		return Found{}, err
-	}
+	var f *finder
 	for _, p := range places {
 		jobs, err := records(p.Diag)
+		if err == nil && f == nil && len(jobs) > 0 {
+			f, err = newFinder("/proc")
+		}
 		if err != nil {
 			return Found{}, err
 		}
 		for _, j := range jobs {
 			f.add(j, p.Root)
 		}
+	}
+	if f == nil {
+		return Found{}, nil
 	}
 	return f.find()
 }

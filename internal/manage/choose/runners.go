@@ -68,19 +68,7 @@ func These(roots []string) (Runners, error) {
 	if len(roots) == 0 {
 		return Every(false), nil
 	}
-	var broken []*runner.ConfigError
-	var sound []string
-	for _, root := range roots {
-		b := (*runner.ConfigError)(nil)
-		if _, err := runner.FromRelease(resolved(root)); errors.As(err, &b) && !runner.Missing(err) {
-			broken = append(broken, b)
-			continue
-		}
-		sound = append(sound, root)
-	}
-	out, err := Of(sound, false)
-	out.Broken = broken
-	return out, err
+	return of(roots, false, true)
 }
 
 // Here returns the runner found from the current folder upwards, for a subcommand that changes runners.
@@ -98,13 +86,20 @@ func Here(bare bool) (Runners, error) {
 }
 
 // Of returns the runners in the given roots, by paths without links, each once.
-func Of(given []string, bare bool) (Runners, error) {
+func Of(given []string, bare bool) (Runners, error) { return of(given, bare, false) }
+
+// of is Of, or with broken These.
+func of(given []string, bare, broken bool) (Runners, error) {
 	var out Runners
 	seen := map[string]bool{}
 	for _, root := range given {
 		l, err := runner.FromRelease(resolved(root))
-		if broken := (*runner.ConfigError)(nil); bare && errors.As(err, &broken) && runner.HasWorker(broken.Root) {
-			l, err = runner.Unconfigured(broken.Root), nil
+		switch config := (*runner.ConfigError)(nil); {
+		case bare && errors.As(err, &config) && runner.HasWorker(config.Root):
+			l, err = runner.Unconfigured(config.Root), nil
+		case broken && errors.As(err, &config) && !runner.Missing(err):
+			out.Broken = append(out.Broken, config)
+			continue
 		}
 		if err != nil && !errors.As(err, new(*runner.ConfigError)) {
 			return Runners{}, fmt.Errorf("--runner-root %s: cannot tell the current folder: %w; cd elsewhere, or give the whole path", root, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
@@ -54,15 +55,17 @@ func (s System) processes() []listed {
 	return s.list()
 }
 
-func (s System) list() (out []listed) {
-	for _, pid := range s.pids() {
-		dir := filepath.Join("proc", strconv.Itoa(pid))
-		p := listed{pid: pid, cmdline: s.read(dir + "/cmdline")}
+func (s System) list() []listed {
+	pids := s.pids()
+	out := make([]listed, len(pids))
+	atonce.Each(len(pids), func(i int) {
+		dir := filepath.Join("proc", strconv.Itoa(pids[i]))
+		p := listed{pid: pids[i], cmdline: s.read(dir + "/cmdline")}
 		if p.cmdline != "" {
 			p.command = runner.Started([]byte(p.cmdline))
 			p.comm = strings.TrimSpace(s.read(dir + "/comm"))
 		}
-		out = append(out, p)
-	}
+		out[i] = p
+	})
 	return out
 }

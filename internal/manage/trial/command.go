@@ -77,9 +77,9 @@ func (p Places) run(temp string, chosen policy.Settings, others []string, pids *
 	cmd := exec.CommandContext(ctx, p.Binary)
 	cmd.Args = append([]string{"worker-wrap"}, p.over(temp)...)
 	for _, other := range others {
-		cmd.Args = append(cmd.Args, "--mark", mark, "--also", other)
+		cmd.Args = append(cmd.Args, "--also", other)
 	}
-	cmd.Args = append(cmd.Args, "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
+	cmd.Args = append(cmd.Args, "--mark", mark, "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
 	cmd.Dir, cmd.Env = "/", environment(p.Env)
 	if os.Geteuid() == 0 {
 		held, err := hold(p.Binary)

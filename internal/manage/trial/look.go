@@ -34,19 +34,20 @@ func word(r *bufio.Reader) (string, error) {
 	return "", fmt.Errorf("a start has said more than %d bytes", longest)
 }
 
-// marks looks at each of the others, at its private folder in the host's view, and lets the start go on to the next.
+// marks looks at each of the others, at its private folder in the host's view, and lets the start go on.
 func marks(said *bufio.Reader, next io.Writer, others []string, look func(other, host string)) error {
+	if len(others) == 0 {
+		return nil
+	}
 	for _, other := range others {
 		host, err := word(said)
-		if err == nil {
-			look(other, host)
-			_, err = next.Write([]byte("\n"))
-		}
 		if err != nil {
 			return err
 		}
+		look(other, host)
 	}
-	return nil
+	_, err := next.Write([]byte("\n"))
+	return err
 }
 
 // look compares what the probe says it sees with what is there.

@@ -1,6 +1,7 @@
 package trial
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -45,26 +46,28 @@ func together(places []Places, group []int) bool {
 	if len(group) < 2 {
 		return false
 	}
-	var undos []*undo
 	var temps []string
 	for _, i := range group {
-		u, err := remember(places[i].Layout)
-		if err != nil {
-			return false
-		}
-		defer u.close()
-		undos, temps = append(undos, u), append(temps, places[i].Layout.Temp)
+		temps = append(temps, places[i].Layout.Temp)
 	}
+	undos, failed := make([]*undo, len(group)), make([]error, len(group))
+	atonce.Each(len(group), func(n int) { undos[n], failed[n] = remember(places[group[n]].Layout) })
+	defer func() {
+		for _, u := range undos {
+			if u != nil {
+				u.close()
+			}
+		}
+	}()
 	p, last := places[group[0]], len(temps)-1
 	chosen, err := plan.ParseSettings(p.Env)
-	if err != nil {
+	if err = errors.Join(append(failed, err)...); err != nil {
 		return false
 	}
 	t := p.start(temps[last], chosen.Policy, temps[:last]...)
-	well := t.Refused == nil && t.Said == ""
-	for _, u := range undos {
-		u.owners = t.pids
-		well = u.patiently() == nil && well
-	}
-	return well
+	atonce.Each(len(undos), func(n int) {
+		undos[n].owners = t.pids
+		failed[n] = undos[n].patiently()
+	})
+	return t.Refused == nil && t.Said == "" && errors.Join(failed...) == nil
 }

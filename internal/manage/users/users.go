@@ -5,15 +5,44 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // The users and groups of this machine are read from their files, as package os/user does without cgo. That package
 // would link cgo if there is a C compiler. A program with cgo cannot give up capabilities in all of its threads
 // (syscall.AllThreadsSyscall).
-const (
-	usersFile  = "/etc/passwd"
-	groupsFile = "/etc/group"
+var (
+	usersFile  = file{path: "/etc/passwd"}
+	groupsFile = file{path: "/etc/group"}
 )
+
+// file is one that is read again only if it has changed: each runner's user is asked for many times.
+type file struct {
+	path    string
+	reading sync.Mutex
+	as      unix.Stat_t // what was there when it was read
+	read    string
+}
+
+func (f *file) text() (string, error) {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	var now unix.Stat_t
+	if err := unix.Stat(f.path, &now); err != nil {
+		return "", err
+	}
+	now.Atim = unix.Timespec{}
+	if now == f.as {
+		return f.read, nil
+	}
+	data, err := os.ReadFile(f.path)
+	if err == nil {
+		f.as, f.read = now, string(data)
+	}
+	return string(data), err
+}
 
 // account is a line of passwd(5).
 type account struct {
@@ -59,16 +88,16 @@ func Groups(uid int) []int {
 	if !ok {
 		return nil
 	}
-	data, _ := os.ReadFile(groupsFile)
-	return groupsOf(a, string(data))
+	data, _ := groupsFile.text()
+	return groupsOf(a, data)
 }
 
 func accountWith(word string, is func(account) bool) (account, bool) {
-	data, err := os.ReadFile(usersFile)
+	data, err := usersFile.text()
 	if err != nil {
 		return account{}, false
 	}
-	return findAccount(string(data), word, is)
+	return findAccount(data, word, is)
 }
 
 // findAccount returns the first account of a passwd file that is the one asked for.
