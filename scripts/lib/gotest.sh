@@ -66,12 +66,16 @@ starts=./internal/e2e/starts
 apart='^Test(AttackBy|EachCall)'
 alone='^TestFewProcessesOfAUser$'
 
-# What the race detector would not look at runs without it, where that is in use: tests that start processes, whose own
-# threads it does not see, of packages that have no goroutines; and what it makes read less.
-plain='/(cmd/worker-wrap|scripts(/.*)?|internal/e2e|internal/evidence/audit/logs|internal/start/early|internal/manage/(entry|install))$'
+# concurrent prints the packages that the race detector is for: those with goroutines, or whose tests have some. Left out
+# are those whose tests start processes, whose own threads it does not see, and what it would make read less.
+concurrent() {
+	grep -lrE --include='*.go' '^\s*go |\.Go\(|AfterFunc|Parallel\(|httptest|http\.Serve|atonce\.' internal mounts nsenter |
+		xargs -n1 dirname | sort -u | sed 's|^|./|' |
+		grep -vE '^./internal/(e2e.*|beside/dockerproxy/e2e|evidence/audit/logs|start/early|manage/(entry|install))$'
+}
 
-# packages PATTERN says which packages have a path like that; -v in front, which have not.
-packages() { go list ./... | grep -v '/internal/e2e/starts$' | grep -E "$@"; }
+# others prints all packages but those and the one of the starts.
+others() { go list ./... | grep -vxFf <(concurrent | xargs go list) | grep -vxF "$(go list "$starts")"; }
 
 # beside NAME COMMAND… runs a command beside what follows, until rejoin, which shows what the commands said and fails if one
 # did.
@@ -102,10 +106,10 @@ test_unit() {
 	if wants race; then
 		beside plain plain_and_race_starts
 		flags+=(-race)
-		mapfile -t list < <(packages -v "$plain")
+		mapfile -t list < <(concurrent)
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	else
-		mapfile -t list < <(packages .)
+		mapfile -t list < <(go list ./... | grep -vxF "$(go list "$starts")")
 		gotest unit "${flags[@]}" "${list[@]}" || code=$?
 	fi
 	rejoin || code=$?
@@ -117,11 +121,11 @@ test_unit() {
 test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts"; }
 
 # plain_and_race_starts runs what does without the race detector where that is in use, four packages at a time since many
-# wait for daemons, then the starts that do with it.
+# wait for daemons and the longest first, then the starts that do with it.
 plain_and_race_starts() {
 	local list code=0
-	mapfile -t list < <(packages /manage/install$ && packages "$plain" | grep -v /manage/install$) # the longest first
-	gotest plain -p 4 "${own_mounts[@]}" "${list[@]}" || code=$?
+	mapfile -t list < <(others)
+	gotest plain -p 4 "${own_mounts[@]}" ./internal/manage/install "${list[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
 }
@@ -143,7 +147,7 @@ race_starts() {
 # test_race is for who does not run unit too, which then does all of this.
 test_race() {
 	local list code=0
-	mapfile -t list < <(packages -v "$plain")
+	mapfile -t list < <(concurrent)
 	CGO_ENABLED=1 gotest race -race "${own_mounts[@]}" "${list[@]}" || code=$?
 	race_starts || code=$?
 	return "$code"
