@@ -13,7 +13,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -168,13 +167,7 @@ func (s service) wrapped(t *testing.T) bool {
 // eventually waits for something that another process does.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for range 500 {
-		if ok() {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("in 5 s this was not so: %s", what)
+	testkit.Await(t, what, ok)
 }
 
 // TestRunsvcWrapperIsRunsvc compares what runsvc.sh sees, and how it ends, with and without the wrapper.

@@ -210,12 +210,10 @@ func TestStartThenExec(t *testing.T) {
 	}()
 	there.Close()
 	proc := "/proc/" + strconv.Itoa(cmd.Process.Pid)
-	for range 2000 {
-		if exe, _ := os.Readlink(proc + "/exe"); filepath.Base(exe) == "sleep" || strings.Contains(exe, "coreutils") {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Await(t, "it is another program", func() bool {
+		exe, _ := os.Readlink(proc + "/exe")
+		return filepath.Base(exe) == "sleep" || strings.Contains(exe, "coreutils")
+	})
 	children, err := os.ReadFile(proc + "/task/" + filepath.Base(proc) + "/children")
 	if err != nil {
 		t.Fatal(err)
@@ -231,13 +229,7 @@ func TestStartThenExec(t *testing.T) {
 	if err := conn.CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
-	for range 20000 {
-		if unix.Kill(f.PID, 0) == unix.ESRCH {
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
-	t.Error("the started process does not end")
+	testkit.Await(t, "the started process has ended", func() bool { return unix.Kill(f.PID, 0) == unix.ESRCH })
 }
 
 // TestStartFails: a program that cannot be run is an error of Start, and leaves no process.

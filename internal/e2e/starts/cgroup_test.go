@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -32,14 +31,7 @@ func pidsGroup(t *testing.T) string {
 		testkit.Skip(t, "cgroups cannot be made here: %v", err)
 	}
 	t.Cleanup(func() {
-		var err error
-		for range 500 { // the last process of it may be a zombie for a moment
-			if err = os.Remove(dir); err == nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		t.Error(err)
+		eventually(t, func() error { return os.Remove(dir) }) // the last process of it may be a zombie for a moment
 	})
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)

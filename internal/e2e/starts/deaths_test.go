@@ -85,16 +85,20 @@ func TestUsernsChildDiesFirst(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(i%10) * 300 * time.Microsecond)
 		var children []int
-		for range 5000 {
-			if children = childrenOf(t, c.Process.Pid); len(children) > 0 {
-				break
-			}
-			time.Sleep(100 * time.Microsecond)
+		for end := time.Now().Add(testkit.Patience); len(children) == 0 && time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
+			children = childrenOf(t, c.Process.Pid)
 		}
 		if len(children) != 1 {
 			t.Fatalf("children %v", children)
+		}
+		if i%2 == 0 {
+			time.Sleep(time.Duration(i) * 300 * time.Microsecond) // a start takes some 5 ms
+		} else {
+			testkit.Await(t, "it is the Worker", func() bool {
+				exe, _ := os.Readlink("/proc/" + itoa(children[0]) + "/exe")
+				return exe != "" && filepath.Base(exe) != filepath.Base(testkit.Binary(t))
+			})
 		}
 		if err := unix.Kill(children[0], unix.SIGKILL); err != nil {
 			t.Fatal(err)
@@ -109,7 +113,9 @@ func TestUsernsChildDiesFirst(t *testing.T) {
 			t.Errorf("the supervisor ended with %v: %s", c.ProcessState, &c.err)
 		}
 	}
-	t.Logf("ends: %v", ends)
+	if ends["signal: killed"] < 10 {
+		t.Errorf("it ended like its Worker too seldom: %v", ends)
+	}
 	s.gone(t, "at the end")
 }
 

@@ -86,14 +86,7 @@ func mountFor(t *testing.T, source, target, kind, options string) {
 		t.Fatalf("mount %s: %v", kind, err)
 	}
 	t.Cleanup(func() {
-		var err error
-		for range 200 { // a process that was just told to end may be in it
-			if err = unix.Unmount(target, 0); err == nil {
-				return
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
-		t.Errorf("umount %s: %v", target, err)
+		eventually(t, func() error { return os.NewSyscallError("umount "+target, unix.Unmount(target, 0)) }) // who was just told to end may be in it
 	})
 }
 

@@ -277,9 +277,8 @@ func TestUsernsDescriptors(t *testing.T) {
 		t.Fatalf("through 160: %q, %v", got, err)
 	}
 	pid := c.Process.Pid
-	var held []string
-	for range 200 { // the supervisor lets go a moment after the Worker has begun
-		held = held[:0]
+	eventually(t, func() error { // the supervisor lets go a moment after the Worker has begun
+		var held []string
 		fds, _ := filepath.Glob("/proc/" + itoa(pid) + "/fd/*")
 		for _, fd := range fds {
 			target, _ := os.Readlink(fd)
@@ -288,14 +287,11 @@ func TestUsernsDescriptors(t *testing.T) {
 				held = append(held, filepath.Base(fd)+" "+target)
 			}
 		}
-		if len(held) == 0 {
-			break
+		if len(held) > 0 {
+			return fmt.Errorf("the supervisor holds %q", held)
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if len(held) > 0 {
-		t.Errorf("the supervisor holds %q", held)
-	}
+		return nil
+	})
 	children := childrenOf(t, pid)
 	if len(children) != 1 {
 		t.Fatalf("the supervisor has the children %v", children)

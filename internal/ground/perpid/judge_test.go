@@ -197,12 +197,10 @@ func TestVerdictOnProcesses(t *testing.T) {
 	is(child, self.PID, false)
 	is(reused, child.PID, false)
 	in.Close()
-	for range 1000 {
-		if s, err := readStat("/proc", child.PID); err == nil && s.state == 'Z' {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Await(t, "it has ended", func() bool {
+		s, err := readStat("/proc", child.PID)
+		return err == nil && s.state == 'Z'
+	})
 	expect(child, Dead)
 	if _, err := self.Peer(child.PID); err == nil {
 		t.Error("a zombie is a peer")

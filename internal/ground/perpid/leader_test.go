@@ -38,20 +38,13 @@ int main(void) { pthread_t t; pthread_create(&t, 0, other, 0); pthread_exit(0); 
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
+	o := Owner{PID: cmd.Process.Pid, PIDNS: self.PIDNS, Boot: self.Boot}
+	testkit.Await(t, "the first thread has ended", func() bool {
 		s, err := readStat("/proc", cmd.Process.Pid)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s.state != 'Z' {
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		o := Owner{PID: cmd.Process.Pid, Start: s.start, PIDNS: self.PIDNS, Boot: self.Boot}
-		if got := NewJudge(self, false).Verdict(o, time.Now()); got != Living {
-			t.Errorf("%v, want living: another thread is", got)
-		}
-		return
+		o.Start = s.start
+		return err == nil && s.state == 'Z'
+	})
+	if got := NewJudge(self, false).Verdict(o, time.Now()); got != Living {
+		t.Errorf("%v, want living: another thread is", got)
 	}
-	t.Fatal("the first thread did not end")
 }

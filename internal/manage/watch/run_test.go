@@ -241,13 +241,12 @@ func blind(root, place string) int {
 		done <- watch.Run(ctx, watch.Options{Layouts: []runner.Layout{l}, Place: place, Say: func(s string) { fmt.Println(s) }})
 	}()
 	await := func() bool {
-		for range 1000 {
-			if linked(l, place) {
-				return true
+		for end := time.Now().Add(testkit.Patience); !linked(l, place); time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(end) {
+				return false
 			}
-			time.Sleep(10 * time.Millisecond)
 		}
-		return false
+		return true
 	}
 	first := await()
 	worker := filepath.Join(l.Bin(), runner.WorkerName)
