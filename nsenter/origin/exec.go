@@ -30,6 +30,7 @@ func Exec(path string, argv, env []string) error {
 		disposition(int(unix.SIGPIPE), sigDefault)
 	}
 	if Captured() {
+		ownSlack() // the monitor thread may have made this one
 		for fd := range 3 {
 			if state.closed&(1<<fd) != 0 {
 				unix.CloseOnExec(fd) // the runtime's /dev/null; the program is to find it closed

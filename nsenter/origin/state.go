@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // noted is filled by entry, before the runtime starts. Offsets are read from go_asm.h by the assembly.
@@ -32,6 +34,10 @@ const (
 
 var state noted
 
+// Slack is the timer slack in nanoseconds that this process was given (prctl(2), PR_SET_TIMERSLACK). It is 0 unless code
+// before [entry] has changed that, so that the runtime's monitor thread gets another.
+var Slack uintptr
+
 // The whole environment that the runtime is shown. Nobody's GODEBUG, GOTRACEBACK or GOGC is to change what it does or
 // prints: the process is to go unnoticed and may have a capability.
 var (
@@ -50,8 +56,16 @@ var (
 // (prctl(2), PR_SET_PDEATHSIG), is to reach the program that takes this one's place.
 func init() {
 	if Captured() {
+		ownSlack() // before LockOSThread makes the thread that all later ones are copies of
 		runtime.LockOSThread()
 		openFiles()
+	}
+}
+
+// ownSlack gives this thread the timer slack that the process was given.
+func ownSlack() {
+	if Slack != 0 {
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, Slack, 0, 0, 0)
 	}
 }
 

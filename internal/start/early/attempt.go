@@ -26,9 +26,20 @@ func attempt(sp unsafe.Pointer) {
 	r.p.Read(sp)
 	idle.Docker(&r.p)
 	argv0 := raw.Arg(r.p.Worker, 0)
-	if argv0 == nil || !r.names(argv0) {
-		return
+	switch {
+	case argv0 == nil:
+	case r.names(argv0):
+		r.alone()
+		r.ahead()
+	case r.p.Is(1, "--temp"):
+		r.ahead()
 	}
+}
+
+// alone is attempt for what is a Worker's start.
+//
+//go:norace
+func (r *room) alone() {
 	isAlone, usual := r.p.Settings()
 	if !usual || !r.p.PlainIDs {
 		return

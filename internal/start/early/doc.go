@@ -10,7 +10,7 @@
 //
 // attempt returns if anything is unusual: a setting, a lock that is taken, an error. By then nothing has changed,
 // and the program starts as every Go program does, by way of nsenter/origin. A program that is linked without the
-// flag works as well; it only takes the longer way.
+// flag works as well; it only takes the longer way. Before that way [room.ahead] maps the program.
 //
 // # Freestanding code
 //

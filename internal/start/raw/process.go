@@ -13,6 +13,7 @@ type Process struct {
 	Worker     uintptr // the part of argv that is the Worker's: all of it, or what follows an entry's word
 	UID, gid   uintptr
 	Page       uintptr // how large one is
+	Image      uintptr // in the page at which the program begins
 	PlainIDs   bool    // the effective ids are the real ones
 }
 
@@ -23,7 +24,8 @@ const (
 	auxGID
 	auxEGID
 
-	auxPage = 6
+	auxImage = 3 // the program headers, which follow the header of the file
+	auxPage  = 6
 )
 
 // Read takes the stack apart.
@@ -49,7 +51,7 @@ func (p *Process) Read(sp unsafe.Pointer) {
 			ids[key] = *(*uintptr)(unsafe.Add(aux, word))
 		}
 	}
-	p.UID, p.gid, p.Page = ids[auxUID], ids[auxGID], ids[auxPage]
+	p.UID, p.gid, p.Page, p.Image = ids[auxUID], ids[auxGID], ids[auxPage], ids[auxImage]
 	p.PlainIDs = ids[auxEUID] == p.UID && ids[auxEGID] == p.gid
 }
 
