@@ -4,15 +4,15 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// child is for the new processes. They borrow this one's memory, and the thread that makes them waits, until the last
-// has become the program: to copy memory would cost more than all else. They allocate nothing and grow no stack: Go's
-// runtime does not know them.
+// child is for the new processes. They borrow this one's memory, the last until it has become the program: to copy memory
+// would cost more than all else. They allocate nothing and grow no stack: Go's runtime does not know them.
 type child struct {
 	path, root  uintptr // C strings
 	argv, env   uintptr // vectors of C strings, as execve(2) wants them
@@ -22,12 +22,13 @@ type child struct {
 	othersCount int
 	drop        bool          // give up capabilities
 	failed      syscall.Errno // what kept the last from becoming the program
+	there       uint32        // 0 once the last has left this memory, as the kernel tells (set_tid_address(2))
 	stacks      [2][4096]byte // of the two
 }
 
-// spawn is clone(2) with a stack for the new process, which calls [between], or [become] if last is not 0. It returns
-// what the kernel does: a PID, or a negated errno.
-func spawn(flags, stack uintptr, c *child, last uintptr) uintptr
+// spawn is clone(2) with a stack for the new process, and the address that CLONE_CHILD_CLEARTID means. The process calls
+// [between], or [become] if last is not 0. It returns what the kernel does: a PID, or a negated errno.
+func spawn(flags, stack, gone uintptr, c *child, last uintptr) uintptr
 
 // What the assembly calls, by its old names for functions of Go.
 var (
@@ -35,7 +36,7 @@ var (
 	_ = become
 )
 
-// fork makes the process and waits for the one in between, which ends at once.
+// fork makes the process and waits only for the one in between, which ends at once.
 //
 // All signals are blocked meanwhile: a handler of Go's runtime must not run in a new process. The
 // process in between has no exit signal, so that no SIGCHLD is sent and an inherited SIG_IGN for
@@ -46,7 +47,7 @@ func (c *child) fork() error {
 	var all, old uint64
 	all = ^uint64(0)
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&old)), 8, 0, 0)
-	pid := int(spawn(unix.CLONE_VM|unix.CLONE_VFORK, c.stack(0), c, 0))
+	pid := int(spawn(unix.CLONE_VM|unix.CLONE_VFORK, c.stack(0), 0, c, 0))
 	syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&old)), 0, 8, 0, 0)
 	if pid < 0 {
 		return os.NewSyscallError("clone", syscall.Errno(-pid))
@@ -58,16 +59,29 @@ func (c *child) fork() error {
 			continue
 		}
 		if err != nil {
+			_ = c.wait() // the last may have been made
 			return os.NewSyscallError("wait4", err)
 		}
 		if errno := status.ExitStatus(); errno != 0 {
 			return os.NewSyscallError("clone", syscall.Errno(errno))
 		}
-		if c.failed != 0 {
-			return fmt.Errorf("running /proc/self/exe there: %w", c.failed)
-		}
 		return nil
 	}
+}
+
+// wait waits until the last has become the program, or could not.
+func (c *child) wait() error {
+	const futexWait = 0 // include/uapi/linux/futex.h
+	for atomic.LoadUint32(&c.there) != 0 {
+		_, _, errno := syscall.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&c.there)), futexWait, 1, 0, 0, 0)
+		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINTR {
+			return os.NewSyscallError("futex", errno)
+		}
+	}
+	if c.failed != 0 {
+		return fmt.Errorf("running /proc/self/exe there: %w", c.failed)
+	}
+	return nil
 }
 
 // stack returns where the i-th stack begins.
@@ -84,7 +98,12 @@ func (c *child) stack(i int) uintptr {
 //go:norace
 //go:nocheckptr
 func between(c *child) {
-	pid := int(spawn(unix.CLONE_VM|unix.CLONE_VFORK|uintptr(unix.SIGCHLD), c.stack(1), c, 1))
+	const flags = unix.CLONE_VM | unix.CLONE_CHILD_CLEARTID | uintptr(unix.SIGCHLD)
+	c.there = 1
+	pid := int(spawn(flags, c.stack(1), uintptr(unsafe.Pointer(&c.there)), c, 1))
+	if pid < 0 {
+		c.there = 0
+	}
 	for {
 		syscall.RawSyscall6(unix.SYS_EXIT_GROUP, uintptr(max(-pid, 0)), 0, 0, 0, 0, 0)
 	}

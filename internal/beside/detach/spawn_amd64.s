@@ -2,14 +2,14 @@
 
 #define SYS_clone 56
 
-// func spawn(flags, stack uintptr, c *child, last uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$16-40
+// func spawn(flags, stack, gone uintptr, c *child, last uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$16-48
 	MOVQ	flags+0(FP), DI
 	MOVQ	stack+8(FP), SI
-	MOVQ	c+16(FP), R12
-	MOVQ	last+24(FP), R13
+	MOVQ	gone+16(FP), R10
+	MOVQ	c+24(FP), R12
+	MOVQ	last+32(FP), R13
 	XORL	DX, DX
-	XORL	R10, R10
 	XORL	R8, R8
 	MOVQ	$SYS_clone, AX
 	SYSCALL
@@ -25,5 +25,5 @@ last:
 	CALL	·become(SB)
 	INT	$3
 parent:
-	MOVQ	AX, ret+32(FP)
+	MOVQ	AX, ret+40(FP)
 	RET

@@ -2,15 +2,15 @@
 
 #define SYS_clone 220
 
-// func spawn(flags, stack uintptr, c *child, last uintptr) uintptr
-TEXT ·spawn(SB),NOSPLIT,$16-40
+// func spawn(flags, stack, gone uintptr, c *child, last uintptr) uintptr
+TEXT ·spawn(SB),NOSPLIT,$16-48
 	MOVD	flags+0(FP), R0
 	MOVD	stack+8(FP), R1
-	MOVD	c+16(FP), R20
-	MOVD	last+24(FP), R19
+	MOVD	gone+16(FP), R4
+	MOVD	c+24(FP), R20
+	MOVD	last+32(FP), R19
 	MOVD	ZR, R2
 	MOVD	ZR, R3
-	MOVD	ZR, R4
 	MOVD	$SYS_clone, R8
 	SVC
 	CBNZ	R0, parent
@@ -23,5 +23,5 @@ last:
 	CALL	·become(SB)
 	BRK
 parent:
-	MOVD	R0, ret+32(FP)
+	MOVD	R0, ret+40(FP)
 	RET

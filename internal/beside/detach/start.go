@@ -31,15 +31,47 @@ func Start(name string, args []string, files []*os.File) error {
 }
 
 // start is Start; closeRange is false in a test of older kernels.
-func start(name string, args []string, files []*os.File, closeRange bool) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("cannot start a process beside this one: %w", err)
-		}
-	}()
+func start(name string, args []string, files []*os.File, closeRange bool) error {
+	b, err := begin(name, args, files, closeRange)
+	if err != nil {
+		return err
+	}
+	return b.Wait()
+}
+
+// Begun is a process that is about to run the program. What it still looks at in this one's memory must stay.
+type Begun struct {
+	child  *child
+	argv   []*byte
+	from   []int
+	others []int
+}
+
+// Begin is [Start] for a caller that has something else to do until the process runs the program, and then calls Wait:
+// before it becomes another program, or ends. The process has copies of the files already.
+func Begin(name string, args []string, files []*os.File) (*Begun, error) {
+	return begin(name, args, files, true)
+}
+
+// Wait waits until the process has begun to run the program.
+func (b *Begun) Wait() error {
+	err := b.child.wait()
+	runtime.KeepAlive(b)
+	return wrapped(err)
+}
+
+func wrapped(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("cannot start a process beside this one: %w", err)
+}
+
+func begin(name string, args []string, files []*os.File, closeRange bool) (b *Begun, err error) {
+	defer func() { err = wrapped(err) }()
 	argv, err := syscall.SlicePtrFromStrings(append([]string{name}, args...))
 	if err != nil {
-		return fmt.Errorf("an argument holds a NUL byte: %w", err)
+		return nil, fmt.Errorf("an argument holds a NUL byte: %w", err)
 	}
 	c := &child{
 		path: cString("/proc/self/exe\x00"), root: cString("/\x00"),
@@ -66,17 +98,17 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return &os.PathError{Op: "open", Path: "/dev/null", Err: err}
+		return nil, &os.PathError{Op: "open", Path: "/dev/null", Err: err}
 	}
 	defer unix.Close(null)
 	for range FirstFile {
 		if err := keep(null); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	for _, f := range files {
 		if err := keep(int(f.Fd())); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	c.files, c.count = uintptr(unsafe.Pointer(unsafe.SliceData(from))), len(from)
@@ -84,16 +116,15 @@ func start(name string, args []string, files []*os.File, closeRange bool) (err e
 	var others []int
 	if !closeRange || unix.CloseRange(^uint(0)>>1, ^uint(0)>>1, 0) == unix.ENOSYS {
 		if others, err = descriptors(floor); err != nil {
-			return err
+			return nil, err
 		}
 		c.others, c.othersCount = uintptr(unsafe.Pointer(unsafe.SliceData(others))), len(others)
 	}
 
-	err = c.fork()
-	runtime.KeepAlive(argv)
-	runtime.KeepAlive(from)
-	runtime.KeepAlive(others)
-	return err
+	if err := c.fork(); err != nil {
+		return nil, err
+	}
+	return &Begun{c, argv, from, others}, nil
 }
 
 // descriptors lists this process's open descriptors from floor up.

@@ -34,8 +34,12 @@ func TestMain(m *testing.M) {
 	switch {
 	case os.Args[0] == starterName:
 		c, err := parseArgs(os.Args[2:])
+		var l *Launched
 		if err == nil {
-			_, err = Start(c)
+			l, err = Start(c)
+		}
+		if err == nil {
+			err = l.Wait()
 		}
 		if err == nil {
 			err = syscall.Exec(os.Args[1], []string{"sleep", "1000"}, os.Environ())
@@ -370,7 +374,12 @@ func TestStartFails(t *testing.T) {
 	}
 	startEngine(t, c.Real)
 	c.Temp = "/" + strings.Repeat("x", 1<<18) // no command line can hold it
-	if _, err := Start(c); err == nil {
+	l, err := Start(c)
+	if err == nil {
+		err = l.Wait()
+		l.End()
+	}
+	if err == nil {
 		t.Error("no error")
 	}
 	if _, err := os.Lstat(c.Socket); err == nil {

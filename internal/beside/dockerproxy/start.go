@@ -16,7 +16,22 @@ const (
 )
 
 // Launched is a proxy whose socket is not laid over the real one yet. Nil is none.
-type Launched struct{ listener *os.File }
+type Launched struct {
+	listener *os.File
+	process  *detach.Begun
+}
+
+// Wait waits until the proxy's process runs. On an error there is none, and no socket.
+func (l *Launched) Wait() error {
+	if l == nil {
+		return nil
+	}
+	err := l.process.Wait()
+	if err != nil {
+		_ = os.Remove(l.listener.Name())
+	}
+	return failed(err)
+}
 
 // Keep leaves the proxy to the end of this process.
 func (l *Launched) Keep() {
@@ -31,6 +46,7 @@ func (l *Launched) End() {
 		return
 	}
 	defer l.listener.Close()
+	_ = l.process.Wait()
 	if raw, err := l.listener.SyscallConn(); err == nil { // Fd makes the proxy's descriptor block
 		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	}
@@ -41,13 +57,10 @@ func (l *Launched) End() {
 //
 // The caller must be in the host's mount namespace still. When Start returns the socket exists and
 // queues clients, with the access of c.Real; the caller may lay it over c.Real in the job's namespace. On
-// an error there is neither a socket nor a process. The caller must call Keep or End. Requires Linux 5.3 (pidfd_open).
+// an error there is neither a socket nor a process. The caller must call Wait before anything relies on the proxy, and
+// then Keep or End. Requires Linux 5.3 (pidfd_open).
 func Start(c Config) (l *Launched, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("no Docker proxy: %w", err)
-		}
-	}()
+	defer func() { err = failed(err) }()
 	// Of itself, so that there is no doubt about whose end is waited for.
 	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
@@ -59,10 +72,18 @@ func Start(c Config) (l *Launched, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := detach.Start(Name, c.args(), []*os.File{socket, pidfd}); err != nil {
+	process, err := detach.Begin(Name, c.args(), []*os.File{socket, pidfd})
+	if err != nil {
 		socket.Close()
 		_ = os.Remove(c.Socket)
 		return nil, err
 	}
-	return &Launched{socket}, nil
+	return &Launched{socket, process}, nil
+}
+
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("no Docker proxy: %w", err)
 }

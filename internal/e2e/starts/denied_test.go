@@ -76,7 +76,7 @@ func TestNoSweep(t *testing.T) {
 		"no /dev/null":        {[]string{denial("openat", unix.EMFILE, argument(2, whole, unix.O_RDWR|unix.O_CLOEXEC))}, "open /dev/null: too many open files"},
 		"no descriptor":       {[]string{denial("fcntl", unix.EMFILE, argument(1, whole, unix.F_DUPFD_CLOEXEC), argument(2, whole, 3))}, "too many open files"},
 		"no process":          {[]string{denial("clone", unix.EAGAIN, argument(0, whole, unix.CLONE_VM|unix.CLONE_VFORK))}, "clone: resource temporarily unavailable"},
-		"no second process":   {[]string{denial("clone", unix.EAGAIN, argument(0, whole, unix.CLONE_VM|unix.CLONE_VFORK|uint32(unix.SIGCHLD)))}, "clone: resource temporarily unavailable"},
+		"no second process":   {[]string{denial("clone", unix.EAGAIN, argument(0, whole, unix.CLONE_VM|unix.CLONE_CHILD_CLEARTID|uint32(unix.SIGCHLD)))}, "clone: resource temporarily unavailable"},
 		"nothing to wait for": {[]string{denial("wait4", unix.ECHILD, argument(2, whole, unix.WALL))}, "wait4: no child processes"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -53,6 +53,9 @@ func (s *start) cover(host place.Host, v view, covered own.All, beside proxy) (p
 		s.Journal.Debugf("the mount that %s lies in is a slave now: what the job mounts on it does not reach the host (that needs Linux 5.15, and a security module that allows moves of mounts)", m)
 	}
 	s.Journal.Debugf("%s lies over %s", v.folder.path(), s.Temp)
+	if err := beside.running(); err != nil {
+		return program{}, err
+	}
 	if s.Worker != nil && !(v.folder.from == handed && s.asksKeeper()) { // else the supervisor leaves a keeper
 		s.keeper().Guard(v.Work, v.folder.dir, v.folder.below)
 	}

@@ -24,11 +24,12 @@
 //	  openHost      places.go   → place.Host: the work folder, _temp, and the one for the store, in the host's view
 //	  makeFolder    folder.go   → folder: the private folder, like _temp
 //	  Make          package own → own.All: the folders for places of the user's
-//	  launch        launch.go   → proxy: the Docker proxy; and the sweep of what the dead have left (package keep)
+//	  launch        launch.go   → proxy: the Docker proxy begins; and the sweep of what the dead have left (package keep)
 //	  enter         view.go     leaves the host's view: unshare
 //	    openView    view.go     → view: the same places and the folder, and the Worker, in the job's view
 //	      Open      package entry → entry.Worker: the real Worker
-//	    cover       cover.go    → program: the folder lies over _temp, and the Worker over the entry. A keeper is left
+//	    cover       cover.go    → program: the folder lies over _temp, and the Worker over the entry. The proxy runs by now,
+//	                              and a keeper is left
 //	  become        become.go   execve
 //
 // If that fails policy may have it claim the plain _temp after all (unisolated, alone.go), wait, or refuse.

@@ -76,9 +76,21 @@ func (s *start) startProxy(f folder, real string, covered own.All) (proxy, error
 	}
 	launched, err := dockerproxy.Start(c)
 	if err != nil {
-		return proxy{}, fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off if no job uses Docker", err)
+		return proxy{}, needed(err)
 	}
 	return proxy{real, c.Socket, launched}, nil
+}
+
+// running waits until the proxy runs, if there is one. It begins to while the folder is laid.
+func (p proxy) running() error {
+	if err := p.Wait(); err != nil {
+		return needed(err)
+	}
+	return nil
+}
+
+func needed(err error) error {
+	return fmt.Errorf("%w; container steps need it: mend that, or set WORKER_WRAP_DOCKER=off if no job uses Docker", err)
 }
 
 // withoutProxy says that a start goes on without the Docker proxy, and why: a socket that the caller may not cover stops
