@@ -42,7 +42,7 @@ func TestTargets(t *testing.T) {
 		"MISSED   20 mounts: alone / bwrap: 0.40; wanted: at most 0.25":                      func(r *report) { r.Series[0].Times[3].Median = 1400 },
 		"MISSED 5020 mounts: alone / alone at 20 mounts: 2.00; wanted: at most 1.10":         func(r *report) { r.Series[2].Times[2].Median = 1200 },
 		"MISSED 1020 mounts: always / always-old: 2.00; wanted: at most 1.03":                func(r *report) { r.Series[1].Times[5].Median = 1400 },
-		"MISSED   20 mounts: 32 alone at once / 32 bare at once: 1.50; wanted: at most 1.30": func(r *report) { r.Series[0].Crowd = crowd{32, 10, 15} },
+		"MISSED   20 mounts: 32 alone at once / 32 bare at once: 1.50; wanted: at most 1.30": func(r *report) { r.Series[0].Crowd = crowd{Size: 32, Bare: 10, Alone: 15} },
 		"MISSED   20 mounts: kB of a keeper's own memory: 120.00; wanted: at most 100.00":    func(r *report) { r.Series[0].Keeper = []int{36, 120} },
 	} {
 		r := sample()

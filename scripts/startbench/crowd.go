@@ -17,11 +17,13 @@ import (
 type crowd struct {
 	Size        int
 	Bare, Alone float64 // medians
+	Exec        float64 // of c/exec.c: what any other program before the command takes at least
 }
 
 const crowdSize = 32
 
-// measureCrowd starts the bare command so often at once, then a lone Worker of each of so many runners.
+// measureCrowd starts the bare command so often at once, then a lone Worker of each of so many runners, then what only
+// execs.
 func measureCrowd(o options, dir string, rounds int, stderr *os.File, h *holders) (c crowd, err error) {
 	if o.only != "" && o.only != "crowd" {
 		return c, nil
@@ -33,18 +35,19 @@ func measureCrowd(o options, dir string, rounds int, stderr *os.File, h *holders
 	if err := copyFile(o.started, command); err != nil {
 		return c, err
 	}
-	var bare, alone []peer
+	var bare, alone, exec []peer
 	for i := range crowdSize {
 		worker, err := makeRunner(filepath.Join(dir, fmt.Sprint(i)), o.binary, command, 0)
 		if err != nil {
 			return c, err
 		}
 		bare = append(bare, peer{argv: []string{command}, dir: dir})
+		exec = append(exec, peer{argv: []string{o.exec, command}, dir: dir})
 		alone = append(alone, peer{argv: []string{worker, "spawnclient", "160", "164"}, dir: dir, env: []string{isolateAlone}})
 	}
-	var times [2][]float64
+	var times [3][]float64
 	for round := -2; round < max(rounds/4, 10); round++ {
-		for i, all := range [][]peer{bare, alone} {
+		for i, all := range [][]peer{bare, alone, exec} {
 			took, err := startTogether(all, stderr)
 			if err = errors.Join(err, h.settle()); err != nil {
 				return c, err
@@ -58,7 +61,7 @@ func measureCrowd(o options, dir string, rounds int, stderr *os.File, h *holders
 		slices.Sort(all)
 		return all[len(all)/2]
 	}
-	return crowd{Size: crowdSize, Bare: median(times[0]), Alone: median(times[1])}, nil
+	return crowd{Size: crowdSize, Bare: median(times[0]), Alone: median(times[1]), Exec: median(times[2])}, nil
 }
 
 // startTogether tells how long it takes until all have said that they are started.

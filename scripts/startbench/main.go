@@ -18,7 +18,7 @@ import (
 type options struct {
 	binary, bare, floor string // paths of worker-wrap, c/true.c and c/floor.c as built
 	goexec              string // and of goexec
-	started             string // c/started.c, built
+	started, exec       string // c/started.c and c/exec.c, built
 	old                 string // of the worker-wrap to compare with, if there is one
 	bwrap               string // bubblewrap
 	mounts              []int  // how many mounts to add to the machine's own, one measurement each
@@ -40,6 +40,7 @@ func main() {
 	flag.StringVar(&o.floor, "floor", "", "c/floor.c, built")
 	flag.StringVar(&o.goexec, "goexec", "", "goexec, built")
 	flag.StringVar(&o.started, "started", "", "c/started.c, built")
+	flag.StringVar(&o.exec, "exec", "", "c/exec.c, built")
 	flag.StringVar(&o.old, "old", "", "an older worker-wrap `file` to compare with")
 	flag.StringVar(&o.bwrap, "bwrap", "bwrap", "bubblewrap's `program`")
 	flag.StringVar(&mounts, "mounts", "0,5000", "mounts to add to the machine's own, one measurement each")

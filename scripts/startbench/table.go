@@ -23,7 +23,8 @@ func (s series) print(w io.Writer) {
 		fmt.Fprintln(w)
 	}
 	if c := s.Crowd; c.Size > 0 {
-		fmt.Fprintf(w, "  %d at once, until all have started: bare %.1f, alone, of as many runners, %.1f\n", c.Size, c.Bare/1000, c.Alone/1000)
+		fmt.Fprintf(w, "  %d at once, until all have started: bare %.1f, alone, of as many runners, %.1f (%.2f × bare), C that only execs %.1f (%.2f)\n",
+			c.Size, c.Bare/1000, c.Alone/1000, c.Alone/c.Bare, c.Exec/1000, c.Exec/c.Bare)
 	}
 	fmt.Fprintln(w)
 }
