@@ -1,8 +1,11 @@
 package early
 
 import (
+	_ "unsafe" // for linkname
+
 	"golang.org/x/sys/unix"
 
+	_ "github.com/worker-wrap/worker-wrap/internal/start/first" // calls heapBegun
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -26,5 +29,21 @@ func (r *room) ahead() {
 	if own, ok := raw.Call(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK, 0, 0, 0, 0, 0); ok {
 		origin.Slack = own
 		raw.Call(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, max(own, slack), 0, 0, 0, 0)
+	}
+}
+
+// heapUsed is how much of its heap a start uses, or somewhat more, in bytes. Go's heap grows by heapGrowth.
+const heapUsed, heapGrowth = 768 << 10, 4 << 20
+
+// heapBegun has package first map the heap of a start that is not early any more, as ahead does the program.
+//
+//go:linkname heapBegun github.com/worker-wrap/worker-wrap/internal/start/first.begun
+var heapBegun func(heap uintptr) = populateHeap
+
+func populateHeap(heap uintptr) {
+	if origin.Slack != 0 {
+		end := min(heap+heapUsed, heap|(heapGrowth-1)+1)
+		page := rooms[0].p.Page - 1
+		raw.Call(unix.SYS_MADVISE, heap&^page, end-heap&^page, unix.MADV_POPULATE_WRITE, 0, 0, 0)
 	}
 }
