@@ -26,8 +26,7 @@ const (
 	likeIncus  = "like-incus"
 	likeDocker = "like-docker"
 
-	profiles = `
-#include <tunables/global>
+	profiles = globals + `
 #include <lxc/lxc-default-cgns>
 #include <lxc/lxc-default-with-nesting>
 profile like-incus flags=(attach_disconnected,mediate_deleted) {
@@ -36,6 +35,10 @@ profile like-incus flags=(attach_disconnected,mediate_deleted) {
   mount options=(rw,rbind) /s[^y]*{,/**},
   deny mount options=(rw,bind) / -> /dev/pts/**,
 }
+` + dockerProfile
+
+	globals       = "#include <tunables/global>\n"
+	dockerProfile = `
 profile like-docker flags=(attach_disconnected,mediate_deleted) {
   network,
   capability,
@@ -49,14 +52,16 @@ profile like-docker flags=(attach_disconnected,mediate_deleted) {
 )
 
 // loadOnce has the kernel know the profiles. Compiling them takes seconds under emulation.
-var loadOnce = sync.OnceValue(func() error {
+var loadOnce = sync.OnceValue(func() error { return loadProfile(profiles) })
+
+func loadProfile(text string) error {
 	cmd := exec.Command("apparmor_parser", "--replace", "--skip-cache", "--base", "/etc/apparmor.d")
-	cmd.Stdin = strings.NewReader(profiles)
+	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", cmd, err, out)
 	}
 	return nil
-})
+}
 
 func loadProfiles(t *testing.T) {
 	t.Helper()

@@ -14,7 +14,7 @@ import (
 )
 
 // TestDoctorUnderAppArmor: under each profile doctor, status and an install agree with what becomes of a job there.
-// Under the one that denies mounts every way is tried.
+// Under the one that denies mounts every way is tried, and again once the profile is as doctor says.
 func TestDoctorUnderAppArmor(t *testing.T) {
 	loadProfiles(t)
 	for _, profile := range []string{lxcPlain, lxcNesting, likeIncus, likeDocker} {
@@ -52,28 +52,40 @@ func TestDoctorUnderAppArmor(t *testing.T) {
 				c.end(t)
 				return c
 			}
-			installed := as("install", "--prefix", dir, "--bin-only", "--isolate", "always")
-			for _, s := range runners {
-				if _, err := os.Stat(s.worker + ".real"); err != nil {
-					do(t, os.Rename(s.worker, s.worker+".real"), os.Symlink(shim, s.worker))
+			agree := func(mended bool) {
+				t.Helper()
+				installed := as("install", "--prefix", dir, "--bin-only", "--isolate", "always")
+				for _, s := range runners {
+					if _, err := os.Stat(s.worker + ".real"); err != nil {
+						do(t, os.Rename(s.worker, s.worker+".real"), os.Symlink(shim, s.worker))
+					}
+				}
+				var doctor struct{ Runners []struct{ Protected bool } }
+				var status []struct{ Protected bool }
+				said, stands := as("doctor", "--json"), as("status", "--json")
+				do(t, json.Unmarshal([]byte(said.out.String()), &doctor), json.Unmarshal([]byte(stands.out.String()), &status))
+				for i, s := range runners {
+					c := command(modes[i].settings, s.worker, "-c", s.script()).confined(profile)
+					if modes[i].root {
+						c.SysProcAttr = nil
+					}
+					c.end(t)
+					isolated := s.started(c) == "isolated"
+					left := strings.Contains(installed.err.String(), s.root+" is left as it is")
+					if is := doctor.Runners[i].Protected; is != isolated || status[i].Protected != isolated || left == isolated || mended && !isolated {
+						t.Errorf("%s, mended: %v: a job is isolated: %v (%s); protected to doctor: %v, to status: %v; an install leaves it: %v\n%s%s",
+							modes[i].name, mended, isolated, &c.err, is, status[i].Protected, left, &installed.err, &said.out)
+					}
+				}
+				if profile == likeDocker && strings.Contains(said.out.String(), "allow mount in the profile") == mended {
+					t.Errorf("mended: %v: doctor says\n%s", mended, &said.out)
 				}
 			}
-			var doctor struct{ Runners []struct{ Protected bool } }
-			var status []struct{ Protected bool }
-			said, stands := as("doctor", "--json"), as("status", "--json")
-			do(t, json.Unmarshal([]byte(said.out.String()), &doctor), json.Unmarshal([]byte(stands.out.String()), &status))
-			for i, s := range runners {
-				c := command(modes[i].settings, s.worker, "-c", s.script()).confined(profile)
-				if modes[i].root {
-					c.SysProcAttr = nil
-				}
-				c.end(t)
-				isolated := s.started(c) == "isolated"
-				left := strings.Contains(installed.err.String(), s.root+" is left as it is")
-				if is := doctor.Runners[i].Protected; is != isolated || status[i].Protected != isolated || left == isolated {
-					t.Errorf("%s: a job is isolated: %v (%s); protected to doctor: %v, to status: %v; an install leaves it: %v\n%s%s",
-						modes[i].name, isolated, &c.err, is, status[i].Protected, left, &installed.err, &said.out)
-				}
+			agree(false)
+			if profile == likeDocker {
+				t.Cleanup(func() { do(t, loadProfile(globals+dockerProfile)) })
+				do(t, loadProfile(globals+strings.Replace(dockerProfile, "deny mount,", "mount,", 1)))
+				agree(true)
 			}
 		})
 	}

@@ -170,16 +170,24 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 	}
 	if l.Seccomp == 2 && m.Self.Seccomp != 2 && !confine.Filtered(&r.Unit) { // the unit's filter is judged by its words
 		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
-			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=)")
+			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=); if that is mended already: "+restart)
 	}
 	if l.Confined() {
 		add("apparmor", Warn, "is confined by the AppArmor profile "+l.AppArmor, "it may refuse mounts to the Workers",
 			"add to the profile: capability sys_admin, mount, umount,")
 	}
-	if l.CapAmb != 0 && r.UID != 0 {
-		add("ambient", Warn, fmt.Sprintf("has ambient capabilities (%#x)", l.CapAmb),
-			"its Workers do not keep them: executing a file with capabilities, as worker-wrap is, clears the ambient set (capabilities(7))",
-			"give jobs their rights another way (sudo), or run the runner as root; without AmbientCapabilities= nothing is lost")
+	if more := l.CapAmb &^ program.SysAdmin; more != 0 && r.UID != 0 {
+		without := []string{"AmbientCapabilities="}
+		if more != l.CapAmb { // which is what isolates under no_new_privs
+			without = append(without, "AmbientCapabilities=CAP_SYS_ADMIN")
+		}
+		mend := "start the runner without them (AmbientCapabilities= in a unit)"
+		if r.Unit.Name != "" {
+			mend = confine.Mend(&r.Unit, append(slices.Clone(obstacles), confine.Obstacle{Mend: without}))
+		}
+		add("ambient", Warn, fmt.Sprintf("has ambient capabilities (%#x)", more),
+			"its Workers do not keep them: executing a file with capabilities, as worker-wrap is, clears the ambient set (capabilities(7)); "+
+				"jobs need another way to such rights (sudo)", mend)
 	}
 	return out
 }
