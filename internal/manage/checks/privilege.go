@@ -172,7 +172,7 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 		add("seccomp", Warn, "runs under a seccomp filter", "it may refuse unshare, mount or move_mount to the Workers",
 			"start a Worker, and see its job's log; if it is refused, allow @mount in the filter (SystemCallFilter=); if that is mended already: "+restart)
 	}
-	if l.Confined() {
+	if l.Confined() && l.AppArmor != m.Self.AppArmor { // else a trial tells
 		add("apparmor", Warn, "is confined by the AppArmor profile "+l.AppArmor, "it may refuse mounts to the Workers",
 			"add to the profile: capability sys_admin, mount, umount,")
 	}

@@ -38,3 +38,15 @@ func TestUnknownSystemd(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestProfileOfTheListener: only one that this process is not under, too, is a reason to warn.
+func TestProfileOfTheListener(t *testing.T) {
+	r := runnerOf("Nice", "0")
+	r.Listener = &survey.Process{AppArmor: "one (enforce)"}
+	for profile, warned := range map[string]bool{"unconfined": true, "other (enforce)": true, "one (enforce)": false} {
+		got := takenByListener(r, survey.Machine{Self: survey.Process{AppArmor: profile}}, nil)
+		if is := len(got) == 1 && got[0].Check == "apparmor"; is != warned {
+			t.Errorf("%s: %+v", profile, got)
+		}
+	}
+}
