@@ -181,8 +181,8 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 		if more != l.CapAmb { // which is what isolates under no_new_privs
 			without = append(without, "AmbientCapabilities=CAP_SYS_ADMIN")
 		}
-		mend := "start the runner without them (AmbientCapabilities= in a unit)"
-		if r.Unit.Name != "" {
+		mend := "start the runner without them (setpriv, AmbientCapabilities= in a unit); if that is mended already: " + restart
+		if r.Unit.Last("AmbientCapabilities") != "" {
 			mend = confine.Mend(&r.Unit, append(slices.Clone(obstacles), confine.Obstacle{Mend: without}))
 		}
 		add("ambient", Warn, fmt.Sprintf("has ambient capabilities (%#x)", more),
