@@ -10,8 +10,8 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// TestGatherManyAtOnce: runners that are looked at beside each other are seen as each alone, and under the race detector none
-// of what these looks share is unguarded.
+// TestGatherManyAtOnce: runners that are looked at beside each other are seen as each alone. The race detector is to see
+// what these looks share.
 func TestGatherManyAtOnce(t *testing.T) {
 	var layouts []runner.Layout
 	for range 10 {
