@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 )
@@ -92,8 +93,10 @@ func Of(given []string, bare bool) (Runners, error) { return of(given, bare, fal
 func of(given []string, bare, broken bool) (Runners, error) {
 	var out Runners
 	seen := map[string]bool{}
-	for _, root := range given {
-		l, err := runner.FromRelease(resolved(root))
+	layouts, errs := make([]runner.Layout, len(given)), make([]error, len(given))
+	atonce.Each(len(given), func(i int) { layouts[i], errs[i] = runner.FromRelease(resolved(given[i])) })
+	for i, root := range given {
+		l, err := layouts[i], errs[i]
 		switch config := (*runner.ConfigError)(nil); {
 		case bare && errors.As(err, &config) && runner.HasWorker(config.Root):
 			l, err = runner.Unconfigured(config.Root), nil
