@@ -121,8 +121,8 @@ func (s *series) measure(o options, scratch string, peers []peer, h *holders) er
 			if err = errors.Join(err, h.settle()); err != nil {
 				return err
 			}
-			// The kernel takes the mounts of an ended process's namespace apart later, by a thread of its own
-			// (delayed_mntput_work in fs/namespace.c), which would take time from the next one.
+			// The kernel takes the mounts of an ended process's namespace apart later, by a thread of its own. That is
+			// delayed_mntput_work in fs/namespace.c, and would take time from the next one.
 			time.Sleep(time.Duration(s.Mounts) * 10 * time.Microsecond)
 			if round >= 0 {
 				times[which] = append(times[which], micro(took))

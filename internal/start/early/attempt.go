@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/start/idle"
+	"github.com/worker-wrap/worker-wrap/internal/start/pages"
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
@@ -30,9 +31,9 @@ func attempt(sp unsafe.Pointer) {
 	case argv0 == nil:
 	case r.names(argv0):
 		r.alone()
-		r.ahead()
+		pages.Ahead(&r.p, variables)
 	case r.p.Is(1, "--temp"):
-		r.ahead()
+		pages.Ahead(&r.p, variables)
 	}
 }
 

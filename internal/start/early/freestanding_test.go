@@ -19,7 +19,7 @@ func TestFreestanding(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	const here = `github.com/worker-wrap/worker-wrap/internal/(start/early\.|start/raw\.|start/idle\.|ground/runner\.(SimpleWorkFolder|space|quoted|word|wordAt|isKey))`
+	const here = `github.com/worker-wrap/worker-wrap/internal/(start/early\.|start/raw\.|start/(idle|pages)\.|ground/runner\.(SimpleWorkFolder|space|quoted|word|wordAt|isKey))`
 	out, err := exec.Command("go", "tool", "objdump", "-s", here, binary).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)

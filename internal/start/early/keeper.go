@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/start/pages"
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
@@ -73,7 +74,10 @@ func (r *room) keep() {
 	r.part()
 	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.p.HideWords("worker-wrap: keeps a Worker's locks")
-	r.shed()
+	if r.does != lone { // else there is nothing of Go's runtime
+		begin := uintptr(unsafe.Pointer(&rooms))
+		pages.Shed(&r.p, variables, [2]uintptr{begin, begin + unsafe.Sizeof(rooms)})
+	}
 	if r.does == guards {
 		r.guard()
 	} else {
