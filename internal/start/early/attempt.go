@@ -31,9 +31,9 @@ func attempt(sp unsafe.Pointer) {
 	case argv0 == nil:
 	case r.names(argv0):
 		r.alone()
-		pages.Ahead(&r.p, variables)
+		pages.Ahead(&r.p, variables, place())
 	case r.p.Is(1, "--temp"):
-		pages.Ahead(&r.p, variables)
+		pages.Ahead(&r.p, variables, place())
 	}
 }
 

@@ -75,8 +75,7 @@ func (r *room) keep() {
 	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.p.HideWords("worker-wrap: keeps a Worker's locks")
 	if r.does != lone { // else there is nothing of Go's runtime
-		begin := uintptr(unsafe.Pointer(&rooms))
-		pages.Shed(&r.p, variables, [2]uintptr{begin, begin + unsafe.Sizeof(rooms)})
+		pages.Shed(&r.p, variables, place())
 	}
 	if r.does == guards {
 		r.guard()

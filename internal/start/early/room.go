@@ -1,6 +1,8 @@
 package early
 
 import (
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
@@ -62,3 +64,11 @@ type room struct {
 
 // rooms are the first keeper's, which may borrow it from the process that leaves it, and all others'.
 var rooms [2]room
+
+// place is where the rooms begin and end.
+//
+//go:norace
+func place() [2]uintptr {
+	begin := uintptr(unsafe.Pointer(&rooms))
+	return [2]uintptr{begin, begin + unsafe.Sizeof(rooms)}
+}

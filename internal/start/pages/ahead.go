@@ -17,18 +17,20 @@ const slack = 10e6
 var page uintptr
 
 // Ahead spares the ordinary start, which follows, what costs it most and is of no use to it: page faults, and a thread
-// that wakes each 20 µs. The program's variables begin and end at the addresses given.
+// that wakes each 20 µs. The program's variables begin and end at the addresses given. The room between two others is left
+// out: most of it is for stacks, which a keeper would have copies of.
 //
-// A start touches the program at more than a hundred places; two calls map all of it, which costs as little as a few
+// A start touches the program at more than a hundred places; three calls map all of it, which costs as little as a few
 // faults do (madvise(2); ignored before Linux 5.14). The monitor thread is a copy of this one with its timer slack
 // (prctl(2)), which package origin puts back.
 //
 //go:norace
-func Ahead(p *raw.Process, variables [2]uintptr) {
+func Ahead(p *raw.Process, variables, room [2]uintptr) {
 	page = p.Page - 1
-	image, changed, end := p.Image&^page, variables[0]&^page, (variables[1]+page)&^page
-	raw.Call(unix.SYS_MADVISE, image, changed-image, unix.MADV_POPULATE_READ, 0, 0, 0)
-	raw.Call(unix.SYS_MADVISE, changed, end-changed, unix.MADV_POPULATE_WRITE, 0, 0, 0)
+	image, changed := p.Image&^page, variables[0]&^page
+	advise(image, changed, unix.MADV_POPULATE_READ)
+	advise(changed, room[0]&^page, unix.MADV_POPULATE_WRITE)
+	advise((room[1]+page)&^page, (variables[1]+page)&^page, unix.MADV_POPULATE_WRITE)
 	if own, ok := raw.Call(unix.SYS_PRCTL, unix.PR_GET_TIMERSLACK, 0, 0, 0, 0, 0); ok {
 		origin.Slack = own
 		raw.Call(unix.SYS_PRCTL, unix.PR_SET_TIMERSLACK, max(own, slack), 0, 0, 0, 0)
@@ -46,6 +48,6 @@ var heapBegun func(heap uintptr) = populateHeap
 func populateHeap(heap uintptr) {
 	if page != 0 {
 		end := min(heap+heapUsed, heap|(heapGrowth-1)+1)
-		raw.Call(unix.SYS_MADVISE, heap&^page, end-heap&^page, unix.MADV_POPULATE_WRITE, 0, 0, 0)
+		advise(heap&^page, end, unix.MADV_POPULATE_WRITE)
 	}
 }

@@ -16,20 +16,21 @@ func Shed(p *raw.Process, variables, room [2]uintptr) {
 	if p.Argv == 0 { // a program that was linked without entry
 		return
 	}
+	const again = unix.MADV_DONTNEED // as it was when the program began
 	page := p.Page - 1
 	up, down := (variables[1]+page)&^page, p.Argv&^page
 	if _, ok := raw.Call(unix.SYS_MUNMAP, up, down-up, 0, 0, 0, 0); !ok { // something in between is sealed, see mseal(2)
-		forget(up, down)
+		advise(up, down, again)
 	}
-	forget((variables[0]+page)&^page, room[0]&^page)
-	forget((room[1]+page)&^page, up)
+	advise((variables[0]+page)&^page, room[0]&^page, again)
+	advise((room[1]+page)&^page, up, again)
 }
 
-// forget has memory be again as it was when the program began.
+// advise is madvise(2), unless there is nothing between the two.
 //
 //go:norace
-func forget(from, to uintptr) {
+func advise(from, to, advice uintptr) {
 	if from < to {
-		raw.Call(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED, 0, 0, 0)
+		raw.Call(unix.SYS_MADVISE, from, to-from, advice, 0, 0, 0)
 	}
 }
