@@ -98,7 +98,10 @@ func (c *child) stack(i int) uintptr {
 //go:norace
 //go:nocheckptr
 func between(c *child) {
-	const flags = unix.CLONE_VM | unix.CLONE_CHILD_CLEARTID | uintptr(unix.SIGCHLD)
+	flags := unix.CLONE_VM | unix.CLONE_CHILD_CLEARTID | uintptr(unix.SIGCHLD)
+	if raced {
+		flags |= unix.CLONE_VFORK
+	}
 	c.there = 1
 	pid := int(spawn(flags, c.stack(1), uintptr(unsafe.Pointer(&c.there)), c, 1))
 	if pid < 0 {

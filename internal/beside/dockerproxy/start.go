@@ -46,7 +46,7 @@ func (l *Launched) End() {
 		return
 	}
 	defer l.listener.Close()
-	_ = l.process.Wait()
+	_ = l.Wait()
 	if raw, err := l.listener.SyscallConn(); err == nil { // Fd makes the proxy's descriptor block
 		_ = raw.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	}

@@ -56,22 +56,27 @@ func (s Start) Wait(facts policy.Facts) {
 }
 
 // glance is how long a start that waits looks at others that are worker-wrap still. Starts may leave the plain _temp by
-// getting their own; what looks like one may be the keeper of a Worker that has just ended.
+// getting their own; what looks like one may be the keeper of a Worker that has just ended. A supervisor stays one, and
+// is looked at time after time.
 const glance = time.Second
 
 func (s Start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {
+	var before []presence.Worker
 	for said := false; ; said = true {
 		workers, err := s.workers()
-		if err != nil {
+		if err != nil && !said {
 			s.cannotLook(err)
 			return nil, err
 		}
-		before, to := earlier(workers), until
-		if failed {
-			before = slices.DeleteFunc(s.inTheWay(workers, true), func(w presence.Worker) bool { return w.Ancestor })
-		}
-		if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
-			to = earliest(until, time.Now().Add(glance))
+		to := until
+		if err == nil { // else those that it has seen are waited for
+			before = earlier(workers)
+			if failed {
+				before = slices.DeleteFunc(s.inTheWay(workers, true), func(w presence.Worker) bool { return w.Ancestor })
+			}
+			if slices.ContainsFunc(before, func(w presence.Worker) bool { return w.Starting }) {
+				to = earliest(until, time.Now().Add(glance))
+			}
 		}
 		if !said {
 			s.Journal.Debugf("waiting at most %v for earlier Workers: %s", time.Until(until).Round(time.Millisecond), pids(before))

@@ -18,8 +18,8 @@ const (
 	runnerFile  = settings.RunnerFile + "\x00"
 )
 
-// attempt starts a Worker that is alone, at the kernel's stack pointer. It returns, with nothing changed, if it is no
-// Worker's start or anything is unusual.
+// attempt starts a Worker that is alone, at the kernel's stack pointer. It returns if it is no Worker's start or anything
+// is unusual. Then nothing is changed but what package pages does for the longer way.
 //
 //go:norace
 func attempt(sp unsafe.Pointer) {

@@ -8,14 +8,14 @@
 //
 //	go build -ldflags '-E github.com/worker-wrap/worker-wrap/internal/start/early.entry'
 //
-// attempt returns if anything is unusual: a setting, a lock that is taken, an error. By then nothing has changed,
-// and the program starts as every Go program does, by way of nsenter/origin. A program that is linked without the
-// flag works as well; it only takes the longer way. Before that way [room.ahead] maps the program.
+// attempt returns if anything is unusual: a setting, a lock that is taken, an error. Then the program starts as every Go
+// program does, by way of nsenter/origin. By then nothing has changed but what package pages does for that way. A program
+// that is linked without the flag works as well; it only takes the longer way.
 //
 // # Freestanding code
 //
 // Without its runtime Go has no heap, no stack that grows, no other thread and no panic. What attempt and [keep] call
 // therefore allocates nothing, compares and converts no interface, and defers nothing. It calls functions of this
-// package, raw and idle, and pure ones of strconv, time and events that append to a given buffer. A test disassembles
-// all three packages and holds them to that.
+// package, raw, idle and pages, and pure ones of strconv, time and events that append to a given buffer. A test
+// disassembles all four packages and holds them to that.
 package early

@@ -1,6 +1,7 @@
 package early_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -109,40 +111,46 @@ func TestInARow(t *testing.T) {
 }
 
 // TestLateKeeper: the keeper of a Worker that has ended may not have run since that Worker came to be. It looks like that
-// Worker then; whoever starts next is alone all the same.
+// Worker then; whoever starts next is alone all the same, once the keeper goes on.
 func TestLateKeeper(t *testing.T) {
 	testkit.RequireRoot(t)
 	strace := testkit.RequireTool(t, "strace", "strace")
 	root := root(t)
-	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\necho $$ $(readlink /proc/$$/ns/mnt)\n", 0o755)
-	late := func() *exec.Cmd { // the third is the first that a keeper does once its Worker is there
-		return exec.Command(strace, "-f", "-o", "/dev/null", "-e", "inject=prctl:delay_enter=700000:when=3", root+"/bin/Runner.Worker")
-	}
-	var views []string
-	for _, c := range []*exec.Cmd{late(), exec.Command(root + "/bin/Runner.Worker")} {
-		c.Env = []string{alone, "PATH=/usr/bin:/bin"}
-		out, err := c.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\nexec readlink /proc/self/ns/mnt\n", 0o755)
+	// The third is the first that a keeper does once its Worker is there.
+	first := exec.Command(strace, "-f", "-o", "/dev/null", "-e", "inject=prctl:signal=SIGSTOP:when=3", root+"/bin/Runner.Worker")
+	second := exec.Command(root + "/bin/Runner.Worker")
+	var said [2]bytes.Buffer
+	for i, c := range []*exec.Cmd{first, second} {
+		c.Env, c.Stdout = []string{alone, "PATH=/usr/bin:/bin"}, &said[i]
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer func() { _ = c.Wait() }() // strace waits for the keeper
-		var pid int
-		var view string
-		if _, err := fmt.Fscan(out, &pid, &view); err != nil {
-			t.Fatal(err)
+		if c == first {
+			testkit.Await(t, "its Worker has ended", func() bool { return len(likeWorkers(t, root)) == 1 && said[0].Len() > 0 })
 		}
-		views = append(views, view)
-		testkit.Await(t, "it has ended", func() bool {
-			_, err := os.Stat(fmt.Sprintf("/proc/%d", pid))
-			return err != nil || c.Process.Pid == pid
-		})
 	}
-	if views[0] != views[1] {
-		t.Errorf("the second is in %s, the first was in %s", views[1], views[0])
+	keeper := likeWorkers(t, root)[0]
+	time.Sleep(300 * time.Millisecond) // the second looks meanwhile
+	if err := errors.Join(unix.Kill(keeper, unix.SIGCONT), second.Wait(), first.Wait()); err != nil {
+		t.Fatal(err)
 	}
+	if said[0].String() != said[1].String() {
+		t.Errorf("the second is in %s, the first was in %s", &said[1], &said[0])
+	}
+}
+
+// likeWorkers are the processes that look like Workers of the runner.
+func likeWorkers(t *testing.T, root string) []int {
+	t.Helper()
+	pids, err := procfs.PIDs("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.DeleteFunc(pids, func(pid int) bool {
+		words, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		return !strings.HasPrefix(string(words), root+"/bin/Runner.Worker\x00")
+	})
 }
 
 // TestKeeperUnderAttack: another user, and the private job's own processes, can neither look into its keeper nor trace

@@ -22,7 +22,7 @@ var page uintptr
 //
 // A start touches the program at more than a hundred places; three calls map all of it, which costs as little as a few
 // faults do (madvise(2); ignored before Linux 5.14). The monitor thread is a copy of this one with its timer slack
-// (prctl(2)), which package origin puts back.
+// (prctl(2)), which package origin puts back for the Worker. A sweeper or a keeper may keep it: it hurries for nobody.
 //
 //go:norace
 func Ahead(p *raw.Process, variables, room [2]uintptr) {

@@ -32,8 +32,10 @@ func Also(p plan.Plan, temps []string, mark string, in io.Reader, out io.Writer)
 	})
 	defer func() {
 		for _, host := range hosts {
-			_ = os.Remove(filepath.Join(host, mark))
-			_ = os.Remove(host)
+			if host != "" { // else that one was not made
+				_ = os.Remove(filepath.Join(host, mark))
+				_ = os.Remove(host)
+			}
 		}
 	}()
 	if err := errors.Join(errs...); err != nil {

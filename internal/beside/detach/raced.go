@@ -1,0 +1,5 @@
+//go:build race
+
+package detach
+
+const raced = true
