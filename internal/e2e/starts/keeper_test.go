@@ -21,14 +21,15 @@ func TestKeeper(t *testing.T) {
 	c := command([]string{"ISOLATE=overlap", "DOCKER=off"}, s.worker) // the longer way
 	c.ExtraFiles = []*os.File{pipe}
 	first := launch(t, c, s.worker, "-c", "echo up; read end; exec sleep 1000")
+	t.Cleanup(func() { _ = first.Process.Kill() })
 	keepers := func() (out []string) {
 		names, _ := filepath.Glob("/proc/[0-9]*/comm")
 		for _, name := range names {
 			process := filepath.Dir(name)
 			comm, _ := os.ReadFile(name)
-			status, _ := os.ReadFile(process + "/status")
+			work, _ := os.Readlink(process + "/fd/0")
 			cmdline, _ := os.ReadFile(process + "/cmdline")
-			if string(comm) == "worker-wrap\n" && strings.HasPrefix(string(cmdline), "worker-wrap: keeps") && strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", user)) {
+			if string(comm) == "worker-wrap\n" && strings.HasPrefix(string(cmdline), "worker-wrap: keeps") && strings.HasPrefix(work, s.root+"/") {
 				out = append(out, process)
 			}
 		}
