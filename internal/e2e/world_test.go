@@ -19,7 +19,7 @@ import (
 )
 
 // The runners' user, whose ids are nobody's.
-const user = 61234
+const user = 61333
 
 // host is a runner, one of two that share a work folder.
 type host struct{ name, root, entry string }
