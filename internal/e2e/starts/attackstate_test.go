@@ -127,11 +127,15 @@ func TestAttackByMounts(t *testing.T) {
 	do(t, os.Mkdir(s.store, 0o711), os.Chown(s.store, user, user))
 	before := hostMounts(t)
 	c := command([]string{"DOCKER=off"}, state, "mounts", "3", s.worker, s.temp, s.store, filepath.Dir(s.temp), filepath.Dir(s.worker))
-	do(t, c.Start())
+	in, err := c.StdinPipe()
+	do(t, err, c.Start())
 	ended := make(chan struct{})
 	go func() { _ = c.Wait(); close(ended) }()
 	starts := 0
 	for running := true; running; starts++ {
+		if starts == 2 {
+			in.Close() // the next is the last that it must last for
+		}
 		select {
 		case <-ended:
 			running = false

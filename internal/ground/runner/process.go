@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,7 +16,8 @@ import (
 func InBin(process, path, root string) (bool, error) {
 	var ours unix.Stat_t
 	if err := unix.Stat(root, &ours); err != nil {
-		return false, &fs.PathError{Op: "stat", Path: root, Err: err}
+		// Not wrapped: a process that has ended, or is hidden, has errors like it, and the caller goes on to the next.
+		return false, fmt.Errorf("stat %s: %v", root, err)
 	}
 	from, err := unix.Open(process+"/root", asFolder, 0)
 	if err != nil {

@@ -98,6 +98,9 @@ func TestFind(t *testing.T) {
 	if got := pids(found); !slices.Equal(got, want) {
 		t.Errorf("found %v, want %v", got, want)
 	}
+	if found, err := presence.Find(root+"/none", self(t)); err == nil {
+		t.Errorf("of a runner that cannot be seen there are %+v", found)
+	}
 	for _, w := range found {
 		if w.Earlier || w.Starting || w.Ancestor {
 			t.Errorf("a later process with a program of its own, not above this one, is %+v", w)

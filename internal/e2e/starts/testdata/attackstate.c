@@ -6,11 +6,13 @@
 //   attackstate traced PROGRAM ARG…     traced, through execve(2)
 //   attackstate shared PROGRAM ARG…     with the working directory and root shared with another process (CLONE_FS)
 //   attackstate mounts SECONDS PROGRAM DIR…   as root of a user namespace mounts /etc and others over each DIR, over and
-//                                       over, and starts the program there; prints how often either was done
+//                                       over, and starts the program there, at least until stdin ends; prints how often
+//                                       either was done
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -161,7 +163,8 @@ static int mounts(int seconds, char *program, char **dirs, int n) {
 	put("/proc/self/uid_map", map);
 	const char *over[] = {"/etc", "/proc", "/"};
 	pid_t starter = 0;
-	for (time_t end = time(NULL) + seconds; time(NULL) < end;) {
+	struct pollfd in = {0, POLLIN, 0};
+	for (time_t end = time(NULL) + seconds; time(NULL) < end || done < 20 || poll(&in, 1, 0) == 0;) {
 		if (starter == 0 || waitpid(starter, NULL, WNOHANG) == starter) {
 			if ((starter = fork()) == 0) {
 				char *argv[] = {program, "report", NULL};
