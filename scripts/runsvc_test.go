@@ -164,12 +164,6 @@ func (s service) wrapped(t *testing.T) bool {
 	return strings.HasPrefix(string(entry), "#!"+s.binary+" ")
 }
 
-// eventually waits for something that another process does.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	testkit.Await(t, what, ok)
-}
-
 // TestRunsvcWrapperIsRunsvc compares what runsvc.sh sees, and how it ends, with and without the wrapper.
 func TestRunsvcWrapperIsRunsvc(t *testing.T) {
 	s := newService(t)
@@ -198,7 +192,7 @@ func TestRunsvcWrapperIsRunsvc(t *testing.T) {
 		if !s.wrapped(t) {
 			t.Errorf("the runner has no shim: %s", own.stderr)
 		}
-		eventually(t, "one watch runs beside the service", func() bool { return len(s.watchers(t)) == 1 })
+		testkit.Await(t, "one watch runs beside the service", func() bool { return len(s.watchers(t)) == 1 })
 		var codes []int
 		for _, r := range []*running{plain, own} {
 			host, _ := strconv.Atoi(strings.TrimSpace(must(t, "pgrep", "-P", strconv.Itoa(r.Process.Pid), "-x", "perl")))
@@ -207,7 +201,7 @@ func TestRunsvcWrapperIsRunsvc(t *testing.T) {
 			}
 			if signal == syscall.SIGKILL || signal == syscall.SIGHUP {
 				// The host goes on, and holds stdout; systemd would leave it, too (KillMode=process).
-				eventually(t, "runsvc.sh is gone", func() bool { return ended(r.Process.Pid) })
+				testkit.Await(t, "runsvc.sh is gone", func() bool { return ended(r.Process.Pid) })
 				_ = syscall.Kill(host, syscall.SIGKILL)
 			}
 			codes = append(codes, r.end(t))
@@ -218,7 +212,7 @@ func TestRunsvcWrapperIsRunsvc(t *testing.T) {
 		if signal == syscall.SIGTERM && codes[1] != 7 {
 			t.Errorf("code %d, want the host's", codes[1])
 		}
-		eventually(t, "the watch has ended with the service", func() bool { return len(s.watchers(t)) == 0 })
+		testkit.Await(t, "the watch has ended with the service", func() bool { return len(s.watchers(t)) == 0 })
 	}
 }
 
@@ -241,7 +235,7 @@ func TestRunsvcWrapperMendsAtStart(t *testing.T) {
 		}
 		_ = r.Process.Signal(syscall.SIGTERM)
 		r.end(t)
-		eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
+		testkit.Await(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 		bin := filepath.Join(s.root.Dir, "bin.2.999.0")
 		if err := os.Mkdir(bin, 0o755); err != nil {
 			return // the second time: seen
@@ -269,7 +263,7 @@ func TestRunsvcWrapperCannotSpeak(t *testing.T) {
 		if code := r.end(t); code != 7 || !s.wrapped(t) {
 			t.Errorf("stderr is %s: code %d, wrapped %v; runsvc.sh said %q", what, code, s.wrapped(t), r.said)
 		}
-		eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
+		testkit.Await(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 	}
 }
 
@@ -287,7 +281,7 @@ func TestRunsvcWrapperUnisolated(t *testing.T) {
 	if code := r.end(t); code != 7 || !s.wrapped(t) || !strings.Contains(r.stderr.String(), "no_new_privs is set") {
 		t.Errorf("code %d, wrapped %v, stderr %s", code, s.wrapped(t), r.stderr)
 	}
-	eventually(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
+	testkit.Await(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 }
 
 // TestRunsvcWrapperWithoutShim: if the shim cannot be put in place the runner does not start, unless its owner wants
@@ -319,7 +313,7 @@ func TestRunsvcWrapperWithoutShim(t *testing.T) {
 	if code := r.end(t); code != 7 || !strings.Contains(r.stderr.String(), "started without") {
 		t.Errorf("with the setting: code %d, stderr %s", code, r.stderr)
 	}
-	eventually(t, "no watch is left", func() bool { return len(s.watchers(t)) == 0 })
+	testkit.Await(t, "no watch is left", func() bool { return len(s.watchers(t)) == 0 })
 	if err := os.Remove(filepath.Join(s.root.Dir, "runsvc.sh")); err != nil {
 		t.Fatal(err)
 	}

@@ -241,8 +241,8 @@ func testUnits(t *testing.T, root string) {
 	}
 }
 
-// bareRoot makes a root folder for a service, in which all but worker-wrap's place is empty, and an image of it. systemd
-// mounts no ext2 since 254.
+// bareRoot makes a root folder for a service, in which all but worker-wrap's place is empty, and an image of it. systemd 257
+// mounts no ext2.
 func bareRoot(t *testing.T, dir string) {
 	t.Helper()
 	bare := filepath.Join(dir, "bare")
