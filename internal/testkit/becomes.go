@@ -15,7 +15,7 @@ import (
 func Becomes(t testing.TB, pid int, argv0 string) {
 	t.Helper()
 	var last []byte
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(Patience); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		var err error
 		if last, err = os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil {
 			t.Fatal(err)

@@ -111,7 +111,7 @@ func CleanUpCgroup(t testing.TB, name string) {
 // many and version 2's one (cgroups(7)). They must have no process; one that has just ended is waited for.
 func removeCgroup(name string) error {
 	var failed error
-	for range 50 {
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		failed = nil
 		for _, pattern := range []string{"*/*/*", "*/*", "*"} {
 			all, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", pattern))
@@ -124,7 +124,6 @@ func removeCgroup(name string) error {
 		if failed == nil {
 			return nil
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
 	return failed
 }
@@ -160,7 +159,7 @@ func StartDockerdAt(t testing.TB, socket string, args ...string) *Dockerd {
 			t.Errorf("dockerd ends with %v", err)
 		}
 	})
-	for deadline := time.Now().Add(60 * time.Second); exec.Command(d.docker, "-H", "unix://"+d.socket, "version").Run() != nil; {
+	for deadline := time.Now().Add(Patience); exec.Command(d.docker, "-H", "unix://"+d.socket, "version").Run() != nil; {
 		if time.Now().After(deadline) || unix.Kill(cmd.Process.Pid, 0) != nil {
 			text, _ := os.ReadFile(log.Name())
 			t.Logf("%s", text)

@@ -30,11 +30,11 @@ func Main(m *testing.M) {
 	code := m.Run()
 	Cleanup()
 	var left []string
-	for range 50 { // descriptors of just-ended children close a moment later
+	// Descriptors of just-ended children close a moment later.
+	for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if left = snapshot().minus(before); len(left) == 0 {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
 	if len(left) > 0 && code == 0 {
 		fmt.Fprintln(os.Stderr, "tests left behind:\n\t"+strings.Join(left, "\n\t"))

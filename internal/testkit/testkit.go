@@ -91,11 +91,10 @@ func Dir(t testing.TB) string {
 	t.Cleanup(func() {
 		// A sweep or a proxy that was just told to end may still write its last event.
 		var err error
-		for range 50 {
+		for end := time.Now().Add(Patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 			if err = os.RemoveAll(dir); err == nil {
 				return
 			}
-			time.Sleep(100 * time.Millisecond)
 		}
 		t.Errorf("scratch folder not removed: %v", err)
 	})

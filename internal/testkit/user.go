@@ -66,7 +66,7 @@ func User(t testing.TB) (name string, uid int) {
 	t.Cleanup(func() {
 		// What the user's processes leave to end by themselves, as Podman's, may take a moment.
 		const used = 8
-		for end := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(Patience); ; time.Sleep(50 * time.Millisecond) {
 			cmd := exec.Command(RequireTool(t, "userdel", "passwd"), name)
 			out, err := cmd.CombinedOutput()
 			if err == nil {

@@ -1,13 +1,11 @@
 package starts_test
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -48,18 +46,32 @@ func TestAttackOnGC(t *testing.T) {
 	if there, err := filepath.EvalSymlinks(dead + "/" + leads); err != nil || there != victim {
 		t.Fatalf("the link would lead to %q (%v)", there, err)
 	}
-	// Held up are only calls that have to do with what is in that folder.
-	gc := exec.Command(strace, "-f", "-qq", "-o", log, "-P", dead, "-e", "trace=unlinkat,openat2", "-e", "inject=unlinkat:delay_exit=1500000",
+	// Stopped are only calls that have to do with what is in that folder.
+	gc := exec.Command(strace, "-f", "-qq", "-o", log, "-P", dead, "-e", "trace=unlinkat,openat2", "-e", "inject=unlinkat:signal=STOP",
 		"--", shim, "gc", "--runner-root", s.root)
 	var said printed
 	gc.Stdout, gc.Stderr = &said, &said
 	do(t, gc.Start())
-	begin := time.Now()
-	for !removing(gc.Process.Pid) && time.Since(begin) < testkit.Patience {
-		time.Sleep(time.Millisecond)
+	ended := make(chan error, 1)
+	go func() { ended <- gc.Wait() }()
+	// goOn lets gc go on from the call that strace has just written. The signal is pending since that began.
+	goOn := func() { do(t, unix.Kill(childrenOf(t, gc.Process.Pid)[0], unix.SIGCONT)) }
+	after := func(call string) {
+		testkit.Await(t, call, func() bool {
+			trace, err := os.ReadFile(log)
+			return err == nil && regexp.MustCompile(call).Match(trace)
+		})
 	}
+	after(`unlinkat\(\d+, "d", 0\) .* EISDIR .*\n`)
+	goOn()
+	after(`unlinkat\(\d+, "d", AT_REMOVEDIR\) .* ENOTEMPTY .*\n`)
 	do(t, unix.Renameat2(unix.AT_FDCWD, dead+"/d", unix.AT_FDCWD, link, unix.RENAME_EXCHANGE))
-	_ = gc.Wait()
+	goOn()
+	select {
+	case <-ended:
+	case <-time.After(testkit.Patience):
+		t.Fatal("gc does not end")
+	}
 	trace, err := os.ReadFile(log)
 	do(t, err)
 	if !notEntered.Match(trace) {
@@ -71,24 +83,4 @@ func TestAttackOnGC(t *testing.T) {
 		t.Errorf("left are %q: %v, %s", entries(t, s.store), err, out)
 	}
 	sameVictim(t)
-}
-
-// removing reports whether a thread of the child of strace is held up in unlinkat(…, AT_REMOVEDIR).
-func removing(pid int) bool {
-	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	calls, _ := filepath.Glob(fmt.Sprintf("/proc/%s/task/*/syscall", strings.TrimSpace(string(children))))
-	for _, path := range calls {
-		held := func() bool {
-			call, err := os.ReadFile(path)
-			f := strings.Fields(string(call))
-			return err == nil && len(f) > 3 && f[0] == itoa(unix.SYS_UNLINKAT) && f[3] == fmt.Sprintf("%#x", unix.AT_REMOVEDIR)
-		}
-		for n := 0; held(); n++ {
-			if n == 10 {
-				return true
-			}
-			time.Sleep(10 * time.Millisecond) // longer than a stop of ptrace's lasts
-		}
-	}
-	return false
 }

@@ -217,7 +217,7 @@ func (c *conversation) expectSoon(t *testing.T, want string) {
 	for nudges := 0; want != "" || nudges > 0; {
 		wait := 2 * time.Second
 		if nudges > 0 {
-			wait = 20 * time.Second
+			wait = testkit.Patience
 		}
 		select {
 		case line := <-c.out:

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/events"
@@ -36,7 +35,7 @@ func testSDK(t *testing.T, d *daemon) {
 	s := newSite(t, d)
 	w := s.start(t, true)
 	w.must(`echo file >$T/file; mkdir $T/vol; echo vol >$T/vol/file`)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	c, err := client.NewClientWithOpts(client.WithHost("unix://"+w.proxySocket()), client.WithAPIVersionNegotiation())
 	if err != nil {
@@ -115,7 +114,7 @@ func testSDK(t *testing.T, d *daemon) {
 func testServices(t *testing.T, d *daemon) {
 	s := newSite(t, d)
 	w := s.start(t, true)
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	newClient := func(socket string) *client.Client {
 		c, err := client.NewClientWithOpts(client.WithHost("unix://"+socket), client.WithAPIVersionNegotiation())
@@ -226,7 +225,7 @@ func TestTestcontainersClient(t *testing.T) {
 	if temp == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	c, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
 		Started: true,

@@ -80,7 +80,7 @@ func (d *daemon) start(t *testing.T) {
 	client := d.client()
 	client.Timeout = time.Second // before it accepts, clients wait
 	defer client.CloseIdleConnections()
-	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(50 * time.Millisecond) {
 		if answer, err := client.Get("http://docker/_ping"); err == nil {
 			answer.Body.Close()
 			return

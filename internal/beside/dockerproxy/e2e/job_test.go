@@ -106,7 +106,7 @@ func (w *worker) stop() {
 	if !w.proxy {
 		return
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(5 * time.Millisecond) {
 		left, err := filepath.Glob(w.private + "*")
 		if err == nil && len(left) == 0 {
 			return

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // testLasting: containers that a job deploys are as they would be without the proxy, also after the job and a restart
@@ -34,7 +36,7 @@ func testLasting(t *testing.T, d *daemon) {
 	d.stop(t)
 	d.start(t)
 	for name := range deployed {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		for deadline := time.Now().Add(testkit.Patience); ; time.Sleep(50 * time.Millisecond) {
 			state := d.cli(t, "inspect", "-f", "{{.State.Running}} {{.State.Error}}", name)
 			if state == "true" {
 				break
