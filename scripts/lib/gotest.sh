@@ -33,7 +33,7 @@ gotest() {
 	shift
 	rm -f "$json"
 	[[ ! -x $binary ]] || export WORKER_WRAP_TEST_BINARY=$binary
-	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 20m -vet=off -ldflags=-w "$@" || code=$?
+	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 60m -vet=off -ldflags=-w "$@" || code=$?
 	count_tests "$json"
 	return "$code"
 }
@@ -99,12 +99,12 @@ rejoin() {
 test_unit() {
 	local skip="$apart|$alone" code=0 flags=("${own_mounts[@]}") list
 	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
-	beside attacks gotest attacks "${own_mounts[@]}" -run '^TestAttackBy' "$starts"
+	beside attacks attacks_and_race_starts
 	beside each-call gotest each-call "${own_mounts[@]}" -run '^TestEachCall' "$starts"
 	beside starts-A-J test_starts A-J "$skip"
 	beside starts-K-Z test_starts K-Z "$skip"
 	if wants race; then
-		beside plain plain_and_race_starts
+		beside plain plain
 		flags+=(-race)
 		mapfile -t list < <(concurrent)
 		CGO_ENABLED=1 gotest unit "${flags[@]}" "${list[@]}" || code=$?
@@ -120,15 +120,21 @@ test_unit() {
 # test_starts LETTERS SKIP runs the tests whose names begin with those.
 test_starts() { gotest "starts-$1" "${own_mounts[@]}" -run "^(Test|Fuzz)[$1]" -skip "$2" "$starts"; }
 
-# plain_and_race_starts runs what does without the race detector where that is in use, four packages at a time since many
-# wait for daemons and the longest first, then the starts that do with it.
-plain_and_race_starts() {
-	local list code=0
+# attacks_and_race_starts runs also the starts that do with the race detector where that is in use.
+attacks_and_race_starts() {
+	local code=0
+	gotest attacks "${own_mounts[@]}" -run '^TestAttackBy' "$starts" || code=$?
+	if wants race; then race_starts || code=$?; fi
+	return "$code"
+}
+
+# plain runs what does without the race detector where that is in use, four packages at a time since many wait for daemons,
+# and the longest first.
+plain() {
+	local list longest=(./internal/e2e ./cmd/worker-wrap ./scripts ./internal/start/early ./internal/manage/install)
 	mapfile -t list < <(others)
 	((${#list[@]} > 0)) || return 1 # a package that cannot be loaded, which go says
-	gotest plain -p 4 "${own_mounts[@]}" ./internal/manage/install "${list[@]}" || code=$?
-	race_starts || code=$?
-	return "$code"
+	gotest plain -p 4 "${own_mounts[@]}" "${longest[@]}" "${list[@]}"
 }
 
 # Most tests that start the program would say nothing of races again: those that can run with one built with the race
@@ -155,7 +161,7 @@ test_race() {
 }
 
 test_load() {
-	gotest load -timeout 40m "${own_mounts[@]}" -run "$load_tests" "$starts" ./internal/evidence/demo
+	gotest load "${own_mounts[@]}" -run "$load_tests" "$starts" ./internal/evidence/demo
 }
 
 # test_arm GOARCH runs the tests of scripts/lib/arm-tests, and the binary itself, under qemu-user.
