@@ -32,8 +32,9 @@ type Locks struct {
 }
 
 // Take locks exclusively each of these that exists and can be locked. It fails with [perpid.ErrClaimed], wrapped, if
-// another process has one of them locked for as long as patience. What cannot be opened or locked, as folders on NFS,
-// is left out.
+// another process has one of them locked for as long as patience. What cannot be opened or locked is
+// left out. Of a lock on a folder of NFS or FUSE other machines see nothing: nfs_dir_operations and fuse_dir_operations
+// have no flock.
 func Take(p Places, patience time.Duration) (*Locks, error) {
 	return take(p, unix.LOCK_EX, time.Now().Add(patience), true)
 }
