@@ -136,7 +136,7 @@ events_logger = "file"
 	defer log.Close()
 	cmd := exec.Command("/bin/sh", "-c", `mount -t proc proc /proc && exec "$@"`, "sh", podman, "--root", dir+"/root", "--runroot", dir+"/runroot", "--tmpdir", dir+"/tmp",
 		"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "system", "service", "--time", "0", "unix://"+socket)
-	cmd.Env = append(os.Environ(), "CONTAINERS_CONF="+conf)
+	cmd.Env = append(os.Environ(), "CONTAINERS_CONF="+conf, "TMPDIR="+dir) // where it leaves what it was told to load
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWPID | unix.CLONE_NEWNS | unix.CLONE_NEWNET, Pdeathsig: unix.SIGKILL}
 	do(t, cmd.Start())
