@@ -202,3 +202,50 @@ func TestMaintainerScriptsAreQuietOnUpgrades(t *testing.T) {
 		}
 	}
 }
+
+// TestPrermWithDamagedBinary: a package goes only if its binary, or the copy that it brought, has given the runners their
+// Workers back. A shell runs a file of nothing, and ends well.
+func TestPrermWithDamagedBinary(t *testing.T) {
+	const (
+		whole = "#!/bin/sh\n[ $1 != --version ] || { echo worker-wrap 1; exit; }\necho did $*\n"
+		copy  = "#!/bin/sh\ncp ../whole $2\n"
+	)
+	text, err := os.ReadFile(filepath.Join("package.d", "prerm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		placed, packaged, listed string
+		code                     int
+		says                     string
+	}{
+		"whole":                        {whole, "", "", 0, "did uninstall --all\n"},
+		"empty":                        {"", copy, "/srv/r\n", 0, "did uninstall --all\n"},
+		"both, with runners":           {"", "", "/srv/r\n", 1, "worker-wrap: not removed"},
+		"both, of another machine":     {"\x7fELF", "\x7fELF", "/srv/r\n", 1, "worker-wrap: not removed"},
+		"both, without runners":        {"", "", "", 0, ""},
+		"one that ends well and early": {"#!/bin/sh\n", "", "/srv/r\n", 1, "worker-wrap: not removed"},
+	} {
+		dir := t.TempDir()
+		lib, list := filepath.Join(dir, "lib"), filepath.Join(dir, "runners")
+		if err := os.Mkdir(lib, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		script := strings.NewReplacer("dir=/usr/lib/worker-wrap\n", "dir="+lib+"\n", "/var/lib/worker-wrap/runners", list, "/run/systemd/system", "/nonexistent").Replace(string(text))
+		for path, data := range map[string]string{
+			filepath.Join(dir, "prerm"): script, filepath.Join(dir, "whole"): whole, list: c.listed,
+			filepath.Join(lib, "worker-wrap"): c.placed, filepath.Join(lib, "worker-wrap.packaged"): c.packaged,
+		} {
+			if err := os.WriteFile(path, []byte(data), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := exec.Command("sh", filepath.Join(dir, "prerm"), "remove")
+		cmd.Dir = lib
+		out, err := cmd.CombinedOutput()
+		_, gone := os.Lstat(filepath.Join(lib, "worker-wrap"))
+		if cmd.ProcessState.ExitCode() != c.code || !strings.Contains(string(out), c.says) || (gone != nil) != (c.code == 0) {
+			t.Errorf("%s: %v, gone %v\n%s", name, err, gone != nil, out)
+		}
+	}
+}

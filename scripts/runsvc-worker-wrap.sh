@@ -62,6 +62,11 @@ case $worker_wrap_first in
 	if [ ! -f "$worker_wrap_first" ] || [ ! -x "$worker_wrap_first" ]; then
 		worker_wrap_refuse 126 "$worker_wrap_next is for $(printf %s "$worker_wrap_first" | tr -c '[:print:]' '?'), which is not there"
 	fi
+	# A beginning of a script runs and may end well; svc.sh and each update copy the whole one from bin.
+	worker_wrap_first=$(cat "$worker_wrap_next")
+	case $(cat bin/runsvc.sh 2>/dev/null) in
+	"$worker_wrap_first"?*) worker_wrap_refuse 126 "$worker_wrap_next is cut short" ;;
+	esac
 	;;
 "$(printf '\177')ELF"*) ;;
 *) worker_wrap_refuse 126 "$worker_wrap_next is no script: its first line names no interpreter" ;;
@@ -75,9 +80,19 @@ for worker_wrap_dir in "${0%/*}" /usr/local/lib/worker-wrap /usr/lib/worker-wrap
 	fi
 done
 
+# A shell takes an empty file for a script that ends well, so only what says that it is worker-wrap counts.
+worker_wrap_works() {
+	case $("$worker_wrap_binary" --version </dev/null) in
+	"worker-wrap "*) ;;
+	*) return 1 ;;
+	esac
+}
+
 worker_wrap_failed='' worker_wrap_said=''
 if [ -z "$worker_wrap_binary" ]; then
 	worker_wrap_failed="worker-wrap is neither in ${0%/*} nor in /usr/local/lib/worker-wrap or /usr/lib/worker-wrap"
+elif ! worker_wrap_works; then
+	worker_wrap_failed="$worker_wrap_binary is damaged, or cannot be run here"
 elif ! worker_wrap_said=$("$worker_wrap_binary" install --bin-only --force --runner-root .); then
 	worker_wrap_failed="the shim could not be put in place"
 fi

@@ -288,10 +288,12 @@ func TestRunsvcWrapperUnisolated(t *testing.T) {
 // that.
 func TestRunsvcWrapperWithoutShim(t *testing.T) {
 	s := newService(t)
-	must(t, testkit.RequireTool(t, "setcap", "libcap2-bin"), "-r", s.binary)
 	refused := func(why string) {
 		t.Helper()
 		r := s.start(t, s.script)
+		if len(r.said) > 0 { // it runs
+			_ = r.Process.Signal(syscall.SIGTERM)
+		}
 		if code := r.end(t); code != 125 || len(r.said) > 0 || strings.Count(r.stderr.String(), "so the runner is not started") != 1 || !strings.Contains(r.stderr.String(), why) {
 			t.Errorf("code %d, runsvc.sh said %q, stderr %s", code, r.said, r.stderr)
 		}
@@ -300,6 +302,19 @@ func TestRunsvcWrapperWithoutShim(t *testing.T) {
 		}
 	}
 	env := filepath.Join(s.root.Dir, ".env")
+	whole, err := os.ReadFile(s.binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, data := range [][]byte{nil, make([]byte, 100), whole[:100], whole[:len(whole)/2]} { // a full disk leaves such
+		if err := os.WriteFile(s.binary, data, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		refused(s.binary + " is damaged")
+	}
+	if err := os.WriteFile(s.binary, whole, 0o755); err != nil { // without its capability
+		t.Fatal(err)
+	}
 	refused("cap_sys_admin")
 	if err := os.WriteFile(env, []byte("WORKER_WRAP_FALLBACK=run\nWORKER_WRAP_FALLBACK=none\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -371,12 +386,16 @@ func TestRunsvcWrapperWithoutRunsvc(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.root.Bin, "runsvc.sh"), []byte(hostScript), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := text("", 0o755)(); err != nil {
-		t.Fatal(err)
+	half := hostScript[:strings.Index(hostScript, "trap")]
+	for data, why := range map[string]string{"": "is empty", half: "is cut short", half + "#": ""} {
+		if err := text(data, 0o755)(); err != nil {
+			t.Fatal(err)
+		}
+		r := s.start(t, s.script)
+		code, said := r.end(t), r.stderr.String()
+		if why == "" && code != 0 || why != "" && (code != 126 || !strings.Contains(said, why) || !strings.Contains(said, "cp bin/runsvc.sh runsvc.sh")) {
+			t.Errorf("%q: code %d, stderr %s; want %q", data, code, said, why)
+		}
 	}
-	r := s.start(t, s.script)
-	mend := "cp bin/runsvc.sh runsvc.sh"
-	if code := r.end(t); code != 126 || !strings.Contains(r.stderr.String(), mend) {
-		t.Errorf("code %d, stderr %s; want %q", code, r.stderr, mend)
-	}
+	testkit.Await(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 }
