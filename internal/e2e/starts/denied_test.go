@@ -98,20 +98,24 @@ func TestNoSweep(t *testing.T) {
 	}
 }
 
-// TestSweepWithoutCloseRange: on a kernel that can't close all descriptors at once they are closed one by one.
-func TestSweepWithoutCloseRange(t *testing.T) {
-	deny, s := compile(t, "deny", testkit.Dir(t)), ordinary(t, capable(t))
-	s.leaveMore(t)
-	start := command(nil, s.worker, "-c", s.script()).under(deny, denial("close_range", unix.ENOSYS))
-	if code := start.end(t); code != 0 || s.started(start) != "isolated" || start.err.String() != "" {
-		t.Errorf("exit code %d, %q: %s", code, &start.out, &start.err)
-	}
-	eventually(t, func() error {
-		if left := entries(t, s.store); len(left) > 1 {
-			return fmt.Errorf("left are %q", left)
+// TestSweepDenied: on a kernel that can't close all descriptors at once they are closed one by one. A filter that ends
+// whoever changes priorities, as ~@resources of systemd does, ends no sweep.
+func TestSweepDenied(t *testing.T) {
+	deny, shim := compile(t, "deny", testkit.Dir(t)), capable(t)
+	for _, denied := range []string{denial("close_range", unix.ENOSYS), "setpriority:kill", "ioprio_set:kill"} {
+		s := ordinary(t, shim)
+		s.leaveMore(t)
+		start := command(nil, s.worker, "-c", s.script()).under(deny, denied)
+		if code := start.end(t); code != 0 || s.started(start) != "isolated" || start.err.String() != "" {
+			t.Errorf("%s: exit code %d, %q: %s", denied, code, &start.out, &start.err)
 		}
-		return nil
-	})
+		eventually(t, func() error {
+			if left := entries(t, s.store); len(left) > 1 {
+				return fmt.Errorf("%s: left are %q", denied, left)
+			}
+			return nil
+		})
+	}
 }
 
 // TestSweepKeepsItsPrivilege: if it cannot be given up, nothing is swept.

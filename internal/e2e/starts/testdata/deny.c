@@ -20,11 +20,11 @@ extern char **environ;
 
 static const struct { const char *name; int nr; } calls[] = {
 	{"capset", SYS_capset}, {"clone", SYS_clone}, {"close_range", 436}, {"dup3", SYS_dup3},
-	{"fchmod", SYS_fchmod}, {"fchown", SYS_fchown}, {"fcntl", SYS_fcntl}, {"flock", SYS_flock},
+	{"fchmod", SYS_fchmod}, {"fchown", SYS_fchown}, {"fchownat", SYS_fchownat}, {"fcntl", SYS_fcntl}, {"flock", SYS_flock},
 	{"fsconfig", 431}, {"fsmount", 432}, {"fsopen", 430}, {"ftruncate", SYS_ftruncate}, {"getdents64", SYS_getdents64},
-	{"mkdirat", SYS_mkdirat}, {"mount", SYS_mount}, {"mount_setattr", 442}, {"move_mount", 429}, {"open_tree", 428},
+	{"ioprio_set", SYS_ioprio_set}, {"mkdirat", SYS_mkdirat}, {"mount", SYS_mount}, {"mount_setattr", 442}, {"move_mount", 429}, {"open_tree", 428},
 	{"openat", SYS_openat}, {"pidfd_open", 434}, {"pipe2", SYS_pipe2}, {"ppoll", SYS_ppoll}, {"pread64", SYS_pread64},
-	{"prctl", SYS_prctl}, {"pwrite64", SYS_pwrite64}, {"renameat2", SYS_renameat2}, {"socketpair", SYS_socketpair},
+	{"prctl", SYS_prctl}, {"pwrite64", SYS_pwrite64}, {"renameat2", SYS_renameat2}, {"setpriority", SYS_setpriority}, {"socketpair", SYS_socketpair},
 	{"unshare", SYS_unshare}, {"wait4", SYS_wait4},
 };
 
