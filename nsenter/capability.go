@@ -41,18 +41,30 @@ func WithSysAdmin(do func() error) error {
 // The user's own processes may then look into this one again (PR_SET_DUMPABLE): a file capability that was gained
 // had prevented that for good, though nothing is left that they could take.
 //
-// In a program that uses cgo [syscall.AllThreadsSyscall] does not work, and it fails if there is anything to give up.
+// In a program that uses cgo [syscall.AllThreadsSyscall] does not work, and it fails if there is anything to give up. It
+// also fails if [MayDrop] does.
 func DropCapabilities() error {
 	if unix.Geteuid() == 0 {
 		return nil
 	}
 	if !Powerless() {
+		if err := MayDrop(); err != nil {
+			return err
+		}
 		err := InAllThreads(func() error { return capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{}) })
 		if err != nil {
 			return WithoutCgo(err)
 		}
 	}
 	return os.NewSyscallError("prctl(PR_SET_DUMPABLE)", unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0))
+}
+
+// MayDrop fails if a seccomp filter ends whoever gives up capabilities.
+func MayDrop() error {
+	if Kills(giveUp()) {
+		return errors.New("capset: a seccomp filter ends each process that calls it, so capabilities cannot be given up")
+	}
+	return nil
 }
 
 // Powerless reports whether there is no capability to give up: the sets are empty, or the user is root. All threads

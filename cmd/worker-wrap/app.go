@@ -105,10 +105,10 @@ func beforeAny(c *cli.Context) error {
 }
 
 // dropCapabilities gives up what the binary's file capability gave an ordinary user, if it has no use. The demo starts
-// the shim as often as not, and looks what it may do first.
+// the shim as often as not, and looks what it may do first. What a keeper becomes records an end in any case.
 func dropCapabilities(c *cli.Context) error {
 	switch c.Args().First() {
-	case "", "run", "demo", early.RelayCommand:
+	case "", "run", "demo", early.RelayCommand, early.EndCommand:
 		return nil
 	}
 	return nsenter.DropCapabilities()

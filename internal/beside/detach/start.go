@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // FirstFile is the descriptor number of the first of the files given to [Start] in the process that it
@@ -77,7 +79,12 @@ func begin(name string, args []string, files []*os.File, closeRange bool) (b *Be
 		path: cString("/proc/self/exe\x00"), root: cString("/\x00"),
 		argv: uintptr(unsafe.Pointer(unsafe.SliceData(argv))),
 		env:  uintptr(unsafe.Pointer(&noEnv)),
-		drop: unix.Geteuid() != 0,
+		drop: !nsenter.Powerless(),
+	}
+	if c.drop {
+		if err := nsenter.MayDrop(); err != nil {
+			return nil, err
+		}
 	}
 
 	// The child's descriptors end below floor, and what it copies them from starts there, so that none

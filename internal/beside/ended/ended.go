@@ -36,16 +36,18 @@ type end struct {
 // If the Worker's mount namespace is open as the next descriptor, the processes in it come first. It stays open as long
 // as package left wants that.
 //
-// Anybody may start it with any arguments, so it first gives up what the file it runs from grants.
+// Anybody may start it with any arguments, so it first gives up what the file it runs from grants. If that cannot be, it
+// only records the end.
 func Run(args []string) error {
-	if err := detach.DropPrivilege(); err != nil {
-		return err
-	}
+	kept := detach.DropPrivilege()
 	e, err := parse(args)
 	if err != nil {
 		return fmt.Errorf("it is started by worker-wrap only: %w", err)
 	}
 	lived := max(0, time.Since(e.begun))
+	if kept != nil {
+		return errors.Join(kept, e.record(e.event(lived)))
+	}
 	held, err := e.processes(e.begun.Add(lived)) // those that are to end may keep the machine busy
 	detach.Idle()
 	err = errors.Join(err, e.tidy(lived))
@@ -57,10 +59,7 @@ func Run(args []string) error {
 
 // tidy deletes what dead Workers left in the work folder, and records the end of this one, which lived so long.
 func (e *end) tidy(lived time.Duration) error {
-	event := events.Event{
-		Kind: events.End, PID: os.Getpid(), Job: e.job, Outcome: events.Ended,
-		Stages: events.Stages{{Name: "job", Duration: lived}},
-	}
+	event := e.event(lived)
 	if weakRoot() {
 		return e.record(event)
 	}
@@ -120,6 +119,13 @@ func parse(args []string) (e end, err error) {
 		e.work = filepath.Join(filepath.Dir(e.diag), e.work)
 	}
 	return e, errors.Join(err, err2, err3)
+}
+
+func (e *end) event(lived time.Duration) events.Event {
+	return events.Event{
+		Kind: events.End, PID: os.Getpid(), Job: e.job, Outcome: events.Ended,
+		Stages: events.Stages{{Name: "job", Duration: lived}},
+	}
 }
 
 func (e *end) record(event events.Event) error {

@@ -114,17 +114,3 @@ func (r *room) becomeRelay() {
 	r.becomeWrap(&r.program[0])
 	raw.Exit(1)
 }
-
-const sysAdmin = 1 << unix.CAP_SYS_ADMIN
-
-// setCapabilities leaves the process CAP_SYS_ADMIN in the permitted set, if it has it there, or no capability. It is
-// effective, and handed on to what the process becomes, as far as the arguments say.
-//
-//go:norace
-func (r *room) setCapabilities(effective, inheritable uint32) {
-	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
-	raw.Call(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-	had := r.capData[0].Permitted & sysAdmin
-	r.capData = [2]unix.CapUserData{{Permitted: had, Effective: had & effective, Inheritable: had & inheritable}}
-	raw.Call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-}

@@ -33,16 +33,8 @@ func (r *room) fork(stack uintptr) bool {
 	if int(pid) < 0 {
 		return false
 	}
-	var status uint32
-	for {
-		n, ok := raw.Call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
-		if ok {
-			return status == 0
-		}
-		if n != uintptr(unix.EINTR) {
-			return false
-		}
-	}
+	status, ok := raw.WaitFor(pid)
+	return ok && status == 0
 }
 
 // run is what a new process does: the one in between forks the keeper and ends. Its exit status is the errno if it cannot.

@@ -202,11 +202,6 @@ func (r *room) relay() bool {
 	if pid == 0 {
 		r.becomeRelay()
 	}
-	var status uint32
-	for {
-		n, ok := raw.Call(unix.SYS_WAIT4, pid, uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
-		if ok || n != uintptr(unix.EINTR) {
-			return ok && status == 0
-		}
-	}
+	status, ok := raw.WaitFor(pid)
+	return ok && status == 0
 }

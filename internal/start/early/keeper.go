@@ -66,13 +66,13 @@ func (r *room) keep() {
 	r.ownFiles()
 	raw.Call(unix.SYS_CHDIR, raw.Ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
 	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NAME, raw.Ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
+	r.part()
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0) // first, as capabilities may have to stay
 	if r.does == guards {
 		r.setCapabilities(0, 0)
 	} else {
 		r.dropPrivilege()
 	}
-	r.part()
-	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	r.p.HideWords("worker-wrap: keeps a Worker's locks")
 	if r.does != lone { // else there is nothing of Go's runtime
 		pages.Shed(&r.p, variables, place())
@@ -97,16 +97,6 @@ const (
 	holds              // hold those of one that came the longer way, see Hold
 	guards             // lay the folder again, see Guard
 )
-
-// dropPrivilege leaves the keeper no capability, and no way to gain one from a file.
-//
-//go:norace
-func (r *room) dropPrivilege() {
-	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
-	r.capHead.Version = unix.LINUX_CAPABILITY_VERSION_3
-	r.capData = [2]unix.CapUserData{}
-	raw.Call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&r.capHead)), uintptr(unsafe.Pointer(&r.capData)), 0, 0, 0, 0)
-}
 
 // The descriptors of a keeper.
 const (

@@ -54,8 +54,7 @@ type room struct {
 	numbers [64]byte
 	diag    raw.Path
 	pollFD  unix.PollFd
-	capHead unix.CapUserHeader
-	capData [2]unix.CapUserData
+	caps    raw.Capabilities
 	allSet  uint64
 	action  [4]uint64 // a struct sigaction, and more if words are short
 	noEnv   uintptr

@@ -117,8 +117,8 @@ func TestLateKeeper(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	root := root(t)
 	put(t, root+"/bin/Runner.Worker.real", "#!/bin/sh\nexec readlink /proc/self/ns/mnt\n", 0o755)
-	// The third is the first that a keeper does once its Worker is there.
-	first := exec.Command(strace, "-f", "-o", "/dev/null", "-e", "inject=prctl:signal=SIGSTOP:when=3", root+"/bin/Runner.Worker")
+	// The second is the first that a keeper does once its Worker is there.
+	first := exec.Command(strace, "-f", "-o", "/dev/null", "-e", "inject=prctl:signal=SIGSTOP:when=2", root+"/bin/Runner.Worker")
 	second := exec.Command(root + "/bin/Runner.Worker")
 	var said [2]bytes.Buffer
 	for i, c := range []*exec.Cmd{first, second} {

@@ -21,11 +21,16 @@ import (
 // _temp that is missing is made.
 //
 // Nobody else may start it: it would mount in a namespace that others see. The keeper has made CAP_SYS_ADMIN
-// inheritable, which only a process that has it can do (capabilities(7)).
+// inheritable, which only a process that has it can do (capabilities(7)). Root's could not if a seccomp filter ends whoever
+// calls capset(2); but then whoever started this is root and has it.
 func Relay() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
-	if err := unix.Capget(&header, &data[0]); err != nil || data[0].Inheritable&(1<<unix.CAP_SYS_ADMIN) == 0 {
+	err := unix.Capget(&header, &data[0])
+	if os.Getuid() == 0 {
+		data[0].Inheritable |= data[0].Effective
+	}
+	if err != nil || data[0].Inheritable&(1<<unix.CAP_SYS_ADMIN) == 0 {
 		return errors.New("it is started by worker-wrap only")
 	}
 	work, private := os.NewFile(early.RelayWork, "the work folder"), os.NewFile(early.RelayPrivate, "the private folder")

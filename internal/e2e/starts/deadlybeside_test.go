@@ -1,0 +1,135 @@
+package starts_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
+)
+
+// filtered is a runner whose Workers start under a seccomp filter that ends whoever makes one of the calls.
+type filtered struct {
+	scratch
+	deny  string
+	calls []string
+	who   string
+}
+
+// The users of a filtered runner.
+const (
+	byRoot       = "root"
+	byNobody     = "no_new_privs"        // systemd has it with a filter and User=
+	byCapability = "the file capability" // it need not
+)
+
+func newFiltered(t *testing.T, deny, who string, calls ...string) filtered {
+	t.Helper()
+	f := filtered{ordinary(t, capable(t)), deny, calls, who}
+	diag := filepath.Join(f.root, "_diag")
+	do(t, os.MkdirAll(diag, 0o755), os.WriteFile(filepath.Join(diag, events.FileName), nil, 0o644))
+	if who == byRoot {
+		testkit.Give(t, f.root, 0)
+	} else {
+		testkit.Give(t, diag, user)
+	}
+	return f
+}
+
+// start starts a Worker that lives until its stdin ends.
+func (f filtered) start(t *testing.T, settings ...string) *unwrapped {
+	t.Helper()
+	c := command(nil, f.worker, "-c", "echo up; read end")
+	c.Env = append([]string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, settings...)
+	c.under(f.deny, f.calls...)
+	switch f.who {
+	case byRoot:
+		c.Args = slices.DeleteFunc(c.Args, func(word string) bool { return strings.HasPrefix(word, "uid=") })
+	case byNobody:
+		c.Path = testkit.RequireTool(t, "setpriv", "util-linux")
+		c.Args = append([]string{"setpriv", "--no-new-privs"}, c.Args...)
+	}
+	return launch(t, c, c.Args...)
+}
+
+// recorded waits for a Worker's event.
+func (f filtered) recorded(t *testing.T, kind events.Kind, u *unwrapped) {
+	t.Helper()
+	eventually(t, func() error {
+		if e := f.log(t, kind); !slices.ContainsFunc(e, func(e events.Event) bool { return e.Job.PID == u.pid() }) {
+			return fmt.Errorf("of %d the events %s are %+v", u.pid(), kind, e)
+		}
+		return nil
+	})
+}
+
+// TestDeadlyToKeepers: a lone Worker's keeper holds its locks and records its start and end under seccomp filters, too.
+// These end whoever gives up capabilities, or changes priorities: ~@privileged and ~@resources of systemd.
+func TestDeadlyToKeepers(t *testing.T) {
+	deny := compile(t, "deny", testkit.Dir(t))
+	const early, longer = "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_ISOLATE=overlap" // before Go's runtime, and with it
+	for _, row := range []struct{ who, setting, calls string }{
+		{byRoot, early, "capset:kill"},
+		{byRoot, early, "capset:trap"},
+		{byRoot, longer, "capset:kill"},
+		{byNobody, early, "capset:kill"},
+		{byCapability, early, "capset:kill"},
+		{byCapability, longer, "capset:kill"},
+		{byNobody, early, "setpriority:kill ioprio_set:kill"},
+	} {
+		t.Run(fmt.Sprint(row), func(t *testing.T) {
+			f := newFiltered(t, deny, row.who, strings.Fields(row.calls)...)
+			u := f.start(t, row.setting)
+			f.recorded(t, events.Start, u)
+			if !taken(t, filepath.Dir(f.temp)) {
+				t.Error("nobody holds the lock on the work folder")
+			}
+			u.end(t)
+			f.recorded(t, events.End, u)
+			f.gone(t, "after its end")
+		})
+	}
+}
+
+func taken(t *testing.T, dir string) bool {
+	t.Helper()
+	f, err := os.Open(dir)
+	do(t, err)
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+// TestDeadlyToGuards: root needs no capset(2) to isolate, so there the keeper of a private Worker lives without it, too.
+func TestDeadlyToGuards(t *testing.T) {
+	f := newFiltered(t, compile(t, "deny", testkit.Dir(t)), byRoot, "capset:kill")
+	const setting = "WORKER_WRAP_ISOLATE=alone"
+	f.start(t, setting)
+	second := f.start(t, setting)
+	folder := func() (ino uint64) {
+		var st unix.Stat_t
+		_ = unix.Stat(fmt.Sprintf("/proc/%d/root%s", second.pid(), f.temp), &st)
+		return st.Ino
+	}
+	own := folder()
+	do(t, os.RemoveAll(f.temp), os.Mkdir(f.temp, 0o755))
+	eventually(t, func() error {
+		if got := folder(); got != own {
+			return fmt.Errorf("it sees %d as _temp, not its own %d", got, own)
+		}
+		return nil
+	})
+	second.end(t)
+	f.recorded(t, events.End, second)
+	for _, name := range entries(t, f.store) {
+		if strings.Contains("."+name, fmt.Sprintf(".%d-", second.pid())) {
+			t.Errorf("%s is left", name)
+		}
+	}
+}
