@@ -107,7 +107,7 @@ func (w *watched) String() string {
 func TestWaitForAnUnwrappedWorker(t *testing.T) {
 	s := ordinary(t, capable(t))
 	other := s.unwrapped(t)
-	c := s.waiting(t, whereAmI, "WAIT=25s")
+	c := s.waiting(t, whereAmI, "WAIT=23s")
 	if c.out.String() != "" {
 		t.Fatal("it was started beside the other")
 	}
@@ -148,7 +148,7 @@ func TestWaitIsNotMutual(t *testing.T) {
 	s := ordinary(t, capable(t))
 	var all []*start
 	for range 6 {
-		c := command([]string{"WAIT=25s"}, s.worker, "-c", "true")
+		c := command([]string{"WAIT=23s"}, s.worker, "-c", "true")
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestWaitIsNotMutual(t *testing.T) {
 func TestWaitNotForAncestors(t *testing.T) {
 	shim := capable(t)
 	s := ordinary(t, shim)
-	code, out, stderr := s.run(t, shim+" run --runner-root "+s.root+" -- /bin/sh -c '"+whereAmI+"'", "WAIT=25s")
+	code, out, stderr := s.run(t, shim+" run --runner-root "+s.root+" -- /bin/sh -c '"+whereAmI+"'", "WAIT=23s")
 	if code != 0 || !strings.Contains(out, s.store) {
 		t.Errorf("exit code %d, %q, %q", code, out, stderr)
 	}
@@ -179,13 +179,13 @@ func TestWaitNotForAncestors(t *testing.T) {
 	}
 }
 
-// TestWaitWarns: a time near the runner's limit is said, and one over it is not used.
+// TestWaitWarns: a time after which a refusal would come too late is said, and is not used.
 func TestWaitWarns(t *testing.T) {
 	s := ordinary(t, capable(t))
-	if _, _, stderr := s.run(t, "true", "WAIT=25s"); stderr != "" {
-		t.Errorf("25s: %q", stderr)
+	if _, _, stderr := s.run(t, "true", "WAIT=23s"); stderr != "" {
+		t.Errorf("23s: %q", stderr)
 	}
-	for _, wait := range []string{"26s", "10m"} {
+	for _, wait := range []string{"24s", "10m"} {
 		code, _, stderr := s.run(t, "true", "WAIT="+wait)
 		if code != 0 {
 			t.Errorf("%s: exit code %d", wait, code)
@@ -199,7 +199,7 @@ func TestWaitEndsWithSIGTERM(t *testing.T) {
 	s := ordinary(t, capable(t))
 	s.unwrapped(t)
 	for _, userns := range []string{"USERNS=0", "USERNS=1"} {
-		c := s.waiting(t, "true", "WAIT=25s", userns)
+		c := s.waiting(t, "true", "WAIT=23s", userns)
 		if err := c.Process.Signal(sigterm); err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func TestWaitIgnoresPretenders(t *testing.T) {
 	fake := command(nil, "/bin/sh")
 	fake.SysProcAttr.Credential.Uid = user + 7
 	launch(t, fake, s.worker, "-c", "echo up; read end")
-	code, out, stderr := s.run(t, whereAmI, "WAIT=25s", "ISOLATE=overlap")
+	code, out, stderr := s.run(t, whereAmI, "WAIT=23s", "ISOLATE=overlap")
 	if code != 0 || !strings.HasPrefix(out, s.temp+"\n") {
 		t.Errorf("exit code %d, %q, %q", code, out, stderr)
 	}

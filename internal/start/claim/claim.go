@@ -24,8 +24,6 @@ const (
 	lockPatience = 2 * time.Second
 	// shortestLook and longestLook are the first and the last pause between two looks meanwhile.
 	shortestLook, longestLook = 2 * time.Millisecond, 32 * time.Millisecond
-	// lastTry is how long a start whose time is over still waits for a lock: others hold it for milliseconds.
-	lastTry = 500 * time.Millisecond
 )
 
 // Start is a start, as what it has in common with others looks at it.
@@ -111,7 +109,7 @@ func (s Start) strict(failed bool) bool {
 func (c *claiming) lock() (*alone.Locks, error) {
 	if c.facts.Failed && c.facts.Waited {
 		patience, _ := c.Patience()
-		return alone.Take(c.inCommon(), max(lastTry, time.Until(c.Begun.Add(patience))))
+		return alone.Take(c.inCommon(), max(policy.LastTry, time.Until(c.Begun.Add(patience))))
 	}
 	var locks *alone.Locks
 	err := untilTaken(lockPatience, func() (err error) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // TestDeadline: the time counts from the process's start, and leaves some where that has been long ago.
@@ -28,11 +29,25 @@ func TestDeadline(t *testing.T) {
 	if got, want := deadline(int64(long)), began+int64(long-5*time.Second); got != want {
 		t.Errorf("the deadline is %v, want %v", got, want)
 	}
-	if got := deadline(0); got < at+int64(grace) || got > now()+int64(grace) {
+	if got := deadline(0); got < at+int64(policy.Grace) || got > now()+int64(policy.Grace) {
 		t.Errorf("where the time is up the deadline is %v from now", time.Duration(got-at))
 	}
-	if channelTimeout-spare != 25*time.Second {
-		t.Errorf("the runner's default leaves %v", channelTimeout-spare)
+}
+
+// TestDeadlineAfterAWait: however long a start is to wait, it has ended 5 s before the Listener gives up.
+func TestDeadlineAfterAWait(t *testing.T) {
+	for _, fallback := range []policy.Fallback{policy.FallbackWait, policy.FallbackNone, policy.FallbackRun} {
+		for _, wait := range []time.Duration{0, 20 * time.Second, 24 * time.Second, time.Minute, time.Hour} {
+			for _, channel := range []string{"", "40", "300"} {
+				limit := policy.ChannelTimeout(channel)
+				waited, _ := policy.Settings{Wait: wait, Fallback: fallback}.Patience(channel)
+				const begun = int64(time.Hour)
+				refused := begun + int64(waited+policy.LastTry)
+				if end := time.Duration(until(begun, refused, int64(limit)) - begun); end != limit-5*time.Second {
+					t.Errorf("WAIT=%v, FALLBACK=%v and %q: it ends after %v", wait, fallback, channel, end)
+				}
+			}
+		}
 	}
 }
 

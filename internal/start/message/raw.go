@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 )
 
 // The functions of this file, and those of names.go, may run on any stack, without a goroutine, and while the runtime is
@@ -43,7 +44,7 @@ func lastTake(argc uintptr, argv unsafe.Pointer) {
 	if fd < 0 {
 		return
 	}
-	until := deadline(int64(channelTimeout))
+	until := deadline(int64(policy.ChannelDefault))
 	for p := (progress{missing: head}); readable(fd, until) && p.read(fd); {
 	}
 }
@@ -152,7 +153,15 @@ func readable(fd int, until int64) bool {
 //go:norace
 func deadline(timeout int64) int64 {
 	now := now()
-	return max(begun(now)+timeout-int64(spare), now+int64(grace))
+	return until(begun(now), now, timeout)
+}
+
+// until is [deadline] of a process that began at that time. Who comes late, as after a wait, has a moment all the same.
+//
+//go:nosplit
+//go:norace
+func until(begun, now, timeout int64) int64 {
+	return max(begun+timeout-int64(policy.Spare), now+int64(policy.Grace))
 }
 
 // now returns the time since the machine's start, in nanoseconds, as /proc/PID/stat has it too (CLOCK_BOOTTIME).

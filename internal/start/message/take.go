@@ -8,16 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// spare is the rest of the Listener's time for a Worker when the taking ends: so this process ends before the
-	// Listener gives up.
-	spare = 5 * time.Second
-	// grace is how long the taking may last if the start has used the time up. The message is there already then.
-	grace = time.Second
-	// channelTimeout is how long a Listener tries to send a message, unless it was told otherwise.
-	channelTimeout = 30 * time.Second
-)
-
 // left is 1 while another process may take the message or become the Worker.
 var left uint32
 
@@ -28,8 +18,8 @@ func Leave() { atomic.StoreUint32(&left, 1) }
 func Return() { atomic.StoreUint32(&left, 0) }
 
 // Take reads a job's message, if args are those with which a Listener starts its Worker, and throws it away. timeout
-// is how long the Listener tries to send it. Take returns when the message was read, when the Listener has gone, or 5 s
-// before that timeout, counted from the start of this process. If these are not a Worker's args, or do not name the end of
+// is how long the Listener tries to send it. Take returns when the message was read, when the Listener has gone, or
+// policy.Spare before that timeout, counted from the start of this process. If these are not a Worker's args, or do not name the end of
 // a pipe that can be read from, it returns at once: they may be anybody's.
 func Take(args []string, timeout time.Duration) {
 	if len(args) != argCount || atomic.LoadUint32(&left) != 0 {

@@ -79,13 +79,13 @@ func TestPatience(t *testing.T) {
 		{0, policy.FallbackRun, "", 0, false},
 		{0, policy.FallbackWait, "", 20 * time.Second, false},
 		{5 * time.Second, policy.FallbackWait, "", 5 * time.Second, false},
-		{25 * time.Second, policy.FallbackNone, "", 25 * time.Second, false},
-		{26 * time.Second, policy.FallbackNone, "", 26 * time.Second, true},
-		{time.Hour, policy.FallbackNone, "", 27 * time.Second, true},
-		{time.Hour, policy.FallbackNone, "5", 27 * time.Second, true},
+		{23 * time.Second, policy.FallbackNone, "", 23 * time.Second, false},
+		{24 * time.Second, policy.FallbackRun, "", 23500 * time.Millisecond, true},
+		{time.Hour, policy.FallbackWait, "", 23500 * time.Millisecond, true},
+		{time.Hour, policy.FallbackNone, "5", 23500 * time.Millisecond, true},
 		{60 * time.Second, policy.FallbackNone, "120", 60 * time.Second, false},
-		{time.Hour, policy.FallbackNone, "100000", 297 * time.Second, true},
-		{time.Hour, policy.FallbackNone, "long", 27 * time.Second, true},
+		{time.Hour, policy.FallbackNone, "100000", 293500 * time.Millisecond, true},
+		{time.Hour, policy.FallbackNone, "long", 23500 * time.Millisecond, true},
 	} {
 		d, warning := policy.Settings{Wait: c.wait, Fallback: c.fallback}.Patience(c.channel)
 		if d != c.want || (warning != "") != c.warns || strings.Contains(warning, "\n") {
