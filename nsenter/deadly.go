@@ -72,6 +72,11 @@ func Kills(calls ...Call) bool {
 	return err == nil && mode == filtered && dies(calls)
 }
 
+// MayChown is false if a seccomp filter ends whoever changes a file's owner or group.
+func MayChown() bool {
+	return !Kills(Call{unix.SYS_FCHOWN, [5]uintptr{none, none, none}}, Call{unix.SYS_FCHOWNAT, [5]uintptr{none, 0, none, none, unix.AT_EMPTY_PATH}})
+}
+
 // dies reports whether a process that makes these calls is ended by SIGSYS.
 //
 // It is a plain copy of this one: a core dump ends all processes that share memory with the one that is dumped. All

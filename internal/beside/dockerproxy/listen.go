@@ -4,11 +4,13 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/beside/dockerproxy/stream"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // listen makes the socket at path and listens on it, such that only who can reach the real socket can
@@ -94,11 +96,11 @@ func (a access) apply(path string) error {
 	if st.Mode().Type() != os.ModeSocket {
 		return &os.PathError{Op: "chmod", Path: path, Err: errors.New("somebody has put something else there")}
 	}
-	itself := untrusted.Through(socket)
-	if a.mode&0o060 != 0 && unix.Chown(itself, -1, a.gid) != nil {
+	if a.mode&0o060 != 0 && int(st.Sys().(*syscall.Stat_t).Gid) != a.gid &&
+		(!nsenter.MayChown() || unix.Fchownat(fd, "", -1, a.gid, unix.AT_EMPTY_PATH) != nil) {
 		a.mode &^= 0o060
 	}
-	if err := unix.Chmod(itself, 0o600|a.mode); err != nil {
+	if err := unix.Chmod(untrusted.Through(socket), 0o600|a.mode); err != nil {
 		return &os.PathError{Op: "chmod", Path: path, Err: err}
 	}
 	return nil

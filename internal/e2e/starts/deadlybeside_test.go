@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +83,7 @@ func TestDeadlyToKeepers(t *testing.T) {
 		{byNobody, early, "capset:kill"},
 		{byCapability, early, "capset:kill"},
 		{byCapability, longer, "capset:kill"},
+		{byRoot, longer, "fchown:kill fchownat:kill"},
 		{byNobody, early, "setpriority:kill ioprio_set:kill"},
 	} {
 		t.Run(fmt.Sprint(row), func(t *testing.T) {
@@ -96,6 +98,24 @@ func TestDeadlyToKeepers(t *testing.T) {
 			f.gone(t, "after its end")
 		})
 	}
+}
+
+// TestDeadlyChown: a start goes on with the group that files have if a filter ends whoever changes it, as ~@chown does.
+func TestDeadlyChown(t *testing.T) {
+	deny, s := compile(t, "deny", testkit.Dir(t)), ordinary(t, capable(t))
+	socket := filepath.Join(s.root, "docker.sock")
+	listenAt(t, socket, 0o660, user)
+	do(t, os.Chown(socket, user, group), os.Chown(s.temp, user, group))
+	calls := []string{"fchown:kill", "fchownat:kill"}
+	if runtime.GOARCH == "amd64" {
+		calls = append(calls, "chown:kill")
+	}
+	c := command(nil, s.worker, "-c", s.script()).under(deny, calls...)
+	c.Env = append(c.Env, "DOCKER_HOST=unix://"+socket)
+	if code := c.end(t); code != 0 || s.started(c) != "isolated" || c.err.String() != "" {
+		t.Errorf("exit code %d, %v, %q: %s", code, c.ProcessState, &c.out, &c.err)
+	}
+	s.gone(t, "after its end")
 }
 
 func taken(t *testing.T, dir string) bool {

@@ -393,7 +393,6 @@ var errnosOfModes = map[string][]string{
 	"capget":      {"EPERM"},
 	"capset":      {"EPERM"},
 	"chdir":       {"EACCES"},
-	"chown":       {"EPERM"},
 	"close_range": {"ENOSYS", "EINVAL"},
 	"dup3":        {"EBUSY", "EMFILE"},
 	"fchmodat":    {"EPERM", "EROFS"},

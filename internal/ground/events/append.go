@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // MaxFile is the size in bytes from which the events file is renamed to [RotatedName]: about ten
@@ -117,7 +119,7 @@ func openEvents(dir int, make bool) (int, error) {
 // to it. Failure leaves a file of root's, and the next Append of the user says so.
 func giveToOwner(dir, file int) {
 	var st unix.Stat_t
-	if unix.Geteuid() == 0 && unix.Fstat(dir, &st) == nil && st.Uid != 0 {
+	if unix.Geteuid() == 0 && unix.Fstat(dir, &st) == nil && st.Uid != 0 && nsenter.MayChown() {
 		_ = unix.Fchown(file, int(st.Uid), int(st.Gid))
 	}
 }

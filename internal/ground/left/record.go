@@ -63,7 +63,7 @@ func Note(diag *os.File, r Record) error {
 	if err := unix.Fstat(int(diag.Fd()), &dir); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	if os.Geteuid() == 0 && dir.Uid != 0 { // whose own starts sweep there
+	if os.Geteuid() == 0 && dir.Uid != 0 && nsenter.MayChown() { // whose own starts sweep there
 		_ = f.Chown(int(dir.Uid), int(dir.Gid))
 	}
 	// Where that cannot be, as in a container's user namespace or on NFS, the record has no seal.

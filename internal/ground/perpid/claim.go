@@ -191,7 +191,7 @@ func (s *Store) openClaim() (*os.File, error) {
 	}
 	if err == nil && unix.Geteuid() == 0 {
 		switch {
-		case made:
+		case made && (st.Uid != store.Uid || st.Gid != store.Gid):
 			err = unix.Fchown(fd, int(store.Uid), int(store.Gid))
 		case st.Uid != store.Uid:
 			err = fmt.Errorf("belongs to uid %d, and the folder it is in to uid %d; remove it", st.Uid, store.Uid)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // accessLists are the extended attributes that hold POSIX access control lists (acl(5), xattr(7)).
@@ -50,7 +51,10 @@ func Own(f *os.File, like fs.FileInfo) error {
 	if is.Uid == want.Uid && is.Gid == want.Gid {
 		return nil
 	}
-	err := unix.Fchown(int(f.Fd()), int(want.Uid), int(want.Gid))
+	err := error(unix.EPERM)
+	if nsenter.MayChown() {
+		err = unix.Fchown(int(f.Fd()), int(want.Uid), int(want.Gid))
+	}
 	if (err == unix.EPERM || err == unix.EINVAL) && is.Uid == want.Uid { // EINVAL: not in this user namespace
 		return nil
 	}

@@ -19,6 +19,9 @@
 extern char **environ;
 
 static const struct { const char *name; int nr; } calls[] = {
+#ifdef SYS_chown
+	{"chown", SYS_chown},
+#endif
 	{"capset", SYS_capset}, {"clone", SYS_clone}, {"close_range", 436}, {"dup3", SYS_dup3},
 	{"fchmod", SYS_fchmod}, {"fchown", SYS_fchown}, {"fchownat", SYS_fchownat}, {"fcntl", SYS_fcntl}, {"flock", SYS_flock},
 	{"fsconfig", 431}, {"fsmount", 432}, {"fsopen", 430}, {"ftruncate", SYS_ftruncate}, {"getdents64", SYS_getdents64},
