@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,7 +48,7 @@ func TestAttackOnGC(t *testing.T) {
 		t.Fatalf("the link would lead to %q (%v)", there, err)
 	}
 	// Stopped are only calls that have to do with what is in that folder.
-	gc := exec.Command(strace, "-f", "-qq", "-o", log, "-P", dead, "-e", "trace=unlinkat,openat2", "-e", "inject=unlinkat:signal=STOP",
+	gc := exec.Command(strace, "-ff", "-qq", "-o", log, "-P", dead, "-e", "trace=unlinkat,openat2", "-e", "inject=unlinkat:signal=STOP",
 		"--", shim, "gc", "--runner-root", s.root)
 	var said printed
 	gc.Stdout, gc.Stderr = &said, &said
@@ -57,10 +58,7 @@ func TestAttackOnGC(t *testing.T) {
 	// goOn lets gc go on from the call that strace has just written. The signal is pending since that began.
 	goOn := func() { do(t, unix.Kill(childrenOf(t, gc.Process.Pid)[0], unix.SIGCONT)) }
 	after := func(call string) {
-		testkit.Await(t, call, func() bool {
-			trace, err := os.ReadFile(log)
-			return err == nil && regexp.MustCompile(call).Match(trace)
-		})
+		testkit.Await(t, call, func() bool { return regexp.MustCompile(call).MatchString(traces(t, log)) })
 	}
 	after(`unlinkat\(\d+, "d", 0\) .* EISDIR .*\n`)
 	goOn()
@@ -72,9 +70,7 @@ func TestAttackOnGC(t *testing.T) {
 	case <-time.After(testkit.Patience):
 		t.Fatal("gc does not end")
 	}
-	trace, err := os.ReadFile(log)
-	do(t, err)
-	if !notEntered.Match(trace) {
+	if trace := traces(t, log); !notEntered.MatchString(trace) {
 		t.Errorf("gc did not meet the link, or went on: %s\n%s", &said, trace)
 	}
 	sameVictim(t)
@@ -83,4 +79,18 @@ func TestAttackOnGC(t *testing.T) {
 		t.Errorf("left are %q: %v, %s", entries(t, s.store), err, out)
 	}
 	sameVictim(t)
+}
+
+// traces is what strace has written of each thread: in a file of its own no other's call comes between.
+func traces(t *testing.T, log string) string {
+	t.Helper()
+	var all strings.Builder
+	paths, err := filepath.Glob(log + ".*")
+	do(t, err)
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		do(t, err)
+		all.Write(text)
+	}
+	return all.String()
 }
