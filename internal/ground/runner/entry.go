@@ -35,24 +35,24 @@ func ParseEntry(text []byte) (place string, ok bool) {
 const EntrySize = maxEntry
 
 // Arguments returns the arguments of a Worker, argv[0] first, if that is what a process with these was started as: by
-// an entry, or by a link to the program.
+// an entry, by whatever name another tool has moved that to, or by a link to the program.
 func Arguments(argv []string) ([]string, bool) {
 	switch {
 	case len(argv) > 0 && IsWorker(argv[0]):
 		return argv, true
-	case len(argv) > 2 && argv[1] == EntryWord && IsWorker(argv[2]):
+	case len(argv) > 2 && argv[1] == EntryWord && argv[2] != "":
 		return argv[2:], true
 	}
 	return nil, false
 }
 
 // Started takes the contents of /proc/PID/cmdline, and returns the path by which the process was started: if that was
-// an entry, and the process is worker-wrap still, the entry's.
+// an entry, and the process is worker-wrap still, the entry's, see [Standing].
 func Started(cmdline []byte) string {
 	const enough = 4
 	argv := strings.SplitN(string(cmdline), "\x00", enough)
 	if args, ok := Arguments(argv); ok {
-		return args[0]
+		return Standing(args[0])
 	}
 	return argv[0]
 }

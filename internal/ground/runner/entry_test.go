@@ -33,10 +33,10 @@ func TestArguments(t *testing.T) {
 		"/ww __worker /r/bin/Runner.Worker spawnclient":  "/r/bin/Runner.Worker spawnclient",
 		"/ww __worker /r/bin/Runner.Worker.real":         "/r/bin/Runner.Worker.real",
 		"/r/bin/Runner.Worker __worker /r/Runner.Worker": "/r/bin/Runner.Worker __worker /r/Runner.Worker", // the Worker's own
-		"/ww __worker /bin/sh":                           "",
-		"/ww __worker":                                   "",
-		"/ww doctor /r/bin/Runner.Worker":                "",
-		"":                                               "",
+		"/ww __worker /r/bin/Runner.Worker.orig a":       "/r/bin/Runner.Worker.orig a",                    // another tool's name
+		"/ww __worker":                    "",
+		"/ww doctor /r/bin/Runner.Worker": "",
+		"":                                "",
 	} {
 		args, ok := Arguments(strings.Fields(line))
 		if ok != (want != "") || !slices.Equal(args, strings.Fields(want)) {
@@ -44,7 +44,7 @@ func TestArguments(t *testing.T) {
 		}
 		started, first := Started([]byte(strings.ReplaceAll(line, " ", "\x00")+"\x00")), ""
 		if f := strings.Fields(line + " "); ok {
-			first = args[0]
+			first = strings.TrimSuffix(args[0], ".orig") // as which others know it
 		} else if len(f) > 0 {
 			first = f[0]
 		}
@@ -58,6 +58,7 @@ func TestKeptNames(t *testing.T) {
 	for path, want := range map[string][]string{
 		"/r/bin/Runner.Worker":      {"Runner.Worker.worker-wrap", "Runner.Worker.real"},
 		"/r/bin/Runner.Worker.real": {"Runner.Worker.worker-wrap"},
+		"/r/bin/Runner.Worker.orig": {"Runner.Worker.worker-wrap", "Runner.Worker.real"},
 	} {
 		if got := KeptNames(path); !slices.Equal(got, want) {
 			t.Errorf("%s: %q", path, got)

@@ -27,9 +27,19 @@ const AloneFolder = ".worker-wrap"
 var kept = [...]string{KeptWorkerName, RealWorkerName}
 
 // KeptNames are the names by which a shim that was started as path looks for the real Worker. The first that exists
-// counts: its own is none of them. Another tool that came after an install has moved the shim to RealWorkerName.
+// counts: its own is none of them. Another tool that came after an install has moved the shim to RealWorkerName, or to
+// a name of its own.
 func KeptNames(path string) []string {
 	return slices.DeleteFunc(slices.Clone(kept[:]), func(name string) bool { return name == filepath.Base(path) })
+}
+
+// Standing returns the path by which others know the Worker that an entry starts: the entry's own, or Runner.Worker
+// beside it if another tool has moved the entry to a name that no install gives.
+func Standing(entry string) string {
+	if IsWorker(entry) {
+		return entry
+	}
+	return filepath.Join(filepath.Dir(entry), WorkerName)
 }
 
 // IsWorker reports whether a process that was started by this path is a Worker, or the shim of one.

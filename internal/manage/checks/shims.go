@@ -26,7 +26,7 @@ func installed(r *judged) []Result {
 		if !b.Current && !b.Waiting {
 			continue // an old version, which the runner will delete
 		}
-		res := standing(b)
+		res := standing(b, put)
 		switch {
 		case res.Level != Fail:
 		case res.Mend == "":
@@ -57,8 +57,8 @@ func files(r *judged) []Result {
 // lost is put in place of a command if an install alone does not help.
 const lost = "unpack"
 
-// standing judges one bin folder.
-func standing(b entry.Bin) Result {
+// standing judges one bin folder. put is the command that installs.
+func standing(b entry.Bin, put string) Result {
 	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
 	worker := b.Dir + "/" + runner.WorkerName
 	switch b.Kind() {
@@ -67,9 +67,20 @@ func standing(b entry.Bin) Result {
 		if _, scripted := runner.Entry(b.Target); b.Linked && scripted {
 			res.What += ", by a link: a release that is copied over it as root (cp -r) is written to " + b.Target + "; an install changes that"
 		}
+		if names := b.Unnamed(); len(names) > 0 {
+			res.Level, res.Why = Warn, "if it looks for "+runner.WorkerName+"."+names[0]+" by its own name, a job that is alone does not start: it lacks the link "+runner.KeptWorkerName+"."+names[0]
+			res.What, res.Mend = "in place in "+b.Dir+", before another tool's wrapper", put
+		}
+	case entry.Circle:
+		res.What = worker + " starts another tool's wrapper, beside which " + b.Moved[0].Name + " starts worker-wrap again"
+		res.Why = "no job can start if the wrapper starts that"
 	case entry.Behind:
+		if !b.Wrapped() {
+			res.What = worker + " is another tool's, and " + b.By.Name + " beside it starts a worker-wrap that is not there, or is a link to it: " + b.By.Target
+			break
+		}
 		return Result{
-			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + runner.RealWorkerName + " beside it",
+			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + b.By.Name + " beside it",
 			Why:  "a job is protected if that tool starts it by this name, which cannot be told from here",
 			Mend: "see whether worker-wrap ps shows the Worker of a job; if not, take that tool out, and run worker-wrap install again",
 		}
@@ -93,7 +104,7 @@ func standing(b entry.Bin) Result {
 	case entry.Unlinked:
 		res.What = worker + " is missing; the runner's own Worker is kept beside it"
 	case entry.Lost:
-		what, _, _ := strings.Cut((&entry.LostError{Dir: b.Dir, Behind: b.Worker == entry.Own}).Error(), ": ")
+		what, _, _ := strings.Cut((&entry.LostError{Dir: b.Dir, Behind: b.By.Name}).Error(), ": ")
 		res.What, res.Mend = what, lost
 	default:
 		res.What, res.Mend = b.Dir+" has no "+runner.WorkerName, lost

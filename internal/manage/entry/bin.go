@@ -45,11 +45,21 @@ type Bin struct {
 	Kept    Thing  // what Runner.Worker.worker-wrap is
 	// Which of these are one file.
 	WorkerIsReal, WorkerIsKept, RealIsKept bool
-	// WorkerIsHost and RealIsHost are true for what is the runner's own Worker for sure, see [program.IsHost]. It is
-	// found out only if something else could be lost.
-	WorkerIsHost, RealIsHost bool
-	Target                   string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
-	Linked                   bool   // by a link, as older versions made it
+	// WorkerIsHost, RealIsHost and KeptIsHost are true for what is the runner's own Worker for sure, see
+	// [program.IsHost]. It is found out only if another tool may be there.
+	WorkerIsHost, RealIsHost, KeptIsHost bool
+
+	Target string // the worker-wrap that is started by Runner.Worker, or behind another tool, "" if none is
+	Linked bool   // by a link, as older versions made it
+
+	Moved []Moved // what starts worker-wrap by another name
+	By    Moved   // that of them, or Runner.Worker.real, which another tool's Runner.Worker starts; without a name if none
+	Host  string  // if any was moved, a name of what is the runner's own Worker for sure, "" if none is
+	// Beside is what follows Runner.Worker. in the names of programs that are not worker-wrap's. Aliases is the same of
+	// links to them that an install has made, see [planner.alias].
+	Beside, Aliases []string
+	KeptElsewhere   bool // one of Beside is the file that Runner.Worker.worker-wrap is
+
 	// WorkerScript, RealScript and KeptScript are true for what begins with #!: it is told the path by which it is started.
 	WorkerScript, RealScript, KeptScript bool
 	// Named is what [runner.AloneName] is.
@@ -128,11 +138,6 @@ func inspectBin(folder *os.File) (Bin, error) {
 	if err != nil {
 		return b, fmt.Errorf("%s: %w", b.Dir, err)
 	}
-	for _, e := range entries {
-		if e.Name() == newEntry || e.Name() == newReal {
-			b.Left = append(b.Left, e.Name())
-		}
-	}
 	at := func(name string) string { return filepath.Join(dir, name) }
 	one := func(x, y string) bool {
 		st, err := os.Lstat(at(x))
@@ -140,22 +145,25 @@ func inspectBin(folder *os.File) (Bin, error) {
 		return err == nil && oerr == nil && os.SameFile(st, other)
 	}
 	const worker, real, kept = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
-	var behind string
 	b.Worker, b.Target, b.Linked = thing(at(worker))
-	b.Real, behind, _ = thing(at(real))
+	behind := Moved{Name: real}
+	behind.Thing, behind.Target, behind.Linked = thing(at(real))
+	b.Real = behind.Thing
 	b.Kept, _, _ = thing(at(kept))
-	if b.Target == "" && b.Worker == Own {
-		b.Target = behind
-	}
 	b.WorkerIsReal, b.WorkerIsKept, b.RealIsKept = one(worker, real), one(worker, kept), one(real, kept)
 	b.WorkerScript, b.RealScript, b.KeptScript = isScript(at(worker)), isScript(at(real)), isScript(at(kept))
 	b.Named = namedAt(dir)
 	if st, err := os.Lstat(at(worker)); err == nil {
 		b.Changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
 	}
-	if b.Worker == Own && (b.Kept == Own || b.Real != Missing) {
-		b.WorkerIsHost = program.IsHost(at(worker))
-		b.RealIsHost = b.Real == Own && program.IsHost(at(real))
+	b.others(dir, entries)
+	b.KeptElsewhere = slices.ContainsFunc(b.Beside, func(suffix string) bool { return one(kept, worker+"."+suffix) })
+	b.judge(dir)
+	if b.Worker == Own && b.By.Name == "" && ours(b.Real) {
+		b.By = behind
+	}
+	if b.Worker == Own {
+		b.Target = b.By.Target
 	}
 	return b, nil
 }

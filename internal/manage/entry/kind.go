@@ -23,6 +23,8 @@ const (
 	Unclear Kind = "another tool has put a file over the shim, and the file that was there before is kept"
 	// Behind: another tool has moved the shim to the name by which it keeps what it starts.
 	Behind Kind = "installed, behind another tool"
+	// Circle: what the shim starts is another tool's, and may start the shim, which has another name beside it.
+	Circle Kind = "installed, and perhaps started again by another tool"
 	// Gone: the worker-wrap that the shim starts is not there; no job can start.
 	Gone Kind = "the installed binary is gone"
 	// Unlinked: the runner's own Worker is kept, and nothing is in its place; no job can start.
@@ -37,6 +39,8 @@ const (
 func (b Bin) Kind() Kind {
 	kept := b.Kept == Own || b.Real == Own
 	switch {
+	case b.Worker == Shim && kept && len(b.Moved) > 0 && !b.keptIsHost():
+		return Circle
 	case b.Worker == Shim && kept:
 		return Installed
 	case b.Worker == Dangling && kept:
@@ -47,6 +51,10 @@ func (b Bin) Kind() Kind {
 		return Unlinked
 	case b.Worker != Own:
 		return Empty
+	case b.moved() && (b.Kept == Own && !b.WorkerIsKept || b.Kept != Own && b.Real == Own && !b.WorkerIsReal):
+		return Behind
+	case b.moved() && !kept:
+		return Lost
 	case b.Kept == Own:
 		return b.overKept()
 	case b.WorkerIsReal:
@@ -70,7 +78,7 @@ func (b Bin) overKept() Kind {
 		return Replaced
 	case ours(b.Real):
 		return Behind
-	case b.RealIsKept:
+	case b.RealIsKept, b.KeptElsewhere:
 		return Covered
 	}
 	return Unclear
@@ -83,10 +91,13 @@ func (b Bin) realIsOurs() bool {
 	return ours(b.Real) || b.RealIsKept || b.WorkerIsReal || b.Kept != Own && b.Kind() == Replaced
 }
 
+// moved reports whether another tool starts the shim by a name of its own.
+func (b Bin) moved() bool { return b.By.Name != "" && b.By.Name != runner.RealWorkerName }
+
 // Wrapped reports whether a job that starts there starts worker-wrap.
 func (b Bin) Wrapped() bool {
 	kind := b.Kind()
-	return kind == Installed || kind == Behind && b.Real == Shim
+	return kind == Installed || kind == Behind && b.By.Thing == Shim && !(b.moved() && b.By.Linked)
 }
 
 // Program is the path of the worker-wrap that starts there.
@@ -99,4 +110,4 @@ func (b Bin) Program() string {
 }
 
 // HasShim reports whether something in the folder starts worker-wrap.
-func (b Bin) HasShim() bool { return ours(b.Worker) || ours(b.Real) }
+func (b Bin) HasShim() bool { return ours(b.Worker) || ours(b.Real) || len(b.Moved) > 0 }

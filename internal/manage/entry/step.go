@@ -3,7 +3,6 @@ package entry
 import (
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
@@ -44,27 +43,51 @@ func wrap(b Bin, place string) ([]Step, error) {
 	kind := b.Kind()
 	switch inPlace := b.Target == place && b.Linked != scripted; {
 	case kind == Lost:
-		return nil, &LostError{b.Dir, b.Worker == Own}
+		return nil, &LostError{b.Dir, b.By.Name}
 	case kind == Empty:
 		return nil, &EmptyError{b.Dir}
 	case kind == Unclear:
 		return nil, &UnclearError{b.Dir}
 	case kind == Behind:
 		p.tidy()
-		return p.steps, nil
-	case kind == Installed && inPlace:
+		if err := p.behind(place); err != nil {
+			return nil, err
+		}
+	default:
 		p.tidy()
+		if !b.keptIsHost() { // so it may be what starts those
+			if err := p.giveBack(); err != nil {
+				return nil, err
+			}
+		}
+		p.alias()
+		if kind != Installed && kind != Circle || !inPlace {
+			p.keep(kind)
+			p.place(place, runner.WorkerName)
+		}
 		p.name()
-		return p.steps, nil
+		p.unalias(b.stale())
 	}
-	p.tidy()
-	p.keep(kind)
-	p.add("make "+newEntry+", which starts "+place, func(r *os.Root) error { return makeEntry(r, newEntry, place) })
-	p.add("put it in place of "+runner.WorkerName, func(r *os.Root) error {
-		return r.Rename(newEntry, runner.WorkerName)
-	})
-	p.name()
 	return p.steps, nil
+}
+
+// behind plans what has the entry that another tool starts lead to place.
+func (p *planner) behind(place string) error {
+	_, scripted := runner.Entry(place)
+	switch {
+	case p.By.Target == place && (p.By.Linked != scripted || !p.moved()):
+		return nil
+	case !scripted && p.moved():
+		return &LinkedError{p.Dir, p.By.Name}
+	}
+	p.place(place, p.By.Name)
+	return nil
+}
+
+// place plans what puts an entry of the worker-wrap at place in place of name.
+func (p *planner) place(place, name string) {
+	p.add("make "+newEntry+", which starts "+place, func(r *os.Root) error { return makeEntry(r, newEntry, place) })
+	p.add("put it in place of "+name, func(r *os.Root) error { return r.Rename(newEntry, name) })
 }
 
 // keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing.
@@ -94,113 +117,12 @@ func (p *planner) keep(kind Kind) {
 	}
 	p.add(what+names[0], func(r *os.Root) error {
 		for _, name := range names {
-			if err := r.Link(from, newReal); err != nil {
-				return err
-			}
-			if err := r.Rename(newReal, name); err != nil { // whatever has it
+			if err := link(r, from, name); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-}
-
-// Unwrap plans the steps that leave b as it was without worker-wrap.
-func Unwrap(b Bin) ([]Step, error) {
-	p := planner{Bin: b}
-	p.tidy()
-	p.unname()
-	switch kind := b.Kind(); kind {
-	case Installed, Gone, Unlinked:
-		if b.Kept == Own && b.Real != Missing && b.realIsOurs() {
-			p.remove(runner.RealWorkerName)
-		}
-		p.add("put the runner's own Worker back in its place", func(r *os.Root) error {
-			return r.Rename(b.keptName(), runner.WorkerName)
-		})
-	case Behind:
-		p.add("put the runner's own Worker in place of "+runner.RealWorkerName+", which another tool starts", func(r *os.Root) error {
-			return r.Rename(runner.KeptWorkerName, runner.RealWorkerName)
-		})
-	case Half, Replaced, Covered:
-		p.unkeep(kind, 0)
-	case Lost:
-		return nil, &LostError{b.Dir, b.Worker == Own}
-	}
-	return p.steps, nil
-}
-
-// keptName is the name of what the shim starts.
-func (b Bin) keptName() string {
-	if b.Kept == Own {
-		return runner.KeptWorkerName
-	}
-	return runner.RealWorkerName
-}
-
-func (p *planner) remove(name string) {
-	p.add("remove "+name+": the runner's own Worker has another name too", func(r *os.Root) error { return r.Remove(name) })
-}
-
-// unkeep plans what removes the names that an install has given to the file in the Worker's place, or to one before.
-func (p *planner) unkeep(kind Kind, after time.Duration) {
-	var names []string
-	if p.Real != Missing && kind != Covered && p.realIsOurs() {
-		names = append(names, runner.RealWorkerName)
-	}
-	if p.Kept == Own {
-		names = append(names, runner.KeptWorkerName)
-	}
-	p.add("remove "+names[0]+": the runner's own Worker is in its place", func(r *os.Root) error {
-		time.Sleep(after)
-		for _, name := range names {
-			if err := r.Remove(name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-// moment is longer than a start takes to open the Worker that is kept, from when the Listener has started the
-// shim.
-const moment = 300 * time.Millisecond
-
-// UnwrapInUse plans the same for the bin from which a Listener may start a Worker just now: a shim that
-// has started finds the Worker that it looks for.
-func UnwrapInUse(b Bin) ([]Step, error) {
-	kind := b.Kind()
-	if kind != Installed && kind != Behind {
-		return Unwrap(b)
-	}
-	p := planner{Bin: b}
-	p.tidy()
-	p.unname()
-	from, to := b.keptName(), runner.WorkerName
-	if kind == Behind {
-		to = runner.RealWorkerName
-	}
-	p.add("take the runner's own Worker for "+newReal, func(r *os.Root) error {
-		return r.Link(from, newReal)
-	})
-	p.add("put it back in its place", func(r *os.Root) error {
-		return r.Rename(newReal, to)
-	})
-	var names []string
-	if kind == Installed && b.Kept == Own && b.Real != Missing && b.realIsOurs() {
-		names = append(names, runner.RealWorkerName)
-	}
-	names = append(names, from)
-	p.add("remove "+names[0], func(r *os.Root) error {
-		time.Sleep(moment)
-		for _, name := range names {
-			if err := r.Remove(name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return p.steps, nil
 }
 
 // Steps plans for a bin folder that is open by its path.

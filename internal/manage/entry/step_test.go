@@ -39,6 +39,16 @@ func entry(t *testing.T, place, path string) {
 	}
 }
 
+// aside is a name by which another tool keeps what it starts.
+const aside = runner.WorkerName + ".orig"
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // shapes are all the states from which an install can go on.
 func shapes() []shape {
 	const w, r, k = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
@@ -59,6 +69,10 @@ func shapes() []shape {
 	other := func(t *testing.T, bin string) { // another tool, as it does it
 		scratch.Move(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
 		over(t, scratch.WorkerIn(bin), scratch.Wrapper)
+	}
+	asides := func(t *testing.T, bin string) { // the same with a name of its own
+		scratch.Move(t, scratch.WorkerIn(bin), scratch.WorkerIn(bin)+".orig")
+		over(t, scratch.WorkerIn(bin), "#!/bin/sh\nexec \"$0.orig\" \"$@\"\n")
 	}
 	self := map[string]string{w: w}
 	return []shape{
@@ -162,6 +176,43 @@ func shapes() []shape {
 			wrapped(t, bin, place)
 			other(t, bin)
 		}},
+		{name: "another tool with a name of its own", kind: NotInstalled, left: map[string]string{w: w, aside: aside}, make: func(t *testing.T, bin, _ string) { asides(t, bin) }},
+		{name: "another tool with a name of its own, wrapped", kind: Installed, left: map[string]string{w: k, aside: aside}, make: func(t *testing.T, bin, place string) {
+			asides(t, bin)
+			wrapped(t, bin, place)
+		}},
+		{name: "another tool with a name of its own, before the shim", kind: Behind, installed: Behind, left: map[string]string{w: w, aside: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			asides(t, bin)
+		}},
+		{name: "another tool with a name of its own, before a link", kind: Behind, installed: Behind, dead: true, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+			linked(t, bin, place)
+			asides(t, bin)
+		}},
+		{name: "another tool with a name of its own, before the shim, whose binary is gone", kind: Behind, installed: Behind, dead: true, left: map[string]string{w: w, aside: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, "/nonexistent/worker-wrap")
+			asides(t, bin)
+		}},
+		{name: "another tool with a name of its own, before and behind the shim", kind: Circle, left: map[string]string{w: k, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place) // as versions did it that knew no other names
+			asides(t, bin)
+			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+			entry(t, place, scratch.WorkerIn(bin))
+		}},
+		{name: "the same, and worker-wrap taken out", kind: Behind, installed: Behind, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			asides(t, bin)
+			must(t, os.Remove(scratch.KeptIn(bin)))
+		}},
+		{name: "another tool, over the shim, and a copy of the entry", kind: Covered, left: map[string]string{w: w, r: r, aside: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			scratch.Hard(t, scratch.WorkerIn(bin), scratch.WorkerIn(bin)+".orig")
+			over(t, scratch.WorkerIn(bin), scratch.Wrapper)
+		}},
+		{name: "a copy of the entry", kind: Installed, left: map[string]string{w: k, aside: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			entry(t, place, scratch.WorkerIn(bin)+".orig")
+		}},
 		{name: "another tool, before the shim, and the release unpacked over it", kind: Replaced, left: self, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			other(t, bin)
@@ -184,6 +235,9 @@ func starts(b Bin) bool {
 // then has the next run finish, and takes all out again.
 func TestEveryStepLeavesARunner(t *testing.T) {
 	place := testkit.Binary(t)
+	real := moment
+	t.Cleanup(func() { moment = real })
+	moment = 0
 	for _, s := range shapes() {
 		for _, plan := range []struct {
 			name  string
@@ -250,7 +304,7 @@ func bare(t *testing.T, bin string, s shape) map[string]string {
 	t.Helper()
 	now := scratch.Tree(t, bin)
 	all := maps.Clone(now)
-	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName} {
+	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, aside} {
 		delete(all, "/"+name)
 		if from, ok := s.left[name]; ok {
 			all["/"+name] = now["/"+from]

@@ -14,23 +14,25 @@ import (
 )
 
 // anotherTool is what others do to a runner's bin, $1, whose wrapper tells that it was there. Three that are public
-// keep the Worker by this name.
+// keep the Worker as Runner.Worker.real.
 const anotherTool = `set -eu
 cd "$1"
 wrap() {
-	printf '#!/bin/bash\nprintf "wrapped "\n%s "${0%%/*}/Runner.Worker.real" "$@"\n' "$1" >wrapper
+	printf '#!/bin/bash\nprintf "wrapped "\n%s "%s" "$@"\n' "$1" "$2" >wrapper
 	chmod 755 wrapper
 }
-moves_once() { wrap exec; [ -f Runner.Worker.real ] || mv Runner.Worker Runner.Worker.real; cat wrapper >Runner.Worker; chmod +x Runner.Worker; }
-moves() { wrap exec; mv Runner.Worker Runner.Worker.real; install -m 755 wrapper Runner.Worker; }
-stays_above() { wrap ''; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
-names_it() { wrap 'exec -a "${0%/*}/Runner.Worker.real"'; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
-taken_out() { mv Runner.Worker.real Runner.Worker; }
+beside='${0%/*}/Runner.Worker.real'
+moves_once() { wrap exec "$beside"; [ -f Runner.Worker.real ] || mv Runner.Worker Runner.Worker.real; cat wrapper >Runner.Worker; chmod +x Runner.Worker; }
+moves() { wrap exec "$beside"; mv Runner.Worker Runner.Worker.real; install -m 755 wrapper Runner.Worker; }
+stays_above() { wrap '' "$beside"; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
+names_it() { wrap "exec -a \"$beside\"" "$beside"; mv Runner.Worker Runner.Worker.real; cp wrapper Runner.Worker; }
+own_name() { wrap exec '$0.orig'; mv Runner.Worker Runner.Worker.orig; cp wrapper Runner.Worker; }
+taken_out() { for f in Runner.Worker.orig Runner.Worker.real; do [ ! -e "$f" ] || { mv "$f" Runner.Worker; break; }; done; }
 "$2"
 rm -f wrapper
 `
 
-var tools = []string{"moves_once", "moves", "stays_above", "names_it"}
+var tools = []string{"moves_once", "moves", "stays_above", "names_it", "own_name"}
 
 func otherTool(t *testing.T, l runner.Layout, does string) {
 	t.Helper()

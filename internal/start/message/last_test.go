@@ -31,7 +31,8 @@ func TestLastTake(t *testing.T) {
 		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 125, 1, 0},
 		{"HOW=traced", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 2, 0, 0},
 		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker.real", 125, 1, 0},
-		{"", "/usr/lib/worker-wrap/worker-wrap __worker /bin/sh", 125, 1, 10},
+		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker.orig", 125, 1, 0}, // another tool's name
+		{"", "/r/bin/Runner.Worker.orig", 125, 1, 10},
 		{"", "/usr/lib/worker-wrap/worker-wrap __workers /r/bin/Runner.Worker", 125, 1, 10},
 		{"", "/r/bin/Runner.Worker x", 125, 1, 10},
 		{"", "worker-wrap", 125, 1, 10},

@@ -2,7 +2,8 @@ package message
 
 import "github.com/worker-wrap/worker-wrap/internal/ground/runner"
 
-// isWorker is runner.IsWorker for a path: another tool's wrapper starts the shim by the name to which it has moved it.
+// isWorker is runner.IsWorker for a path: another tool's wrapper starts a link to the program by the name to which it has
+// moved that.
 //
 //go:nosplit
 //go:norace

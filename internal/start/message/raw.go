@@ -40,7 +40,10 @@ func lastTake(argc uintptr, argv unsafe.Pointer) {
 	if argc != at+argCount || atomic.LoadUint32(&left) != 0 {
 		return
 	}
-	fd := source(cString(argv, at), cString(argv, at+1), cString(argv, at+2))
+	if at == 0 && !isWorker(cString(argv, 0)) {
+		return
+	}
+	fd := source(cString(argv, at+1), cString(argv, at+2))
 	if fd < 0 {
 		return
 	}
@@ -65,13 +68,13 @@ func cString(vector unsafe.Pointer, n uintptr) string {
 	return unsafe.String(p, length)
 }
 
-// source returns the descriptor that a Worker reads its job from, by its arguments. It returns -1 if they are not a
-// Worker's, or if the descriptor is not the reading end of a pipe.
+// source returns the descriptor that a Worker reads its job from, by its arguments after the first. It returns -1 if
+// they are not a Worker's, or if the descriptor is not the reading end of a pipe.
 //
 //go:nosplit
 //go:norace
-func source(name, word, number string) int {
-	if !isWorker(name) || !foldedIs(word, verb) || len(number) == 0 || len(number) > 9 {
+func source(word, number string) int {
+	if !foldedIs(word, verb) || len(number) == 0 || len(number) > 9 {
 		return -1
 	}
 	fd := 0

@@ -17,15 +17,16 @@ func Leave() { atomic.StoreUint32(&left, 1) }
 // Return makes the message this process's again: the other one has ended, and was not the Worker.
 func Return() { atomic.StoreUint32(&left, 0) }
 
-// Take reads a job's message, if args are those with which a Listener starts its Worker, and throws it away. timeout
-// is how long the Listener tries to send it. Take returns when the message was read, when the Listener has gone, or
-// policy.Spare before that timeout, counted from the start of this process. If these are not a Worker's args, or do not name the end of
-// a pipe that can be read from, it returns at once: they may be anybody's.
+// Take reads a job's message and throws it away, if a Listener has started a Worker with args. timeout is how long the
+// Listener tries to send it. Take returns when the message was read, when the Listener has gone, or policy.Spare before
+// that timeout, counted from the start of this process. If these are not a Listener's args, or do not name the end of a
+// pipe that can be read from, it returns at once: they may be anybody's. The first may be any path: another tool can have
+// moved the entry.
 func Take(args []string, timeout time.Duration) {
 	if len(args) != argCount || atomic.LoadUint32(&left) != 0 {
 		return
 	}
-	if fd := source(args[0], args[1], args[2]); fd >= 0 {
+	if fd := source(args[1], args[2]); fd >= 0 {
 		drain(fd, deadline(int64(timeout)))
 	}
 }

@@ -58,7 +58,7 @@ func (p Plan) Diag() string {
 	return filepath.Join(p.Root(), "_diag")
 }
 
-// ForWorker plans the start of a runner's Worker: argv[0] is the path that the Listener started
+// ForWorker plans the start of a runner's Worker: argv[0] is the path that the Listener, or another tool, started
 // (<root>/bin.<version>/Runner.Worker). It reads the runner's .runner and the files of its settings.
 func ForWorker(argv, env []string) (Plan, error) {
 	chosen, err := ParseSettings(env)
@@ -90,7 +90,7 @@ func ForWorker(argv, env []string) (Plan, error) {
 		Temp:     layout.Temp,
 		Runner:   &Runner{layout.Root},
 		Worker:   &Worker{Entry: path, Real: filepath.Join(filepath.Dir(path), names[len(names)-1])},
-		Argv:     argv,
+		Argv:     append([]string{runner.Standing(argv[0])}, argv[1:]...), // by which other starts find it
 		Env:      env,
 		Settings: chosen,
 	}, nil
@@ -150,4 +150,4 @@ func ForCommand(o Options, argv, env []string) (Plan, error) {
 }
 
 // MovedByOther reports whether another tool has moved the entry, and starts worker-wrap itself.
-func (w *Worker) MovedByOther() bool { return filepath.Base(w.Entry) == runner.RealWorkerName }
+func (w *Worker) MovedByOther() bool { return filepath.Base(w.Entry) != runner.WorkerName }
