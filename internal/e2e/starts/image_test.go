@@ -66,6 +66,9 @@ RUN mkdir -p /usr/bin && /bin/busybox --install -s /bin && chown -R 1000:1000 /h
 	if out := run("-e", "WORKER_WRAP_FALLBACK=run", "wrapped:test", worker); !strings.Contains(out, "WITHOUT") || !strings.Contains("\n"+out, "\nreal /home/runner/_work/_temp\n") {
 		t.Errorf("without: %q", out)
 	}
+	if out := run("wrapped:test", "/bin/sh", "-c", "test -L "+worker+" || echo no link"); !strings.Contains(out, "no link") {
+		t.Errorf("who writes over it writes over the installed binary: %q", out)
+	}
 	doctor := []string{"worker-wrap", "doctor", "--runner-root", "/home/runner"}
 	if out := run(append(append(may, "wrapped:test"), doctor...)...); !strings.Contains(out, "✓ trial ") || !strings.Contains(out, "cap_sys_admin of /usr/lib") {
 		t.Errorf("doctor: %s", out)

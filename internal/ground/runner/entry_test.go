@@ -1,9 +1,13 @@
 package runner
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestEntry(t *testing.T) {
@@ -24,6 +28,19 @@ func TestEntry(t *testing.T) {
 		if place, is := ParseEntry([]byte(text)); is {
 			t.Errorf("%q is an entry of %q", text, place)
 		}
+	}
+}
+
+// TestImageRecipe: what docs/image.md puts in the Worker's place is an entry of the binary that it installs.
+func TestImageRecipe(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(testkit.Root(), "docs", "image.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "&& echo '")
+	line, _, ok := strings.Cut(rest, "' >Runner.Worker ")
+	if place, is := ParseEntry([]byte(line + "\n")); !ok || !is || !strings.Contains(string(page), "\nCOPY worker-wrap-amd64 "+place+"\n") {
+		t.Errorf("%q is an entry of %q", line, place)
 	}
 }
 

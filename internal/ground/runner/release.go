@@ -14,15 +14,20 @@ const ListenerName = "Runner.Listener"
 const elf = "\x7fELF"
 
 // IsRelease reports whether root holds an unpacked release of the runner, configured or not: run.sh, and in bin the
-// programs Runner.Listener and Runner.Worker. A Worker that an install keeps beside its own name counts too. Images are
-// built of such a folder: a runner that is started with run.sh --jitconfig has a .runner only while it runs.
+// programs Runner.Listener and Runner.Worker. What an install, or another tool, keeps of these beside a wrapper as
+// Runner.Worker.real or Runner.Listener.real counts too. Images are built of such a folder: a runner that is started with
+// run.sh --jitconfig has a .runner only while it runs.
 func IsRelease(root string) bool {
 	bin := filepath.Join(root, "bin")
 	if _, err := untrusted.Head(filepath.Join(root, "run.sh"), 1); err != nil {
 		return false
 	}
-	return isProgram(filepath.Join(bin, ListenerName)) &&
-		(isProgram(filepath.Join(bin, WorkerName)) || isProgram(filepath.Join(bin, RealWorkerName)))
+	for _, name := range [...]string{ListenerName, WorkerName} {
+		if path := filepath.Join(bin, name); !isProgram(path) && !isProgram(path+".real") {
+			return false
+		}
+	}
+	return true
 }
 
 func isProgram(path string) bool {

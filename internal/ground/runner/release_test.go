@@ -30,6 +30,10 @@ func TestIsRelease(t *testing.T) {
 		worker := filepath.Join(root, "bin", WorkerName)
 		return errors.Join(os.Rename(worker, filepath.Join(root, "bin", RealWorkerName)), os.Symlink("/nonexistent/worker-wrap", worker))
 	}
+	wrapListener := func(root string) error { // another tool's
+		listener := filepath.Join(root, "bin", ListenerName)
+		return errors.Join(os.Rename(listener, listener+".real"), os.WriteFile(listener, []byte("#!/bin/sh\n"), 0o755))
+	}
 	instead := func(name string, put func(string) error) func(string) error {
 		return func(root string) error {
 			path := filepath.Join(root, name)
@@ -43,7 +47,7 @@ func TestIsRelease(t *testing.T) {
 		change func(string) error
 		want   bool
 	}{
-		"as unpacked": {nothing, true}, "wrapped": {wrap, true},
+		"as unpacked": {nothing, true}, "wrapped": {wrap, true}, "a wrapped Listener": {wrapListener, true},
 		"no run.sh": {instead("run.sh", nothing), false}, "run.sh a FIFO": {instead("run.sh", fifo), false},
 		"no Listener": {instead("bin/"+ListenerName, nothing), false}, "a script for it": {instead("bin/"+ListenerName, script), false},
 		"no Worker": {instead("bin/"+WorkerName, nothing), false}, "a script for that": {instead("bin/"+WorkerName, script), false}, "a FIFO for that": {instead("bin/"+WorkerName, fifo), false},
