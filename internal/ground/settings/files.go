@@ -7,11 +7,14 @@ package settings
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
 const (
@@ -43,6 +46,8 @@ func Lines(path string) (lines []string, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
+	case errors.Is(err, fs.ErrPermission):
+		return nil, closed(path)
 	case err != nil:
 		return nil, err
 	case len(data) > MaxSize:
@@ -54,4 +59,36 @@ func Lines(path string) (lines []string, err error) {
 		}
 	}
 	return lines, nil
+}
+
+// ClosedError says that a file may not be read by whoever tries. No start goes on without it: what a person has set there
+// would not hold, and nobody would know.
+type ClosedError struct {
+	Path string
+	At   string // whose mode forbids it: the file's, or a folder's on the way
+}
+
+func (e *ClosedError) Error() string {
+	return fmt.Sprintf("%s may not be read, as the mode of %s has it: %s", e.Path, e.At, e.Mend())
+}
+
+// Unwrap makes it an [fs.ErrPermission].
+func (e *ClosedError) Unwrap() error { return fs.ErrPermission }
+
+// Mend is the command that lets everybody read it.
+func (e *ClosedError) Mend() string {
+	if e.At != e.Path {
+		return "sudo chmod a+x " + visible.Word(e.At)
+	}
+	return "sudo chmod a+r " + visible.Word(e.Path)
+}
+
+func closed(path string) error {
+	e := &ClosedError{path, path}
+	for at := path; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Stat(at); errors.Is(err, fs.ErrPermission) {
+			e.At = filepath.Dir(at)
+		}
+	}
+	return e
 }

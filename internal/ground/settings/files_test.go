@@ -2,8 +2,10 @@ package settings
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -49,4 +51,37 @@ func TestIn(t *testing.T) {
 	if _, err := In(root); err == nil || !strings.Contains(err.Error(), own) {
 		t.Errorf("a FIFO: %v", err)
 	}
+	if err := os.Remove(own); err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[[2]os.FileMode]string{
+		{0o755, 0o600}: "the mode of " + MachineFile + " has it: sudo chmod a+r " + MachineFile,
+		{0o700, 0o644}: "the mode of /etc/worker-wrap has it: sudo chmod a+x /etc/worker-wrap",
+		{0o711, 0o644}: "<nil>",
+	} {
+		if err := errors.Join(os.Chmod(filepath.Dir(MachineFile), mode[0]), os.Chmod(MachineFile, mode[1])); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		asUser(t, func() { _, err = Lines(MachineFile) })
+		if got := fmt.Sprint(err); !strings.Contains(got, want) {
+			t.Errorf("%04o: %s, want %s", mode, got, want)
+		}
+	}
+}
+
+// asUser has a thread of an ordinary user's do it.
+func asUser(t *testing.T, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and it ends with the goroutine
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
+			t.Error(errno)
+			return
+		}
+		do()
+	}()
+	<-done
 }

@@ -5,6 +5,7 @@ package visible
 import (
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,6 +29,17 @@ func Word(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// Write is a command of root's that makes a file, and the folder that it is in, of what another one prints. Everybody may
+// read them, whatever umask the person has: sudo takes that over. The option is one of tee(1)'s, or "".
+func Write(prints, option, path string) string {
+	to := Word(path)
+	if option != "" {
+		to = option + " " + to
+	}
+	dir := Word(filepath.Dir(path))
+	return "sudo mkdir -p " + dir + " && " + prints + " | sudo tee " + to + " && sudo chmod a+rX " + dir + " " + Word(path)
 }
 
 func line(s string) string {

@@ -1,6 +1,9 @@
 package visible_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode"
@@ -8,6 +11,31 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
+
+// TestWrite: the umask of whoever types the command has no say in what it makes.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a folder", "file")
+	sudo := "#!/bin/sh\nexec \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(dir, "sudo"), []byte(sudo), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		cmd := exec.Command("sh", "-c", "umask 077; "+visible.Write("echo it", "-a", path))
+		cmd.Env = []string{"PATH=" + dir + ":/usr/bin:/bin"}
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "it\n" {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "it\nit\n" {
+		t.Errorf("%q, %v", data, err)
+	}
+	for at, want := range map[string]os.FileMode{path: 0o644, filepath.Dir(path): 0o755} {
+		if st, err := os.Stat(at); err != nil || st.Mode().Perm() != want {
+			t.Errorf("%s: %v, %v", at, st.Mode(), err)
+		}
+	}
+}
 
 func TestLine(t *testing.T) {
 	for s, want := range map[string]string{

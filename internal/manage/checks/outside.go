@@ -23,7 +23,7 @@ func docker(r *judged) []Result {
 		out = append(out, Result{
 			Check: "docker", Level: Warn, What: d.List,
 			Why:  "sockets that are named there are left as they are, and container steps see the host's _temp",
-			Mend: "sudo chown root:root " + dockersocket.ListPath + " && sudo chmod 644 " + dockersocket.ListPath + ", and name one absolute path a line there",
+			Mend: "sudo chown root:root " + filepath.Dir(dockersocket.ListPath) + " " + dockersocket.ListPath + " && sudo chmod 755 " + filepath.Dir(dockersocket.ListPath) + " && sudo chmod 644 " + dockersocket.ListPath + ", and name one absolute path a line there",
 		})
 	}
 	if d.Context != "" {
@@ -71,7 +71,7 @@ func daemon(r *judged) Result {
 		res.Level = Fail
 		res.What = "the Docker socket " + d.Refused
 		res.Why = "jobs start without worker-wrap's proxy, and outputs are lost or come to another job: containers see " + containers.Refused.See(always(r))
-		res.Mend = "if a Docker or Podman daemon is there: sudo mkdir -p " + filepath.Dir(dockersocket.ListPath) + " && echo " + visible.Word(d.Socket) + " | sudo tee -a " + dockersocket.ListPath
+		res.Mend = "if a Docker or Podman daemon is there: " + visible.Write("echo "+visible.Word(d.Socket), "-a", dockersocket.ListPath)
 	case d.Elsewhere:
 		at := "nothing of the work folder " + r.Layout.Work
 		if d.There != "" {

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -55,7 +56,11 @@ func hooks(r *judged) (out []Result) {
 // settings judges each of them.
 func settings(r *judged) (out []Result) {
 	if r.SettingsErr != nil {
-		out = append(out, Result{Check: "settings", Level: Fail, What: r.SettingsErr.Error(), Why: "no job starts", Mend: "correct or remove it; the next start reads it anew"})
+		res := Result{Check: "settings", Level: Fail, What: r.SettingsErr.Error(), Why: "no job starts", Mend: "correct or remove it; the next start reads it anew"}
+		if closed := (*places.ClosedError)(nil); errors.As(r.SettingsErr, &closed) {
+			res.What, res.Mend = fmt.Sprintf("%s may not read %s, as the mode of %s has it", r.User, closed.Path, closed.At), closed.Mend()
+		}
+		out = append(out, res)
 	}
 	for _, v := range counting(r.Runner) {
 		then := "then restart the runner, which reads that only when it starts"

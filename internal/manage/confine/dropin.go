@@ -1,7 +1,6 @@
 package confine
 
 import (
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,8 +37,7 @@ func DropIn(u *systemd.Unit, lines []string) string {
 	for _, line := range append(all, lines...) {
 		text += strings.NewReplacer(`\`, `\\`, "%", "%%", "'", `'\''`).Replace(line) + `\n` // for printf(1), in quotes
 	}
-	return fmt.Sprintf("sudo mkdir -p %s && printf '%s' | sudo tee %s && sudo systemctl daemon-reload && sudo systemctl restart %s",
-		visible.Word(dir), text, visible.Word(path), visible.Word(u.Name))
+	return visible.Write("printf '"+text+"'", "", path) + " && sudo systemctl daemon-reload && sudo systemctl restart " + visible.Word(u.Name)
 }
 
 // lastName is the name of a drop-in that comes after the others. systemd reads those of all folders by the order of their

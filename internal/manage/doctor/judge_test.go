@@ -12,6 +12,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
@@ -285,6 +286,9 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Variables = survey.Assigned("/etc/worker-wrap/settings", "WORKER_WRAP_WAIT=ever")
 		}, "problem settings: /etc/worker-wrap/settings: WORKER_WRAP_WAIT", "the next start reads it"},
 		{"a file of settings that cannot be read", func(_ *checks.Facts, r *checks.Runner) { r.SettingsErr = os.ErrPermission }, "problem settings: permission denied", "correct or remove it"},
+		{"a folder of settings that is closed", func(_ *checks.Facts, r *checks.Runner) {
+			r.SettingsErr = &settings.ClosedError{Path: "/etc/worker-wrap/settings", At: "/etc/worker-wrap"}
+		}, "problem settings: ci may not read /etc/worker-wrap/settings, as the mode of /etc/worker-wrap has it", "sudo chmod a+x /etc/worker-wrap"},
 		{"nobody has chosen", func(_ *checks.Facts, _ *checks.Runner) {}, "ok isolation: each Worker gets a _temp of its own (nobody has set WORKER_WRAP_ISOLATE)", ""},
 		{"alone", func(_ *checks.Facts, r *checks.Runner) {
 			r.Variables = survey.Assigned("/etc/worker-wrap/settings", "WORKER_WRAP_ISOLATE=alone")
@@ -410,6 +414,9 @@ func TestEachFactIsJudged(t *testing.T) {
 			for _, r := range all {
 				if r.Level != checks.OK && (r.Why == "" || r.Mend == "") {
 					t.Errorf("no reason or no remedy: %+v", r)
+				}
+				if (strings.Contains(r.Mend, "mkdir ") || strings.Contains(r.Mend, "tee ")) && !strings.Contains(r.Mend, "chmod a+rX /") {
+					t.Errorf("what the remedy makes is closed to others under umask 077: %s", r.Mend)
 				}
 				if r.Check == check && string(r.Level) == level && strings.Contains(r.What+"; "+r.Why, what) {
 					found = true

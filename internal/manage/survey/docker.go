@@ -1,6 +1,7 @@
 package survey
 
 import (
+	"fmt"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,8 @@ func (s System) docker(r *Runner) Docker {
 	}
 	if _, err := dockersocket.List(); err != nil {
 		d.List = err.Error()
+	} else if at := users.HiddenBy(s.path(dockersocket.ListPath), r.UID); at != "" {
+		d.List = fmt.Sprintf("%s counts for nothing: %s may not read it, as the mode of %s has it", dockersocket.ListPath, r.User, at)
 	}
 	var st unix.Stat_t
 	if d.Socket == "" && d.Host == "" && err == nil && unix.Stat(s.path(dockersocket.Default), &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK {

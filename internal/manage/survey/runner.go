@@ -55,6 +55,9 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
 	r.Hooks = hooks(r.Variables)
 	r.User, r.UID = owner(&r)
+	if r.SettingsErr == nil {
+		r.SettingsErr = s.hidden(layout, r.UID)
+	}
 	if store := &r.Leftovers.Store; !store.Exists && filepath.Dir(store.Path) == layout.Root && users.ClosedTo(layout.Root, r.UID) {
 		*store = FolderAt(perpid.Path(layout.Temp)) // as perpid.Home has it for the Workers' user
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // SettingsPrefix begins the name of each of worker-wrap's settings.
@@ -36,7 +37,7 @@ func (s System) variables(l runner.Layout, listener *Process) (out []Variable, e
 		})...)
 	}
 	out = slices.DeleteFunc(out, func(v Variable) bool { return v.From == own && v.Value == "" })
-	for _, path := range []string{filepath.Join(l.Root, settings.RunnerFile), s.path(settings.MachineFile)} {
+	for _, path := range s.settingsFiles(l) {
 		lines, err := settings.Lines(path)
 		if err != nil {
 			return out, err
@@ -44,6 +45,21 @@ func (s System) variables(l runner.Layout, listener *Process) (out []Variable, e
 		add(path, lines...)
 	}
 	return out, nil
+}
+
+// settingsFiles are those that each start of a runner's reads.
+func (s System) settingsFiles(l runner.Layout) []string {
+	return []string{filepath.Join(l.Root, settings.RunnerFile), s.path(settings.MachineFile)}
+}
+
+// hidden is the error of the first of them that a runner's user may not read.
+func (s System) hidden(l runner.Layout, uid int) error {
+	for _, path := range s.settingsFiles(l) {
+		if at := users.HiddenBy(path, uid); at != "" {
+			return &settings.ClosedError{Path: path, At: at}
+		}
+	}
+	return nil
 }
 
 // Assigned takes lines NAME=VALUE apart.

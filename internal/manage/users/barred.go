@@ -15,13 +15,23 @@ func ClosedTo(path string, uid int) bool {
 
 // BarredFrom returns what keeps a user from running the program at path: a folder on the way that the user may not
 // search, or the program itself. It returns "" if nothing does, as far as owners and modes tell.
-func BarredFrom(path string, uid int) string {
-	const execute = 0o1
+func BarredFrom(path string, uid int) string { return barred(path, uid, execute) }
+
+// HiddenBy is the same for reading the file at path.
+func HiddenBy(path string, uid int) string {
+	const read = 0o4
+	return barred(path, uid, read)
+}
+
+const execute = 0o1 // which of a folder lets one search it
+
+func barred(path string, uid int, bits uint32) string {
 	barred, groups := "", Groups(uid)
 	for at := path; ; at = filepath.Dir(at) {
-		if denies(at, uid, groups, execute) {
+		if denies(at, uid, groups, bits) {
 			barred = at
 		}
+		bits = execute
 		if at == filepath.Dir(at) {
 			return barred
 		}
