@@ -42,6 +42,7 @@ func runFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "also", Usage: "lay one over `DIR` too, before, in a view of its own", Hidden: true},
 		&cli.StringFlag{Name: "mark", Usage: "the file to leave there, until stdin has a byte", Hidden: true},
 		&cli.StringFlag{Name: "store-of", Usage: "keep it where a Worker of the runner in `DIR` would", Hidden: true},
+		&cli.StringFlag{Name: "trial-of", Usage: "refuse what a Worker's start of the runner in `DIR` would", Hidden: true},
 		&cli.BoolFlag{Name: "version", Aliases: []string{"v"}, Usage: "print the version, and what the kernel offers", DisableDefaultText: true},
 	}
 }
@@ -84,7 +85,7 @@ func runAction(c *cli.Context) error {
 	if err != nil {
 		return cli.Exit(fmt.Sprintf("cannot tell the current folder: %v", err), exits.Failed)
 	}
-	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), StoreOf: c.String("store-of"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
+	plan, err := plan.ForCommand(plan.Options{Temp: c.String("temp"), RunnerRoot: c.String("runner-root"), StoreOf: c.String("store-of"), TrialOf: c.String("trial-of"), Dir: dir, Userns: c.Bool("userns")}, command, origin.Environ())
 	if err != nil {
 		return cli.Exit(err.Error(), exits.Failed)
 	}

@@ -114,6 +114,8 @@ func (r *RunnerReport) judge(results []checks.Result, inPlace bool) {
 	var kept []checks.Result
 	for _, res := range r.Results {
 		switch {
+		case res.Check == "private" && res.Level == checks.OK && strings.Contains(results[0].What, survey.SettingsPrefix+"PRIVATE"):
+			continue // no Worker has them
 		case well && res.OfUnit && res.Level == checks.Fail:
 			continue
 		case well && res.Level == checks.Fail && slices.Contains(disproved, res.Check):

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
@@ -56,6 +57,26 @@ func TestTry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	home := testkit.Dir(t)
+	for _, name := range []string{"own", "roots", "open/in", "closed"} {
+		if err := os.MkdirAll(filepath.Join(home, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Chown(filepath.Join(home, "own"), nobody, nobody), os.Chown(filepath.Join(home, "open"), nobody, nobody), os.Chown(filepath.Join(home, "open", "in"), nobody, nobody)); err != nil {
+		t.Fatal(err)
+	}
+	private := func(places string, more ...string) []string {
+		return append(more, "HOME="+home, "WORKER_WRAP_PRIVATE="+places)
+	}
+	unread := newRunner(t)
+	if err := os.WriteFile(filepath.Join(unread, settings.RunnerFile), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	closedSettings, err := runner.FromRoot(unread)
+	if err != nil {
+		t.Fatal(err)
+	}
 	capable, powerless := place(t, program.FileCapability), place(t, "")
 	for _, test := range []struct {
 		name string
@@ -70,12 +91,23 @@ func TestTry(t *testing.T) {
 		{"no capability", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: []string{"WORKER_WRAP_FALLBACK=run", "WORKER_WRAP_ISOLATE=alone"}}, checks.Fail, "it needs root, or a file capability"},
 		{"no binary", trial.Places{Layout: layout, Binary: "/nonexistent/worker-wrap", UID: nobody}, checks.Fail, "no such file"},
 		{"another's _temp", trial.Places{Layout: other, Binary: capable, UID: nobody}, checks.Fail, "belongs to uid 61234"},
+		{"a place of its own", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: private("~/own:~/open/new/er")}, checks.OK, "its _temp was its own"},
+		{"a place of its own, in a user namespace", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: private("~/own=copy", "WORKER_WRAP_USERNS=1")}, checks.OK, "its _temp was its own"},
+		{"root's", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: private("~/own:~/roots")}, checks.Fail, "roots belongs to uid 0 and you are uid 65534: sudo chown -R 65534 " + home + "/roots"},
+		{"root's, in a user namespace", trial.Places{Layout: layout, Binary: powerless, UID: nobody, Env: private("~/roots", "WORKER_WRAP_USERNS=1")}, checks.Fail, "roots belongs to uid 0 and you are uid 65534"},
+		{"one that cannot be made", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: private("~/closed/new/er")}, checks.Fail, "new/er is not there, and cannot be made: "},
+		{"two in one", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: private("~/open:~/open/in")}, checks.Fail, "open hold one another"},
+		{"the runner's", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: private(root + "/new")}, checks.Fail, "new lies in the runner"},
+		{"closed settings", trial.Places{Layout: closedSettings, Binary: capable, UID: nobody}, checks.Fail, "sudo chmod a+r " + unread + "/.worker-wrap.env"},
 		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, checks.Fail, "WORKER_WRAP_WAIT="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got := outcome(test.p, test.p.Try(), "them", "jobs share one _temp")
 			if len(got) != 1 || got[0].Level != test.want || !strings.Contains(got[0].What, test.what) {
 				t.Errorf("%+v, want %s %q", got, test.want, test.what)
+			}
+			if _, err := os.Stat(filepath.Join(home, "open", "new")); err == nil {
+				t.Error("the trial has made what only a job's start makes")
 			}
 			left, err := filepath.Glob(filepath.Join(test.p.Layout.Work, "*"))
 			hidden, herr := filepath.Glob(filepath.Join(test.p.Layout.Work, ".*"))
@@ -95,6 +127,7 @@ func TestJudge(t *testing.T) {
 		{Check: "docker", Level: checks.Warn},
 		{Check: "settings", Level: checks.Fail},
 	}
+	owns := []checks.Result{{Check: "private", Level: checks.OK}}
 	well := []checks.Result{{Check: "trial", Level: checks.OK}, {Check: "docker", Level: checks.Fail}}
 	for _, test := range []struct {
 		name    string
@@ -104,9 +137,14 @@ func TestJudge(t *testing.T) {
 	}{
 		{"well", well, true, "no_new_privs problem, last start warning, docker warning, settings problem, trial ok"},
 		{"well, elsewhere", well, false, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial ok"},
+		{"no place of its own", []checks.Result{{Check: "trial", Level: checks.Fail, What: "WORKER_WRAP_PRIVATE: /x is a file"}}, true, "trial problem"},
+		{"places of its own", well, true, "private ok, trial ok, docker problem"},
 		{"refused", []checks.Result{{Check: "trial", Level: checks.Fail}}, true, "no_new_privs problem, no_new_privs problem, last start problem, docker warning, settings problem, trial problem"},
 	} {
 		r := RunnerReport{Results: slices.Clone(read)}
+		if strings.Contains(test.name, "own") {
+			r.Results = slices.Clone(owns)
+		}
 		r.judge(slices.Clone(test.tried), test.inPlace)
 		var got []string
 		for _, res := range r.Results {

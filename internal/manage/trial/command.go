@@ -3,6 +3,7 @@ package trial
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
@@ -34,18 +36,19 @@ func Possible(uid int) bool {
 // its beginning. The others would reach the program that is started, and .env need not be the user's whose process it
 // is. Those left out let a start do without isolation, wait for other Workers, or say more than why it is refused.
 var (
-	inherited = [...]string{"WORKER_WRAP_", "DOCKER_HOST=", "XDG_RUNTIME_DIR="}
+	inherited = [...]string{"WORKER_WRAP_", "DOCKER_HOST=", "XDG_RUNTIME_DIR=", "RUNNER_TOOL_CACHE=", "AGENT_TOOLSDIRECTORY="}
 	left      = [...]string{"WORKER_WRAP_FALLBACK=", "WORKER_WRAP_ISOLATE=", "WORKER_WRAP_WAIT=", "WORKER_WRAP_LOG="}
 )
 
-// environment is what a trial is given of a runner's .env.
-func environment(env []string) []string {
+// environment is what a trial is given: some of a runner's .env, and the home that its places of WORKER_WRAP_PRIVATE are in.
+func (p Places) environment() []string {
+	home, _ := users.Home(p.UID)
 	out := []string{
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/",
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=" + cmp.Or(environ.Get(p.Env, "HOME"), home, "/"),
 		"WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_ISOLATE=always",
 		"XDG_STATE_HOME=/dev/null", // where a start by hand notes itself (package byhand)
 	}
-	for _, e := range env {
+	for _, e := range p.Env {
 		begins := func(prefix string) bool { return strings.HasPrefix(e, prefix) }
 		if slices.ContainsFunc(inherited[:], begins) && !slices.ContainsFunc(left[:], begins) {
 			out = append(out, e)
@@ -80,7 +83,7 @@ func (p Places) run(temp string, chosen policy.Settings, others []string, pids *
 		cmd.Args = append(cmd.Args, "--also", other)
 	}
 	cmd.Args = append(cmd.Args, "--mark", mark, "--temp", temp, "--", "/bin/sh", "-c", probe, "sh", temp, mark)
-	cmd.Dir, cmd.Env = "/", environment(p.Env)
+	cmd.Dir, cmd.Env = "/", p.environment()
 	if os.Geteuid() == 0 {
 		held, err := hold(p.Binary)
 		if err != nil {
@@ -197,10 +200,13 @@ func hold(binary string) (*os.File, error) {
 }
 
 // over are the options for a start over a folder that it makes, as a Worker's start does, if it is missing. What is laid
-// over the runner's own _temp lies where a Worker's would.
+// over the runner's own _temp lies where a Worker's would. It refuses what a Worker's start would refuse.
 func (p Places) over(temp string) (out []string) {
 	if _, err := os.Lstat(temp); errors.Is(err, fs.ErrNotExist) {
 		out = append(out, "--parents")
+	}
+	if p.Layout.Root != "" {
+		out = append(out, "--trial-of", p.Layout.Root)
 	}
 	if temp == p.Layout.Temp {
 		out = append(out, "--store-of", p.Layout.Root)

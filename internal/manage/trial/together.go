@@ -38,7 +38,7 @@ func (p Places) likeness(i int) string {
 	if chosen, err := plan.ParseSettings(p.Env); err != nil || chosen.Policy.Userns || p.In.Name != "" || p.nowhere() {
 		return strconv.Itoa(i)
 	}
-	return strings.Join(append([]string{p.Binary, strconv.Itoa(p.UID)}, environment(p.Env)...), "\x00")
+	return strings.Join(append([]string{p.Binary, strconv.Itoa(p.UID)}, p.environment()...), "\x00")
 }
 
 // together tries some of the places by one process, and reports whether all went well.

@@ -82,7 +82,7 @@ func (p Places) tryIn() (t Tried) {
 	for _, setting := range p.In.Settings {
 		args = append(args, "--property="+setting)
 	}
-	for _, e := range environment(p.Env) {
+	for _, e := range p.environment() {
 		args = append(args, "--setenv="+e)
 	}
 	args = append(args, "--", p.Binary)

@@ -60,7 +60,7 @@ type Start struct{ *begun.Start }
 // that may not be covered is the user's mistake: no job is started with it.
 func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 	if s.Worker == nil || len(s.Settings.Private) == 0 {
-		return nil, nil
+		return nil, s.try()
 	}
 	store, err := place.Store(p.Home, p.Temp)
 	if err != nil {
@@ -74,17 +74,14 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 			all = nil
 		}
 	}()
-	home := environ.Get(s.Env, "HOME")
 	for _, chosen := range s.Settings.Owns() {
-		o, err := s.open(chosen.At(home))
+		o, err := s.open(chosen.At(environ.Get(s.Env, "HOME")))
 		if err != nil {
 			return all, err
 		}
-		for _, other := range all {
-			if paths.In(place.Resolved(o.at), place.Resolved(other.at)) || paths.In(place.Resolved(other.at), place.Resolved(o.at)) {
-				o.at.Close()
-				return all, notCovered(o.path, "and "+other.path+" hold one another; name the outer one only")
-			}
+		if err := o.apart(all); err != nil {
+			o.at.Close()
+			return all, err
 		}
 		o.dir, err = store.Create(owner, o.at)
 		if err != nil {
@@ -101,8 +98,21 @@ func (s Start) Make(p place.Places, owner perpid.Owner) (all All, err error) {
 	return all, nil
 }
 
+// apart refuses a place that holds one of the others, or lies in it.
+func (o one) apart(all All) error {
+	for _, other := range all {
+		if paths.In(place.Resolved(o.at), place.Resolved(other.at)) || paths.In(place.Resolved(other.at), place.Resolved(o.at)) {
+			return notCovered(o.path, "and "+other.path+" hold one another; name the outer one only")
+		}
+	}
+	return nil
+}
+
 // Find opens the places, and the folders that a supervisor has made for them.
 func (s Start) Find(p place.Places, names []string) (all All, err error) {
+	if s.Worker == nil {
+		return nil, nil
+	}
 	chosen := s.Settings.Owns()
 	if len(names) != len(chosen) {
 		return nil, fmt.Errorf("%d folders were made for %d places", len(names), len(chosen))

@@ -1,6 +1,7 @@
 package own
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 )
@@ -25,8 +27,11 @@ func (s Start) open(path string) (one, error) {
 		if s.Caller == 0 && !paths.In(path, environ.Get(s.Env, "HOME")) { // others could lead root elsewhere on the way
 			return one{}, notCovered(path, "is not there; make it first")
 		}
+		if s.Worker == nil {
+			return one{}, s.mayMake(path)
+		}
 		if err := os.MkdirAll(path, 0o700); err != nil {
-			return one{}, notCovered(path, "is not there, and cannot be made: "+err.Error())
+			return one{}, notMade(path, err)
 		}
 		f, err = place.Open(path)
 	}
@@ -51,18 +56,22 @@ func (s Start) mayCover(path string, f *os.File) error {
 	}
 	switch {
 	case int(st.Uid) != int(s.Caller):
-		return notCovered(path, fmt.Sprintf("belongs to uid %d and you are uid %d", st.Uid, s.Caller))
+		return notCovered(path, fmt.Sprintf("belongs to uid %d and you are uid %d: sudo chown -R %[2]d %s", st.Uid, s.Caller, visible.Word(path)))
 	case st.Mode&0o002 != 0:
 		return notCovered(path, "is a folder that everybody may write to, and that processes of others use")
 	}
 	if err := s.Caller.MustFill(f); err != nil {
 		return notCovered(path, err.Error())
 	}
-	at := place.Resolved(f)
+	return s.mayLie(path, place.Resolved(f))
+}
+
+// mayLie is the rule for where a place may be.
+func (s Start) mayLie(path, at string) error {
 	for _, needed := range []struct{ path, what string }{
 		{environ.Get(s.Env, "HOME"), "HOME"},
 		{filepath.Dir(s.Temp), "the work folder"},
-		{s.Root(), "the runner"},
+		{cmp.Or(s.Root(), s.TrialOf), "the runner"},
 		{environ.Get(s.Env, "RUNNER_TOOL_CACHE"), "the tools of all jobs"},
 		{environ.Get(s.Env, "AGENT_TOOLSDIRECTORY"), "the tools of all jobs"},
 	} {
@@ -83,6 +92,10 @@ func (s Start) mayCover(path string, f *os.File) error {
 		}
 	}
 	return nil
+}
+
+func notMade(path string, err error) *exits.Failure {
+	return notCovered(path, "is not there, and cannot be made: "+err.Error())
 }
 
 func notCovered(path, why string) *exits.Failure {

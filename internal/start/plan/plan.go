@@ -18,6 +18,7 @@ type Plan struct {
 	Home string // the folder whose store that is made in; "" lets the start choose it by the rule of perpid.Home
 
 	StoreOf string // the root for that rule if there is no Runner, or ""
+	TrialOf string // the root of the runner whose Worker's start this command tries, or ""
 
 	Runner *Runner // nil if any folder was given (--temp)
 	Worker *Worker // nil for a command, which is argv[0], looked up in PATH if it has no slash
@@ -101,6 +102,7 @@ type Options struct {
 	Temp       string // the folder to cover; relative to Dir
 	RunnerRoot string // else the runner whose _temp it is
 	StoreOf    string // the root of the runner as whose Worker's the folder is kept, or ""
+	TrialOf    string // the root of the runner whose Worker's start this one tries, or ""
 	Dir        string // where to look for a runner upwards when neither is given; absolute
 	Userns     bool   // isolate in a user namespace, whatever WORKER_WRAP_USERNS says
 }
@@ -114,11 +116,16 @@ func ForCommand(o Options, argv, env []string) (Plan, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return Plan{}, errors.New("no command given; write it after --: worker-wrap -- cmd args…")
 	}
+	if o.TrialOf != "" { // what they say the environment has already; whether its user may read them is tried
+		if _, err := settings.In(o.TrialOf); err != nil {
+			return Plan{}, err
+		}
+	}
 	chosen.Policy.Userns = chosen.Policy.Userns || o.Userns
 	if !chosen.Fallback { // isolation is what was asked for
 		chosen.Policy.Fallback = policy.FallbackNone
 	}
-	p := Plan{StoreOf: o.StoreOf, Argv: argv, Env: env, Settings: chosen}
+	p := Plan{StoreOf: o.StoreOf, TrialOf: o.TrialOf, Argv: argv, Env: env, Settings: chosen}
 	switch {
 	case o.Temp != "" && o.RunnerRoot != "":
 		return Plan{}, errors.New("--temp and --runner-root exclude each other; give one")
