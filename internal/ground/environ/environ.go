@@ -3,6 +3,9 @@ package environ
 
 import "strings"
 
+// PodVar is a variable that each container of a Kubernetes pod is given.
+const PodVar = "KUBERNETES_SERVICE_HOST"
+
 // Lookup returns the value of a variable, as getenv(3) does: of several strings for a name the first counts.
 func Lookup(env []string, name string) (value string, ok bool) {
 	for _, e := range env {

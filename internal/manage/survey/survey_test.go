@@ -54,6 +54,15 @@ func TestProcessAndListener(t *testing.T) {
 	if m.Container != "lxc" || m.MaxUserNS != -1 || m.AppArmorUserNS != -1 {
 		t.Errorf("%+v", m)
 	}
+	for environment, want := range map[string]string{
+		"A=b\x00KUBERNETES_SERVICE_HOST=10.0.0.1\x00container=oci\x00": "kubernetes", // CRI-O
+		"MY_KUBERNETES_SERVICE_HOST=x\x00":                             "podman",
+	} {
+		s := System{Root: testkit.Files(t, map[string]string{"proc/1/environ": environment, "run/.containerenv": ""})}
+		if got := s.container(); got != want {
+			t.Errorf("%q: %s, want %s", environment, got, want)
+		}
+	}
 }
 
 // TestThisMachine reads the real /proc: what the kernel says of this process, and of one that has

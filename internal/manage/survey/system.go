@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/mounts"
 	"github.com/worker-wrap/worker-wrap/nsenter"
@@ -86,8 +87,11 @@ func (s System) Machine() Machine {
 
 // container names the container manager by the marks that managers leave: systemd's interface for
 // containers (/run/systemd/container, or container= in the environment of PID 1), Docker's
-// /.dockerenv, Podman's /run/.containerenv, Kubernetes' service account.
+// /.dockerenv, Podman's /run/.containerenv, Kubernetes' service account, or its variable.
 func (s System) container() string {
+	if _, is := environ.Lookup(environ.Parse([]byte(s.read("proc/1/environ"))), environ.PodVar); is {
+		return "kubernetes"
+	}
 	if kind := strings.TrimSpace(s.read("run/systemd/container")); kind != "" {
 		return kind
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 )
 
@@ -100,11 +101,13 @@ func currentPrivilege() privilege {
 	p.hasAppArmor = strings.HasPrefix(string(enabled), "Y")
 	_, err := os.Stat("/sys/fs/selinux/enforce")
 	p.hasSELinux = err == nil
-	p.manager = managerOf(os.DirFS("/"))
 	groups, _ := os.ReadFile("/proc/self/cgroup")
 	p.unit = unitOf(string(groups))
-	exe := executable()
 	var st unix.Statfs_t
+	_, pod := os.LookupEnv(environ.PodVar)
+	overlay := unix.Statfs("/", &st) == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC
+	p.manager = managerOf(os.DirFS("/"), pod && p.unit == "", overlay && p.unit == "")
+	exe := executable()
 	p.nosuid = unix.Statfs(filepath.Dir(exe), &st) == nil && st.Flags&unix.ST_NOSUID != 0
 	n, err := unix.Getxattr(exe, "security.capability", make([]byte, 64))
 	p.hasFileCaps = err == nil && n > 0
@@ -112,8 +115,12 @@ func currentPrivilege() privilege {
 	return p
 }
 
-// managerOf says what has made the container that has this root folder. What is nested in another says so first.
-func managerOf(root fs.FS) manager {
+// managerOf says what has made the container that has this root folder. What is nested in another says so first. The two
+// facts are of a process in no unit: it has a pod's variable; its root is on overlayfs, as in nearly each container.
+func managerOf(root fs.FS, pod, overlay bool) manager {
+	if pod { // CRI-O and Docker leave a mark of theirs in it, and containerd none
+		return kubernetes
+	}
 	for _, mark := range []struct {
 		path string
 		manager
@@ -149,6 +156,9 @@ func managerOf(root fs.FS) manager {
 	case is:
 		return m
 	case err == nil:
+		return container
+	}
+	if first, err := fs.ReadFile(root, "proc/1/comm"); overlay && err == nil && string(first) != "systemd\n" {
 		return container
 	}
 	return ""

@@ -49,6 +49,7 @@ func TestCauses(t *testing.T) {
 		"not granted":           {privilege{uid: 1, hasFileCaps: true}, "unshare", unix.EPERM, []string{"was not granted"}, ""},
 		"a service without":     {privilege{uid: 1000, bounded: true}, "unshare", unix.EPERM, []string{"CapabilityBoundingSet="}, ""},
 		"Docker without":        {privilege{bounded: true, manager: docker}, "unshare", unix.EPERM, []string{"--cap-add SYS_ADMIN"}, ""},
+		"a container without":   {privilege{bounded: true, manager: container}, "unshare", unix.EPERM, []string{"this container", "whatever runs the container"}, "unit"},
 		"Podman without":        {privilege{bounded: true, manager: podman}, "unshare", unix.EPERM, []string{"--cap-add SYS_ADMIN"}, ""},
 		"Kubernetes without":    {privilege{bounded: true, manager: kubernetes}, "unshare", unix.EPERM, []string{"securityContext"}, "--cap-add"},
 		"LXC without":           {privilege{bounded: true, manager: lxc}, "unshare", unix.EPERM, []string{"lxc.cap.drop"}, "--cap-add"},
@@ -115,24 +116,30 @@ func TestManagerOf(t *testing.T) {
 	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
 	dir := &fstest.MapFile{Mode: fs.ModeDir | 0o755}
 	for name, c := range map[string]struct {
-		root fstest.MapFS
-		want manager
+		root         fstest.MapFS
+		want         manager
+		pod, overlay bool
 	}{
-		"a machine":             {fstest.MapFS{"proc/1/environ": file("HOME=/\x00TERM=linux\x00")}, ""},
-		"a machine, to a user":  {fstest.MapFS{}, ""},
-		"Docker":                {fstest.MapFS{".dockerenv": file("")}, docker},
-		"Docker in LXC":         {fstest.MapFS{".dockerenv": file(""), "dev/lxc": dir}, docker},
-		"Docker of Kubernetes":  {fstest.MapFS{".dockerenv": file(""), "run/secrets/kubernetes.io/serviceaccount/token": file("")}, kubernetes},
-		"Podman":                {fstest.MapFS{"run/.containerenv": file(""), "run/systemd/container": file("podman\n")}, podman},
-		"LXC, systemd":          {fstest.MapFS{"run/systemd/container": file("lxc\n")}, lxc},
-		"LXC, its environment":  {fstest.MapFS{"proc/1/environ": file("A=b\x00container=lxc\x00")}, lxc},
-		"LXC, its folder":       {fstest.MapFS{"dev/lxc": dir}, lxc},
-		"LXD":                   {fstest.MapFS{"dev/lxd/sock": file(""), "run/systemd/container": file("lxc")}, lxd},
-		"Incus":                 {fstest.MapFS{"dev/incus/sock": file(""), "run/systemd/container": file("lxc")}, incus},
-		"nspawn":                {fstest.MapFS{"run/systemd/container": file("systemd-nspawn")}, container},
-		"a variable of another": {fstest.MapFS{"proc/1/environ": file("mycontainer=lxc\x00")}, ""},
+		"a machine":                     {root: fstest.MapFS{"proc/1/environ": file("HOME=/\x00TERM=linux\x00")}, want: ""},
+		"a machine, to a user":          {root: fstest.MapFS{}, want: ""},
+		"Docker":                        {root: fstest.MapFS{".dockerenv": file("")}, want: docker},
+		"Docker in LXC":                 {root: fstest.MapFS{".dockerenv": file(""), "dev/lxc": dir}, want: docker},
+		"Docker of Kubernetes":          {root: fstest.MapFS{".dockerenv": file(""), "run/secrets/kubernetes.io/serviceaccount/token": file("")}, want: kubernetes},
+		"Podman":                        {root: fstest.MapFS{"run/.containerenv": file(""), "run/systemd/container": file("podman\n")}, want: podman},
+		"LXC, systemd":                  {root: fstest.MapFS{"run/systemd/container": file("lxc\n")}, want: lxc},
+		"LXC, its environment":          {root: fstest.MapFS{"proc/1/environ": file("A=b\x00container=lxc\x00")}, want: lxc},
+		"LXC, its folder":               {root: fstest.MapFS{"dev/lxc": dir}, want: lxc},
+		"LXD":                           {root: fstest.MapFS{"dev/lxd/sock": file(""), "run/systemd/container": file("lxc")}, want: lxd},
+		"Incus":                         {root: fstest.MapFS{"dev/incus/sock": file(""), "run/systemd/container": file("lxc")}, want: incus},
+		"nspawn":                        {root: fstest.MapFS{"run/systemd/container": file("systemd-nspawn")}, want: container},
+		"a variable of another":         {root: fstest.MapFS{"proc/1/environ": file("mycontainer=lxc\x00")}, want: ""},
+		"a pod without a token":         {root: fstest.MapFS{"proc/1/comm": file("run.sh\n")}, pod: true, overlay: true, want: kubernetes},
+		"a pod of CRI-O":                {root: fstest.MapFS{"run/.containerenv": file("")}, pod: true, want: kubernetes},
+		"a pod of an image that has it": {root: fstest.MapFS{"proc/1/environ": file("container=oci\x00")}, pod: true, want: kubernetes},
+		"nerdctl":                       {root: fstest.MapFS{"proc/1/comm": file("run.sh\n")}, overlay: true, want: container},
+		"a live system":                 {root: fstest.MapFS{"proc/1/comm": file("systemd\n")}, overlay: true, want: ""},
 	} {
-		if got := managerOf(c.root); got != c.want {
+		if got := managerOf(c.root, c.pod, c.overlay); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
