@@ -155,8 +155,8 @@ cmp before after && echo unchanged
 	}
 }
 
-// TestWatchTriesFirst: a watch puts nothing into a runner in which a start would be refused, says so, and goes on
-// looking; into one that was wrapped before it puts the shim back.
+// TestWatchTriesFirst: a watch puts nothing into a runner in which a start would be refused, says so, goes on
+// looking, and fails at the end; into one that was wrapped before it puts the shim back.
 func TestWatchTriesFirst(t *testing.T) {
 	host := filepath.Join(testkit.Dir(t), "host")
 	if err := os.WriteFile(host, testkit.Host(t, "exit 0\n"), 0o755); err != nil {
@@ -173,7 +173,7 @@ rm r/bin/Runner.Worker
 cp `+host+` r/bin/Runner.Worker
 code setpriv --no-new-privs worker-wrap watch --runner-root r --until-quiet 100ms
 `)
-	for _, want := range []string{"worker-wrap: $W/r is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 0\nunchanged\n", "$W/r/bin: put it in place of Runner.Worker\nworker-wrap: watching $W/r\nexit 0\n"} {
+	for _, want := range []string{"worker-wrap: $W/r is left as it is, since worker-wrap could give no job of nobody a _temp of its own: ", "exit 1\nunchanged\n", "$W/r/bin: put it in place of Runner.Worker\nworker-wrap: watching $W/r\nexit 0\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

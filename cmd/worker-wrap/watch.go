@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -59,7 +60,6 @@ func watchAction(c *cli.Context) error {
 		cmdline.SayStderr(c.App.ErrWriter, p, line)
 	}}
 	o.Say, o.Warn = told.Say, told.Warn
-	defer told.Sum(o.Layouts)
 	origin.AllCPUs()
 	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
 	defer stop()
@@ -70,5 +70,10 @@ func watchAction(c *cli.Context) error {
 		}
 		defer cancel()
 	}
-	return cmdline.Undone(watch.Run(ctx, o))
+	err = watch.Run(ctx, o)
+	told.Sum(o.Layouts, err)
+	if errors.Is(err, watch.ErrTold) {
+		return cli.Exit("", 1)
+	}
+	return cmdline.Undone(err)
 }

@@ -2,6 +2,7 @@ package watch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -161,6 +164,30 @@ func changing(t *testing.T, l runner.Layout, place string, quiet time.Duration) 
 		t.Errorf("no shim; said %s", s.text())
 	}
 	return true
+}
+
+// TestEndsWithWhatIsWrong: a runner that the last look could not put right is a failure, of which its unit tells.
+func TestEndsWithWhatIsWrong(t *testing.T) {
+	testkit.RequireRoot(t)
+	l, place := plain(t)
+	bin, err := filepath.EvalSymlinks(l.Bin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount(bin, bin, "", unix.MS_BIND, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(bin, unix.MNT_DETACH) })
+	for _, readOnly := range []uintptr{unix.MS_RDONLY, 0} {
+		if err := unix.Mount("", bin, "", unix.MS_REMOUNT|unix.MS_BIND|readOnly, ""); err != nil {
+			t.Fatal(err)
+		}
+		s := &said{}
+		err := watch.Run(t.Context(), watch.Options{Layouts: []runner.Layout{l}, Place: place, Say: s.say, UntilQuiet: time.Millisecond})
+		if (readOnly != 0) != errors.Is(err, unix.EROFS) || linked(l, place) != (readOnly == 0) {
+			t.Errorf("read-only %v: %v, said %s", readOnly != 0, err, s.text())
+		}
+	}
 }
 
 // TestEndsWithoutRunner: a runner that was taken away, and one that the shim was taken out of, are not

@@ -29,8 +29,8 @@ func (t *Teller) Say(line string) {
 // Warn takes a line on what could not be done.
 func (t *Teller) Warn(line string) { t.Write(journald.Warning, line) }
 
-// Sum tells of the whole run.
-func (t *Teller) Sum(layouts []runner.Layout) {
+// Sum tells of the whole run, and failed is how that ended.
+func (t *Teller) Sum(layouts []runner.Layout, failed error) {
 	if !t.Sums {
 		return
 	}
@@ -43,7 +43,9 @@ func (t *Teller) Sum(layouts []runner.Layout) {
 			done = append(done, line)
 		}
 	}
-	if len(done) == 0 {
+	if len(done) == 0 && failed != nil {
+		done = []string{"nothing could be done"}
+	} else if len(done) == 0 {
 		done = []string{"nothing had to be done"}
 	}
 	t.Write(journald.Info, fmt.Sprintf("watched %s for %s: %s", strings.Join(roots, ", "), time.Since(t.Begun).Round(time.Second), strings.Join(done, "; ")))

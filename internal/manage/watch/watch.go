@@ -41,7 +41,11 @@ const (
 	poll = time.Second
 )
 
-// Run watches until ctx is done, every runner is gone, or it has been quiet; then it returns nil.
+// ErrTold says that a runner could not be put right, of which [Options].Warn has been told.
+var ErrTold = errors.New("not put right")
+
+// Run watches until ctx is done, every runner is gone, or it has been quiet. Then it returns nil, or [ErrTold] if a runner
+// could not be put right at the last look. Nobody looks again, so that must not seem well.
 func Run(ctx context.Context, o Options) error {
 	w := &watcher{Options: o}
 	if w.Warn == nil {
@@ -71,7 +75,7 @@ type watcher struct {
 type watched struct {
 	keeper install.Keeper
 	bin    string // the folder in use, links resolved
-	said   string // the last error, which is not said twice
+	failed error  // what was wrong at the last look; it is not said twice
 }
 
 func (w *watcher) run(ctx context.Context) error {
@@ -113,10 +117,10 @@ func (w *watcher) run(ctx context.Context) error {
 			select { // of two that are ready one is chosen at random
 			case e, ok := <-events:
 				if !ok || !changed(e.Name) {
-					return nil
+					return w.failed()
 				}
 			default:
-				return nil
+				return w.failed()
 			}
 		case e, ok := <-events:
 			if !ok {
@@ -133,6 +137,16 @@ func (w *watcher) run(ctx context.Context) error {
 			w.look()
 		case <-time.After(interval):
 			w.look()
+		}
+	}
+	return nil
+}
+
+// failed is what is wrong since the last look.
+func (w *watcher) failed() error {
+	for _, r := range w.watched {
+		if r.failed != nil {
+			return fmt.Errorf("%s: %w: %w", r.keeper.Layout.Root, ErrTold, r.failed)
 		}
 	}
 	return nil
@@ -191,7 +205,7 @@ func (w *watcher) one(r *watched) bool {
 		w.follow(bin)
 	}
 	err := r.keeper.Keep()
-	said := ""
+	failed := error(nil)
 	switch {
 	case errors.Is(err, install.ErrTakenOut):
 		w.Warn(l.Root + ": " + err.Error() + ": watched no longer")
@@ -200,12 +214,12 @@ func (w *watcher) one(r *watched) bool {
 		w.soon = true
 	case errors.As(err, new(*entry.NoBinError)), err == nil:
 	default:
-		said = err.Error()
+		failed = err
 	}
-	if said != "" && said != r.said {
-		w.Warn(said)
+	if failed != nil && (r.failed == nil || failed.Error() != r.failed.Error()) {
+		w.Warn(failed.Error())
 	}
-	r.said = said
+	r.failed = failed
 	return true
 }
 
