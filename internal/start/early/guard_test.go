@@ -149,13 +149,14 @@ func TestLaidAgainInAUserNamespace(t *testing.T) {
 // its own again wherever that leads, or a new one of its own if that was removed too. The host does not.
 func TestLaidElsewhere(t *testing.T) {
 	testkit.RequireRoot(t)
+	const remove = `until rm -rf "$1/_work"; do :; done` // _temp may have been made anew in between
 	for _, how := range []struct{ name, script string }{
 		{"a link", `mkdir "$1/elsewhere"; until rm -rf "$0" && ln -sT ../elsewhere "$0"; do :; done`},
 		{"a link and a folder again", `mkdir "$1/elsewhere"; until rm -rf "$0" && ln -sT ../elsewhere "$0"; do :; done; rm "$0"; mkdir -p "$0"`},
-		{"all of it, made anew", `rm -rf "$1/_work"; mkdir -p "$0"`},
+		{"all of it, made anew", remove + `; mkdir -p "$0"`},
 		{"all of it, renamed away", `mv "$1/_work" "$1/_old"; mkdir -p "$0"`},
-		{"all of it, for good", `rm -rf "$1/_work"`},
-		{"all of it, twice", `rm -rf "$1/_work"; mkdir -p "$0"; rm -rf "$1/_work"; mkdir -p "$0"`},
+		{"all of it, for good", remove},
+		{"all of it, twice", remove + `; mkdir -p "$0"; ` + remove + `; mkdir -p "$0"`},
 	} {
 		t.Run(how.name, func(t *testing.T) {
 			root := root(t)
