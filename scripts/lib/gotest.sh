@@ -33,7 +33,7 @@ gotest() {
 	shift
 	rm -f "$json"
 	[[ ! -x $binary ]] || export WORKER_WRAP_TEST_BINARY=$binary
-	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 60m -vet=off -ldflags=-w "$@" || code=$?
+	gotestsum --format pkgname-and-test-fails --hide-summary=skipped --jsonfile "$json" -- -count=1 -timeout 30m -vet=off -ldflags=-w "$@" || code=$?
 	count_tests "$json"
 	return "$code"
 }

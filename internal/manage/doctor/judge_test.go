@@ -184,9 +184,12 @@ func TestEachFactIsJudged(t *testing.T) {
 		{"behind another tool", func(_ *checks.Facts, r *checks.Runner) {
 			b := &r.Install.Bins[0]
 			b.Worker, b.Real, b.Kept = entry.Own, entry.Shim, entry.Own
+			b.By = entry.Moved{Name: runner.RealWorkerName, Thing: entry.Shim}
 		}, "warning shim: worker-wrap is Runner.Worker.real beside it", "worker-wrap ps"},
 		{"behind another tool, with nothing", func(_ *checks.Facts, r *checks.Runner) {
-			r.Install.Bins[0].Worker, r.Install.Bins[0].Real = entry.Own, entry.Shim
+			b := &r.Install.Bins[0]
+			b.Worker, b.Real = entry.Own, entry.Shim
+			b.By = entry.Moved{Name: runner.RealWorkerName, Thing: entry.Shim}
 		}, "problem shim: Runner.Worker.real is worker-wrap, and the runner's own Worker, which should be Runner.Worker.worker-wrap beside it, is gone", "unpack"},
 		{"no real Worker", func(_ *checks.Facts, r *checks.Runner) { r.Install.Bins[0].Real = entry.Missing }, "problem shim: Runner.Worker.real beside it, is gone", "unpack"},
 		{"shim twice", func(_ *checks.Facts, r *checks.Runner) { r.Install.Bins[0].Real = entry.Shim }, "problem shim: is gone", "unpack"},

@@ -26,7 +26,8 @@ func (b Bin) aliases() []string {
 		return nil
 	}
 	all := slices.DeleteFunc(slices.Clone(b.Beside), func(suffix string) bool {
-		return runner.WorkerName+"."+suffix == runner.RealWorkerName && kind != Covered && b.realIsOurs()
+		real := runner.WorkerName+"."+suffix == runner.RealWorkerName
+		return real && (kind != Covered && b.realIsOurs() || ours(b.Worker) && b.Kept != Own)
 	})
 	for _, m := range b.Moved {
 		if suffix, like := strings.CutPrefix(m.Name, runner.WorkerName+"."); like {

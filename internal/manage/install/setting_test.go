@@ -133,7 +133,7 @@ func TestOwnSettingIsNoLink(t *testing.T) {
 		if err := lead(secret, filepath.Join(l.Root, settings.RunnerFile)); err != nil {
 			t.Fatal(err)
 		}
-		o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: "always"}
+		o := Options{Machine: m, Layouts: []runner.Layout{l}, Isolate: "always", Force: true} // its user cannot read it, so no job would start
 		output(&o)
 		before := scratch.Tree(t, filepath.Join(l.Root, settings.RunnerFile))
 		if r := Install(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), "change it by hand") {

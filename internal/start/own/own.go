@@ -110,7 +110,7 @@ func (o one) apart(all All) error {
 
 // Find opens the places, and the folders that a supervisor has made for them.
 func (s Start) Find(p place.Places, names []string) (all All, err error) {
-	if s.Worker == nil {
+	if s.Worker == nil && len(names) == 0 {
 		return nil, nil
 	}
 	chosen := s.Settings.Owns()
