@@ -25,8 +25,8 @@ func aBusyRunner(t *testing.T) (m machine.Machine, l runner.Layout, bin string) 
 	return m, l, bin
 }
 
-// jobs runs job without a pause, so many at once, until end is called, and then once more, as the last.
-func jobs(atOnce int, job func(last bool)) (end func()) {
+// jobs runs job without a pause, so many at once, until end is called or the test ends, and then once more, as the last.
+func jobs(t *testing.T, atOnce int, job func(last bool)) (end func()) {
 	stop := make(chan struct{})
 	var running sync.WaitGroup
 	for range atOnce {
@@ -41,10 +41,12 @@ func jobs(atOnce int, job func(last bool)) (end func()) {
 			}
 		})
 	}
-	return func() {
+	end = sync.OnceFunc(func() {
 		close(stop)
 		running.Wait()
-	}
+	})
+	t.Cleanup(end)
+	return end
 }
 
 // TestUninstallFromABusyRunner takes the shim out under jobs that start without a pause: each of them runs.
@@ -56,7 +58,7 @@ func TestUninstallFromABusyRunner(t *testing.T) {
 		o.BinOnly = false
 		good(t, "install", Install(o))
 		o.BinOnly = true // the binary stays: what a start has begun goes on
-		end := jobs(3, func(bool) {
+		end := jobs(t, 3, func(bool) {
 			if out, err := asNobody(scratch.WorkerIn(bin), "-c", "exit 0").CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
@@ -77,7 +79,7 @@ func TestWholeUninstallFromABusyRunner(t *testing.T) {
 	stays := o
 	stays.BinOnly = true // the binary: what a start has begun goes on
 	good(t, "install", Install(o))
-	end := jobs(3, func(bool) {
+	end := jobs(t, 3, func(bool) {
 		const job = `echo mine > "$0/job" && sleep 0.01 && test "$(cat "$0/job")" = mine`
 		cmd := asNobody(scratch.WorkerIn(bin), "-c", `if [ -n "$WORKER_WRAP_HOST_TEMP" ]; then `+job+`; fi`, l.Temp)
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -103,7 +105,7 @@ func TestBusyRunner(t *testing.T) {
 	wrapped, plain := 0, 0
 	for range 8 {
 		var mu sync.Mutex
-		end := jobs(2, func(last bool) {
+		end := jobs(t, 2, func(last bool) {
 			out, err := asNobody(scratch.WorkerIn(bin), "-c", `echo "$WORKER_WRAP_HOST_TEMP"`).CombinedOutput()
 			mu.Lock()
 			defer mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -57,12 +58,7 @@ func Place(from, place string) (err error) {
 	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	out, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(out, in)
-	err = errors.Join(err, out.Close())
+	err = fill(fresh, in)
 	if err == nil {
 		err = Secure(fresh)
 	}
@@ -74,6 +70,19 @@ func Place(from, place string) (err error) {
 		return err
 	}
 	return disk.SyncPath(dir)
+}
+
+// fill makes a file. Nothing is forked meanwhile: a child would have the file open for writing until its own execve, and
+// until then nobody could start what is placed (ETXTBSY, execve(2)).
+func fill(path string, from io.Reader) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	out, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, from)
+	return errors.Join(err, out.Close())
 }
 
 // Secure makes a file root's and gives it the capability. The order matters: a change of owner or content
