@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -33,13 +34,22 @@ func Capable(t testing.TB) string {
 func CapableCopy(t testing.TB, program string) string {
 	t.Helper()
 	path := filepath.Join(Dir(t), "worker-wrap")
-	data, err := os.ReadFile(program)
+	copyProgram(t, program, path)
+	GiveCapability(t, path)
+	return path
+}
+
+// copyProgram copies a program that is started at once. A test beside this one that forks meanwhile would have the copy
+// open for writing, and it could not be started (ETXTBSY, execve(2)).
+func copyProgram(t testing.TB, from, to string) {
+	t.Helper()
+	data, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, data, 0o755); err != nil {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	if err := os.WriteFile(to, data, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	GiveCapability(t, path)
-	return path
 }

@@ -27,13 +27,7 @@ func Runner(t testing.TB, dir, binary, worker string) (root, path string) {
 	if err := os.WriteFile(filepath.Join(root, ".runner"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	program, err := os.ReadFile(worker)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(bin, "Runner.Worker.real"), program, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	copyProgram(t, worker, filepath.Join(bin, "Runner.Worker.real"))
 	path = filepath.Join(bin, "Runner.Worker")
 	if err := os.Symlink(binary, path); err != nil {
 		t.Fatal(err)
