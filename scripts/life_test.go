@@ -64,16 +64,11 @@ func testLife(t *testing.T, out string) {
 	testkit.RequireTool(t, "man", "man-db")
 	testkit.RequireTool(t, "setpriv", "util-linux")
 	next := packages(t, "1.2.4", runtime.GOARCH)
-	self, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
 	again := filepath.Join(next, "test") // /tmp is not in the copy
-	if err := os.WriteFile(again, self, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.CopyProgram(t, "/proc/self/exe", again)
 	for _, f := range formats {
 		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.Command("lib/scratch-machine", again, "-test.run=^TestLifeOfPackage$", "-test.v")
 			second := one(t, filepath.Join(next, "*."+f.name))
 			first := filepath.Join(out, strings.Replace(filepath.Base(second), "1.2.4", "1.2.3", 1))

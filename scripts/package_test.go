@@ -127,6 +127,7 @@ var contents = map[string][]string{
 
 // TestPackages makes a release, looks into it, and installs one package of each kind.
 func TestPackages(t *testing.T) {
+	t.Parallel() // builds, while the systemds of other tests wait
 	out := release(t, "1.2.3")
 	t.Run("contents", func(t *testing.T) { testContents(t, out) })
 	t.Run("release", func(t *testing.T) { testRelease(t, out) })

@@ -90,11 +90,12 @@ echo "after its start: $(entry)"
 
 // TestPathUnitUnderSystemd: whatever keeps a path unit from its work is found by doctor and mended by install.
 func TestPathUnitUnderSystemd(t *testing.T) {
+	t.Parallel()
 	testkit.RequireRoot(t)
 	testkit.RequireTool(t, "systemctl", "systemd")
 	testkit.RequireTool(t, "setpriv", "util-linux")
 	dir := testkit.Dir(t)
-	copyFile(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
+	testkit.CopyProgram(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
 	if err := os.WriteFile(filepath.Join(dir, "script"), []byte(underPathUnit), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -69,9 +69,9 @@ func TestServiceTemplateUnderSystemd(t *testing.T) {
 	testkit.RequireTool(t, "setcap", "libcap2-bin")
 	testkit.RequireTool(t, "pgrep", "procps")
 	dir := testkit.Dir(t)
-	copyFile(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
+	testkit.CopyProgram(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
 	for _, name := range []string{"runsvc-worker-wrap.sh", "actions.runner.worker-wrap.service.template"} {
-		copyFile(t, filepath.Join(testkit.Root(), "scripts", name), filepath.Join(dir, name))
+		testkit.CopyProgram(t, filepath.Join(testkit.Root(), "scripts", name), filepath.Join(dir, name))
 	}
 	for name, text := range map[string]string{"runsvc.sh": hostScript, "script": underSystemd} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o755); err != nil {

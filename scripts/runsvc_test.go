@@ -64,8 +64,8 @@ func newService(t *testing.T) service {
 	if err := os.MkdirAll(filepath.Dir(s.script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	copyFile(t, filepath.Join(testkit.Root(), "scripts", "runsvc-worker-wrap.sh"), s.script)
-	copyFile(t, testkit.Binary(t), s.binary)
+	testkit.CopyProgram(t, filepath.Join(testkit.Root(), "scripts", "runsvc-worker-wrap.sh"), s.script)
+	testkit.CopyProgram(t, testkit.Binary(t), s.binary)
 	testkit.GiveCapability(t, s.binary)
 	for name, text := range map[string]string{"runsvc.sh": hostScript, ".path": "/from/dot/path:/usr/bin:/bin", "code": "7"} {
 		if err := os.WriteFile(filepath.Join(root.Dir, name), []byte(text), 0o755); err != nil {
@@ -74,17 +74,6 @@ func newService(t *testing.T) service {
 	}
 	must(t, "chown", "-R", strconv.Itoa(runnerUser), root.Dir)
 	return s
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, data, 0o755); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // running is the service's process.

@@ -148,6 +148,7 @@ StandardError=truncate:/srv/out/@NAME@
 
 // TestUnitsUnderSystemd runs Workers in services with each of the directives of the table, under this machine's systemd.
 func TestUnitsUnderSystemd(t *testing.T) {
+	t.Parallel()
 	testkit.RequireRoot(t)
 	testkit.RequireTool(t, "systemctl", "systemd")
 	testUnits(t, "/")
@@ -155,6 +156,7 @@ func TestUnitsUnderSystemd(t *testing.T) {
 
 // TestUnitsUnderSystemdOfTrixie does so under that of Debian 13, which sets no_new_privs less often.
 func TestUnitsUnderSystemdOfTrixie(t *testing.T) {
+	t.Parallel()
 	testkit.RequireRoot(t)
 	testkit.RequireTool(t, "systemctl", "systemd")
 	testkit.RequireTool(t, "dpkg-deb", "dpkg")
@@ -167,9 +169,9 @@ func TestUnitsUnderSystemdOfTrixie(t *testing.T) {
 
 func testUnits(t *testing.T, root string) {
 	dir := testkit.Dir(t)
-	copyFile(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
+	testkit.CopyProgram(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
 	older := filepath.Join(dir, "older")
-	copyFile(t, testkit.Binary(t), older)
+	testkit.CopyProgram(t, testkit.Binary(t), older)
 	if out, err := exec.Command(testkit.RequireTool(t, "setcap", "libcap2-bin"), "cap_sys_admin+ep", older).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

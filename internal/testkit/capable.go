@@ -34,14 +34,14 @@ func Capable(t testing.TB) string {
 func CapableCopy(t testing.TB, program string) string {
 	t.Helper()
 	path := filepath.Join(Dir(t), "worker-wrap")
-	copyProgram(t, program, path)
+	CopyProgram(t, program, path)
 	GiveCapability(t, path)
 	return path
 }
 
-// copyProgram copies a program that is started at once. A test beside this one that forks meanwhile would have the copy
+// CopyProgram copies a program that is started at once. A test beside this one that forks meanwhile would have the copy
 // open for writing, and it could not be started (ETXTBSY, execve(2)).
-func copyProgram(t testing.TB, from, to string) {
+func CopyProgram(t testing.TB, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
 	if err != nil {

@@ -27,7 +27,7 @@ func Runner(t testing.TB, dir, binary, worker string) (root, path string) {
 	if err := os.WriteFile(filepath.Join(root, ".runner"), []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	copyProgram(t, worker, filepath.Join(bin, "Runner.Worker.real"))
+	CopyProgram(t, worker, filepath.Join(bin, "Runner.Worker.real"))
 	path = filepath.Join(bin, "Runner.Worker")
 	if err := os.Symlink(binary, path); err != nil {
 		t.Fatal(err)
