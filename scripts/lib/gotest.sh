@@ -140,7 +140,7 @@ plain() {
 # Most tests that start the program would say nothing of races again: those that can run with one built with the race
 # detector do. That needs more threads and memory, knows no bare fork (WORKER_WRAP_USERNS, Docker's proxy), and speaks on
 # stderr when the kernel refuses it something. Those of many starts that are all alike would only take long.
-raced_starts='^(TestOverlap(Alone|BesideAnother|AtOnce)|TestFallback.*
+raced_starts='^(TestOverlap(Alone|BesideAnother)|TestFallback.*
 	|TestWait(For|Is|Not|Warns|Ends|Ignores).*|TestSweepWithout.*
 	|TestStartIsRecorded|TestWorkerPutBack|TestTwiceInOneProcess)$'
 

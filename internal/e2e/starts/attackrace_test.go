@@ -55,7 +55,7 @@ func pointsIn(mountinfo string) map[string]int {
 	return at
 }
 
-// sharedTmpfs mounts a file system on which a million renames take little time, and from which a bind reaches
+// sharedTmpfs mounts a file system on which half a million renames take little time, and from which a bind reaches
 // the host unless that is prevented.
 func sharedTmpfs(t *testing.T, dir string) {
 	t.Helper()
@@ -84,7 +84,7 @@ func do(t *testing.T, errs ...error) {
 
 // leastSwaps is how many exchanges there are while TestAttackBySwapping starts Workers, and swapStep after how many a
 // process that makes them says so.
-const leastSwaps, swapStep = 1_000_000, 10_000
+const leastSwaps, swapStep = 500_000, 10_000
 
 // swapsSoFar returns how many exchanges "attack swap" says that it has made.
 func swapsSoFar(c *start) int { return strings.Count(c.out.String(), "more\n") * swapStep }
@@ -140,7 +140,7 @@ func TestAttackBySwapping(t *testing.T) {
 		shufflers = append(shufflers, c)
 	}
 	// Of those that become the Worker some stay until all is in its place again, so that one can tell whose it is.
-	const leastRan, leastLiving, mostLiving = 20, 20, 60
+	const leastRan, leastLiving, mostLiving = 10, 10, 60
 	var starts, ran, living atomic.Int64
 	var mu sync.Mutex
 	var kept []*start

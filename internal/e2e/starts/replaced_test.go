@@ -59,7 +59,7 @@ func TestStartsWhileReplaced(t *testing.T) {
 			}
 		}
 	}()
-	parallel(800, 6, func(int) {
+	parallel(300, 6, func(int) {
 		if err := g.start(); err != nil {
 			t.Error(err)
 		}
