@@ -55,7 +55,9 @@ func (t *table) during(f logs.Failure) string {
 	return ""
 }
 
-// worse reports whether another failure of the same second and process says it better.
+// worse reports whether another failure of the same step's says it better. The runner finds all of them when the step has
+// ended: in one second, or on both sides of where the next begins. Of steps that no line names only those of one second
+// belong together.
 func worse(all []logs.Failure, f logs.Failure) bool {
 	rank := func(f logs.Failure) int {
 		switch {
@@ -67,7 +69,8 @@ func worse(all []logs.Failure, f logs.Failure) bool {
 		return 1
 	}
 	for _, o := range all {
-		if o.When == f.When && o.Process.Evidence == f.Process.Evidence && rank(o) > rank(f) {
+		together := o.When == f.When || f.Step != "" && f.Step == o.Step && max(o.When-f.When, f.When-o.When) == 1
+		if together && o.Process.Evidence == f.Process.Evidence && rank(o) > rank(f) {
 			return true
 		}
 	}

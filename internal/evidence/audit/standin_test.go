@@ -52,7 +52,7 @@ func TestStandIn(t *testing.T) {
 			}
 			// Job A is renewed when it is taken on, just before its Worker starts: mostly in the same second, in
 			// which a start is the first row.
-			if got, want := strings.Replace(strings.Join(kinds, " "), "renewed start ", "start renewed ", 1), "start renewed acknowledged cancel spawned initialized cleanup failure"; got != want {
+			if got, want := strings.Replace(strings.Join(kinds, " "), "renewed start ", "start renewed ", 1), "start renewed acknowledged cancel spawned initialized step cleanup failure"; got != want {
 				t.Errorf("rows %s, want %s", got, want)
 			}
 			if r.Skipped.Any() {
@@ -80,34 +80,41 @@ func diag(t *testing.T, root string) string {
 	return all.String()
 }
 
-// replay has Job B come while Job A runs, and its Worker start a second or more after Job A's. The logs count in
-// seconds, and a Worker's log is named for the one in which it began.
+// aSecond is longer than one of the logs'.
+const aSecond = 1100 * time.Millisecond
+
+// replay has Job B come while Job A runs. If the Listener does not wait, Job A ends while Job B's step runs, which ends
+// after it. The logs count in seconds, and a Worker's log is named for the one in which it began: so a second or more is
+// between the two starts, the later one and Job A's end, and that and Job B's.
 func replay(t *testing.T, l *standin.Listener) {
 	t.Helper()
 	defer l.Close()
-	a, err := l.Dispatch(standin.Job{Name: "run-tables-tests (spark)", Teardown: 40 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
+	runsB, endedA := filepath.Join(l.Root, "b-runs"), filepath.Join(l.Root, "a-ended")
+	jobA := standin.Job{Name: "run-tables-tests (spark)", Teardown: 40 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}}
+	if !l.Waits {
+		jobA.TeardownUntil = runsB
+	}
+	a, err := l.Dispatch(jobA)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Abort()
-	for began := false; !began; time.Sleep(10 * time.Millisecond) {
-		logs, err := filepath.Glob(filepath.Join(l.Root, "_diag", "Worker_*.log"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case <-a.Done():
-			t.Fatal("Job A ended")
-		default:
-			began = len(logs) > 0
-		}
-	}
-	time.Sleep(1100 * time.Millisecond)
-	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{Name: "build", Output: "a=b", Sleep: 80 * time.Second}}})
+	testkit.Await(t, "the log of Job A's Worker", func() bool {
+		logs, _ := filepath.Glob(filepath.Join(l.Root, "_diag", "Worker_*.log"))
+		return len(logs) > 0
+	})
+	time.Sleep(aSecond)
+	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{
+		Name: "build", Run: "sleep 1.1\n: >'" + runsB + "'\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("a", "b"),
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer b.Abort()
 	<-a.Done()
+	time.Sleep(aSecond)
+	if err := os.WriteFile(endedA, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	<-b.Done()
 }

@@ -51,7 +51,7 @@ func TestStandInLosesJobs(t *testing.T) {
 	w.Wait()
 	twice.Steps[0].Sleep = 0
 	for _, job := range []standin.Job{twice, {Name: "given up", Forgotten: true, Steps: []standin.Step{{Name: "short", Sleep: time.Millisecond}}}} {
-		time.Sleep(1100 * time.Millisecond) // the logs count in seconds
+		time.Sleep(aSecond)
 		w, err := l.Start(job)
 		if err != nil {
 			t.Fatal(err)
@@ -78,13 +78,13 @@ func TestStandInBackground(t *testing.T) {
 	defer a.Abort()
 	defer l.Close()
 	waitForLog(t, root, 1)
-	time.Sleep(1100 * time.Millisecond) // the logs count in seconds
+	time.Sleep(aSecond)
 	step := func(name string) standin.Step {
 		return standin.Step{Name: name, Background: true, Run: ": >'" + filepath.Join(root.Dir, name) + "'\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("x", "y")}
 	}
 	b, err := l.Dispatch(standin.Job{Name: "B", Teardown: 15 * time.Second, Steps: []standin.Step{
 		step("first"), step("second"),
-		{Name: "both run", Run: "until [ -e '" + filepath.Join(root.Dir, "first") + "' ] && [ -e '" + filepath.Join(root.Dir, "second") + "' ]; do sleep 0.02; done\n: >'" + runsB + "'\n"},
+		{Name: "both run", Run: "until [ -e '" + filepath.Join(root.Dir, "first") + "' ] && [ -e '" + filepath.Join(root.Dir, "second") + "' ]; do sleep 0.02; done\nsleep 1.1\n: >'" + runsB + "'\n"},
 	}})
 	if err != nil {
 		t.Fatal(err)
