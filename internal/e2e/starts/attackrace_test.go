@@ -55,7 +55,7 @@ func pointsIn(mountinfo string) map[string]int {
 	return at
 }
 
-// sharedTmpfs mounts a file system on which half a million renames take little time, and from which a bind reaches
+// sharedTmpfs mounts a file system on which many renames take little time, and from which a bind reaches
 // the host unless that is prevented.
 func sharedTmpfs(t *testing.T, dir string) {
 	t.Helper()
