@@ -13,14 +13,18 @@ import (
 
 // TestDispatch: up to 2.335 the second Worker runs beside the cancelled first, from 2.336 after it.
 func TestDispatch(t *testing.T) {
-	const teardown = 30 * time.Second // 3 s here, in which B has to come to its step, and then as long again
 	for _, waits := range []bool{false, true} {
 		name := map[bool]string{false: "2.335", true: "2.336"}[waits]
 		t.Run(name, func(t *testing.T) {
 			root := newRoot(t, standin.RootOptions{})
 			l := newListener(t, root)
 			l.Waits, l.Scale = waits, 0.1
-			a, err := l.Dispatch(standin.Job{Name: "A", Teardown: teardown, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
+			runsB, endedA := filepath.Join(root.Dir, "b-runs"), filepath.Join(root.Dir, "a-ended")
+			jobA := standin.Job{Name: "A", Teardown: 10 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}}
+			if !waits {
+				jobA.TeardownUntil = runsB
+			}
+			a, err := l.Dispatch(jobA)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -29,7 +33,9 @@ func TestDispatch(t *testing.T) {
 				made, err := filepath.Glob(filepath.Join(root.Temp, "_runner_file_commands", "step_summary_*"))
 				return err == nil && len(made) == 1
 			})
-			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{Name: "long", Output: "a=b", Sleep: 2 * teardown}}})
+			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{
+				Name: "long", Run: ": >'" + runsB + "'\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("a", "b"),
+			}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,6 +50,7 @@ func TestDispatch(t *testing.T) {
 				t.Errorf("when B was started, A was over: %v", over)
 			}
 			expect(t, a, 103)
+			write(t, endedA, "")
 			codeB := map[bool]int{false: 102, true: 100}[waits]
 			expect(t, b, codeB)
 			inOrder(t, logs(t, root, "Runner"), "We are not yet checking the state of jobrequest "+a.Job.ID+" status. Cancel running worker right away.",
