@@ -27,11 +27,11 @@ func WithSysAdmin(do func() error) error {
 	}
 	raised := had
 	raised[0].Effective |= bit
-	if err := capset(syscall.RawSyscall, header, raised); err != nil {
-		return err
+	if err := unix.Capset(&header, &raised[0]); err != nil {
+		return os.NewSyscallError("capset", err)
 	}
 	// The kernel never refuses a thread to give something up.
-	defer func() { _ = capset(syscall.RawSyscall, header, had) }()
+	defer func() { _ = unix.Capset(&header, &had[0]) }()
 	return do()
 }
 
@@ -51,7 +51,13 @@ func DropCapabilities() error {
 		if err := MayDrop(); err != nil {
 			return err
 		}
-		err := InAllThreads(func() error { return capset(syscall.AllThreadsSyscall, unix.CapUserHeader{}, [2]unix.CapUserData{}) })
+		c := giveUp()
+		err := InAllThreads(func() error {
+			if _, _, errno := syscall.AllThreadsSyscall(c.Number, c.Args[0], c.Args[1], 0); errno != 0 {
+				return os.NewSyscallError("capset", errno)
+			}
+			return nil
+		})
 		if err != nil {
 			return WithoutCgo(err)
 		}

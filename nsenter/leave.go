@@ -2,8 +2,6 @@ package nsenter
 
 import (
 	"os"
-	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,28 +14,19 @@ func LeaveNothing(parent int) (bool, error) {
 	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
 		return false, os.NewSyscallError("prctl(PR_CAP_AMBIENT_CLEAR_ALL)", err)
 	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if os.Geteuid() == 0 { // root keeps its permitted set; only the inheritable one is cleared
-		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		if err := unix.Capget(&header, &data[0]); err != nil {
 			return false, os.NewSyscallError("capget", err)
 		}
 		data[0].Inheritable, data[1].Inheritable = 0, 0
 	}
-	if err := capset(syscall.RawSyscall, unix.CapUserHeader{}, data); err != nil {
-		return false, err
+	if err := unix.Capset(&header, &data[0]); err != nil {
+		return false, os.NewSyscallError("capset", err)
 	}
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
 		return false, os.NewSyscallError("prctl(PR_SET_PDEATHSIG)", err)
 	}
 	return os.Getppid() == parent, nil
-}
-
-// capset sets the capabilities of the threads that call is made for.
-func capset(call func(trap, a1, a2, a3 uintptr) (r1, r2 uintptr, err syscall.Errno), header unix.CapUserHeader, data [2]unix.CapUserData) error {
-	header.Version = unix.LINUX_CAPABILITY_VERSION_3
-	if _, _, errno := call(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0); errno != 0 {
-		return os.NewSyscallError("capset", errno)
-	}
-	return nil
 }
