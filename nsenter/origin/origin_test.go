@@ -144,3 +144,13 @@ func TestRaise(t *testing.T) {
 		t.Errorf("it ended with %v, core %v; want SIGQUIT without a core file", cmd.ProcessState, status.CoreDump())
 	}
 }
+
+// TestMainThread: whatever a program's other goroutines do, main stays on the thread that has what the process was
+// given, such as an order to die with its parent. Built as Go has it, it does too.
+func TestMainThread(t *testing.T) {
+	for _, ldflags := range []string{"", entry} {
+		if out, err := exec.Command(program(t, ldflags), "thread").CombinedOutput(); err != nil {
+			t.Errorf("%q: %v: %s", ldflags, err, out)
+		}
+	}
+}

@@ -57,7 +57,9 @@ var (
 func init() {
 	if Captured() {
 		ownSlack() // before LockOSThread makes the thread that all later ones are copies of
-		runtime.LockOSThread()
+	}
+	runtime.LockOSThread()
+	if Captured() {
 		openFiles()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"syscall"
 
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -35,6 +36,20 @@ func main() {
 	case "exec":
 		fmt.Fprintln(os.Stderr, origin.Exec(args[2], args[2:], origin.Environ()))
 		os.Exit(1)
+	case "thread":
+		for range 2 * runtime.NumCPU() {
+			go func() {
+				for {
+					runtime.Gosched()
+				}
+			}()
+		}
+		for range 10_000 {
+			if runtime.Gosched(); syscall.Gettid() != os.Getpid() {
+				fmt.Fprintln(os.Stderr, "main is on another thread")
+				os.Exit(1)
+			}
+		}
 	case "panic":
 		panic(args[2])
 	case "trace":
