@@ -145,8 +145,8 @@ func TestRaise(t *testing.T) {
 	}
 }
 
-// TestMainThread: whatever a program's other goroutines do, main stays on the thread that has what the process was
-// given, such as an order to die with its parent. Built as Go has it, it does too.
+// TestMainThread: whatever other goroutines do, main stays on the thread that has what the process was given, such as an
+// order to die with its parent. So it is in a program built as Go has it, too.
 func TestMainThread(t *testing.T) {
 	for _, ldflags := range []string{"", entry} {
 		if out, err := exec.Command(program(t, ldflags), "thread").CombinedOutput(); err != nil {
