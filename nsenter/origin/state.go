@@ -55,13 +55,9 @@ var (
 // init keeps the main goroutine on the main thread: a thread's own state, as an order to be killed with the parent
 // (prctl(2), PR_SET_PDEATHSIG), is to reach the program that takes this one's place.
 func init() {
-	if Captured() {
-		ownSlack() // before LockOSThread makes the thread that all later ones are copies of
-	}
+	ownSlack() // before LockOSThread makes the thread that all later ones are copies of
 	runtime.LockOSThread()
-	if Captured() {
-		openFiles()
-	}
+	openFiles()
 }
 
 // ownSlack gives this thread the timer slack that the process was given.
