@@ -99,13 +99,10 @@ func replay(t *testing.T, l *standin.Listener) {
 		t.Fatal(err)
 	}
 	defer a.Abort()
-	testkit.Await(t, "the log of Job A's Worker", func() bool {
-		logs, _ := filepath.Glob(filepath.Join(l.Root, "_diag", "Worker_*.log"))
-		return len(logs) > 0
-	})
+	waitForLog(t, l.Root)
 	time.Sleep(aSecond)
 	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{
-		Name: "build", Run: "sleep 1.1\n: >'" + runsB + "'\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("a", "b"),
+		Name: "build", Run: "sleep 1.1\n" + standin.Mark(runsB) + standin.Until(endedA) + standin.SetOutput("a", "b"),
 	}}})
 	if err != nil {
 		t.Fatal(err)

@@ -119,7 +119,7 @@ func replay(ctx context.Context, o Options, dir string, c course) (*half, error)
 	seconds := strconv.FormatFloat(o.scaled(c.stepB).Seconds(), 'f', 3, 64)
 	b, err := l.Dispatch(standin.Job{Name: "checkout", Teardown: teardownB, Padding: c.padding, Steps: []standin.Step{
 		// However slow the machine is, Job A's end comes within this step.
-		{Name: "Run " + action, Uses: action, Script: ": >'" + runsB + "'\nsleep " + seconds + "\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("ref", "main")},
+		{Name: "Run " + action, Uses: action, Script: standin.Mark(runsB) + "sleep " + seconds + "\n" + standin.Until(endedA) + standin.SetOutput("ref", "main")},
 	}})
 	if err != nil {
 		return nil, err

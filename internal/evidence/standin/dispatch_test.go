@@ -34,7 +34,7 @@ func TestDispatch(t *testing.T) {
 				return err == nil && len(made) == 1
 			})
 			b, err := l.Dispatch(standin.Job{Name: "B", Steps: []standin.Step{{
-				Name: "long", Run: ": >'" + runsB + "'\nuntil [ -e '" + endedA + "' ]; do sleep 0.02; done\n" + standin.SetOutput("a", "b"),
+				Name: "long", Run: standin.Mark(runsB) + standin.Until(endedA) + standin.SetOutput("a", "b"),
 			}}})
 			if err != nil {
 				t.Fatal(err)

@@ -81,10 +81,19 @@ type Step struct {
 // SetOutput is a line of shell for Run and Script that sets an output as the actions toolkit does: it
 // fails if the file that the Worker made for it is gone.
 func SetOutput(name, value string) string {
-	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	return `[ -f "$GITHUB_OUTPUT" ] || { echo "::error::Missing file at path: $GITHUB_OUTPUT"; exit 1; }` + "\n" +
 		"printf '%s=%s\\n' " + quote(name) + " " + quote(value) + ` >>"$GITHUB_OUTPUT"` + "\n"
 }
+
+// Mark is a line of shell for Run and Script that makes a file: who waits for it, as [Until] or a job's TeardownUntil, knows
+// that the step has come there.
+func Mark(file string) string { return ": >" + quote(file) + "\n" }
+
+// Until is a line of shell for Run and Script that waits for a file, however long that takes.
+func Until(file string) string { return "until [ -e " + quote(file) + " ]; do sleep 0.02; done\n" }
+
+// quote makes one word of shell of s.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 // Message is the body of a new job's message: the part of upstream's AgentJobRequestMessage that the
 // stand-in needs, under the same names.

@@ -92,7 +92,7 @@ func WriteWorker(path, program string) error {
 	// The kernel takes the first line apart at blanks, and only its first 255 bytes (BINPRM_BUF_SIZE,
 	// execve(2)); a shell does not mind.
 	if strings.ContainsAny(program, " \t\n") || len(script) > 120 {
-		script = fmt.Sprintf("#!/bin/sh\nexec '%s' %s \"$0\" \"$@\"\n", strings.ReplaceAll(program, "'", `'\''`), ScriptCommand)
+		script = fmt.Sprintf("#!/bin/sh\nexec %s %s \"$0\" \"$@\"\n", quote(program), ScriptCommand)
 	}
 	// A process forked while the file is open for writing could hold it open for a moment, and it could
 	// not be run (execve(2), ETXTBSY).
