@@ -39,17 +39,23 @@ func CapableCopy(t testing.TB, program string) string {
 	return path
 }
 
-// CopyProgram copies a program that is started at once. A test beside this one that forks meanwhile would have the copy
-// open for writing, and it could not be started (ETXTBSY, execve(2)).
+// CopyProgram copies a program that is started at once.
 func CopyProgram(t testing.TB, from, to string) {
 	t.Helper()
 	data, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
+	WriteProgram(t, to, data)
+}
+
+// WriteProgram writes a program that is started at once. A test beside this one that forks meanwhile would have it open
+// for writing, and it could not be started (ETXTBSY, execve(2)).
+func WriteProgram(t testing.TB, path string, program []byte) {
+	t.Helper()
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	if err := os.WriteFile(to, data, 0o755); err != nil {
+	if err := os.WriteFile(path, program, 0o755); err != nil {
 		t.Fatal(err)
 	}
 }

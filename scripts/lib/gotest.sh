@@ -58,7 +58,7 @@ own_mounts=()
 
 # What a load leaves must be nothing, however great it was: these run alone. WORKER_WRAP_TEST_FULL_LOAD=1 has them take
 # their full numbers.
-load_tests='^(TestOverlap|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
+load_tests='^(TestOverlaps|TestManyAliveAtOnce|TestManyStartsInARow|TestStartsAmongManyMounts|TestLeftoversBesideAStart)$'
 
 # Half of the time is that of tests which start the program, and often wait: four processes share them, but for one that
 # counts a user's processes, and begin with the first of the other packages.
@@ -98,7 +98,10 @@ rejoin() {
 # start programs do without, as the detector would look at the tests alone: race_starts has those for it.
 test_unit() {
 	local skip="$apart|$alone" code=0 flags=("${own_mounts[@]}") list
-	if wants load && ((EUID == 0)); then skip="$skip|$load_tests"; fi
+	if wants load && ((EUID == 0)); then
+		skip="$skip|$load_tests"
+		flags+=(-skip "$load_tests")
+	fi
 	beside attacks attacks_and_race_starts
 	beside each-call gotest each-call "${own_mounts[@]}" -run '^TestEachCall' "$starts"
 	beside starts-A-J test_starts A-J "$skip"

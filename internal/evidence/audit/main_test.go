@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
-	"github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -17,13 +15,7 @@ var Writers struct {
 	Text, JSON, HTML func(*Report, io.Writer) error
 }
 
-// TestMain makes this test program the one that the stand-in's Workers run.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
-		os.Exit(worker.Main(os.Args[2:]))
-	}
-	testkit.Main(m)
-}
+func TestMain(m *testing.M) { testkit.Main(m) }
 
 // folder writes files, by name, to a folder of their own.
 func folder(t testing.TB, files map[string]string) string {

@@ -14,14 +14,10 @@ import (
 // TestStandIn audits the logs of a stand-in runner through which issue 4357 was replayed: as the runner
 // was up to 2.335, and as it is since 2.336.0, which waits for the Worker that it cancels.
 func TestStandIn(t *testing.T) {
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for version, waits := range map[string]bool{"2.335.0": false, "2.336.0": true} {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
-			root, err := standin.MakeRoot(filepath.Join(testkit.Dir(t), "runner"), standin.RootOptions{Version: version, Program: program})
+			root, err := standin.MakeRoot(filepath.Join(testkit.Dir(t), "runner"), standin.RootOptions{Version: version, Program: testkit.Binary(t)})
 			if err != nil {
 				t.Fatal(err)
 			}

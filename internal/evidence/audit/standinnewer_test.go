@@ -11,14 +11,10 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// newerRoot makes a runner of the stand-in whose Workers are this test program.
+// newerRoot makes a runner of the stand-in.
 func newerRoot(t *testing.T, version string) standin.Root {
 	t.Helper()
-	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := standin.MakeRoot(filepath.Join(testkit.Dir(t), "runner"), standin.RootOptions{Version: version, Program: program})
+	root, err := standin.MakeRoot(filepath.Join(testkit.Dir(t), "runner"), standin.RootOptions{Version: version, Program: testkit.Binary(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,7 @@ func script(t *testing.T, text string) string {
 // TestRun: with the shim as users get it both halves go as they should.
 func TestRun(t *testing.T) {
 	t.Parallel()
-	out, err := run(t, t.Context(), testkit.Binary(t), self(t))
+	out, err := run(t, t.Context(), testkit.Binary(t), testkit.Binary(t))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -112,7 +112,7 @@ func TestBroken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			shim, program := testkit.Binary(t), self(t)
+			shim, program := testkit.Binary(t), testkit.Binary(t)
 			if c.shim != "" {
 				shim = script(t, c.shim)
 				t.Cleanup(func() { killListed(filepath.Join(filepath.Dir(shim), "pids")) })
@@ -158,7 +158,7 @@ func TestInterrupted(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), after)
 			defer cancel()
 			program := filepath.Join(testkit.Dir(t), "worker") // tells this test's processes from others
-			if err := os.Symlink(self(t), program); err != nil {
+			if err := os.Symlink(testkit.Binary(t), program); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := run(t, ctx, testkit.Binary(t), program); !errors.Is(err, context.DeadlineExceeded) {
@@ -186,7 +186,7 @@ func TestNoexec(t *testing.T) {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	}()
-	err := demo.Run(t.Context(), demo.Options{Out: &bytes.Buffer{}, Program: self(t), Dir: dir})
+	err := demo.Run(t.Context(), demo.Options{Out: &bytes.Buffer{}, Program: testkit.Binary(t), Dir: dir})
 	if err == nil || !strings.Contains(err.Error(), dir+", which is mounted noexec: set TMPDIR") {
 		t.Errorf("error %v", err)
 	}

@@ -18,7 +18,7 @@ func TestRunHeld(t *testing.T) {
 	}
 	dir := testkit.Dir(t)
 	var out bytes.Buffer
-	err := demo.RunHeld(t.Context(), demo.Options{Out: &out, Program: self(t), Shim: testkit.Binary(t), Dir: dir, Width: 200})
+	err := demo.RunHeld(t.Context(), demo.Options{Out: &out, Program: testkit.Binary(t), Dir: dir, Width: 200})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}

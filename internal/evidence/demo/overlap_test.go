@@ -19,11 +19,11 @@ import (
 
 const atOnce = 50
 
-// TestOverlap lets the issue happen a hundred times with the shim (a thousand times in scripts/test load), and a
+// TestOverlaps lets the issue happen a hundred times with the shim (a thousand times in scripts/test load), and a
 // hundred times without, fifty at once: each time Job B's files are made, then Job A is cancelled and empties its
 // _temp, and then Job B looks for its files. Without the shim all Jobs B fail, with it none. Nothing in it depends on
 // how fast the machine is.
-func TestOverlap(t *testing.T) {
+func TestOverlaps(t *testing.T) {
 	if err := demo.CanMount(); err != nil {
 		testkit.Skip(t, "the shim needs to mount: %v", err)
 	}
