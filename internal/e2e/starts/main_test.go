@@ -5,10 +5,15 @@ import (
 	"os"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/evidence/standin"
+	standinworker "github.com/worker-wrap/worker-wrap/internal/evidence/standin/worker"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == standin.ScriptCommand {
+		os.Exit(standinworker.Main(os.Args[2:]))
+	}
 	if how := os.Getenv(workerVar); how != "" {
 		fmt.Fprintln(os.Stderr, worker(how))
 		os.Exit(125)

@@ -9,10 +9,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/internal/testkit/scratch"
 )
@@ -52,7 +52,7 @@ func aLed(t *testing.T, state string) led {
 		t.Fatal(err)
 	}
 	for _, r := range []runner.Layout{l.own, l.other} {
-		scratch.Text(t, filepath.Join(r.Diag(), early.RecordName), "{}\n")
+		scratch.Text(t, filepath.Join(r.Diag(), inplain.Name), "{}\n")
 		scratch.Text(t, filepath.Join(r.Diag(), left.Prefix+dead), "{}\n")
 	}
 	testkit.Give(t, l.own.Root, scratch.Nobody)

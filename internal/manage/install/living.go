@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
@@ -17,7 +18,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
 // living names the wrapped Workers of a runner that are alive, or may be.
@@ -63,7 +63,7 @@ func inPlain(l runner.Layout) (o perpid.Owner, ok bool, err error) {
 	if err != nil {
 		return o, false, err
 	}
-	if o, ok := early.Recorded(l.Work, l.Diag(), self); ok && perpid.NewJudge(self, false).Verdict(o, time.Now()) == perpid.Living {
+	if o, ok := inplain.Named(l.Work, l.Diag(), self); ok && perpid.NewJudge(self, false).Verdict(o, time.Now()) == perpid.Living {
 		return o, true, nil
 	}
 	store, err := perpid.Open(perpid.Path(l.Temp))

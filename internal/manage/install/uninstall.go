@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -15,7 +16,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private folders.
@@ -129,7 +129,7 @@ func (r *run) removeRecord(l runner.Layout) {
 			return os.Remove(filepath.Join(untrusted.Through(diag), filepath.Base(path)))
 		}})
 	}
-	if _, living, err := inPlain(l); err == nil && !living && early.HasRecord(l.Work, l.Diag()) {
+	if _, living, err := inPlain(l); err == nil && !living && inplain.Exists(l.Work, l.Diag()) {
 		tasks = append(tasks, machine.Task{What: "remove the record of who was alone in " + l.Work, Do: func() error {
 			work, err := r.folder(l, l.Work)
 			if err != nil {
@@ -141,7 +141,7 @@ func (r *run) removeRecord(l runner.Layout) {
 				return err
 			}
 			defer diag.Close()
-			return early.Forget(work, diag)
+			return inplain.Forget(work, diag)
 		}})
 	}
 	r.tasks(tasks)

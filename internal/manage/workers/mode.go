@@ -5,10 +5,10 @@ import (
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/record"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 )
 
 // Mode says which _temp a Worker has, and why.
@@ -66,7 +66,7 @@ func recorded(root string, owner perpid.Owner) bool {
 	if err != nil {
 		return false
 	}
-	o, ok := early.Recorded(layout.Work, layout.Diag(), owner)
+	o, ok := inplain.Named(layout.Work, layout.Diag(), owner)
 	return ok && o.PID == owner.PID && o.Start == owner.Start
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
 	"github.com/worker-wrap/worker-wrap/internal/start/begun"
@@ -181,7 +182,7 @@ func (c *claiming) recorded() error {
 	if c.Runner == nil {
 		return nil
 	}
-	o, ok := early.Recorded(filepath.Dir(c.Temp), c.Diag(), c.Self)
+	o, ok := inplain.Named(filepath.Dir(c.Temp), c.Diag(), c.Self)
 	if ok && o != c.Self && perpid.NewJudge(c.Self, false).Verdict(o, time.Now()) == perpid.Living {
 		c.Journal.Beside(o.PID) // it may be another runner's
 		return fmt.Errorf("%w: process %d is in it", perpid.ErrClaimed, o.PID)

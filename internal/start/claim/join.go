@@ -3,8 +3,8 @@ package claim
 import (
 	"path/filepath"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/start/alone"
-	"github.com/worker-wrap/worker-wrap/internal/start/early"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 )
 
@@ -33,5 +33,5 @@ func (s Start) record() error {
 		return err
 	}
 	defer diag.Close()
-	return early.Record(work, diag, s.Self)
+	return inplain.Write(work, diag, s.Self)
 }

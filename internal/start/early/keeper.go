@@ -19,15 +19,21 @@ import (
 //
 //go:norace
 func (r *room) take(work, root uintptr) (ok bool) {
-	const exclusive, shared = unix.LOCK_EX | unix.LOCK_NB, unix.LOCK_SH | unix.LOCK_NB
+	if !r.me() || !r.lock(work, root) {
+		return false
+	}
 	temp, there := raw.Open(work, unsafe.StringData(tempName), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW)
 	if !there && temp != uintptr(unix.ENOENT) {
 		return false
 	}
-	ok = raw.Flock(work, exclusive) && raw.Flock(root, exclusive) && (!there || raw.Flock(temp, exclusive)) &&
-		r.me() && r.record(work, root)
-	if ok {
-		if ok = raw.Flock(work, shared) && raw.Flock(root, shared) && r.leave(work, root); !ok {
+	if there {
+		_, ok = raw.Flock(temp, exclusive)
+	}
+	if ok = (ok || !there) && r.record(work, root); ok {
+		if _, ok = flockBoth(work, root, unix.LOCK_SH|unix.LOCK_NB); ok {
+			ok = r.leave(work, root)
+		}
+		if !ok {
 			r.unrecord(work, root)
 		}
 	}
@@ -35,6 +41,34 @@ func (r *room) take(work, root uintptr) (ok bool) {
 		raw.CloseFD(temp)
 	}
 	return ok
+}
+
+const exclusive = unix.LOCK_EX | unix.LOCK_NB
+
+// lock locks the work folder and the root. Those of a Worker that has ended are free as soon as its keeper runs, which
+// takes long on a busy machine. It waits for that, two seconds at most.
+//
+//go:norace
+func (r *room) lock(work, root uintptr) bool {
+	pause := unix.Timespec{Nsec: 1e6}
+	for range 64 {
+		errno, ok := flockBoth(work, root, exclusive)
+		if ok || errno != uintptr(unix.EWOULDBLOCK) || !r.late(work) {
+			return ok
+		}
+		if raw.Sleep(&pause); pause.Nsec < 32e6 {
+			pause.Nsec *= 2
+		}
+	}
+	return false
+}
+
+//go:norace
+func flockBoth(work, root, how uintptr) (errno uintptr, ok bool) {
+	if errno, ok = raw.Flock(work, how); ok {
+		errno, ok = raw.Flock(root, how)
+	}
+	return errno, ok
 }
 
 // leave leaves the locks to a keeper.

@@ -145,9 +145,8 @@ func SameFile(a, b *unix.Statx_t) bool {
 // Flock is flock(2).
 //
 //go:norace
-func Flock(fd uintptr, how uintptr) bool {
-	_, ok := Call(unix.SYS_FLOCK, fd, how, 0, 0, 0, 0)
-	return ok
+func Flock(fd uintptr, how uintptr) (errno uintptr, ok bool) {
+	return Call(unix.SYS_FLOCK, fd, how, 0, 0, 0, 0)
 }
 
 // Exit ends the process.
@@ -184,9 +183,13 @@ func CloseFrom(fd uintptr) {
 // SleepSecond waits for a second, or for a signal.
 //
 //go:norace
-func SleepSecond() {
-	second := unix.Timespec{Sec: 1}
-	Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&second)), 0, 0, 0, 0, 0)
+func SleepSecond() { Sleep(&unix.Timespec{Sec: 1}) }
+
+// Sleep waits that long, or for a signal.
+//
+//go:norace
+func Sleep(time *unix.Timespec) {
+	Call(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(time)), 0, 0, 0, 0, 0)
 }
 
 // Empty is the empty path, of what a descriptor leads to: the end of another, in memory that is looked at anyway.
