@@ -75,6 +75,7 @@ nogroup:x:65534:' >"$root/etc/group"
 		done
 		skip=${skip# }
 		[[ $skip == - ]] || echo "left out of $package: $skip: $reason"
+		[[ $all == no ]] || users="root user"
 		echo "$name ${skip// /|} $users" >>"$root/tests/list"
 	done < <(kernel_tests)
 	install -m 755 scripts/lib/guest-gcc "$root/usr/bin/gcc"
