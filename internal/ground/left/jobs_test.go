@@ -3,6 +3,7 @@ package left_test
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,7 +89,8 @@ func (w *world) left(t *testing.T, asUser bool) (out []string) {
 	return out
 }
 
-// watch returns a pidfd of a process that a test has caused.
+// watch returns a pidfd of a process that a test has caused, once that runs its own program. Until then it is a copy of
+// the Worker that has started it, and looks like one.
 func watch(t *testing.T, pid string) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimSpace(pid))
@@ -102,6 +104,10 @@ func watch(t *testing.T, pid string) int {
 	t.Cleanup(func() {
 		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
 		unix.Close(fd)
+	})
+	testkit.Await(t, "it runs its program", func() bool {
+		words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n))
+		return err != nil || !strings.Contains(string(words), "/Runner.Worker")
 	})
 	return fd
 }
