@@ -24,10 +24,7 @@ all() { tree r s /usr/local/lib /usr/local/bin /var/lib/worker-wrap /etc/systemd
 func deny(t *testing.T) string {
 	t.Helper()
 	out := filepath.Join(testkit.Dir(t), "deny")
-	source := filepath.Join(testkit.Root(), "internal/e2e/starts/testdata/deny.c")
-	if said, err := exec.Command(testkit.RequireTool(t, "gcc", "gcc"), "-O1", "-static", "-o", out, source).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
+	testkit.WriteProgram(t, out, testkit.Compile(t, filepath.Join(testkit.Root(), "internal/e2e/starts/testdata/deny.c"), "-O1", "-static"))
 	return out
 }
 

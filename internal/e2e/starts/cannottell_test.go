@@ -6,34 +6,18 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
-// programs has, by name, functions that compile each of the C programs in testdata once.
-var programs sync.Map
-
 // compile builds one of the C programs in testdata. C, because a Go program cannot see or set these things
 // without its runtime being in between.
 func compile(t *testing.T, name, to string) string {
 	t.Helper()
-	gcc, dir := testkit.RequireTool(t, "gcc", "gcc libc6-dev"), testkit.Dir(t)
-	build, _ := programs.LoadOrStore(name, sync.OnceValues(func() ([]byte, error) {
-		built := filepath.Join(dir, name)
-		if out, err := exec.Command(gcc, "-static", "-O1", "-o", built, filepath.Join("testdata", name+".c")).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("gcc: %w\n%s", err, out)
-		}
-		return os.ReadFile(built)
-	}))
-	program, err := build.(func() ([]byte, error))()
-	if err != nil {
-		t.Fatal(err)
-	}
 	path := filepath.Join(to, name)
-	testkit.WriteProgram(t, path, program)
+	testkit.WriteProgram(t, path, testkit.Compile(t, filepath.Join("testdata", name+".c"), "-static", "-O1"))
 	return path
 }
 

@@ -34,7 +34,7 @@ const (
 // record does not say: self's is taken, as the PID namespace is of a boot.
 func Named(work, diag string, self perpid.Owner) (o perpid.Owner, ok bool) {
 	data, err := read(work, diag)
-	words := strings.Fields(string(data))
+	words := strings.SplitN(string(data), " ", 4)
 	if err != nil || len(words) < 3 {
 		return o, false
 	}

@@ -39,14 +39,13 @@ func (n *note) parse(data []byte) (ok bool) {
 //
 //go:norace
 func (r *room) record(work, root uintptr) (ok bool) {
-	text := uintptr(unsafe.Pointer(&r.text))
-	n, ok := raw.Call(unix.SYS_FGETXATTR, work, raw.Ptr(unsafe.StringData(attribute)), text, inplain.Size, 0, 0)
+	n, ok := r.readRecord(work)
 	inFile := !ok && n == uintptr(unix.EOPNOTSUPP)
 	if inFile {
 		if r.fileFD, ok = r.openRecord(root); !ok {
 			return false
 		}
-		n, ok = raw.Call(unix.SYS_READ, r.fileFD, text, inplain.Size, 0, 0, 0)
+		n, ok = raw.Call(unix.SYS_READ, r.fileFD, uintptr(unsafe.Pointer(&r.text)), inplain.Size, 0, 0, 0)
 	}
 	if !ok && (n == uintptr(unix.ENODATA) || n == uintptr(unix.ERANGE)) { // none, or what somebody else has put there
 		n, ok = 0, true
@@ -58,13 +57,19 @@ func (r *room) record(work, root uintptr) (ok bool) {
 	return ok
 }
 
+// readRecord reads the attribute to text. n is its length, or the error.
+//
+//go:norace
+func (r *room) readRecord(work uintptr) (n uintptr, ok bool) {
+	return raw.Call(unix.SYS_FGETXATTR, work, raw.Ptr(unsafe.StringData(attribute)), uintptr(unsafe.Pointer(&r.text)), inplain.Size, 0, 0)
+}
+
 // late reports whether who was in the plain _temp has ended, by the record: what has its locks yet is its keeper, or
 // another start. Of a record in a file nothing is known.
 //
 //go:norace
 func (r *room) late(work uintptr) bool {
-	text := uintptr(unsafe.Pointer(&r.text))
-	n, ok := raw.Call(unix.SYS_FGETXATTR, work, raw.Ptr(unsafe.StringData(attribute)), text, inplain.Size, 0, 0)
+	n, ok := r.readRecord(work)
 	var last raw.Owner
 	if ok {
 		_, ok = last.Parse(r.text[:n])
