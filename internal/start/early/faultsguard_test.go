@@ -1,7 +1,6 @@
 package early_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,9 +71,7 @@ func strikeGuard(t *testing.T, strace, root, call, what string) bool {
 		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", keeper))
 		return strings.Contains(string(status), fmt.Sprintf("\nTracerPid:\t%d\n", tracer.Process.Pid))
 	})
-	if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755)); err != nil && !errors.Is(err, os.ErrExist) {
-		t.Fatal(err)
-	}
+	remake(t, temp, 0)
 	struck := func() bool {
 		text, _ := os.ReadFile(log)
 		return strings.Contains(string(text), "INJECTED") || strings.Contains(string(text), "+++ killed by SIGKILL")

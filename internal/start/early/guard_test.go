@@ -27,6 +27,14 @@ func sees(t *testing.T, s *started, root string) unix.Stat_t {
 	return st
 }
 
+// remake has _temp removed and made anew, for that user. A keeper makes it if there is none for 100 ms, and may be first.
+func remake(t *testing.T, temp string, uid int) {
+	t.Helper()
+	if err := errors.Join(os.RemoveAll(temp), os.MkdirAll(temp, 0o755), os.Chown(temp, uid, uid)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestLaidAgain: whoever is in the plain _temp removes it while another Worker has one of its own, and makes it anew at
 // once, later, or never: each time the other sees its own again, and nobody else does.
 func TestLaidAgain(t *testing.T) {
@@ -41,7 +49,7 @@ func TestLaidAgain(t *testing.T) {
 	}
 	for _, how := range []struct{ name, script string }{
 		{"at once", `rm -rf "$0" && mkdir -p "$0"`},
-		{"renamed away", `mv "$0" "$0.old" && mkdir "$0" && rmdir "$0.old"`},
+		{"renamed away", `mv "$0" "$0.old" && mkdir -p "$0" && rmdir "$0.old"`},
 		{"never", `rm -rf "$0"`},
 		{"with all of the work folder", `rm -rf "${0%/*}"/* && mkdir -p "$0"`},
 		{"twice", `rm -rf "$0" && mkdir -p "$0" && rm -rf "$0" && mkdir -p "$0"`},

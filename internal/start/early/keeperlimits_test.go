@@ -1,9 +1,7 @@
 package early_test
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -46,9 +44,7 @@ func TestKeeperUnderLimits(t *testing.T) {
 					}
 				}
 			}
-			if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755), os.Chown(temp, uid, uid)); err != nil {
-				t.Fatal(err)
-			}
+			remake(t, temp, uid)
 			if beside := startAs(t, uid, root, alone); beside.isAlone(t) {
 				t.Error("the locks are gone")
 			}

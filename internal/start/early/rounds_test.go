@@ -221,9 +221,7 @@ func TestKeeperUnderAttack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.RemoveAll(temp), os.Mkdir(temp, 0o755), os.Chown(temp, uid, uid)); err != nil {
-		t.Fatal(err)
-	}
+	remake(t, temp, uid)
 	testkit.Await(t, "it sees its own", func() bool { return sees(t, second, root).Ino == own.Ino })
 	if after := memoryOf(t, keeper); after > before+100 {
 		t.Errorf("%d kB of memory were its own before the flood, and %d are after it", before, after)
