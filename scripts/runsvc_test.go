@@ -241,7 +241,7 @@ func TestRunsvcWrapperMendsAtStart(t *testing.T) {
 // TestRunsvcWrapperCannotSpeak: a log that cannot be written keeps no runner from its start.
 func TestRunsvcWrapperCannotSpeak(t *testing.T) {
 	s := newService(t)
-	for what, to := range map[string]string{"a full disk": ">/dev/full", "a pipe that nobody reads": "> >(:); sleep 0.3"} {
+	for what, to := range map[string]string{"a full disk": ">/dev/full", "a pipe that nobody reads": "> >(:); wait $!"} {
 		script := filepath.Join(filepath.Dir(s.script), "silent")
 		text := "#!/bin/bash\nexec 2" + to + "\nexec " + s.script + "\n"
 		if err := os.WriteFile(script, []byte(text), 0o755); err != nil {

@@ -99,7 +99,7 @@ add_tool() {
 # took half as much time again on a machine with two.
 # boot VERSION INITRAMFS runs the machine to its end, its console on stdout.
 boot() {
-	local limit=900 cpus=$(($(nproc) < 6 ? 1 : 2))
+	local limit=2700 cpus=$(($(nproc) < 6 ? 1 : 2))
 	[[ $all == no ]] || limit=14400
 	exec timeout --kill-after=5 "$limit" qemu-system-x86_64 -accel tcg,thread=multi -smp "$cpus" -m 2048 \
 		-cpu max,la57=off,smap=off,smep=off,umip=off,erms=off,fsrm=off \

@@ -18,7 +18,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -188,7 +187,7 @@ func (httpConn) RemoteAddr() net.Addr { return &net.UnixAddr{} }
 // get asks through the proxy.
 func (r *rig) get(path string) (status int, body string, err error) {
 	client := http.Client{
-		Timeout: 20 * time.Second,
+		Timeout: testkit.Patience,
 		Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(context.Context, string, string) (net.Conn, error) {
 			conn, err := dial(r.c.Socket)
 			return httpConn{conn}, err

@@ -172,7 +172,7 @@ func TestAttackByHiddenSubcommand(t *testing.T) {
 	}
 	for _, args := range [][]string{{"__docker-proxy"}, {"__docker-proxy", "{}"}, {"__standin-worker"}, {sweeper.Command, "/etc"}, {sweeper.Command}} {
 		c := command(nil, shim, args...)
-		done := time.AfterFunc(time.Minute, func() { _ = exec.Command("kill", itoa(c.Process.Pid)).Run() })
+		done := time.AfterFunc(testkit.Patience, func() { _ = exec.Command("kill", itoa(c.Process.Pid)).Run() })
 		code := c.end(t)
 		done.Stop()
 		if code == 2 || code < 0 || strings.Contains(c.err.String(), "goroutine ") {

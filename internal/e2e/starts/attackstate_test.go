@@ -71,7 +71,7 @@ func TestAttackByLimits(t *testing.T) {
 				end := func(program string) *start {
 					c := command(settings, prlimit, what, program, "report")
 					do(t, c.Start())
-					timer := time.AfterFunc(time.Minute, func() { _ = c.Process.Kill(); t.Errorf("%s, %q: a hang", what, settings) })
+					timer := time.AfterFunc(testkit.Patience, func() { _ = c.Process.Kill(); t.Errorf("%s, %q: a hang", what, settings) })
 					defer timer.Stop()
 					c.end(t)
 					return c

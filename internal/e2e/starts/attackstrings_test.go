@@ -45,7 +45,7 @@ func harmlessOrRefused(t *testing.T, what string, c *start) (refused bool) {
 		t.Errorf("%.60q: %v", what, err)
 		return true
 	}
-	hang := time.AfterFunc(20*time.Second, func() { t.Errorf("%.60q: a hang", what); _ = c.Process.Kill() })
+	hang := time.AfterFunc(testkit.Patience, func() { t.Errorf("%.60q: a hang", what); _ = c.Process.Kill() })
 	defer hang.Stop()
 	_ = c.Wait()
 	quiet(t, what, c.err.String())

@@ -47,7 +47,7 @@ func TestAttackByEverySubcommand(t *testing.T) {
 		args := append([]string{"-f", "-o", log, "-e", "trace=capset,open,openat,openat2,execve,unlinkat,mkdirat,mount,unshare,setns", "--"}, testkit.UserWords(id, id)...)
 		cmd := exec.Command(strace, append(args, shim, name, s.store)...)
 		cmd.Dir = s.root
-		timer := time.AfterFunc(20*time.Second, func() { _ = exec.Command("kill", "-TERM", itoa(cmd.Process.Pid)).Run() })
+		timer := time.AfterFunc(testkit.Patience, func() { _ = exec.Command("kill", "-TERM", itoa(cmd.Process.Pid)).Run() })
 		_ = cmd.Run()
 		timer.Stop()
 		trace, err := os.ReadFile(log)
@@ -95,7 +95,7 @@ func TestAttackOnRootsSubcommands(t *testing.T) {
 			var out printed
 			cmd.Stdout, cmd.Stderr = &out, &out
 			do(t, cmd.Start())
-			late := time.AfterFunc(30*time.Second, func() { t.Errorf("%s waits where %s is a FIFO", name, where); _ = cmd.Process.Kill() })
+			late := time.AfterFunc(testkit.Patience, func() { t.Errorf("%s waits where %s is a FIFO", name, where); _ = cmd.Process.Kill() })
 			_ = cmd.Wait()
 			late.Stop()
 			if code := cmd.ProcessState.ExitCode(); code < 0 || code > 125 {

@@ -287,7 +287,7 @@ func TestFewProcessesOfAUser(t *testing.T) {
 // finish runs a start to its end, however long that takes.
 func finish(t *testing.T, c *start, temp string) ending {
 	t.Helper()
-	timer := time.AfterFunc(30*time.Second, func() { _ = c.Process.Kill() })
+	timer := time.AfterFunc(testkit.Patience, func() { _ = c.Process.Kill() })
 	code := c.end(t)
 	return ending{code: code, out: c.out.String(), err: c.err.String(), onHost: isOnHost(temp), hung: !timer.Stop()}
 }

@@ -219,11 +219,10 @@ func TestLimits(t *testing.T) {
 
 // TestHeld: it shows when somebody keeps a Worker's pipes.
 func TestHeld(t *testing.T) {
+	t.Parallel()
 	root := newRoot(t, standin.RootOptions{})
 	write(t, filepath.Join(root.Bin, "Runner.Worker"), "#!/bin/sh\nsleep 300 >/dev/null & echo $!\nexit 100\n")
-	l := newListener(t, root)
-	l.Held = 200 * time.Millisecond
-	r := start(t, l, steps()).Wait()
+	r := start(t, newListener(t, root), steps()).Wait()
 	var pid int
 	if _, err := fmt.Sscan(r.Kept, &pid); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // makeIn makes a store in the folder work, like that.
@@ -197,7 +198,7 @@ func TestClaimLock(t *testing.T) {
 	for range 16 {
 		wg.Go(func() {
 			for range 50 {
-				err := s.Claim(j, Terms{Patience: 10 * time.Second}, func() error {
+				err := s.Claim(j, Terms{Patience: testkit.Patience}, func() error {
 					most.Store(max(most.Load(), inside.Add(1)))
 					inside.Add(-1)
 					return nil
@@ -223,7 +224,7 @@ func TestClaimLock(t *testing.T) {
 		t.Errorf("locked: %v", err)
 	}
 	f.Close()
-	if err := claim(s, j, 10*time.Second); err != nil {
+	if err := claim(s, j, testkit.Patience); err != nil {
 		t.Errorf("free again: %v", err)
 	}
 }

@@ -60,7 +60,7 @@ func TestWrapperFindsItsWorker(t *testing.T) {
 		for how, want := range map[string]string{
 			"alone": "wrapped old \n", "always": "wrapped old " + l.Root + "/.worker-wrap/", "no privilege": "wrapped old " + l.Temp + "\n",
 		} {
-			cmd := asNobody("timeout", "20", scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164")
+			cmd := bounded(scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164")
 			if how == "no privilege" {
 				cmd = asNobody("setpriv", append([]string{"--no-new-privs"}, cmd.Args...)...)
 			}

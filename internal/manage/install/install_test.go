@@ -149,6 +149,11 @@ func TestInstallAndUninstall(t *testing.T) {
 	}
 }
 
+// bounded is asNobody for a program that may never end, as two that start each other.
+func bounded(name string, args ...string) *exec.Cmd {
+	return asNobody("timeout", append([]string{fmt.Sprint(testkit.Patience.Seconds()), name}, args...)...)
+}
+
 // asNobody starts a program with nobody's rights; nobody else's.
 func asNobody(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)

@@ -44,7 +44,7 @@ func otherTool(t *testing.T, l runner.Layout, does string) {
 // both starts a job, which is to go through the other tool and to the runner's own Worker, isolated.
 func both(t *testing.T, what string, l runner.Layout, version string) {
 	t.Helper()
-	cmd := asNobody("timeout", "20", scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164") // each could start the other for ever
+	cmd := bounded(scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164")
 	cmd.Dir = l.Bin()
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.HasPrefix(string(out), "wrapped "+version+" "+l.Root+"/.worker-wrap/") {
@@ -91,7 +91,7 @@ func TestAnotherTool(t *testing.T) {
 						good(t, "uninstall", Uninstall(o))
 					} else {
 						good(t, "uninstall", Uninstall(o))
-						if out, err := asNobody("timeout", "20", scratch.WorkerIn(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
+						if out, err := bounded(scratch.WorkerIn(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
 							t.Errorf("without worker-wrap: %v: %s", err, out)
 						}
 						otherTool(t, l, "taken_out")
@@ -166,7 +166,7 @@ func TestAnotherToolTwice(t *testing.T) {
 	scratch.Move(t, scratch.KeptIn(l.Bin()), scratch.WorkerIn(l.Bin()))
 	good(t, "install", Install(o))
 	otherTool(t, l, "moves")
-	out, err := asNobody("timeout", "20", scratch.WorkerIn(l.Bin())).CombinedOutput()
+	out, err := bounded(scratch.WorkerIn(l.Bin())).CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "which would start itself for ever") {
 		t.Errorf("a circle: %v: %s", err, out)
 	}

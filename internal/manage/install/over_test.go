@@ -29,7 +29,7 @@ func ran(t *testing.T, l runner.Layout) (what string, isolated bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := asNobody("timeout", "20", scratch.WorkerIn(bin), "spawnclient", "160", "164")
+	cmd := bounded(scratch.WorkerIn(bin), "spawnclient", "160", "164")
 	cmd.Dir = bin
 	out, err := cmd.CombinedOutput()
 	what, temp, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), " ")
