@@ -1,12 +1,11 @@
 package starts_test
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -88,7 +87,7 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 	id := itoa(user)
 	for _, name := range []string{"/a", "/b"} {
 		path := sockets + name
-		args := append([]string{"-o", "/dev/null", "-P", path, "-e", "trace=faccessat2", "-e", "inject=faccessat2:signal=STOP", "--"}, testkit.UserWords(id, id)...)
+		args := append([]string{"-o", testkit.Dir(t) + "/trace", "-P", path, "-e", "trace=faccessat2", "-e", "inject=faccessat2:signal=STOP", "--"}, testkit.UserWords(id, id)...)
 		c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", covered+innocent)...)}
 		c.Stdout, c.Stderr = &c.out, &c.err
 		c.Env = []string{"WORKER_WRAP_FALLBACK=none", "DOCKER_HOST=unix://" + path, "PATH=" + os.Getenv("PATH")}
@@ -104,32 +103,15 @@ func TestAttackBetweenTwoLooks(t *testing.T) {
 }
 
 // stopped waits until the child of strace has stopped by a signal that strace sent it just after a system call, and
-// returns its PID. It stops at each call for moments.
+// returns its PID. Its state does not tell: it stops at each call that strace sees. What strace writes does (-o).
 func (s *start) stopped(t *testing.T) int {
 	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/task/%[1]d/children", s.Process.Pid)
-	pid := 0
-	eventually(t, func() error {
-		for range 25 {
-			children, err := os.ReadFile(dir)
-			if err != nil {
-				return err
-			}
-			if pid, err = strconv.Atoi(strings.TrimSpace(string(children))); err != nil {
-				return err
-			}
-			stat, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
-			if err != nil {
-				return err
-			}
-			if !strings.Contains(strings.ToLower(string(stat)), ") t ") || strings.Contains(string(stat), "(strace)") {
-				return fmt.Errorf("it has not stopped: %s, %s", stat, &s.err)
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		return nil
+	trace := s.Args[slices.Index(s.Args, "-o")+1]
+	testkit.Await(t, "it has stopped", func() bool {
+		text, _ := os.ReadFile(trace)
+		return strings.Contains(string(text), "--- stopped by SIGSTOP ---")
 	})
-	return pid
+	return childrenOf(t, s.Process.Pid)[0]
 }
 
 // TestAttackOnTheDockerSocket: DOCKER_HOST leads to a socket of the user's own in one moment. In the next it leads to

@@ -77,7 +77,7 @@ func TestAttackOnRoot(t *testing.T) {
 		link := s.root + "/link"
 		do(t, os.Symlink(filepath.Join(root, c.to), link))
 		before := roots(t, root)
-		start := command([]string{c.setting, "DOCKER=off"}, strace, "-o", "/dev/null", "-e", "trace=move_mount,mkdirat,openat2",
+		start := command([]string{c.setting, "DOCKER=off"}, strace, "-o", testkit.Dir(t)+"/trace", "-e", "trace=move_mount,mkdirat,openat2",
 			"-e", "inject="+strings.Replace(c.moment, ":", ":signal=STOP:", 1), "--", testkit.Binary(t), "--temp", s.temp, "--", "/bin/true")
 		start.SysProcAttr = nil
 		do(t, start.Start())
@@ -148,7 +148,7 @@ func TestAttackOnTheNewFolder(t *testing.T) {
 		{"the user", "", testkit.UserWords(id, id)},
 		{"root", "was replaced by another folder", nil},
 	} {
-		args := append([]string{"-o", "/dev/null", "-e", "trace=mkdirat", "-e", "inject=mkdirat:signal=STOP:when=1", "--"}, way.args...)
+		args := append([]string{"-o", testkit.Dir(t) + "/trace", "-e", "trace=mkdirat", "-e", "inject=mkdirat:signal=STOP:when=1", "--"}, way.args...)
 		c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", "cat "+s.temp+"/secret; "+innocent)...)}
 		c.Stdout, c.Stderr = &c.out, &c.err
 		c.Env = []string{"WORKER_WRAP_DOCKER=off", "WORKER_WRAP_FALLBACK=none", "PATH=" + os.Getenv("PATH")}

@@ -202,7 +202,7 @@ func TestSocketMadeAnew(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	socket := s.socket()
 	listenAt(t, socket, 0o600, 0)
-	c := &start{Cmd: exec.Command(strace, "-o", "/dev/null", "-P", socket, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=1",
+	c := &start{Cmd: exec.Command(strace, "-o", testkit.Dir(t)+"/trace", "-P", socket, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=1",
 		"--", s.worker, "-c", `[ `+socket+` -ef "$WORKER_WRAP_HOST_TEMP.docker.sock" ] && echo proxy`)}
 	c.Stdout, c.Stderr = &c.out, &c.err
 	c.Env = append(os.Environ(), "DOCKER_HOST=unix://"+socket)

@@ -137,7 +137,7 @@ func TestAttackOnPrivatePlaces(t *testing.T) {
 		for look := 1; look <= 3; look++ {
 			_ = os.Remove(link)
 			do(t, os.Symlink(elsewhere, link))
-			args := append([]string{"-o", "/dev/null", "-P", place, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=" + itoa(look), "--"}, testkit.UserWords(itoa(user), itoa(user))...)
+			args := append([]string{"-o", testkit.Dir(t) + "/trace", "-P", place, "-e", "trace=openat2", "-e", "inject=openat2:signal=STOP:when=" + itoa(look), "--"}, testkit.UserWords(itoa(user), itoa(user))...)
 			c := &start{Cmd: exec.Command(strace, append(args, s.worker, "-c", "cd "+elsewhere+"; ls; "+innocent)...)}
 			c.Stdout, c.Stderr = &c.out, &c.err
 			c.Env = []string{"WORKER_WRAP_DOCKER=off", "WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_PRIVATE=" + place, "HOME=" + s.root, "PATH=" + os.Getenv("PATH")}
