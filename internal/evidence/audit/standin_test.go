@@ -3,6 +3,7 @@ package audit
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +77,19 @@ func diag(t *testing.T, root string) string {
 	return all.String()
 }
 
+// waitForSteps waits until a Worker of the runner in root is through with its steps, and what they have set. Who starts
+// before empties _temp under it.
+func waitForSteps(t *testing.T, root string) {
+	t.Helper()
+	testkit.Await(t, "the steps' end", func() bool {
+		logs, _ := filepath.Glob(filepath.Join(root, "_diag", "Worker_*.log"))
+		return slices.ContainsFunc(logs, func(log string) bool {
+			text, _ := os.ReadFile(log)
+			return strings.Contains(string(text), "INFO JobRunner] Finalize job.")
+		})
+	})
+}
+
 // aSecond is longer than one of the logs'.
 const aSecond = 1100 * time.Millisecond
 
@@ -85,11 +99,14 @@ const aSecond = 1100 * time.Millisecond
 func replay(t *testing.T, l *standin.Listener) {
 	t.Helper()
 	defer l.Close()
+	release := make(chan struct{}, 2)
+	l.Release = release
 	runsB, endedA := filepath.Join(l.Root, "b-runs"), filepath.Join(l.Root, "a-ended")
 	jobA := standin.Job{Name: "run-tables-tests (spark)", Teardown: 40 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}}
 	if !l.Waits {
 		jobA.TeardownUntil = runsB
 	}
+	release <- struct{}{}
 	a, err := l.Dispatch(jobA)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +121,8 @@ func replay(t *testing.T, l *standin.Listener) {
 		t.Fatal(err)
 	}
 	defer b.Abort()
+	waitForSteps(t, l.Root)
+	release <- struct{}{}
 	<-a.Done()
 	time.Sleep(aSecond)
 	if err := os.WriteFile(endedA, nil, 0o644); err != nil {

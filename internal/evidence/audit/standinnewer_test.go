@@ -64,7 +64,9 @@ func TestStandInLosesJobs(t *testing.T) {
 func TestStandInBackground(t *testing.T) {
 	t.Parallel()
 	root := newerRoot(t, "2.335.1")
-	l := &standin.Listener{Root: root.Dir, Scale: 0.1}
+	release := make(chan struct{}, 2)
+	l := &standin.Listener{Root: root.Dir, Scale: 0.1, Release: release}
+	release <- struct{}{}
 	runsB, endedA := filepath.Join(root.Dir, "b-runs"), filepath.Join(root.Dir, "a-ended")
 	a, err := l.Dispatch(standin.Job{Name: "A", Teardown: 30 * time.Second, TeardownUntil: runsB, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}})
 	if err != nil {
@@ -85,6 +87,8 @@ func TestStandInBackground(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Abort()
+	waitForSteps(t, root.Dir)
+	release <- struct{}{}
 	<-a.Done()
 	if err := os.WriteFile(endedA, nil, 0o644); err != nil {
 		t.Fatal(err)

@@ -50,8 +50,8 @@ type Listener struct {
 	warm     bool // a job's message was written before
 }
 
-// renewInterval is how often the Listener renews a job's lock; sendLimit how long it tries to send a message
-// (GITHUB_ACTIONS_RUNNER_CHANNEL_TIMEOUT); killAfter what a cancelled Worker is given.
+// renewInterval, the only one that is scaled, is how often the Listener renews a job's lock; sendLimit how long it tries to
+// send a message (GITHUB_ACTIONS_RUNNER_CHANNEL_TIMEOUT); killAfter what a cancelled Worker is given.
 const (
 	renewInterval = 60 * time.Second
 	sendLimit     = 30 * time.Second

@@ -91,7 +91,7 @@ func (w *Worker) stop(kind common.MessageType) (err error) {
 		go func() {
 			select {
 			case <-w.done:
-			case <-time.After(l.scaled(killAfter)):
+			case <-time.After(killAfter):
 				l.record(w.Job.ID, common.Info, "JobDispatcher", "worker process for job %s haven't exit within cancellation timout, kill running worker.", w.Job.ID)
 				_ = w.Kill()
 			}
