@@ -77,15 +77,18 @@ func diag(t *testing.T, root string) string {
 	return all.String()
 }
 
-// waitForSteps waits until a Worker of the runner in root is through with its steps, and what they have set. Who starts
+// finalized is in the log of a Worker that is through with its steps, and with what they have set. A Worker that starts
 // before empties _temp under it.
-func waitForSteps(t *testing.T, root string) {
+const finalized = "INFO JobRunner] Finalize job."
+
+// waitForLog waits until a Worker of the runner in root has that in its log, or has opened one if it is empty.
+func waitForLog(t *testing.T, root, words string) {
 	t.Helper()
-	testkit.Await(t, "the steps' end", func() bool {
+	testkit.Await(t, "a Worker's log with "+words, func() bool {
 		logs, _ := filepath.Glob(filepath.Join(root, "_diag", "Worker_*.log"))
 		return slices.ContainsFunc(logs, func(log string) bool {
 			text, _ := os.ReadFile(log)
-			return strings.Contains(string(text), "INFO JobRunner] Finalize job.")
+			return strings.Contains(string(text), words)
 		})
 	})
 }
@@ -112,7 +115,7 @@ func replay(t *testing.T, l *standin.Listener) {
 		t.Fatal(err)
 	}
 	defer a.Abort()
-	waitForLog(t, l.Root)
+	waitForLog(t, l.Root, "")
 	time.Sleep(aSecond)
 	b, err := l.Dispatch(standin.Job{Name: "Job B", Steps: []standin.Step{{
 		Name: "build", Run: "sleep 1.1\n" + standin.Mark(runsB) + standin.Until(endedA) + standin.SetOutput("a", "b"),
@@ -121,7 +124,7 @@ func replay(t *testing.T, l *standin.Listener) {
 		t.Fatal(err)
 	}
 	defer b.Abort()
-	waitForSteps(t, l.Root)
+	waitForLog(t, l.Root, finalized)
 	release <- struct{}{}
 	<-a.Done()
 	time.Sleep(aSecond)

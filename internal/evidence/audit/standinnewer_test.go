@@ -74,7 +74,7 @@ func TestStandInBackground(t *testing.T) {
 	}
 	defer a.Abort()
 	defer l.Close()
-	waitForLog(t, root.Dir)
+	waitForLog(t, root.Dir, "")
 	time.Sleep(aSecond)
 	step := func(name string) standin.Step {
 		return standin.Step{Name: name, Background: true, Run: standin.Mark(filepath.Join(root.Dir, name)) + standin.Until(endedA) + standin.SetOutput("x", "y")}
@@ -87,7 +87,7 @@ func TestStandInBackground(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer b.Abort()
-	waitForSteps(t, root.Dir)
+	waitForLog(t, root.Dir, finalized)
 	release <- struct{}{}
 	<-a.Done()
 	if err := os.WriteFile(endedA, nil, 0o644); err != nil {
@@ -108,13 +108,4 @@ func TestStandInBackground(t *testing.T) {
 	if len(missed) != 2 {
 		t.Errorf("two steps missed a file each, and the report has %v of\n%+v", missed, r.Incidents[0].Timeline)
 	}
-}
-
-// waitForLog waits until the first Worker of the runner in root has opened its log.
-func waitForLog(t *testing.T, root string) {
-	t.Helper()
-	testkit.Await(t, "a Worker's log", func() bool {
-		logs, _ := filepath.Glob(filepath.Join(root, "_diag", "Worker_*.log"))
-		return len(logs) > 0
-	})
 }
