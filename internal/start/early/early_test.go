@@ -129,6 +129,14 @@ func lock(t *testing.T, dir string, wait bool) bool {
 	}
 }
 
+// unlocked waits until nobody has a lock of the runner's: its Workers have ended, and their keepers have let go.
+func unlocked(t *testing.T, root string) {
+	t.Helper()
+	if !lock(t, root+"/_work", true) || !lock(t, root, true) {
+		t.Fatal("the locks stay")
+	}
+}
+
 // TestAlone: a Worker that is alone is in the host's mount namespace with the environment that it was given. Both
 // folders are locked as long as it lives, by a process of nobody's that has nothing of the Worker's, and no longer.
 func TestAlone(t *testing.T) {
@@ -246,25 +254,30 @@ func TestEntries(t *testing.T) {
 	}
 }
 
-// keeperOf finds the keeper of a Worker: the process that has a pidfd of it.
-func keeperOf(t *testing.T, worker int) int {
+// keeperOf waits for the keeper of a Worker: the process that has a pidfd of it, and by now waits for its end or more. On
+// a busy machine the Worker can be there long before.
+func keeperOf(t *testing.T, worker int) (keeper int) {
 	t.Helper()
-	infos, err := filepath.Glob("/proc/[0-9]*/fdinfo/2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, info := range infos {
-		text, err := os.ReadFile(info)
-		if err == nil && bytes.Contains(text, []byte("\nPid:\t"+strconv.Itoa(worker)+"\n")) {
-			pid, err := strconv.Atoi(strings.Split(info, "/")[2])
-			if err != nil {
+	testkit.Await(t, fmt.Sprintf("a process has a pidfd of %d and waits", worker), func() bool {
+		infos, err := filepath.Glob("/proc/[0-9]*/fdinfo/2")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, info := range infos {
+			text, err := os.ReadFile(info)
+			if err != nil || !bytes.Contains(text, []byte("\nPid:\t"+strconv.Itoa(worker)+"\n")) {
+				continue
+			}
+			proc := strings.TrimSuffix(info, "fdinfo/2")
+			if _, err := fmt.Sscanf(proc, "/proc/%d/", &keeper); err != nil {
 				t.Fatal(err)
 			}
-			return pid
+			call, err := os.ReadFile(proc + "syscall")
+			return err == nil && strings.HasPrefix(string(call), fmt.Sprint(unix.SYS_PPOLL, " "))
 		}
-	}
-	t.Fatalf("no process has a pidfd of %d", worker)
-	return 0
+		return false
+	})
+	return keeper
 }
 
 func checkKeeper(t *testing.T, pid int, root string) {

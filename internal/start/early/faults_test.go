@@ -43,6 +43,7 @@ func strikes(t *testing.T, strace string) (all []struck) {
 	t.Helper()
 	root := root(t)
 	early(t, root, alone) // the first start looks for others, too
+	unlocked(t, root)     // as one does that waits
 	log := root + ".trace"
 	defer os.Remove(log)
 	cmd := exec.Command(strace, "-f", "-o", log, root+"/bin/Runner.Worker")
@@ -114,6 +115,7 @@ func TestEachCallStruck(t *testing.T) {
 	for range runtime.NumCPU() {
 		root := root(t)
 		early(t, root, alone)
+		unlocked(t, root)
 		wg.Go(func() {
 			for s := range queue {
 				how := s.strike(t, strace, root)
@@ -166,9 +168,7 @@ func (s struck) strike(t *testing.T, strace, root string) (how string) {
 	}
 	first.end()
 	second.end()
-	if !lock(t, root+"/_work", true) || !lock(t, root, true) {
-		t.Errorf("%v: the locks stay", s)
-	}
+	unlocked(t, root)
 	if how == "none" {
 		return how
 	}
@@ -177,5 +177,6 @@ func (s struck) strike(t *testing.T, strace, root string) (how string) {
 		t.Errorf("%v: the next Worker is not alone", s)
 	}
 	next.end()
+	unlocked(t, root)
 	return how
 }

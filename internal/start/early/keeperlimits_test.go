@@ -53,9 +53,7 @@ func TestKeeperUnderLimits(t *testing.T) {
 			}
 			testkit.Await(t, "it sees its own", func() bool { return sees(t, private, root).Ino == own.Ino })
 			lone.end()
-			if !lock(t, root+"/_work", true) || !lock(t, root, true) {
-				t.Error("the locks stay")
-			}
+			unlocked(t, root)
 			// What is not lifted keeps no keeper from its end.
 			next, beside := startAs(t, uid, root, alone), startAs(t, uid, root, alone)
 			if !next.isAlone(t) || beside.isAlone(t) {
@@ -67,9 +65,7 @@ func TestKeeperUnderLimits(t *testing.T) {
 				s.end()
 				testkit.Await(t, "its keeper has ended", func() bool { return unix.Kill(keeper, 0) == unix.ESRCH })
 			}
-			if !lock(t, root+"/_work", true) || !lock(t, root, true) {
-				t.Error("the locks stay")
-			}
+			unlocked(t, root)
 			for _, dir := range []string{"/", root, root + "/bin", root + "/_work"} {
 				if cores, _ := filepath.Glob(dir + "/core*"); len(cores) > 0 {
 					t.Errorf("there is %q", cores)
