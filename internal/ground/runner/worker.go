@@ -16,6 +16,9 @@ const (
 	KeptWorkerName = "Runner.Worker.worker-wrap"
 )
 
+// KeeperName is what the process of a keeper is called, and of no Worker's start: that has the name of its entry.
+const KeeperName = "worker-wrap"
+
 // AloneName is, in bin, a link to the file kept as KeptWorkerName. A Worker that is alone is started by it: so the
 // kernel gives the process the name that it has without worker-wrap (execve(2) takes the last part of the path).
 const AloneName = AloneFolder + "/" + WorkerName

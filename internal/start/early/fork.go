@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
@@ -45,6 +46,8 @@ func (r *room) run() {
 		r.keep()
 	}
 	r.last = true
+	// The keeper has the Worker's words until it can hide them. By this name, which it inherits, it is known from its birth.
+	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NAME, raw.Ptr(unsafe.StringData(runner.KeeperName+"\x00")), 0, 0, 0, 0)
 	flags, stack, gone := uintptr(unix.SIGCHLD), uintptr(0), uintptr(0)
 	if r.shares {
 		r.there = 1

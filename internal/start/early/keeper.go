@@ -99,7 +99,6 @@ func (r *room) keep() {
 	raw.Call(unix.SYS_SETSID, 0, 0, 0, 0, 0, 0)
 	r.ownFiles()
 	raw.Call(unix.SYS_CHDIR, raw.Ptr(unsafe.StringData("/\x00")), 0, 0, 0, 0, 0)
-	raw.Call(unix.SYS_PRCTL, unix.PR_SET_NAME, raw.Ptr(unsafe.StringData("worker-wrap\x00")), 0, 0, 0, 0)
 	r.part()
 	raw.Call(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0) // first, as capabilities may have to stay
 	if r.does == guards {

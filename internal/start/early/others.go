@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/raw"
 )
 
@@ -44,26 +45,15 @@ func (r *room) among(proc uintptr) bool {
 	}
 }
 
-// isWorker reports whether a process was started by a path as the Listener gives it.
+// isWorker reports whether a process was started by a path as the Listener gives it, and is no keeper. Those have its
+// words until they hide them.
 //
 //go:norace
 func (r *room) isWorker(proc uintptr, pid uint64) bool {
-	const file = "/cmdline\x00"
-	var name [32]byte
-	i := raw.Write(name[:], 0, pid)
-	for k := range len(file) {
-		name[i+k] = file[k]
-	}
-	fd, ok := raw.Open(proc, &name[0], unix.O_RDONLY)
-	if !ok {
+	const bin, worker, keeper = "/bin", "/Runner.Worker", runner.KeeperName + "\n"
+	if !r.textOf(proc, pid, "/cmdline\x00") {
 		return false // it has ended, or is another user's, and is not shown
 	}
-	n, ok := raw.Call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)-1), 0, 0, 0)
-	raw.CloseFD(fd)
-	if !ok {
-		return false
-	}
-	r.text[n] = 0
 	at := 0
 	for r.root[at] != 0 {
 		if r.text[at] != r.root[at] {
@@ -71,14 +61,34 @@ func (r *room) isWorker(proc uintptr, pid uint64) bool {
 		}
 		at++
 	}
-	const bin, worker = "/bin", "/Runner.Worker"
 	if !raw.Has(&r.text[0], at, bin) {
 		return false
 	}
 	for at += len(bin); r.text[at] != 0; at++ {
 		if raw.Has(&r.text[0], at, worker) {
-			return true
+			return !r.textOf(proc, pid, "/comm\x00") || !raw.Has(&r.text[0], 0, keeper)
 		}
 	}
 	return false
+}
+
+// textOf reads what a file says of a process, as much as there is room for.
+//
+//go:norace
+func (r *room) textOf(proc uintptr, pid uint64, file string) bool {
+	var name [32]byte
+	i := raw.Write(name[:], 0, pid)
+	for k := range len(file) {
+		name[i+k] = file[k]
+	}
+	fd, ok := raw.Open(proc, &name[0], unix.O_RDONLY)
+	if !ok {
+		return false
+	}
+	n, ok := raw.Call(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&r.text)), uintptr(len(r.text)-1), 0, 0, 0)
+	raw.CloseFD(fd)
+	if ok {
+		r.text[n] = 0
+	}
+	return ok
 }

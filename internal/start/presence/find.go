@@ -60,15 +60,16 @@ func find(proc, root string, self perpid.Owner) ([]Worker, error) {
 		if err != nil {
 			return nil, err
 		}
+		w := Worker{Owner: o, Starting: starting(process)}
+		if w.Starting && keeps(process) {
+			continue
+		}
 		if above == nil {
 			above = ancestors(proc, self.PID)
 		}
-		out = append(out, Worker{
-			Owner:    o,
-			Earlier:  o.Start < self.Start || o.Start == self.Start && o.PID < self.PID,
-			Starting: starting(process),
-			Ancestor: slices.Contains(above, pid),
-		})
+		w.Earlier = o.Start < self.Start || o.Start == self.Start && o.PID < self.PID
+		w.Ancestor = slices.Contains(above, pid)
+		out = append(out, w)
 	}
 	return out, nil
 }
@@ -144,6 +145,13 @@ func starting(process string) bool {
 		return status.Word("Uid") == strconv.Itoa(os.Getuid())
 	}
 	return err == nil && unix.Stat("/proc/self/exe", &self) == nil && it.Dev == self.Dev && it.Ino == self.Ino
+}
+
+// keeps reports whether a process that runs the caller's program is no start but a keeper, which has its Worker's words at
+// first. What is a start's own is its lock.
+func keeps(process string) bool {
+	status, err := procfs.Read(process)
+	return err == nil && status.Line("Name") == runner.KeeperName
 }
 
 // ancestors returns the PIDs of the processes above pid.

@@ -1,6 +1,7 @@
 package presence_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
@@ -142,12 +144,31 @@ func TestEarlier(t *testing.T) {
 
 // TestAncestorAndStarting: this process as its child sees it, which runs the same program.
 func TestAncestorAndStarting(t *testing.T) {
+	above, found := fromBelow(t, runner.WorkerName)
+	if len(found) != 1 || found[0].Owner.PID != above || !found[0].Ancestor || !found[0].Starting || !found[0].Earlier {
+		t.Errorf("%d is %+v to its child", above, found)
+	}
+}
+
+// TestKeeperIsNoStart: a keeper has its Worker's words until it comes to hide them, but a name of its own.
+func TestKeeperIsNoStart(t *testing.T) {
+	if above, found := fromBelow(t, runner.KeeperName); len(found) > 0 {
+		t.Errorf("%d is %+v to its child", above, found)
+	}
+}
+
+// fromBelow starts this program as a Worker of a runner, as a process of the name given, and looks from a child of it.
+func fromBelow(t *testing.T, name string) (pid int, found []presence.Worker) {
+	t.Helper()
 	root := t.TempDir()
 	if err := os.Mkdir(root+"/bin", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// The test's own binary under a Worker's name, which never comes to an end.
-	above := exec.Command("/proc/self/exe", "-test.run=^TestHelperSleeps$")
+	program, err := os.Executable()
+	if err := errors.Join(err, os.Symlink(program, filepath.Join(root, name))); err != nil {
+		t.Fatal(err)
+	}
+	above := exec.Command(filepath.Join(root, name), "-test.run=^TestHelperSleeps$")
 	above.Args[0] = filepath.Join(root, "bin", "Runner.Worker")
 	above.Env = append(os.Environ(), "PRESENCE_HELPER=1")
 	out, err := above.StdoutPipe()
@@ -166,18 +187,16 @@ func TestAncestorAndStarting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := find(t, root, o)
-	if len(found) != 1 || found[0].Owner.PID != above.Process.Pid || !found[0].Ancestor || !found[0].Starting || !found[0].Earlier {
-		t.Errorf("from process %d, a child of %d: %+v", child, above.Process.Pid, found)
-	}
+	return above.Process.Pid, find(t, root, o)
 }
 
-// TestHelperSleeps is a process of TestAncestorAndStarting: it starts another and says its PID.
+// TestHelperSleeps is a process of fromBelow: it starts another and says its PID.
 func TestHelperSleeps(_ *testing.T) {
 	if os.Getenv("PRESENCE_HELPER") == "" {
 		return
 	}
-	cmd := exec.Command("/bin/sleep", "20")
+	cmd := exec.Command("/bin/sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		os.Exit(1)
 	}
