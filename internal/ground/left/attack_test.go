@@ -26,23 +26,23 @@ func TestEndOfEach(t *testing.T) {
 	}
 	ofFirst, ofSecond := leave(first, 1031), leave(second, 1032)
 	first.End()
-	if !ends(t, ofFirst, 20_000) {
+	if !ends(t, ofFirst) {
 		t.Error("what the first one has left lives")
 	}
 	third := w.worker(t)
 	ofThird := leave(third, 1033)
-	if ends(t, ofSecond, 0) || second.Do(t, "echo here") != "here" {
+	if ended(t, ofSecond) || second.Do(t, "echo here") != "here" {
 		t.Error("the second one's process has ended with the first one")
 	}
 	second.End()
-	if !ends(t, ofSecond, 20_000) {
+	if !ends(t, ofSecond) {
 		t.Error("what the second one has left lives")
 	}
-	if ends(t, ofThird, 0) {
+	if ended(t, ofThird) {
 		t.Error("the third one's process has ended with the second one")
 	}
 	third.End()
-	if !ends(t, ofThird, 20_000) {
+	if !ends(t, ofThird) {
 		t.Error("what the third one has left lives")
 	}
 }
@@ -99,7 +99,7 @@ func TestAttackByJob(t *testing.T) {
 			first.End()
 		}
 		out := w.run(t, false, "gc", "--kill", "--runner-root", w.root)
-		if strings.Contains(out, "ended process") || !lives(service.Process.Pid) || ends(t, other, 0) || second.Do(t, "echo here") != "here" {
+		if strings.Contains(out, "ended process") || !lives(service.Process.Pid) || ended(t, other) || second.Do(t, "echo here") != "here" {
 			t.Errorf("%s: %s", attack.what, out)
 		}
 	}
@@ -130,7 +130,7 @@ func TestAttackByAnotherUser(t *testing.T) {
 	gc := func() {
 		t.Helper()
 		out := w.run(t, false, "gc", "--kill", "--runner-root", root)
-		if strings.Contains(out, "ended process") || ends(t, victim, 0) {
+		if strings.Contains(out, "ended process") || ended(t, victim) {
 			t.Errorf("root's gc of the other user's runner: %s", out)
 		}
 	}
@@ -146,10 +146,10 @@ func TestAttackByAnotherUser(t *testing.T) {
 	gc()
 	must("rm -r " + theirs + " && ln -s " + diag + " " + theirs)
 	out, _ := exec.Command(w.binary, "gc", "--kill", "--runner-root", root).CombinedOutput()
-	if ends(t, victim, 0) {
+	if ended(t, victim) {
 		t.Errorf("by a link: %s", out)
 	}
-	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, victim, 10_000) {
+	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, victim) {
 		t.Errorf("it lives, though its own runner's records are in place: %s", out)
 	}
 }

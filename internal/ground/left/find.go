@@ -155,16 +155,20 @@ func (f *finder) find() (out Found, err error) {
 func (f *finder) hides(p Process) (may bool) {
 	since := procfs.Since(f.boot, p.start)
 	for _, j := range f.jobs {
-		if p.start >= j.worker.Start && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
+		if p.start >= j.worker.Start && !j.keeps(p) && (j.ended.IsZero() || since.Before(j.ended.Add(time.Second))) {
 			may, j.hidden = true, append(j.hidden, p)
 		}
 	}
 	return may
 }
 
+// keeps reports whether a process is the one that sweeps after the Worker and records its end. It may be in the job's
+// namespace.
+func (j *job) keeps(p Process) bool { return p.PID == j.keeper.PID && p.start == j.keeper.Start }
+
 func (f *finder) match(p Process) {
 	for _, j := range f.jobs {
-		if j.is(p.ns) {
+		if j.is(p.ns) && !j.keeps(p) {
 			j.list = append(j.list, p)
 			if runs(f.proc, p.PID) {
 				j.busy = "a runner's own process lives in its namespace"

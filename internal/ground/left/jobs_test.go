@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
+	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
@@ -89,8 +90,8 @@ func (w *world) left(t *testing.T, asUser bool) (out []string) {
 	return out
 }
 
-// watch returns a pidfd of a process that a test has caused, once that runs its own program. Until then it is a copy of
-// the Worker that has started it, and looks like one.
+// watch returns a pidfd of a process that a test has caused, once that runs its own program: sleep, or an ssh-agent. Until
+// then it is a copy of the Worker that has started it, and looks like one; or what is to become that program.
 func watch(t *testing.T, pid string) int {
 	t.Helper()
 	n, err := strconv.Atoi(strings.TrimSpace(pid))
@@ -106,14 +107,21 @@ func watch(t *testing.T, pid string) int {
 		unix.Close(fd)
 	})
 	testkit.Await(t, "it runs its program", func() bool {
-		words, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", n))
-		return err != nil || !strings.Contains(string(words), "/Runner.Worker")
+		name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", n))
+		return err != nil || string(name) == "sleep\n" || string(name) == "ssh-agent\n"
 	})
 	return fd
 }
 
 // ends waits until a process has ended.
-func ends(t *testing.T, pidfd int, milliseconds int) bool {
+func ends(t *testing.T, pidfd int) bool {
+	return endsIn(t, pidfd, int(testkit.Patience.Milliseconds()))
+}
+
+// ended reports whether it has.
+func ended(t *testing.T, pidfd int) bool { return endsIn(t, pidfd, 0) }
+
+func endsIn(t *testing.T, pidfd, milliseconds int) bool {
 	t.Helper()
 	for {
 		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, milliseconds)
@@ -142,11 +150,11 @@ func leave(t *testing.T, job *testkit.Process) (all []int) {
 func onlyThese(t *testing.T, all []int, other int) {
 	t.Helper()
 	for i, pidfd := range all {
-		if !ends(t, pidfd, 10_000) {
+		if !ends(t, pidfd) {
 			t.Errorf("process %d lives", i)
 		}
 	}
-	if ends(t, other, 0) {
+	if ended(t, other) {
 		t.Error("the living Worker's process has ended")
 	}
 }
@@ -201,7 +209,7 @@ func TestLeft(t *testing.T) {
 	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); strings.Count(out, "ended process") != 1 || strings.Count(out, "stays (a person's: worker-wrap enter has started it): ") != 2 {
 		t.Errorf("gc --kill:\n%s", out)
 	}
-	if !ends(t, other, 10_000) || ends(t, persons, 0) {
+	if !ends(t, other) || ended(t, persons) {
 		t.Error("the job's process lives, or the person's does not")
 	}
 }
@@ -234,7 +242,7 @@ func TestInUserNamespace(t *testing.T) {
 	}
 	onlyThese(t, all, other)
 	second.End()
-	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, other, 10_000) {
+	if out := w.run(t, false, "gc", "--kill", "--runner-root", w.root); !strings.Contains(out, "ended process") || !ends(t, other) {
 		t.Errorf("gc --kill, as root:\n%s", out)
 	}
 }
@@ -266,8 +274,11 @@ func TestAloneInNoUserNamespace(t *testing.T) {
 	}
 }
 
-// lives reports whether a process lives.
-func lives(pid int) bool { return unix.Kill(pid, 0) == nil }
+// lives reports whether a process lives, and is no zombie.
+func lives(pid int) bool {
+	status, err := procfs.Read(fmt.Sprintf("/proc/%d", pid))
+	return err == nil && status.Word("State") != "Z"
+}
 
 // TestEndByKeeper: with WORKER_WRAP_LEFTOVERS=end the keeper ends what is left, as far as the runner's user may, and the
 // event log says so.
@@ -278,17 +289,17 @@ func TestEndByKeeper(t *testing.T) {
 			job := w.worker(t)
 			own := watch(t, job.Do(t, "env -i setsid sleep 1004 >/dev/null 2>&1 </dev/null & echo $!"))
 			if how == "USERNS=1" { // where sudo does not work
-				if job.End(); !ends(t, own, 20_000) {
+				if job.End(); !ends(t, own) {
 					t.Error("the user's process lives")
 				}
 				return
 			}
 			roots := watch(t, job.Do(t, "sudo -n sh -c 'sleep 1005 >/dev/null 2>&1 </dev/null & echo $!'"))
 			job.End()
-			if !ends(t, own, 20_000) {
+			if !ends(t, own) {
 				t.Error("the user's process lives")
 			}
-			if ends(t, roots, 0) {
+			if ended(t, roots) {
 				t.Error("root's process was ended")
 			}
 			if got := w.left(t, false); !slices.Contains(got, "sleep 1005") {

@@ -48,6 +48,14 @@ func dead(t *testing.T) perpid.Owner {
 	t.Helper()
 	cmd := exec.Command("cat")
 	in := testkit.Feed(t, cmd)
+	o := owner(t, cmd)
+	in.Close()
+	_ = cmd.Wait()
+	return o
+}
+
+func owner(t *testing.T, cmd *exec.Cmd) perpid.Owner {
+	t.Helper()
 	self, err := perpid.Self()
 	if err != nil {
 		t.Fatal(err)
@@ -56,8 +64,6 @@ func dead(t *testing.T) perpid.Owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in.Close()
-	_ = cmd.Wait()
 	return o
 }
 
@@ -90,6 +96,7 @@ func TestWhoIsEnded(t *testing.T) {
 		listed bool
 		why    string
 	}{
+		"its keeper":                  {dead(t), ns, owner(t, cmd).String(), false, false, ""},
 		"by its ID":                   {dead(t), ns, none, false, true, ""},
 		"the ID of another":           {dead(t), nsenter.MountNS{Inode: ns.Inode, ID: ns.ID + 1<<40}, none, false, false, ""},
 		"held open by a keeper":       {dead(t), old, self.String(), false, true, ""},
@@ -172,7 +179,7 @@ func TestNeverOfALivingWorker(t *testing.T) {
 		return found.Processes, err
 	}
 	done, err := left.End(find, 0)
-	if err != nil || len(done.Gone) > 0 || len(done.Left) != 1 || !strings.Contains(done.Left[0].Why, "living Worker's") || unix.Kill(cmd.Process.Pid, 0) != nil {
+	if err != nil || len(done.Gone) > 0 || len(done.Left) != 1 || !strings.Contains(done.Left[0].Why, "living Worker's") || !lives(cmd.Process.Pid) {
 		t.Errorf("%+v, %v", done, err)
 	}
 }
