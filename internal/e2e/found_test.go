@@ -2,8 +2,13 @@ package e2e_test
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestFound: what TestMix has found, each by itself. Workers start one after the other, of one runner or of the other.
@@ -48,6 +53,28 @@ func TestFound(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestInstallBesideLateKeeper: an install leaves a keeper beside an unwrapped Worker also if that of one that has ended
+// still has its locks.
+func TestInstallBesideLateKeeper(t *testing.T) {
+	m := newMix(t, 1)
+	late, err := os.Open(filepath.Dir(m.temp))
+	if err := errors.Join(err, unix.Flock(int(late.Fd()), unix.LOCK_EX)); err != nil {
+		t.Fatal(err)
+	}
+	// By chance the install comes after that, and finds the locks free.
+	time.AfterFunc(500*time.Millisecond, func() { late.Close() })
+	for _, s := range []struct {
+		what string
+		at   int
+	}{{"unwrapped", 0}, {"lone", 1}} {
+		n := m.newWorker(kinds[slices.IndexFunc(kinds, func(k *kind) bool { return k.name == s.what })])
+		n.at = m.runners[s.at]
+		if err := errors.Join(m.start([]*worker{n}), m.look()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

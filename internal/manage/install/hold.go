@@ -28,7 +28,12 @@ func (r *run) hold(l runner.Layout) error {
 	if err != nil {
 		return err
 	}
-	locks, err := alone.Take(alone.Places{Root: l.Root, Work: l.Work, Temp: l.Temp}, 0)
+	locks, err := alone.TakeUnless(alone.Places{Root: l.Root, Work: l.Work, Temp: l.Temp}, func() error {
+		if _, ok, _ := inPlain(l); ok {
+			return perpid.ErrClaimed
+		}
+		return nil
+	})
 	if errors.Is(err, perpid.ErrClaimed) { // so whoever is there has a keeper
 		return nil
 	}

@@ -19,14 +19,6 @@ import (
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
-const (
-	// lockPatience is how long a start waits for another that is looking whether it is alone, which takes
-	// some milliseconds.
-	lockPatience = 2 * time.Second
-	// shortestLook and longestLook are the first and the last pause between two looks meanwhile.
-	shortestLook, longestLook = 2 * time.Millisecond, 32 * time.Millisecond
-)
-
 // Start is a start, as what it has in common with others looks at it.
 type Start struct{ *begun.Start }
 
@@ -84,7 +76,7 @@ func (c *claiming) try() error {
 			c.keeper().Sweep(own, filepath.Join(c.Root(), perpid.StoreName))
 			return nil
 		})
-		return s.Claim(j, perpid.Terms{Patience: lockPatience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
+		return s.Claim(j, perpid.Terms{Patience: alone.Patience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
 	})
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
 		return err
@@ -112,38 +104,8 @@ func (c *claiming) lock() (*alone.Locks, error) {
 		patience, _ := c.Patience()
 		return alone.Take(c.inCommon(), max(policy.LastTry, time.Until(c.Begun.Add(patience))))
 	}
-	var locks *alone.Locks
-	err := untilTaken(lockPatience, func() (err error) {
-		locks, err = alone.Take(c.inCommon(), 0)
-		return err
-	}, c.anybody)
-	return locks, err
+	return alone.TakeUnless(c.inCommon(), c.anybody)
 }
-
-// untilTaken takes locks that another process has, with short pauses, as long as nobody is known to keep them: then the
-// error is anybody's. Who has them may become a Worker meanwhile.
-func untilTaken(patience time.Duration, take, anybody func() error) error {
-	begun := now()
-	for pause := shortestLook; ; pause = min(2*pause, longestLook) {
-		err := take()
-		if err == nil {
-			return nil
-		}
-		if err := anybody(); err != nil {
-			return err
-		}
-		if now().Sub(begun) >= patience {
-			return err
-		}
-		sleep(pause)
-	}
-}
-
-// The clock of untilTaken, which a test exchanges.
-var (
-	now   = time.Now
-	sleep = time.Sleep
-)
 
 // anybody fails if another Worker is known to be in the plain _temp. The record mostly names it: then no process is
 // looked at but that one. Whoever is worker-wrap still is not known yet: it may become a Worker. Or it is the

@@ -1,4 +1,4 @@
-package claim
+package alone
 
 import (
 	"errors"
@@ -7,13 +7,13 @@ import (
 )
 
 // byFakeClock is untilTaken by a clock that only its pauses move on. It returns how long that took.
-func byFakeClock(patience time.Duration, take, anybody func(at time.Duration) error) (time.Duration, error) {
+func byFakeClock(take, anybody func(at time.Duration) error) (time.Duration, error) {
 	begun := time.Unix(0, 0)
 	clock := begun
 	now, sleep = func() time.Time { return clock }, func(d time.Duration) { clock = clock.Add(d) }
 	defer func() { now, sleep = time.Now, time.Sleep }()
 	at := func() time.Duration { return clock.Sub(begun) }
-	err := untilTaken(patience, func() error { return take(at()) }, func() error { return anybody(at()) })
+	err := untilTaken(func() error { return take(at()) }, func() error { return anybody(at()) })
 	return at(), err
 }
 
@@ -35,7 +35,7 @@ func TestUntilTaken(t *testing.T) {
 		{"a Worker's in a moment", never, 100 * time.Millisecond, claimed, 150 * time.Millisecond},
 		{"nobody's", never, never, locked, 2100 * time.Millisecond},
 	} {
-		took, err := byFakeClock(2*time.Second,
+		took, err := byFakeClock(
 			func(at time.Duration) error {
 				if at >= c.free {
 					return nil

@@ -1,4 +1,4 @@
-package claim
+package alone
 
 import (
 	"testing"
