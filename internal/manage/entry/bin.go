@@ -67,7 +67,8 @@ type Bin struct {
 	// Left are temporary names that a run which was cut short has left.
 	Left []string
 
-	Changed int64 // when Runner.Worker was changed, in ns since 1970
+	Changed  int64 // when Runner.Worker was changed, in ns since 1970
+	Lifeless bool  // nobody may execute Runner.Worker
 }
 
 // State is how far a runner has the shim.
@@ -154,7 +155,7 @@ func inspectBin(folder *os.File) (Bin, error) {
 	b.WorkerScript, b.RealScript, b.KeptScript = isScript(at(worker)), isScript(at(real)), isScript(at(kept))
 	b.Named = namedAt(dir)
 	if st, err := os.Lstat(at(worker)); err == nil {
-		b.Changed = st.Sys().(*syscall.Stat_t).Ctim.Nano()
+		b.Changed, b.Lifeless = st.Sys().(*syscall.Stat_t).Ctim.Nano(), st.Mode().IsRegular() && st.Mode().Perm()&0o111 == 0
 	}
 	b.others(dir, entries)
 	b.KeptElsewhere = slices.ContainsFunc(b.Beside, func(suffix string) bool { return one(kept, worker+"."+suffix) })

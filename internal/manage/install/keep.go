@@ -112,13 +112,15 @@ func (k *Keeper) time() time.Time {
 }
 
 // mayChange reports whether somebody may just be replacing the Runner.Worker of a bin folder in use: it is missing, or
-// it has replaced the shim and is not, or not yet, the runner's own for sure.
+// it has replaced the shim and is not, or not yet, the runner's own for sure, or no program yet.
 func mayChange(b entry.Bin) bool {
 	switch b.Kind() {
 	case entry.Unlinked:
 		return b.Current
 	case entry.Covered, entry.Unclear, entry.NotInstalled:
 		return b.Current && (b.Kept == entry.Own || b.Real == entry.Own)
+	case entry.Replaced:
+		return b.Current && b.Lifeless
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package install
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -204,7 +205,14 @@ func TestWatchWaitsForAWholeWorker(t *testing.T) {
 	if _, err := f.WriteAt(whole, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.Close(); err != nil {
+	// As a copy that gets its mode at last.
+	if err := errors.Join(f.Close(), os.Chmod(f.Name(), 0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.Keep(); err != ErrReplacing {
+		t.Errorf("whole, but not executable: %v", err)
+	}
+	if err := os.Chmod(f.Name(), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	k.Say = func(string) {}

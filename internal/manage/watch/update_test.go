@@ -281,9 +281,10 @@ func TestPersonReplacesWorker(t *testing.T) {
 		"renames over":      "cp -p _work/_update/bin/Runner.Worker bin/new; mv bin/new bin/Runner.Worker",
 		// If that takes half a second (install.Replacing), by a busy machine, it may have been put back.
 		"removes, and makes later": `now() { cut -d ' ' -f 1 /proc/uptime | tr -d .; }
-			until begun=$(now) && rm bin/Runner.Worker && sleep 0.2 && (set -o noclobber; cat _work/_update/bin/Runner.Worker >bin/Runner.Worker)
+			cp -p _work/_update/bin/Runner.Worker bin/new
+			until begun=$(now) && rm bin/Runner.Worker && sleep 0.2 && ln bin/new bin/Runner.Worker
 			do [ $(($(now) - begun)) -ge 50 ] || exit 1; done
-			chmod 755 bin/Runner.Worker`,
+			rm bin/new`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := keep(t, false)
