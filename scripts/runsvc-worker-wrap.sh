@@ -22,8 +22,9 @@ if [ "${1-}" = --end-watch ]; then
 	for worker_wrap_watch in $(grep -lszx -- "--while-pid=${MAINPID:-none}" /proc/[0-9]*/cmdline); do
 		worker_wrap_watch=${worker_wrap_watch#/proc/}
 		worker_wrap_watch=${worker_wrap_watch%/cmdline}
-		for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-			kill "$worker_wrap_watch" 2>/dev/null || break
+		worker_wrap_tries=0
+		while [ $worker_wrap_tries -lt 100 ] && kill "$worker_wrap_watch" 2>/dev/null; do
+			worker_wrap_tries=$((worker_wrap_tries + 1))
 			sleep 0.1
 		done
 	done
