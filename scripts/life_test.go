@@ -358,16 +358,12 @@ func startWorker(t *testing.T, root string) (end func()) {
 	}
 	t.Cleanup(end)
 	process := "/proc/" + strconv.Itoa(cmd.Process.Pid)
-	for range 1000 {
+	testkit.Await(t, "the Worker starts", func() bool {
 		data, err := os.ReadFile(process + "/comm")
 		exe, _ := os.Readlink(process + "/exe") // the shim has the same name until it has become the Worker
-		if err == nil && strings.HasPrefix(string(data), "Runner.Worker") && filepath.Base(exe) != filepath.Base(place) {
-			return end
-		}
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: 5e6}, nil)
-	}
-	t.Fatal("the Worker does not start")
-	return nil
+		return err == nil && strings.HasPrefix(string(data), "Runner.Worker") && filepath.Base(exe) != filepath.Base(place)
+	})
+	return end
 }
 
 // watch notes each state of the installed binary other than "there, and with a capability".

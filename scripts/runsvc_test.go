@@ -25,7 +25,7 @@ const runnerUser = 65534
 // in shell, which cannot trap what it was started to ignore. It ends by SIGINT with the code that its file says, and
 // turns TERM and INT into that, as the real one does.
 const hostScript = `#!/bin/bash
-trap 'kill -INT $PID' TERM INT
+trap 'kill -INT $!' TERM INT
 if [ -f .path ]; then export PATH=$(cat .path); fi
 echo "pid $$"
 echo "parent $PPID"
@@ -219,11 +219,11 @@ func TestRunsvcWrapperMendsAtStart(t *testing.T) {
 		if !s.wrapped(t) {
 			t.Fatalf("no shim: %s", r.stderr)
 		}
+		_ = r.Process.Signal(syscall.SIGTERM)
+		r.end(t)
 		if !strings.Contains(r.stderr.String(), "put it in place of Runner.Worker\n") {
 			t.Errorf("it does not say what it did: %s", r.stderr)
 		}
-		_ = r.Process.Signal(syscall.SIGTERM)
-		r.end(t)
 		testkit.Await(t, "the watch has ended", func() bool { return len(s.watchers(t)) == 0 })
 		bin := filepath.Join(s.root.Dir, "bin.2.999.0")
 		if err := os.Mkdir(bin, 0o755); err != nil {

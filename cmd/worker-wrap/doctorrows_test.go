@@ -72,7 +72,7 @@ verdict() {
 }
 row() {
 	cd "$base"
-	umount r/_work ${place%/*} 2>/dev/null || :
+	umount -l r/_work ${place%/*} 2>/dev/null || : # what a keeper became may still sweep there
 	rm -rf r
 	cp -a clean r
 	chmod 755 /usr/local/lib

@@ -12,7 +12,7 @@ code worker-wrap install --runner-root r --runner-root s
 getcap /usr/local/lib/worker-wrap/worker-wrap
 echo "-- a job of nobody"
 as nobody "$PWD/r/bin/Runner.Worker" -c 'cat /proc/$$/comm; test -z "$WORKER_WRAP_HOST_TEMP" && echo alone; grep Cap.ff /proc/self/status'
-until grep -q '"kind":"end"' r/_diag/worker-wrap.jsonl; do sleep 0.05; done
+until grep -qs '"kind":"end"' r/_diag/worker-wrap.jsonl; do sleep 0.05; done
 echo "-- found by the list"
 code worker-wrap uninstall --all --dry-run
 code worker-wrap uninstall --all

@@ -29,7 +29,12 @@ soon() {
 	ls -lA r r/bin/ r/bin.*/
 	exit 1
 }
-quiet() { systemctl stop "$unit.service" 2>/dev/null; } # as when nothing has changed for half a minute
+# quiet is as when nothing has changed for half a minute, and systemd watches the paths again.
+quiet() { soon is_quiet; }
+is_quiet() {
+	systemctl stop "$unit.service" 2>/dev/null
+	[ "$(systemctl show -P SubState "$unit.path")" = waiting ]
+}
 
 # begin VERSION: the download begins, and the new version is copied to its folder.
 begin() {

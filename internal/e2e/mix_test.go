@@ -58,7 +58,9 @@ func TestMix(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	m.unlocked(t)
+	if err := m.unlocked(); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("seed %d, %d starts in %d steps: %v", seed, m.next, m.steps, m.count)
 }
 
@@ -197,17 +199,31 @@ func (m *mix) take() *worker {
 func (m *mix) endOne(kill bool) error {
 	n := m.take()
 	m.note("%s ends, killed: %v", n.id, kill)
-	if err := n.end(kill); err != nil {
+	if err := m.end(n, kill); err != nil {
 		return fmt.Errorf("%s: %w", n.id, err)
 	}
 	return nil
+}
+
+// end ends a Worker. If it was the one in the plain _temp its keeper has let go then. A start waits two seconds for that
+// at most, and one in another PID namespace mostly not at all.
+func (m *mix) end(n *worker, kill bool) error {
+	plain := m.isPlain(n)
+	if err := n.end(kill); err != nil || !plain {
+		return err
+	}
+	return m.unlocked()
 }
 
 // restart kills a Worker, a container among them, and starts such a Worker again.
 func (m *mix) restart() error {
 	old := m.take()
 	m.note("%s is killed and started again", old.id)
-	if err := old.end(true); err != nil {
+	end := m.end
+	if old.kind == lone { // the next one waits for that keeper
+		end = (*worker).end
+	}
+	if err := end(old, true); err != nil {
 		return fmt.Errorf("%s: %w", old.id, err)
 	}
 	n := m.newWorker(old.kind)
@@ -240,14 +256,11 @@ func (m *mix) look() error {
 }
 
 // unlocked waits until nobody holds a lock on the work folder.
-func (w *world) unlocked(t *testing.T) {
-	t.Helper()
+func (w *world) unlocked() error {
 	f, err := os.Open(filepath.Dir(w.temp))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	return unix.Flock(int(f.Fd()), unix.LOCK_EX)
 }

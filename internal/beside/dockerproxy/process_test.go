@@ -240,9 +240,7 @@ func TestEnds(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(c.Private, "left"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dial(c.Socket); err != nil || !r.running() {
-		t.Fatalf("no proxy: %v", err)
-	}
+	r.await("the proxy", r.running)
 	_ = r.worker.Process.Kill()
 	_ = r.worker.Wait()
 	// Within a second, if the machine has nothing else to do: it waits for nothing but that.
@@ -360,8 +358,11 @@ func TestDies(t *testing.T) {
 	if _, _, err := r.get("/_ping"); err == nil {
 		t.Error("somebody answers")
 	}
-	if err := unix.Kill(r.worker.Process.Pid, 0); err != nil {
+	if err := unix.Kill(r.worker.Process.Pid, unix.SIGKILL); err != nil {
 		t.Errorf("the Worker: %v", err)
+	}
+	if err := r.worker.Wait(); err == nil || r.worker.ProcessState.ExitCode() >= 0 {
+		t.Errorf("the Worker has ended by itself: %v", err)
 	}
 }
 

@@ -157,11 +157,11 @@ func TestAttackByHiddenSubcommand(t *testing.T) {
 	dropped := false
 	for begin := time.Now(); time.Since(begin) < testkit.Patience && !dropped; { // or until it ends
 		data, err := os.ReadFile("/proc/" + itoa(c.Process.Pid) + "/status")
-		if err != nil || strings.Contains(string(data), "State:\tZ") {
-			break
-		}
 		text := string(data)
 		dropped = strings.Contains(text, "CapPrm:\t0000000000000000") && strings.Contains(text, "CapEff:\t0000000000000000") && strings.Contains(text, "NoNewPrivs:\t1")
+		if err != nil || strings.Contains(text, "State:\tZ") {
+			break
+		}
 	}
 	c.end(t)
 	if !dropped {

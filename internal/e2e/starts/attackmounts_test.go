@@ -59,6 +59,7 @@ func TestAttackThroughProc(t *testing.T) {
 	sleeper := command(nil, "/bin/sleep", "1000")
 	do(t, sleeper.Start())
 	defer func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() }()
+	testkit.Becomes(t, sleeper.Process.Pid, "/bin/sleep")
 	proc := "/proc/" + itoa(sleeper.Process.Pid) + "/root"
 
 	before := hostMounts(t)

@@ -118,6 +118,12 @@ func TestDeadlyChown(t *testing.T) {
 	s.gone(t, "after its end")
 }
 
+// unlocked waits until the keepers of Workers that have ended have let go. A start waits for that, too, but not for long.
+func (s scratch) unlocked(t *testing.T) {
+	t.Helper()
+	testkit.Await(t, "nobody has a lock", func() bool { return !taken(t, s.root) && !taken(t, filepath.Dir(s.temp)) && !taken(t, s.temp) })
+}
+
 func taken(t *testing.T, dir string) bool {
 	t.Helper()
 	f, err := os.Open(dir)

@@ -94,6 +94,7 @@ func TestFallbackWaitRefusesBesideAnother(t *testing.T) {
 		t.Errorf("run: exit code %d, %s", code, stderr)
 	}
 	other.end(t)
+	s.unlocked(t)
 	if code, _, stderr := s.run(t, "true", "FALLBACK=wait", "WAIT=200ms"); code != 0 {
 		t.Errorf("alone again: exit code %d, %s", code, stderr)
 	}

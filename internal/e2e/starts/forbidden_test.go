@@ -39,6 +39,7 @@ func TestUsernsForbidden(t *testing.T) {
 			oneLine(t, stderr, "WITHOUT", "max_user_namespaces")
 		}
 	}
+	s.unlocked(t)
 	other := s.unwrapped(t)
 	code, out, stderr = s.withoutNamespaces(t, whereAmI, "USERNS=1", "FALLBACK=wait", "WAIT=100ms")
 	if code != 125 || out != "" {

@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/worker-wrap/worker-wrap/internal/beside/sweeper"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // TestCleanersOfTheWorkFolder: hooks and cron jobs that empty the work folder and spare _temp leave a living private
@@ -66,11 +69,12 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 		}
 	}
 	eventually(t, func() error {
-		if _, err := os.Lstat(filepath.Join(older.store, dead)); !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("%s is there still: %v", dead, err)
+		if names := entries(t, older.store); slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, dead) }) {
+			return fmt.Errorf("of %s there is still %q", dead, names)
 		}
 		return nil
 	})
+	sweeps(t, s.root)
 	older.leaveMore(t)
 	manage := func(args ...string) (int, string) {
 		t.Helper()
@@ -110,6 +114,13 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	})
 	downgraded.end(t)
 	plain.end(t)
+	eventually(t, func() error {
+		if e := s.log(t, events.End); !slices.ContainsFunc(e, func(e events.Event) bool { return e.Job.PID == plain.pid() }) {
+			return fmt.Errorf("its end is not among %+v", e)
+		}
+		return nil
+	})
+	s.gone(t, "after their ends")
 	if code, out := manage("uninstall", "--prefix", s.root+"/none"); code != 0 {
 		t.Errorf("uninstall at last: exit code %d, %s", code, out)
 	}
@@ -131,4 +142,17 @@ func TestElsewhere(t *testing.T) {
 	if e := s.last(t, events.Elsewhere); e.Dir != s.root {
 		t.Errorf("the event log has %+v", e)
 	}
+}
+
+// sweeps waits until nothing sweeps in a folder any more.
+func sweeps(t *testing.T, dir string) {
+	t.Helper()
+	testkit.Await(t, "the sweeps are over", func() bool {
+		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+		do(t, err)
+		return !slices.ContainsFunc(lines, func(line string) bool {
+			words, _ := os.ReadFile(line)
+			return strings.Contains(string(words), "\x00"+sweeper.Command+"\x00"+dir)
+		})
+	})
 }

@@ -60,6 +60,7 @@ func TestNoBootID(t *testing.T) {
 	living.hasSaid(t, "up\nmine\n")
 	in.Close()
 	_ = living.Wait()
+	s.gone(t, "with its sweep")
 	gc()
 	if left := entries(t, s.store); len(left) > 0 {
 		t.Errorf("after its end: %q", left)

@@ -17,6 +17,7 @@ const sigterm = unix.SIGTERM
 func TestOverlapAlone(t *testing.T) {
 	s := ordinary(t, capable(t))
 	for range 3 { // each time the one before is dead
+		s.unlocked(t)
 		code, out, stderr := s.run(t, whereAmI+"; echo $0; grep CapEff /proc/self/status", "ISOLATE=overlap")
 		want := s.temp + "\n" + hostNamespace(t) + "\n" + s.worker + "\nCapEff:\t0000000000000000\n"
 		if code != 0 || stderr != "" || !strings.HasPrefix(out, s.temp+"\n"+hostNamespace(t)+"\n") || !strings.HasSuffix(out, "CapEff:\t0000000000000000\n") {
@@ -55,6 +56,7 @@ func TestOverlapBesideAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.end(t)
+	s.unlocked(t)
 	if _, out, stderr := s.run(t, whereAmI, "ISOLATE=overlap"); !strings.HasPrefix(out, s.temp+"\n") {
 		t.Errorf("after the crash: %q, %q", out, stderr)
 	}
@@ -83,6 +85,7 @@ func TestOverlapAtOnce(t *testing.T) {
 		}
 	}
 	// On a busy machine none of them may have been alone.
+	s.unlocked(t)
 	_, last, _ := s.run(t, script, "ISOLATE=overlap")
 	count[strings.TrimSpace(last)]++
 	t.Logf("outcomes: %v", count)

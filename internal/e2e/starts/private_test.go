@@ -75,13 +75,17 @@ func privatePlaces(t *testing.T, w ownWorld, sudo bool) {
 	if names, err := os.ReadDir(filepath.Join(w.home, ".config", "gh")); err != nil || len(names) > 0 {
 		t.Errorf("the host's: %v, %v", names, err)
 	}
+	folders := func() int {
+		left, err := filepath.Glob(filepath.Join(w.root, ".worker-wrap", "*-*"))
+		must(t, err)
+		return len(left)
+	}
+	if folders() == 0 {
+		t.Error("they have no folders")
+	}
 	first.End()
 	second.End()
-	store := filepath.Join(w.root, "_work", ".worker-wrap")
-	testkit.Await(t, "the end of the keepers' sweep", func() bool {
-		left, err := filepath.Glob(filepath.Join(store, "*-*"))
-		return err == nil && len(left) == 0
-	})
+	testkit.Await(t, "the end of the keepers' sweep", func() bool { return folders() == 0 })
 }
 
 // TestRefusedPlaces: what may not be covered is refused in one line with the reason, and no job starts.

@@ -13,7 +13,7 @@ import (
 func TestLooksAgainForLong(t *testing.T) {
 	strace := testkit.RequireTool(t, "strace", "strace")
 	s := ordinary(t, testkit.Binary(t))
-	for when, want := range map[string]string{"1..30": "isolated", "1+": ""} { // two of a try
+	for when, want := range map[string]string{"1..10": "isolated", "1+": ""} { // two of a try
 		c := command(nil, strace, "-o", "/dev/null", "-e", "trace=move_mount", "-e", "inject=move_mount:error=ENOENT:when="+when,
 			"--", s.worker, "-c", s.script())
 		c.SysProcAttr = nil

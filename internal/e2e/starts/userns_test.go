@@ -262,7 +262,7 @@ func TestUsernsDescriptors(t *testing.T) {
 	// sh cannot name descriptors over 9, bash can.
 	bash := testkit.RequireTool(t, "bash", "bash")
 	s.become(t, bash)
-	c := command([]string{"USERNS=1"}, bash, "-c", `exec 160>&3 164<&0 3>&- 2>&-; exec "$0" -c 'ls -l /proc/$$/fd; exec >&160; echo through; sleep 1000'`, s.worker)
+	c := command([]string{"USERNS=1"}, bash, "-c", `exec 160>&3 164<&0 3>&- 2>&-; exec "$0" -c 'ls -l /proc/$$/fd; exec >&160; echo through; exec sleep 1000'`, s.worker)
 	c.ExtraFiles = []*os.File{write}
 	in, err := c.StdinPipe()
 	if err != nil {

@@ -106,9 +106,8 @@ func TestCommandInterrupted(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.HasSuffix(out.String(), "worker-wrap: demo: interrupted\n") {
 				t.Errorf("exit code %d, and\n%s", code, out)
 			}
-			if left := living(cmd.Process.Pid); left != nil {
-				t.Errorf("processes of the demo are left: %q", left)
-			}
+			// What was killed takes a moment to end.
+			testkit.Await(t, "nothing of the demo lives", func() bool { return living(cmd.Process.Pid) == nil })
 		})
 	}
 }

@@ -39,9 +39,7 @@ func run(t *testing.T, ctx context.Context, shim, program string) (string, error
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(testkit.Dir(t), "script")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteProgram(t, path, []byte("#!/bin/sh\n"+text+"\n"))
 	return path
 }
 

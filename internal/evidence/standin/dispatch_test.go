@@ -19,10 +19,10 @@ func TestDispatch(t *testing.T) {
 			root := newRoot(t, standin.RootOptions{})
 			l := newListener(t, root)
 			l.Waits, l.Scale = waits, 0.1
-			runsB, endedA := filepath.Join(root.Dir, "b-runs"), filepath.Join(root.Dir, "a-ended")
+			runsB, mayEnd, endedA := filepath.Join(root.Dir, "b-runs"), filepath.Join(root.Dir, "a-may-end"), filepath.Join(root.Dir, "a-ended")
 			jobA := standin.Job{Name: "A", Teardown: 10 * time.Second, Steps: []standin.Step{{Name: "long", Sleep: time.Hour}}}
 			if !waits {
-				jobA.TeardownUntil = runsB
+				jobA.TeardownUntil = mayEnd
 			}
 			a, err := l.Dispatch(jobA)
 			if err != nil {
@@ -49,6 +49,8 @@ func TestDispatch(t *testing.T) {
 			if over != waits {
 				t.Errorf("when B was started, A was over: %v", over)
 			}
+			testkit.Await(t, "B's step", func() bool { _, err := os.Stat(runsB); return err == nil })
+			write(t, mayEnd, "")
 			expect(t, a, 103)
 			write(t, endedA, "")
 			codeB := map[bool]int{false: 102, true: 100}[waits]

@@ -48,6 +48,7 @@ func TestJob(t *testing.T) {
 					for f in OUTPUT ENV PATH STATE STEP_SUMMARY; do eval 'test -f "$GITHUB_'$f'" && basename "$(dirname "$GITHUB_'$f'")"'; done
 					ls "$RUNNER_TEMP" | grep -c '^[0-9a-f-]*\.sh$'
 					echo "$FROM_ENV_FILE$CI$GITHUB_ACTIONS"
+					until [ "$(cat /proc/$$/oom_score_adj)" = 500 ]; do sleep 0.01; done # it is set when the step runs
 					cat /proc/$$/oom_score_adj
 					for n in 160 164; do test ! -e /proc/$$/fd/$n || echo "pipe $n leaked"; done
 					ls "$RUNNER_WORKSPACE/../_actions"
@@ -146,7 +147,7 @@ func TestFailures(t *testing.T) {
 // TestMissing: the in-process step fails as the toolkit does when another Worker empties _temp.
 func TestMissing(t *testing.T) {
 	root := newRoot(t, standin.RootOptions{})
-	w := start(t, newListener(t, root), steps(standin.Step{Name: "slow", Output: "a=b", Sleep: 50 * time.Second}))
+	w := start(t, newListener(t, root), steps(standin.Step{Name: "slow", Output: "a=b", Sleep: 1000 * time.Second}))
 	folder := filepath.Join(root.Temp, "_runner_file_commands")
 	testkit.Await(t, "a step's five files", func() bool {
 		all, err := os.ReadDir(folder)

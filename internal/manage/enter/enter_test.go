@@ -72,10 +72,10 @@ func TestEnterLatest(t *testing.T) {
 	binary := testkit.Binary(t)
 	_, path := testkit.Runner(t, testkit.Dir(t), binary, "/bin/sh")
 	const script = `
-"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../first"; exec sleep 1000' &
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../first"; sleep 1000; :' &
 while ! [ -e "$2/first" ]; do sleep 0.02; done
 sleep 0.05 # start times are counted in hundredths of a second
-"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../second"; exec sleep 1000' &
+"$1" -c 'touch "$WORKER_WRAP_HOST_TEMP/../second"; sleep 1000; :' &
 second=$!
 while ! [ -e "$2/second" ]; do sleep 0.02; done
 ls -d "$2/$second"-*

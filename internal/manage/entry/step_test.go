@@ -401,7 +401,7 @@ func TestOneAtATime(t *testing.T) {
 	place := testkit.Binary(t)
 	bin := scratch.Runner(t, testkit.Dir(t), "r", "", scratch.OwnWorker).Bin()
 	done := make(chan error)
-	const n = 8
+	const n = 4 // each of them writes to the disk, and has 20 s until the last begins
 	for i := range n {
 		go func() {
 			done <- changeIn(bin, func(b Bin) ([]Step, error) {

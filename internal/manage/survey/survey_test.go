@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/events"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
@@ -299,7 +297,7 @@ func TestPauses(t *testing.T) {
 	work := testkit.Files(t, map[string]string{"_temp/x": "", ".worker-wrap/one/x": "", "podman pause": string(sleep)})
 	temp, one := filepath.Join(work, "_temp"), filepath.Join(work, ".worker-wrap", "one")
 	cmd := exec.Command(unshare, "--mount", "--propagation", "private", "sh", "-c",
-		`mount --bind "$1" "$2" && exec "$3" 60`, "sh", one, temp, filepath.Join(work, "podman pause"))
+		`mount --bind "$1" "$2" && exec "$3" 1000`, "sh", one, temp, filepath.Join(work, "podman pause"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -307,19 +305,17 @@ func TestPauses(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}()
-	for range 5000 {
-		for _, p := range (System{}).pauses() {
+	testkit.Await(t, "it is found", func() bool {
+		return slices.ContainsFunc(System{}.pauses(), func(p Pause) bool {
 			if p.PID != cmd.Process.Pid {
-				continue
+				return false
 			}
 			if got := (System{}).Sees(p, filepath.Dir(filepath.Dir(temp)), temp); got != one {
 				t.Errorf("sees %q, want %q", got, one)
 			}
-			return
-		}
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: 1e6}, nil)
-	}
-	t.Error("not found")
+			return true
+		})
+	})
 }
 
 func TestPausesByName(t *testing.T) {
