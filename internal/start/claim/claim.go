@@ -108,8 +108,8 @@ func (c *claiming) lock() (*alone.Locks, error) {
 }
 
 // anybody fails if another Worker is known to be in the plain _temp. The record mostly names it: then no process is
-// looked at but that one. Whoever is worker-wrap still is not known yet: it may become a Worker. Or it is the
-// keeper of one that has ended, and looks like that one until it comes to hide its words.
+// looked at but that one. Whoever is worker-wrap still is not known yet: it may become a Worker. Keepers are
+// passed over (see package presence): who has the locks may be that of a Worker that has ended.
 func (c *claiming) anybody() error {
 	if err := c.recorded(); err != nil {
 		return err

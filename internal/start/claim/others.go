@@ -56,8 +56,8 @@ func (s Start) Wait(facts policy.Facts) {
 }
 
 // glance is how long a start that waits looks at others that are worker-wrap still. Starts may leave the plain _temp by
-// getting their own; what looks like one may be the keeper of a Worker that has just ended. A supervisor stays one, and
-// is looked at time after time.
+// getting their own, or end without having become a Worker. A supervisor stays worker-wrap, and is looked at time after
+// time.
 const glance = time.Second
 
 func (s Start) waitUntil(until time.Time, failed bool) ([]presence.Worker, error) {

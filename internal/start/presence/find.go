@@ -147,8 +147,8 @@ func starting(process string) bool {
 	return err == nil && unix.Stat("/proc/self/exe", &self) == nil && it.Dev == self.Dev && it.Ino == self.Ino
 }
 
-// keeps reports whether a process that runs the caller's program is no start but a keeper, which has its Worker's words at
-// first. What is a start's own is its lock.
+// keeps reports whether a process that runs the caller's program is no start but a keeper. It has its Worker's words until
+// it hides them.
 func keeps(process string) bool {
 	status, err := procfs.Read(process)
 	return err == nil && status.Line("Name") == runner.KeeperName
