@@ -44,9 +44,7 @@ func TestFound(t *testing.T) {
 				case "kill":
 					err = m.killKeeper(m.plain())
 				default:
-					n := m.newWorker(kinds[slices.IndexFunc(kinds, func(k *kind) bool { return k.name == s.what })])
-					n.at = m.runners[s.runner]
-					err = m.start([]*worker{n})
+					err = m.startOne(s.what, s.runner)
 				}
 				if err := errors.Join(err, m.look()); err != nil {
 					t.Fatalf("%s: %v", s.what, err)
@@ -66,16 +64,18 @@ func TestInstallBesideLateKeeper(t *testing.T) {
 	}
 	// By chance the install comes after that, and finds the locks free.
 	time.AfterFunc(500*time.Millisecond, func() { late.Close() })
-	for _, s := range []struct {
-		what string
-		at   int
-	}{{"unwrapped", 0}, {"lone", 1}} {
-		n := m.newWorker(kinds[slices.IndexFunc(kinds, func(k *kind) bool { return k.name == s.what })])
-		n.at = m.runners[s.at]
-		if err := errors.Join(m.start([]*worker{n}), m.look()); err != nil {
+	for at, what := range []string{"unwrapped", "lone"} {
+		if err := errors.Join(m.startOne(what, at), m.look()); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// startOne starts a Worker of a kind, by the kind's name, and of a runner.
+func (m *mix) startOne(what string, runner int) error {
+	n := m.newWorker(kinds[slices.IndexFunc(kinds, func(k *kind) bool { return k.name == what })])
+	n.at = m.runners[runner]
+	return m.start([]*worker{n})
 }
 
 // endJob ends a Worker whose job has started another.

@@ -61,10 +61,10 @@ func (f filtered) start(t *testing.T, settings ...string) *unwrapped {
 }
 
 // recorded waits for a Worker's event.
-func (f filtered) recorded(t *testing.T, kind events.Kind, u *unwrapped) {
+func (s scratch) recorded(t *testing.T, kind events.Kind, u *unwrapped) {
 	t.Helper()
 	eventually(t, func() error {
-		if e := f.log(t, kind); !slices.ContainsFunc(e, func(e events.Event) bool { return e.Job.PID == u.pid() }) {
+		if e := s.log(t, kind); !slices.ContainsFunc(e, func(e events.Event) bool { return e.Job.PID == u.pid() }) {
 			return fmt.Errorf("of %d the events %s are %+v", u.pid(), kind, e)
 		}
 		return nil

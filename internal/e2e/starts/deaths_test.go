@@ -15,7 +15,10 @@ import (
 )
 
 // relatives lists the living processes of the scratch runner: those with its root in their arguments.
-func (s scratch) relatives(t *testing.T) (pids []int) {
+func (s scratch) relatives(t *testing.T) []int { return running(t, s.root) }
+
+// running lists the living processes whose arguments have these words.
+func running(t *testing.T, words string) (pids []int) {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	if err != nil {
@@ -23,7 +26,7 @@ func (s scratch) relatives(t *testing.T) (pids []int) {
 	}
 	for _, path := range all {
 		data, _ := os.ReadFile(path)
-		if strings.Contains(string(data), s.root) {
+		if strings.Contains(string(data), words) {
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 			pids = append(pids, pid)
 		}

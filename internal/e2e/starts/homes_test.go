@@ -74,7 +74,7 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 		}
 		return nil
 	})
-	sweeps(t, s.root)
+	testkit.Await(t, "the sweeps are over", func() bool { return len(running(t, "\x00"+sweeper.Command+"\x00"+s.root)) == 0 })
 	older.leaveMore(t)
 	manage := func(args ...string) (int, string) {
 		t.Helper()
@@ -114,12 +114,7 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 	})
 	downgraded.end(t)
 	plain.end(t)
-	eventually(t, func() error {
-		if e := s.log(t, events.End); !slices.ContainsFunc(e, func(e events.Event) bool { return e.Job.PID == plain.pid() }) {
-			return fmt.Errorf("its end is not among %+v", e)
-		}
-		return nil
-	})
+	s.recorded(t, events.End, plain)
 	s.gone(t, "after their ends")
 	if code, out := manage("uninstall", "--prefix", s.root+"/none"); code != 0 {
 		t.Errorf("uninstall at last: exit code %d, %s", code, out)
@@ -142,17 +137,4 @@ func TestElsewhere(t *testing.T) {
 	if e := s.last(t, events.Elsewhere); e.Dir != s.root {
 		t.Errorf("the event log has %+v", e)
 	}
-}
-
-// sweeps waits until nothing sweeps in a folder any more.
-func sweeps(t *testing.T, dir string) {
-	t.Helper()
-	testkit.Await(t, "the sweeps are over", func() bool {
-		lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
-		do(t, err)
-		return !slices.ContainsFunc(lines, func(line string) bool {
-			words, _ := os.ReadFile(line)
-			return strings.Contains(string(words), "\x00"+sweeper.Command+"\x00"+dir)
-		})
-	})
 }
