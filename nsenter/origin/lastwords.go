@@ -111,9 +111,12 @@ func end() {
 	if said(signals) != 0 {
 		bidFarewell()
 	}
-	emit(2, unsafe.Pointer(unsafe.StringData(program)), uintptr(len(program)))
-	emit(2, unsafe.Pointer(&words.line), uintptr(words.n))
-	emit(2, unsafe.Pointer(unsafe.StringData(why)), uintptr(len(why)))
+	// By one call: two processes of a start that give up at once each get a line of their own.
+	line := [...]unix.Iovec{{Base: unsafe.StringData(program)}, {Base: &words.line[0]}, {Base: unsafe.StringData(why)}}
+	line[0].SetLen(len(program))
+	line[1].SetLen(words.n)
+	line[2].SetLen(len(why))
+	unix.RawSyscall(unix.SYS_WRITEV, 2, uintptr(unsafe.Pointer(&line)), uintptr(len(line)))
 	for {
 		unix.RawSyscall(unix.SYS_EXIT_GROUP, 125, 0, 0)
 	}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
@@ -132,6 +134,29 @@ func TestLastWords(t *testing.T) {
 		if code != 125 || strings.Count(said, "\n") != 1 || !strings.Contains(said, "memory") || !strings.Contains(said, "raise the limits") {
 			t.Errorf("%s: exit code %d, %q", limit, code, said)
 		}
+	}
+}
+
+// TestLastWordsAreOneWrite: so two processes that give up at the same moment do not write into each other's line. A
+// socket that keeps what each call writes by itself shows it.
+func TestLastWordsAreOneWrite(t *testing.T) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fds[0])
+	cmd := exec.Command(program(t, entry), "panic", "why")
+	stderr := os.NewFile(uintptr(fds[1]), "stderr")
+	cmd.Stderr = stderr
+	err = cmd.Run()
+	stderr.Close()
+	if cmd.ProcessState.ExitCode() != 125 {
+		t.Fatalf("it ended with %v", err)
+	}
+	packet := make([]byte, 1000)
+	n, err := unix.Read(fds[0], packet)
+	if said := string(packet[:max(n, 0)]); err != nil || !strings.HasPrefix(said, "worker-wrap: panic: why; ") || !strings.HasSuffix(said, "\n") {
+		t.Errorf("the first write is %q (%v)", said, err)
 	}
 }
 
