@@ -112,6 +112,19 @@ func TestUsernsEndsLikeTheChild(t *testing.T) {
 	}
 }
 
+// TestUsernsBegunIsNotStartedAgain: if the supervisor cannot read what its child says, that may have become the program.
+// Then no second one is started, by WORKER_WRAP_FALLBACK.
+func TestUsernsBegunIsNotStartedAgain(t *testing.T) {
+	strace := testkit.RequireTool(t, "strace", "strace")
+	m := mode{settings: []string{"USERNS=1", "FALLBACK=run"}, user: true, allowed: []string{abandoned}}
+	g := m.prepare(t)
+	tr := m.trace(t, strace, g)
+	f := fault{call{"read", tr.count[tr.main]["read"]}, "EIO", false} // its last, which sees the line's end
+	if _, err := m.inject(t, strace, g, f); err != nil {
+		t.Errorf("%v: %v", f, err)
+	}
+}
+
 // TestUsernsForwardsSignals: each signal that is sent to the PID that the runner knows reaches the Worker,
 // once.
 func TestUsernsForwardsSignals(t *testing.T) {

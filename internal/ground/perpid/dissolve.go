@@ -25,13 +25,13 @@ func Staying(entries []Entry) (n int) {
 // the store is still open in any case.
 func (s *Store) Dissolve(j *Judge) (staying int, err error) {
 	swept, err := s.Sweep(j, Sweep{Again: true})
-	if errors.Is(err, fs.ErrNotExist) { // another has removed it
-		return 0, nil
-	}
 	if err != nil {
 		return 0, err
 	}
 	entries, err := s.List(j)
+	if errors.Is(err, fs.ErrNotExist) { // another has removed it
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}

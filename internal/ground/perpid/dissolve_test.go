@@ -41,4 +41,7 @@ func TestDissolve(t *testing.T) {
 	if staying, err := s.Dissolve(j); staying != 0 || err != nil {
 		t.Errorf("where none is, %d stay, %v", staying, err)
 	}
+	if swept, err := s.Sweep(j, Sweep{}); len(swept.Deleted)+len(swept.Kept) > 0 || err != nil { // as one that comes late
+		t.Errorf("where none is, a sweep did %+v, %v", swept, err)
+	}
 }

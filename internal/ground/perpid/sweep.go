@@ -1,7 +1,9 @@
 package perpid
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -62,9 +64,12 @@ type Sweep struct {
 
 // Sweep deletes everything that dead owners left. Each entry is first renamed, so that a name seen without the prefix
 // is never half deleted. What cannot be deleted wholly is renamed again; later sweeps leave it alone unless they are
-// told to try again.
+// told to try again. In a store that has been removed since it was opened there is nothing to delete.
 func (s *Store) Sweep(j *Judge, how Sweep) (Swept, error) {
 	entries, err := s.List(j)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Swept{}, nil
+	}
 	if err != nil {
 		return Swept{}, err
 	}

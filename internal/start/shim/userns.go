@@ -46,6 +46,10 @@ func abandon(pid int, caught *front.Signals, err error) *exits.Failure {
 	front.Reap(pid)
 	message.Return() // what the child has left of it
 	caught.Release()
+	return unsupervised(err)
+}
+
+func unsupervised(err error) *exits.Failure {
 	return exits.Fail(exits.Failed, "the program was ended, as it could not be supervised: %w", err)
 }
 
@@ -125,7 +129,7 @@ func (s *start) escort(pid int, line *os.File, p place.Places) (*exits.Failure, 
 	}
 	switch {
 	case err != nil && !errors.Is(err, unix.ECONNRESET):
-		return nil, err
+		return unsupervised(err), nil // it may have become the program, so no other may start
 	case len(word) == 0:
 		made.discard()
 		return nil, errAtOnce
