@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -255,12 +256,25 @@ func (m *mix) look() error {
 	return errors.Join(failed...)
 }
 
-// unlocked waits until nobody holds a lock on the work folder.
+// unlocked waits until nobody holds a lock on the work folder, _temp or a runner's root. A keeper frees one by one.
 func (w *world) unlocked() error {
-	f, err := os.Open(filepath.Dir(w.temp))
-	if err != nil {
-		return err
+	places := []string{filepath.Dir(w.temp), w.temp}
+	for _, h := range w.runners {
+		places = append(places, h.root)
 	}
-	defer f.Close()
-	return unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	for _, path := range places {
+		f, err := os.Open(path)
+		if errors.Is(err, fs.ErrNotExist) { // _temp of a job that has removed it
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+		f.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -20,6 +20,9 @@ type ending struct {
 	supervised bool // in a user namespace, by two processes
 }
 
+// refusedByKernel stands in the line of a process that Go's runtime has ended, as it was refused a thread or memory.
+const refusedByKernel = "; the kernel refused a thread or memory: "
+
 // program is what such a start runs, as an argument of sh -c.
 func program(temp string) string { return "echo started; : > " + mark(temp) }
 
@@ -34,7 +37,8 @@ const (
 	warned   = "warned"   // isolated, with one line of worker-wrap's
 	plain    = "plain"    // in the plain _temp, nothing is said
 	reported = "reported" // in the plain _temp, with one line that says so
-	// abandoned is the end of a program in a user namespace that could not be supervised. It may have run by then.
+	// abandoned is the end of a program in a user namespace that could not be supervised, or whose supervisor was refused
+	// a thread meanwhile. It may have run by then.
 	abandoned = "abandoned"
 	refused   = "refused" // not started, with one line and exit code 125, or the program's own fault: 126 or 127
 )
@@ -55,7 +59,8 @@ func (e ending) outcome() (string, error) {
 		return isolated, nil
 	case ran && !e.onHost && line:
 		return warned, nil
-	case e.supervised && e.code == 125 && line && strings.Contains(e.err, "the program was ended, as it could not be supervised"):
+	case e.supervised && e.code == 125 && line && (strings.Contains(e.err, "the program was ended, as it could not be supervised") ||
+		e.out == "started\n" && strings.Contains(e.err, refusedByKernel)):
 		return abandoned, nil
 	case e.out != "" || e.onHost:
 		return "half", fmt.Errorf("the program ran (in the host's _temp: %v), with exit code %d, output %q and %q on stderr", e.onHost, e.code, e.out, e.err)
@@ -71,7 +76,7 @@ func (e ending) outcome() (string, error) {
 // line: the supervisor and its child.
 func (e ending) bothRefused() bool {
 	for line := range strings.Lines(e.err) {
-		if !strings.HasPrefix(line, "worker-wrap: ") || !strings.Contains(line, "; the kernel refused a thread or memory: ") {
+		if !strings.HasPrefix(line, "worker-wrap: ") || !strings.Contains(line, refusedByKernel) {
 			return false
 		}
 	}
@@ -83,7 +88,7 @@ func (e ending) bothRefused() bool {
 func (e ending) refusedAfterAll() bool {
 	first, second, _ := strings.Cut(e.err, "\n")
 	return e.code == 125 && strings.HasPrefix(first, "worker-wrap: this job runs WITHOUT a _temp of its own") &&
-		strings.HasPrefix(second, "worker-wrap: ") && strings.Contains(second, "; the kernel refused a thread or memory: ") && strings.Count(second, "\n") == 1
+		strings.HasPrefix(second, "worker-wrap: ") && strings.Contains(second, refusedByKernel) && strings.Count(second, "\n") == 1
 }
 
 // allowed is outcome, with an error for one that is not among these.

@@ -34,8 +34,8 @@ var crowdedStarts = []crowded{
 	{name: "fallback", docker: true, settings: []string{"FALLBACK=run"}, allowed: []string{isolated, reported, refused}, enough: 50},
 	{name: "overlap", settings: []string{"ISOLATE=overlap"}, allowed: []string{plain, isolated, refused}, enough: 30}, // isolated without a keeper
 	{name: "tmpfs", settings: []string{"BACKING=tmpfs"}, allowed: []string{isolated, refused}, enough: 30},
-	{name: "userns", settings: []string{"USERNS=1"}, bare: true, allowed: []string{isolated, refused}, enough: 60},
-	{name: "userns and docker", settings: []string{"USERNS=1"}, bare: true, docker: true, allowed: []string{isolated, refused}, enough: 80},
+	{name: "userns", settings: []string{"USERNS=1"}, bare: true, allowed: []string{isolated, refused, abandoned}, enough: 60},
+	{name: "userns and docker", settings: []string{"USERNS=1"}, bare: true, docker: true, allowed: []string{isolated, refused, abandoned}, enough: 80},
 }
 
 // TestFewProcesses starts Workers in a cgroup (pids.max, the unit's TasksMax=) with room for 0 to 8 more processes and

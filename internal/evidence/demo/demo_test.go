@@ -90,7 +90,7 @@ func TestBroken(t *testing.T) {
 			silent: "without worker-wrap",
 		},
 		"a shim that keeps the pipes": {
-			shim: `sleep 30 >/dev/null 2>&1 & echo $! >>"$(dirname "$(readlink -f "$0")")/pids"
+			shim: `sleep 300 >/dev/null 2>&1 & echo $! >>"$(dirname "$(readlink -f "$0")")/pids"
 				exec unshare -m --propagation private sh -c 'd=$(dirname "$0")/../mine.$$ && mkdir "$d" && mount --bind "$d" "$(dirname "$0")/../_work/_temp" && exec "$0.real" "$@"' "$0" "$@"`,
 			says: []string{
 				"with worker-wrap somebody held the pipe of Job A after its end",

@@ -133,6 +133,10 @@ func TestOverlap(t *testing.T) {
 		t.Fatal(err)
 	}
 	testkit.Shell(t, path)
+	testkit.Await(t, "its keeper has recorded it", func() bool {
+		_, err := os.Stat(filepath.Join(layout.Diag(), events.FileName))
+		return err == nil
+	})
 	testkit.Shell(t, path)
 	runners, _, err := status.Gather([]runner.Layout{layout}, nil, true)
 	if err != nil {

@@ -57,9 +57,13 @@ func TestWrapperFindsItsWorker(t *testing.T) {
 		o := Options{Machine: m, Layouts: []runner.Layout{l}}
 		output(&o)
 		good(t, "install", Install(o))
-		for how, want := range map[string]string{
-			"alone": "wrapped old \n", "always": "wrapped old " + l.Root + "/.worker-wrap/", "no privilege": "wrapped old " + l.Temp + "\n",
+		// The one alone comes first: it would wait two seconds only for the keeper of the one without privilege.
+		for _, start := range []struct{ how, want string }{
+			{"alone", "wrapped old \n"},
+			{"always", "wrapped old " + l.Root + "/.worker-wrap/"},
+			{"no privilege", "wrapped old " + l.Temp + "\n"},
 		} {
+			how, want := start.how, start.want
 			cmd := bounded(scratch.WorkerIn(l.Bin()), "spawnclient", "160", "164")
 			if how == "no privilege" {
 				cmd = asNobody("setpriv", append([]string{"--no-new-privs"}, cmd.Args...)...)

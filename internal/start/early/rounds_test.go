@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -140,6 +141,11 @@ func lateKeeper(t *testing.T, soon bool) bool {
 		text, _ := os.ReadFile(filepath.Join(logs, log))
 		return bytes.Contains(text, []byte("--- stopped by SIGSTOP ---"))
 	}
+	ended := func() bool {
+		text, _ := os.ReadFile(logs + "/first")
+		pid, _, _ := bytes.Cut(text, []byte(" "))
+		return regexp.MustCompile(`(?m)^` + string(pid) + ` +\+\+\+ exited with`).Match(text)
+	}
 	// setsid is among a keeper's first calls; a pause is the start's that waits for it.
 	first := exec.Command(strace, "-f", "-o", logs+"/first", "-e", "inject=setsid:signal=SIGSTOP:when=1", root+"/bin/Runner.Worker")
 	second := exec.Command(root + "/bin/Runner.Worker")
@@ -154,7 +160,7 @@ func lateKeeper(t *testing.T, soon bool) bool {
 			t.Fatal(err)
 		}
 		if c == first {
-			testkit.Await(t, "its Worker has ended", func() bool { return stopped("first") && len(likeWorkers(t, root)) == 1 && said[0].Len() > 0 })
+			testkit.Await(t, "its Worker has ended", func() bool { return stopped("first") && ended() && len(likeWorkers(t, root)) == 1 })
 			keeper = likeWorkers(t, root)[0]
 			if name, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", keeper)); err != nil || string(name) != runner.KeeperName+"\n" {
 				t.Errorf("the keeper is called %q, %v", name, err)

@@ -202,6 +202,7 @@ func TestNotAloneBesideUnwrapped(t *testing.T) {
 		if err := firstOf(err, unwrapped.Start()); err != nil {
 			t.Fatal(err)
 		}
+		testkit.Becomes(t, unwrapped.Process.Pid, entry)
 		if err := os.Rename(root+"/entry", entry); err != nil {
 			t.Fatal(err)
 		}
@@ -213,6 +214,7 @@ func TestNotAloneBesideUnwrapped(t *testing.T) {
 		in.Close()
 		_ = unwrapped.Wait()
 		for range 2 {
+			unlocked(t, root)
 			if !early(t, root, alone) {
 				t.Error("a Worker is not alone after the end of that")
 			}
