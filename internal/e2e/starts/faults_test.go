@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -240,7 +241,7 @@ func inject(t *testing.T, strace string, f fault, argv []string, temp, log strin
 	defer cancel()
 	args := append(append([]string{"-o", log}, f.options()...), "--")
 	cmd := exec.CommandContext(ctx, strace, append(append(args, argv...), "-c", program(temp))...)
-	cmd.WaitDelay = testkit.Patience
+	cmd.WaitDelay = time.Second
 	var out, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &stderr
 	_ = cmd.Run()
