@@ -15,24 +15,7 @@ import (
 )
 
 // relatives lists the living processes of the scratch runner: those with its root in their arguments.
-func (s scratch) relatives(t *testing.T) []int { return running(t, s.root) }
-
-// running lists the living processes whose arguments have these words.
-func running(t *testing.T, words string) (pids []int) {
-	t.Helper()
-	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range all {
-		data, _ := os.ReadFile(path)
-		if strings.Contains(string(data), words) {
-			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-			pids = append(pids, pid)
-		}
-	}
-	return pids
-}
+func (s scratch) relatives(t *testing.T) []int { return testkit.Running(t, s.root) }
 
 // gone waits for all of the runner's processes to be gone. A sweep among them may wait for long: it runs only when no
 // other process wants the CPU or the disk.

@@ -74,7 +74,7 @@ func TestPlaceOfAnOlderBuild(t *testing.T) {
 		}
 		return nil
 	})
-	testkit.Await(t, "the sweeps are over", func() bool { return len(running(t, "\x00"+sweeper.Command+"\x00"+s.root)) == 0 })
+	testkit.Await(t, "the sweeps are over", func() bool { return len(testkit.Running(t, "\x00"+sweeper.Command+"\x00"+s.root)) == 0 })
 	older.leaveMore(t)
 	manage := func(args ...string) (int, string) {
 		t.Helper()
