@@ -25,6 +25,19 @@ type refusal struct {
 	code     int
 	says     string
 	users    []string // those of listenerUsers for whom it is one; all where nil
+	isolated bool     // it is one only where the start is to isolate a lone Worker
+}
+
+// install has the runner start its Workers as an install does: by an entry, and alone where they are.
+func (s scratch) install(t *testing.T, shim string) (settings []string) {
+	t.Helper()
+	text, ok := runner.Entry(shim)
+	if !ok {
+		t.Fatalf("no entry can start %s", shim)
+	}
+	must(t, os.Remove(s.worker))
+	must(t, os.WriteFile(s.worker, []byte(text), 0o755))
+	return []string{"ISOLATE=alone"}
 }
 
 // listenerUsers are whom the Listener starts its Workers as, and which worker-wrap these have.
@@ -76,21 +89,22 @@ func refusals() []refusal {
 	return []refusal{
 		{name: "a bad setting", settings: []string{"LOG=1"}, code: 125, says: "WORKER_WRAP_LOG"},
 		{name: "no configured runner", prepare: func(t *testing.T, s scratch) { must(t, os.Remove(filepath.Join(s.root, ".runner"))) }, code: 125, says: "run config.sh"},
-		{name: "no isolation", prepare: noStore, settings: []string{"FALLBACK=none"}, code: 125, says: "could not be isolated"},
-		{name: "no privilege", settings: []string{"FALLBACK=none"}, code: 125, says: "it needs root, or a file capability", users: []string{"bare"}},
+		{name: "no isolation", prepare: noStore, settings: []string{"FALLBACK=none"}, code: 125, says: "could not be isolated", isolated: true},
+		{name: "no privilege", settings: []string{"FALLBACK=none"}, code: 125, says: "it needs root, or a file capability", users: []string{"bare"}, isolated: true},
 		{name: "_work is root's", prepare: func(t *testing.T, s scratch) {
 			must(t, os.Chown(filepath.Dir(s.temp), 0, 0))
 			must(t, os.Chown(s.temp, 0, 0))
-		}, settings: []string{"FALLBACK=none"}, code: 125, says: "_work", users: []string{"capable"}},
+		}, settings: []string{"FALLBACK=none"}, code: 125, says: "_work", users: []string{"capable"}, isolated: true},
+		{name: "beside another", prepare: func(t *testing.T, s scratch) { noStore(t, s); s.unwrapped(t) }, settings: []string{"FALLBACK=none"}, code: 125, says: "could not be isolated"},
 		{name: "a wait that ran out", prepare: func(t *testing.T, s scratch) { noStore(t, s); s.unwrapped(t) }, settings: []string{"FALLBACK=wait", "WAIT=1s"}, code: 125, says: "could not be isolated"},
 		{name: "no Worker", prepare: remove, code: 127, says: "Runner.Worker.real is not there", users: privileged},
 		{name: "a Worker that may not be run", prepare: closed, code: 126, says: "chmod +x", users: privileged},
 		{name: "a folder as Worker", prepare: func(t *testing.T, s scratch) { remove(t, s); must(t, os.Mkdir(real(s), 0o755)) }, code: 126, says: "is not a file", users: privileged},
-		{name: "no user namespace", prepare: noStore, settings: []string{"USERNS=1", "FALLBACK=none"}, code: 125, says: "could not be isolated"},
+		{name: "no user namespace", prepare: noStore, settings: []string{"USERNS=1", "FALLBACK=none"}, code: 125, says: "could not be isolated", isolated: true},
 		{name: "no Worker in a user namespace", prepare: remove, settings: []string{"USERNS=1"}, code: 127, says: "Runner.Worker.real is not there"},
 		{name: "a Worker that may not be run in a user namespace", prepare: closed, settings: []string{"USERNS=1"}, code: 126, says: "chmod +x"},
-		{name: "a process that dies in its user namespace", prepare: testWorker("kill"), settings: []string{"USERNS=1", "FALLBACK=none"}, code: 125, says: "ended at once", users: []string{"bare"}},
-		{name: "no memory", prepare: instead("ulimit -v 100000"), code: 125, says: "the kernel refused a thread or memory"},
+		{name: "a process that dies in its user namespace", prepare: testWorker("kill"), settings: []string{"USERNS=1", "FALLBACK=none"}, code: 125, says: "ended at once", users: []string{"bare"}, isolated: true},
+		{name: "no memory", prepare: instead("ulimit -v 100000"), code: 125, says: "the kernel refused a thread or memory", isolated: true},
 		{name: "no threads", prepare: instead("ulimit -p 1"), code: 125, says: "the kernel refused a thread or memory", users: []string{"bare"}},
 	}
 }
@@ -107,21 +121,33 @@ func TestRefusalFailsTheJob(t *testing.T) {
 			}
 			t.Run(who+"/"+c.name, func(t *testing.T) {
 				s := ordinary(t, as.shim)
-				if c.prepare != nil {
-					c.prepare(t, s)
-				}
-				l := s.listener(t, as.sys, c.settings...)
-				release := make(chan struct{})
-				l.Release = release
-				w := dispatch(t, l, standin.Job{Body: make([]byte, 1<<20)})
-				takesOrEnds(t, w.PID)
-				close(release)
-				r := w.Wait()
-				if r.Code != c.code || r.State != standin.Completed || !strings.Contains(r.Shown, c.says) || strings.Count(r.Shown, "\n") != 0 {
-					t.Errorf("the job is %v after exit code %d (signal %d, %v), with %q on its page; the Worker wrote %q", r.State, r.Code, r.Signal, r.Err, r.Shown, r.Kept)
-				}
+				c.failsTheJob(t, s, as.sys)
+			})
+			if c.isolated {
+				continue
+			}
+			t.Run(who+"/installed/"+c.name, func(t *testing.T) {
+				s := ordinary(t, as.shim)
+				c.failsTheJob(t, s, as.sys, s.install(t, as.shim)...)
 			})
 		}
+	}
+}
+
+func (c refusal) failsTheJob(t *testing.T, s scratch, sys *syscall.SysProcAttr, settings ...string) {
+	t.Helper()
+	if c.prepare != nil {
+		c.prepare(t, s)
+	}
+	l := s.listener(t, sys, slices.Concat(settings, c.settings)...)
+	release := make(chan struct{})
+	l.Release = release
+	w := dispatch(t, l, standin.Job{Body: make([]byte, 1<<20)})
+	takesOrEnds(t, w.PID)
+	close(release)
+	r := w.Wait()
+	if r.Code != c.code || r.State != standin.Completed || !strings.Contains(r.Shown, c.says) || strings.Count(r.Shown, "\n") != 0 {
+		t.Errorf("the job is %v after exit code %d (signal %d, %v), with %q on its page; the Worker wrote %q", r.State, r.Code, r.Signal, r.Err, r.Shown, r.Kept)
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 )
 
+// Variables name the environment that says where a process's daemon is, next to HOME.
+var Variables = [...]string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"}
+
 // Default is where clients look without DOCKER_HOST. The runner names this path, and no other,
 // when it gives a container the socket (ContainerOperationProvider.cs).
 const Default = "/var/run/docker.sock"

@@ -35,9 +35,6 @@ type Docker struct {
 	Snap       bool // Docker is installed as a snap, whose daemon has a mount namespace of its own
 }
 
-// ofDocker are the variables that say where the daemon is.
-var ofDocker = [...]string{"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "XDG_RUNTIME_DIR"}
-
 // docker looks for the daemon as a start would, with the rights of the runner's user.
 func (s System) docker(r *Runner) Docker {
 	env, as := r.Env(), dockersocket.User{UID: r.UID}

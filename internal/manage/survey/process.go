@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
@@ -48,7 +49,7 @@ func (s System) Process(pid int) (Process, error) {
 	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
 	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
 	for _, entry := range environ.Parse([]byte(s.read(dir + "/environ"))) {
-		if name, _, ok := strings.Cut(entry, "="); ok && (slices.Contains(ofDocker[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)) {
+		if name, _, ok := strings.Cut(entry, "="); ok && (slices.Contains(dockersocket.Variables[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)) {
 			p.Env = append(p.Env, entry)
 		}
 	}

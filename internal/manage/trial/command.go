@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
@@ -32,11 +33,11 @@ func Possible(uid int) bool {
 	return uid >= 0 && (os.Geteuid() == 0 || os.Getuid() == uid)
 }
 
-// inherited are the variables that a trial takes from a runner's .env: those that a start looks at, by their name or
-// its beginning. The others would reach the program that is started, and .env need not be the user's whose process it
+// inherited are the variables that a trial takes from a runner's .env, by their names' beginnings, and so are
+// [dockersocket.Variables]: those that a start looks at. The others would reach the program that is started, and .env need not be the user's whose process it
 // is. Those left out let a start do without isolation, wait for other Workers, or say more than why it is refused.
 var (
-	inherited = [...]string{"WORKER_WRAP_", "DOCKER_HOST=", "XDG_RUNTIME_DIR=", "RUNNER_TOOL_CACHE=", "AGENT_TOOLSDIRECTORY="}
+	inherited = [...]string{"WORKER_WRAP_", "RUNNER_TOOL_CACHE=", "AGENT_TOOLSDIRECTORY="}
 	left      = [...]string{"WORKER_WRAP_FALLBACK=", "WORKER_WRAP_ISOLATE=", "WORKER_WRAP_WAIT=", "WORKER_WRAP_LOG="}
 )
 
@@ -50,7 +51,8 @@ func (p Places) environment() []string {
 	}
 	for _, e := range p.Env {
 		begins := func(prefix string) bool { return strings.HasPrefix(e, prefix) }
-		if slices.ContainsFunc(inherited[:], begins) && !slices.ContainsFunc(left[:], begins) {
+		name, _, _ := strings.Cut(e, "=")
+		if (slices.Contains(dockersocket.Variables[:], name) || slices.ContainsFunc(inherited[:], begins)) && !slices.ContainsFunc(left[:], begins) {
 			out = append(out, e)
 		}
 	}

@@ -174,8 +174,8 @@ func TestRootStartsNothingOfOthers(t *testing.T) {
 
 // TestEnvironment: of a .env a trial takes what a start looks at, and nothing by which a program could be led.
 func TestEnvironment(t *testing.T) {
-	got := Places{Env: []string{"LD_PRELOAD=/x.so", "PATH=/x", "HOME=/x", "DOCKER_HOST=unix:///d", "DOCKER_HOSTS=x", "XDG_RUNTIME_DIR=/r", "WORKER_WRAP_USERNS=1", "WORKER_WRAP_FALLBACK=run", "GODEBUG=x"}}.environment()
-	want := []string{"WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_ISOLATE=always", "XDG_STATE_HOME=/dev/null", "DOCKER_HOST=unix:///d", "XDG_RUNTIME_DIR=/r", "WORKER_WRAP_USERNS=1"}
+	got := Places{Env: []string{"LD_PRELOAD=/x.so", "PATH=/x", "HOME=/x", "DOCKER_HOST=unix:///d", "DOCKER_HOSTS=x", "DOCKER_CONTEXT=c", "DOCKER_CONFIG=/y", "XDG_RUNTIME_DIR=/r", "WORKER_WRAP_USERNS=1", "WORKER_WRAP_FALLBACK=run", "GODEBUG=x"}}.environment()
+	want := []string{"WORKER_WRAP_FALLBACK=none", "WORKER_WRAP_ISOLATE=always", "XDG_STATE_HOME=/dev/null", "DOCKER_HOST=unix:///d", "DOCKER_CONTEXT=c", "DOCKER_CONFIG=/y", "XDG_RUNTIME_DIR=/r", "WORKER_WRAP_USERNS=1"}
 	if got[1] != "HOME=/x" || !slices.Equal(got[2:], want) {
 		t.Errorf("%q", got)
 	}
