@@ -90,8 +90,9 @@ func (s *start) on(h hardship, root, deny string) *start {
 	return s.asRoot(script)
 }
 
-// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the plain _temp. That is a line in
-// the event log, and none on stderr; another that comes meanwhile is refused, and runs when the first was killed.
+// TestAloneIsNeverRefused: on each of these machines a Worker that is alone runs in the plain _temp, silently as an
+// install has it. If it is to be isolated all the same, that is a line in the event log, and none on stderr. Another
+// that comes meanwhile is refused, and runs when the first was killed.
 func TestAloneIsNeverRefused(t *testing.T) {
 	testkit.RequireTool(t, "setpriv", "util-linux")
 	deny := compile(t, "deny", testkit.Dir(t))
@@ -110,7 +111,11 @@ func TestAloneIsNeverRefused(t *testing.T) {
 			worker := func(script string, settings ...string) *start {
 				return command(append(settings, "DOCKER=off"), s.worker, "-c", script).on(h, s.root, deny)
 			}
-			c := worker(s.script(), "FALLBACK=")
+			c := worker(s.script(), "FALLBACK=", "ISOLATE=alone") // as an install has it
+			if code := c.end(t); !h.noMark && (code != 0 || s.started(c) != "plain" || c.err.String() != "") || h.noMark && c.out.String() != "started\n" {
+				t.Fatalf("as installed: exit code %d, %q: %s", code, &c.out, &c.err)
+			}
+			c = worker(s.script(), "FALLBACK=")
 			code := c.end(t)
 			if !h.noMark && (code != 0 || s.started(c) != "plain" || c.err.String() != "") || h.noMark && c.out.String() != "started\n" {
 				t.Fatalf("alone: exit code %d, %q: %s", code, &c.out, &c.err)
