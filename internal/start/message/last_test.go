@@ -26,7 +26,7 @@ func TestLastTake(t *testing.T) {
 	}{
 		{"", "/r/bin/Runner.Worker", 125, 1, 0},
 		{"HOW=traced", "/r/bin/Runner.Worker", 2, 0, 0},
-		{"HOW=left", "/r/bin/Runner.Worker", 125, 1, 10},
+		{"HOW=left", "/r/bin/Runner.Worker", 125, 1, 0}, // to a child, which ends with it
 		{"", "/r/bin/Runner.Worker.real", 125, 1, 0},
 		{"", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 125, 1, 0},
 		{"HOW=traced", "/usr/lib/worker-wrap/worker-wrap __worker /r/bin/Runner.Worker", 2, 0, 0},

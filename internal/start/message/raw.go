@@ -37,7 +37,7 @@ func lastTake(argc uintptr, argv unsafe.Pointer) {
 	if argc == entryCount+argCount && is(cString(argv, 1), runner.EntryWord) {
 		at = entryCount
 	}
-	if argc != at+argCount || atomic.LoadUint32(&left) != 0 {
+	if argc != at+argCount {
 		return
 	}
 	if at == 0 && !isWorker(cString(argv, 0)) {
@@ -47,9 +47,25 @@ func lastTake(argc uintptr, argv unsafe.Pointer) {
 	if fd < 0 {
 		return
 	}
+	if child := atomic.LoadInt32(&left); child != 0 {
+		end(uintptr(child))
+	}
 	until := deadline(int64(policy.ChannelDefault))
 	for p := (progress{missing: head}); readable(fd, until) && p.read(fd); {
 	}
+}
+
+// end ends a child, if nobody has waited for it yet, and waits until it reads no more.
+//
+//go:nosplit
+//go:norace
+func end(child uintptr) {
+	const flags = unix.WEXITED | unix.WNOHANG | unix.WNOWAIT
+	if _, _, err := unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, child, 0, flags, 0, 0); err != 0 {
+		return // its PID may be another's
+	}
+	unix.RawSyscall(unix.SYS_KILL, child, uintptr(unix.SIGKILL), 0)
+	unix.RawSyscall6(unix.SYS_WAITID, unix.P_PID, child, 0, unix.WEXITED, 0, 0)
 }
 
 // cString returns the nth string of a vector such as argv.

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// left is 1 while another process may take the message or become the Worker.
-var left uint32
+// left is the child that may take the message or become the Worker, 0 if there is none.
+var left int32
 
-// Leave leaves the message to another process.
-func Leave() { atomic.StoreUint32(&left, 1) }
+// Leave leaves the message to a child, which does not outlive this process. If Go's runtime must end this process, the
+// child is ended first, and what it left of the message is taken.
+func Leave(child int) { atomic.StoreInt32(&left, int32(child)) }
 
-// Return makes the message this process's again: the other one has ended, and was not the Worker.
-func Return() { atomic.StoreUint32(&left, 0) }
+// Return makes the message this process's again: the child has ended, and was not the Worker.
+func Return() { atomic.StoreInt32(&left, 0) }
 
 // Take reads a job's message and throws it away, if a Listener has started a Worker with args. timeout is how long the
 // Listener tries to send it. Take returns when the message was read, when the Listener has gone, or policy.Spare before
@@ -23,7 +24,7 @@ func Return() { atomic.StoreUint32(&left, 0) }
 // pipe that can be read from, it returns at once: they may be anybody's. The first may be any path: another tool can have
 // moved the entry.
 func Take(args []string, timeout time.Duration) {
-	if len(args) != argCount || atomic.LoadUint32(&left) != 0 {
+	if len(args) != argCount || atomic.LoadInt32(&left) != 0 {
 		return
 	}
 	if fd := source(args[1], args[2]); fd >= 0 {

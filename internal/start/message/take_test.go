@@ -102,7 +102,7 @@ func TestTakeTakesNothing(t *testing.T) {
 			t.Fatalf("%q: the pipe has %d bytes left", args, n)
 		}
 	}
-	Leave()
+	Leave(1)
 	Take(good, long)
 	if n := waiting(t, read); n != 10 {
 		t.Errorf("what was left to another process is gone: %d bytes", n)

@@ -119,7 +119,7 @@ func (s *start) escort(pid int, line *os.File, p place.Places) (*exits.Failure, 
 	if err != nil {
 		return nil, err
 	}
-	message.Leave() // the child may be the Worker soon
+	message.Leave(child.PID) // it may be the Worker soon
 	if err := front.Send(line, append(over, '\n')); err != nil {
 		return nil, fmt.Errorf("%w: %w", errAtOnce, err)
 	}

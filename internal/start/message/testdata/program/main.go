@@ -3,15 +3,25 @@
 package main
 
 import (
+	"os/exec"
+	"runtime"
+	"syscall"
+
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
 )
 
 func main() {
+	runtime.LockOSThread() // a child ends with the thread that started it
 	for _, e := range origin.Environ() {
 		switch e {
 		case "HOW=left":
-			message.Leave()
+			child := exec.Command("/bin/sleep", "1000")
+			child.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+			if err := child.Start(); err != nil {
+				panic(err)
+			}
+			message.Leave(child.Process.Pid)
 		case "HOW=traced":
 			origin.Traces()
 		}
