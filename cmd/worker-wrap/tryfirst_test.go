@@ -17,7 +17,7 @@ tree() {
 	find "$@" \( -type d -printf '%p d %m %U:%G\n' \) -o -printf '%p %y %m %U:%G %T@ %l\n' 2>/dev/null | sort
 	find "$@" -type f -exec sha256sum {} + 2>/dev/null | sort
 }
-all() { tree r s /usr/local/lib /usr/local/bin /var/lib/worker-wrap /etc/systemd; }
+all() { tree r s /usr/local/lib /usr/local/bin /var/lib/worker-wrap /etc/worker-wrap /etc/systemd; }
 `
 
 // deny builds the helper that has the kernel refuse system calls, and returns its path.
