@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // changes returns a function that reports whether the thread's mounts have changed since, if only for a moment
@@ -13,13 +15,8 @@ func (th *thread) changes() func() bool {
 	th.t.Helper()
 	var f *os.File
 	changed := func() bool {
-		polled := []unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}}
-		n := 0
-		th.must("poll", func() (err error) {
-			n, err = unix.Poll(polled, 0)
-			return err
-		})
-		return n > 0
+		th.t.Helper()
+		return testkit.Polled(th.t, int(f.Fd()), unix.POLLPRI, 0)
 	}
 	th.must("open mountinfo", func() (err error) {
 		f, err = os.Open("/proc/thread-self/mountinfo")

@@ -187,9 +187,7 @@ func mountsChange(t *testing.T) func() bool {
 	do(t, err)
 	return func() bool {
 		defer f.Close()
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(f.Fd()), Events: unix.POLLPRI}}, 0)
-		do(t, err)
-		return n > 0
+		return testkit.Polled(t, int(f.Fd()), unix.POLLPRI, 0)
 	}
 }
 

@@ -115,21 +115,11 @@ func watch(t *testing.T, pid string) int {
 
 // ends waits until a process has ended.
 func ends(t *testing.T, pidfd int) bool {
-	return endsIn(t, pidfd, int(testkit.Patience.Milliseconds()))
+	return testkit.Polled(t, pidfd, unix.POLLIN, int(testkit.Patience.Milliseconds()))
 }
 
 // ended reports whether it has.
-func ended(t *testing.T, pidfd int) bool { return endsIn(t, pidfd, 0) }
-
-func endsIn(t *testing.T, pidfd, milliseconds int) bool {
-	t.Helper()
-	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, milliseconds)
-		if err != unix.EINTR {
-			return n == 1
-		}
-	}
-}
+func ended(t *testing.T, pidfd int) bool { return testkit.Polled(t, pidfd, unix.POLLIN, 0) }
 
 // leave has a job start what the runner's own cleanup does not find: without the variable in its environment, by sudo,
 // and a set-group-ID ssh-agent. It returns their pidfds.
