@@ -111,22 +111,20 @@ func TestAloneIsNeverRefused(t *testing.T) {
 			worker := func(script string, settings ...string) *start {
 				return command(append(settings, "DOCKER=off"), s.worker, "-c", script).on(h, s.root, deny)
 			}
-			c := worker(s.script(), "FALLBACK=", "ISOLATE=alone") // as an install has it
-			if code := c.end(t); !h.noMark && (code != 0 || s.started(c) != "plain" || c.err.String() != "") || h.noMark && c.out.String() != "started\n" {
-				t.Fatalf("as installed: exit code %d, %q: %s", code, &c.out, &c.err)
-			}
-			c = worker(s.script(), "FALLBACK=")
-			code := c.end(t)
-			if !h.noMark && (code != 0 || s.started(c) != "plain" || c.err.String() != "") || h.noMark && c.out.String() != "started\n" {
-				t.Fatalf("alone: exit code %d, %q: %s", code, &c.out, &c.err)
+			for _, isolate := range []string{"alone", "always"} { // the first as an install has it
+				c := worker(s.script(), "FALLBACK=", "ISOLATE="+isolate)
+				code := c.end(t)
+				if !h.noMark && (code != 0 || s.started(c) != "plain" || c.err.String() != "") || h.noMark && c.out.String() != "started\n" {
+					t.Fatalf("ISOLATE=%s: exit code %d, %q: %s", isolate, code, &c.out, &c.err)
+				}
 			}
 			if !h.noEvent {
 				if e := s.log(t, events.Fallback); len(e) != 1 || e[0].Outcome != events.Plain || !strings.Contains(e[0].Error, h.says) {
 					t.Errorf("the event log has %+v", e)
 				}
 			}
-			c = worker("echo started", "FALLBACK=none")
-			code = c.end(t)
+			c := worker("echo started", "FALLBACK=none")
+			code := c.end(t)
 			if oneLine(t, c.err.String(), "not started"); code != 125 || c.out.String() != "" {
 				t.Errorf("by FALLBACK=none: exit code %d, %q", code, &c.out)
 			}

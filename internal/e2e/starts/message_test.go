@@ -134,6 +134,7 @@ func TestRefusalFailsTheJob(t *testing.T) {
 	}
 }
 
+// failsTheJob has a Listener start a Worker for which this holds, and looks at the job.
 func (c refusal) failsTheJob(t *testing.T, s scratch, sys *syscall.SysProcAttr, settings ...string) {
 	t.Helper()
 	if c.prepare != nil {

@@ -34,8 +34,9 @@ func Possible(uid int) bool {
 }
 
 // inherited are the variables that a trial takes from a runner's .env, by their names' beginnings, and so are
-// [dockersocket.Variables]: those that a start looks at. The others would reach the program that is started, and .env need not be the user's whose process it
-// is. Those left out let a start do without isolation, wait for other Workers, or say more than why it is refused.
+// [dockersocket.Variables]: those that a start looks at. The others would reach the program that is started, and .env
+// need not be the user's whose process it is. Those left out let a start do without isolation, wait for other Workers,
+// or say more than why it is refused.
 var (
 	inherited = [...]string{"WORKER_WRAP_", "RUNNER_TOOL_CACHE=", "AGENT_TOOLSDIRECTORY="}
 	left      = [...]string{"WORKER_WRAP_FALLBACK=", "WORKER_WRAP_ISOLATE=", "WORKER_WRAP_WAIT=", "WORKER_WRAP_LOG="}
