@@ -48,6 +48,7 @@ func Install(o Options) Result {
 	}
 	if good {
 		r.try(layouts, place) // all that are alike at once
+		r.warnOfLinks(place)
 	}
 	var kept, whole []runner.Layout
 	for _, l := range layouts {
@@ -105,6 +106,14 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 		}
 	}
 	return nil
+}
+
+// warnOfLinks warns of a place to which only links can lead: what root copies over one is written into the program.
+func (r *run) warnOfLinks(place string) {
+	if _, scripted := runner.Entry(place); !scripted && len(r.Layouts) > 0 {
+		r.warn("%s has a blank or is longer than 244 bytes, so that no script can start it and Runner.Worker is a link to it: who copies a release over a runner as root (cp -r) writes over it, for all runners; choose another place with --prefix DIR",
+			visible.Word(place))
+	}
 }
 
 // runnable refuses a place from which the runner's user could start no program: a link to it would hang every job.

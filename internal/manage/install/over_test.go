@@ -117,7 +117,7 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 }
 
 // TestPlaceWithABlank: the kernel starts no script whose interpreter's path has a blank, so there a link stands in the
-// Worker's place.
+// Worker's place. Who installs it so is told what that means.
 func TestPlaceWithABlank(t *testing.T) {
 	testkit.RequireRoot(t)
 	m := aMachine(t)
@@ -125,7 +125,11 @@ func TestPlaceWithABlank(t *testing.T) {
 	l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 	o := Options{Machine: m, Layouts: []runner.Layout{l}}
 	output(&o)
-	good(t, "install", Install(o))
+	first := Install(o)
+	good(t, "install", first)
+	if len(first.Warnings) != 1 || !strings.Contains(first.Warnings[0], "/opt/with blank/lib/worker-wrap/worker-wrap' has a blank") || !strings.Contains(first.Warnings[0], "--prefix") {
+		t.Errorf("it warns with %q", first.Warnings)
+	}
 	if what, isolated := ran(t, l); what != "old" || !isolated {
 		t.Errorf("%s, isolated %v", what, isolated)
 	}
