@@ -164,10 +164,13 @@ func TestUnitsUnderSystemdOfTrixie(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	testUnits(t, strings.TrimSpace(out))
+	if version := testUnits(t, strings.TrimSpace(out)); version < 255 {
+		t.Errorf("that is systemd %d, and rows tell 255 and later from earlier ones", version)
+	}
 }
 
-func testUnits(t *testing.T, root string) {
+// testUnits returns the version of systemd in the root folder.
+func testUnits(t *testing.T, root string) (version int) {
 	dir := testkit.Dir(t)
 	testkit.CopyProgram(t, testkit.Binary(t), filepath.Join(dir, "worker-wrap"))
 	older := filepath.Join(dir, "older")
@@ -196,7 +199,6 @@ func testUnits(t *testing.T, root string) {
 	if errors.As(err, &exit) && exit.ExitCode() == 77 {
 		testkit.Skip(t, "%s", out)
 	}
-	version := 0
 	if _, serr := fmt.Sscan(string(out), &version); err != nil || serr != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -241,6 +243,7 @@ func testUnits(t *testing.T, root string) {
 			t.Errorf("%s, restarted: protected by doctor: %v, and by status: %v; it blames %q in %q", name, r.Protected, r.status.Protected, blamed, r.Checks)
 		}
 	}
+	return version
 }
 
 // bareRoot makes a root folder for a service, in which all but worker-wrap's place is empty, and an image of it. systemd 257
