@@ -28,7 +28,7 @@ func (r *run) hold(l runner.Layout) error {
 	if err != nil {
 		return err
 	}
-	locks, err := alone.TakeUnless(alone.Places{Root: l.Root, Work: l.Work, Temp: l.Temp}, func() error {
+	locks, err := alone.TakeUnless(alone.Places{Root: l.Root, Work: l.Work, Temp: l.Temp}, alone.Patience, func() error {
 		if _, ok, _ := inPlain(l); ok {
 			return perpid.ErrClaimed
 		}

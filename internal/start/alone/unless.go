@@ -10,15 +10,15 @@ const (
 	shortestLook, longestLook = 2 * time.Millisecond, 32 * time.Millisecond
 )
 
-// TakeUnless is [Take] with [Patience], as long as nobody is known to keep the locks: then the error is anybody's. Who has
-// them may become a Worker meanwhile.
-func TakeUnless(p Places, anybody func() error) (l *Locks, err error) {
-	err = untilTaken(func() error { l, err = Take(p, 0); return err }, anybody)
+// TakeUnless is [Take] as long as nobody is known to keep the locks: then the error is anybody's. Who has them may become
+// a Worker meanwhile.
+func TakeUnless(p Places, patience time.Duration, anybody func() error) (l *Locks, err error) {
+	err = untilTaken(patience, func() error { l, err = Take(p, 0); return err }, anybody)
 	return l, err
 }
 
 // untilTaken calls take, with short pauses, until that or anybody says how it ends.
-func untilTaken(take, anybody func() error) error {
+func untilTaken(patience time.Duration, take, anybody func() error) error {
 	begun := now()
 	for pause := shortestLook; ; pause = min(2*pause, longestLook) {
 		err := take()
@@ -28,7 +28,7 @@ func untilTaken(take, anybody func() error) error {
 		if err := anybody(); err != nil {
 			return err
 		}
-		if now().Sub(begun) >= Patience {
+		if now().Sub(begun) >= patience {
 			return err
 		}
 		sleep(pause)

@@ -13,7 +13,7 @@ func byFakeClock(take, anybody func(at time.Duration) error) (time.Duration, err
 	now, sleep = func() time.Time { return clock }, func(d time.Duration) { clock = clock.Add(d) }
 	defer func() { now, sleep = time.Now, time.Sleep }()
 	at := func() time.Duration { return clock.Sub(begun) }
-	err := untilTaken(func() error { return take(at()) }, func() error { return anybody(at()) })
+	err := untilTaken(Patience, func() error { return take(at()) }, func() error { return anybody(at()) })
 	return at(), err
 }
 

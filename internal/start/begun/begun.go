@@ -14,6 +14,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/journal"
 	"github.com/worker-wrap/worker-wrap/internal/start/place"
 	"github.com/worker-wrap/worker-wrap/internal/start/plan"
+	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
@@ -22,6 +23,7 @@ type Start struct {
 	plan.Plan
 	Caller  place.Caller
 	Begun   time.Time
+	Until   time.Time    // it may look for something missing, see policy.Latest
 	Self    perpid.Owner // this process
 	Unknown error        // why it does not know itself, nil if it does
 	Journal *journal.Journal
@@ -31,9 +33,20 @@ type Start struct {
 func New(p plan.Plan) *Start {
 	s := &Start{Plan: p, Caller: place.Caller(os.Getuid()), Begun: time.Now()}
 	s.Self, s.Unknown = perpid.Self()
+	s.Until = s.Begun.Add(policy.Latest(s.channelTimeout()))
 	s.Journal = journal.New(p, s.Self, s.Begun)
 	return s
 }
+
+// Patience returns how long this start may wait for other Workers, and a warning where the settings ask for too much.
+func (s *Start) Patience() (time.Duration, string) {
+	return s.Settings.Policy.Patience(s.channelTimeout())
+}
+
+func (s *Start) channelTimeout() string { return environ.Get(s.Env, policy.ChannelTimeoutVar) }
+
+// AtMost returns d, or the rest of this start's time if that is less.
+func (s *Start) AtMost(d time.Duration) time.Duration { return max(0, min(d, time.Until(s.Until))) }
 
 // MayMount fails before anything is made if this process must not mount.
 func (s *Start) MayMount() error {

@@ -76,7 +76,7 @@ func (c *claiming) try() error {
 			c.keeper().Sweep(own, filepath.Join(c.Root(), perpid.StoreName))
 			return nil
 		})
-		return s.Claim(j, perpid.Terms{Patience: alone.Patience, Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
+		return s.Claim(j, perpid.Terms{Patience: c.AtMost(alone.Patience), Folders: strict, Locked: c.locks.Sure}, c.decide, c.keep)
 	})
 	if err == nil || strict || errors.Is(err, perpid.ErrClaimed) {
 		return err
@@ -104,7 +104,7 @@ func (c *claiming) lock() (*alone.Locks, error) {
 		patience, _ := c.Patience()
 		return alone.Take(c.inCommon(), max(policy.LastTry, time.Until(c.Begun.Add(patience))))
 	}
-	return alone.TakeUnless(c.inCommon(), c.anybody)
+	return alone.TakeUnless(c.inCommon(), c.AtMost(alone.Patience), c.anybody)
 }
 
 // anybody fails if another Worker is known to be in the plain _temp. The record mostly names it: then no process is

@@ -10,7 +10,7 @@ import (
 
 // Join makes a start that does not care whether it is alone known to those that do.
 func (s Start) Join() {
-	c := &claiming{Start: s, locks: alone.Join(s.inCommon(), alone.Patience)}
+	c := &claiming{Start: s, locks: alone.Join(s.inCommon(), s.AtMost(alone.Patience))}
 	defer c.locks.Close()
 	_, _ = c.keep()
 	if err := s.record(); err != nil {

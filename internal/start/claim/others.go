@@ -6,17 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/start/policy"
 	"github.com/worker-wrap/worker-wrap/internal/start/presence"
 	"github.com/worker-wrap/worker-wrap/nsenter"
 )
-
-// Patience returns how long this start may wait, and a warning where that is too long.
-func (s Start) Patience() (time.Duration, string) {
-	return s.Settings.Policy.Patience(environ.Get(s.Env, policy.ChannelTimeoutVar))
-}
 
 // Look finds out whether there are earlier Workers of the runner. If that cannot be found out there is
 // nothing to wait for.

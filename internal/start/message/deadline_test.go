@@ -42,9 +42,10 @@ func TestDeadlineAfterAWait(t *testing.T) {
 				limit := policy.ChannelTimeout(channel)
 				waited, _ := policy.Settings{Wait: wait, Fallback: fallback}.Patience(channel)
 				const begun = int64(time.Hour)
-				refused := begun + int64(waited+policy.LastTry)
-				if end := time.Duration(until(begun, refused, int64(limit)) - begun); end != limit-5*time.Second {
-					t.Errorf("WAIT=%v, FALLBACK=%v and %q: it ends after %v", wait, fallback, channel, end)
+				latest := policy.Latest(channel)
+				refused := begun + int64(latest+policy.LastTry)
+				if end := time.Duration(until(begun, refused, int64(limit)) - begun); end != limit-5*time.Second || waited >= latest {
+					t.Errorf("WAIT=%v, FALLBACK=%v and %q: it waits %v, and ends after %v", wait, fallback, channel, waited, end)
 				}
 			}
 		}

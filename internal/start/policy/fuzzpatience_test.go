@@ -31,7 +31,7 @@ func FuzzPatience(f *testing.F) {
 		if want == 0 && s.Fallback == FallbackWait {
 			want = 20 * time.Second
 		}
-		longest := limit - 6500*time.Millisecond
+		longest := limit - 7*time.Second
 		if d != min(want, longest) {
 			t.Fatalf("%+v and %q give %v, and the Listener waits for %v", s, channel, d, limit)
 		}

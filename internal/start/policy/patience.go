@@ -17,11 +17,13 @@ const (
 
 	// Spare is the rest of that time at the end of a start that is refused: it ends before the Listener gives up.
 	Spare = 5 * time.Second
-	// LastTry is how long a start whose wait is over still waits for a lock: others hold it for milliseconds.
+	// LastTry is how long a start whose time is up still waits for a lock: others hold it for milliseconds.
 	LastTry = 500 * time.Millisecond
 	// Grace is how long such a start may then take to read its job's message, which is there already.
 	Grace = time.Second
 
+	// search is how long a start that has waited to the end may look for what vanishes for milliseconds.
+	search = 500 * time.Millisecond
 	// fallbackWait is how long WORKER_WRAP_FALLBACK=wait waits if WORKER_WRAP_WAIT says nothing.
 	fallbackWait = 20 * time.Second
 )
@@ -34,12 +36,17 @@ func (s Settings) Patience(channelTimeout string) (d time.Duration, warning stri
 	if d == 0 && s.Fallback == FallbackWait {
 		d = fallbackWait
 	}
-	limit := ChannelTimeout(channelTimeout)
-	if longest := limit - Spare - LastTry - Grace; d > longest {
+	if longest := Latest(channelTimeout) - search; d > longest {
 		d = longest
-		warning = fmt.Sprintf("WORKER_WRAP_WAIT=%v is too long: the runner kills a Worker that has not taken its job after %v, so worker-wrap waits at most %v", s.Wait, limit, d)
+		warning = fmt.Sprintf("WORKER_WRAP_WAIT=%v is too long: the runner kills a Worker that has not taken its job after %v, so worker-wrap waits at most %v", s.Wait, ChannelTimeout(channelTimeout), d)
 	}
 	return d, warning
+}
+
+// Latest returns how long after its beginning a start may look for something missing. Then it has [LastTry] for a lock
+// and [Grace] for the job's message, and ends [Spare] before the Listener gives up.
+func Latest(channelTimeout string) time.Duration {
+	return ChannelTimeout(channelTimeout) - Spare - Grace - LastTry
 }
 
 // ChannelTimeout returns how long the Listener tries to send a Worker its job. value is [ChannelTimeoutVar]'s.

@@ -80,12 +80,12 @@ func TestPatience(t *testing.T) {
 		{0, policy.FallbackWait, "", 20 * time.Second, false},
 		{5 * time.Second, policy.FallbackWait, "", 5 * time.Second, false},
 		{23 * time.Second, policy.FallbackNone, "", 23 * time.Second, false},
-		{24 * time.Second, policy.FallbackRun, "", 23500 * time.Millisecond, true},
-		{time.Hour, policy.FallbackWait, "", 23500 * time.Millisecond, true},
-		{time.Hour, policy.FallbackNone, "5", 23500 * time.Millisecond, true},
+		{24 * time.Second, policy.FallbackRun, "", 23 * time.Second, true},
+		{time.Hour, policy.FallbackWait, "", 23 * time.Second, true},
+		{time.Hour, policy.FallbackNone, "5", 23 * time.Second, true},
 		{60 * time.Second, policy.FallbackNone, "120", 60 * time.Second, false},
-		{time.Hour, policy.FallbackNone, "100000", 293500 * time.Millisecond, true},
-		{time.Hour, policy.FallbackNone, "long", 23500 * time.Millisecond, true},
+		{time.Hour, policy.FallbackNone, "100000", 293 * time.Second, true},
+		{time.Hour, policy.FallbackNone, "long", 23 * time.Second, true},
 	} {
 		d, warning := policy.Settings{Wait: c.wait, Fallback: c.fallback}.Patience(c.channel)
 		if d != c.want || (warning != "") != c.warns || strings.Contains(warning, "\n") {

@@ -192,7 +192,7 @@ func (s *start) plainIDs() error {
 }
 
 func (s *start) warnOfSettings() {
-	if _, warning := s.claims().Patience(); warning != "" {
+	if _, warning := s.Patience(); warning != "" {
 		s.Journal.Warn("%s", warning)
 	}
 	if s.Settings.Unknown != "" {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -115,7 +116,7 @@ func (s *start) escort(pid int, line *os.File, p place.Places) (*exits.Failure, 
 	if made.below != nil { // locked by a descriptor that nobody closes: this process lives as long as the Worker
 		_, _ = unix.FcntlInt(made.below.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	}
-	over, err := json.Marshal(handover{filepath.Base(made.path()), covered.Names(), s.Journal.Alive, s.Settings})
+	over, err := json.Marshal(handover{filepath.Base(made.path()), covered.Names(), s.Journal.Alive, s.Settings, time.Until(s.Until)})
 	if err != nil {
 		return nil, err
 	}

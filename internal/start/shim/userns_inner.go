@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -118,11 +119,12 @@ type handover struct {
 	Own      []string      // those of the folders for the places of WORKER_WRAP_PRIVATE
 	Alive    []int         // PIDs of the other Workers that it has found
 	Settings plan.Settings // some are in files of the runner's
+	Left     time.Duration // of its time, see begun.Start.Until
 }
 
 // inUserns becomes the program in the folders that were made for it.
 func (s *start) inUserns(line *os.File, parent int, over handover) (f *exits.Failure) {
-	s.Journal.Alive = over.Alive
+	s.Journal.Alive, s.Until = over.Alive, time.Now().Add(over.Left)
 	err := s.plainIDs()
 	var p program
 	if err == nil {

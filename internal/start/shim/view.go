@@ -67,7 +67,8 @@ func (s *start) again(p place.Places, made folder) (folder, error) {
 }
 
 // A start looks again for what has vanished with pauses that double up to longestPause, for searchPatience in all:
-// long enough for a busy machine, and a tenth of the time in which the Listener gives a Worker up.
+// long enough for a busy machine, and a tenth of the time in which the Listener gives a Worker up. After a wait there may
+// be less time.
 const (
 	longestPause   = 64 * time.Millisecond
 	searchPatience = 3 * time.Second
@@ -78,10 +79,10 @@ const (
 // every job's mount off the entry that it replaces. For milliseconds that entry is still found, but can no longer be
 // mounted on (vfs_rename in fs/namei.c).
 func (s *start) patiently(do func() error) error {
-	begun := time.Now()
+	until := time.Now().Add(s.AtMost(searchPatience))
 	for pause := time.Millisecond; ; pause = min(2*pause, longestPause) {
 		err := do()
-		if !errors.Is(err, fs.ErrNotExist) || time.Since(begun) > searchPatience {
+		if !errors.Is(err, fs.ErrNotExist) || !time.Now().Before(until) {
 			return err
 		}
 		s.Journal.Debugf("trying once more: %v", err)
