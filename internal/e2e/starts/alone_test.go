@@ -73,6 +73,10 @@ func hardships() []hardship {
 				do(t, os.WriteFile(store, nil, 0o600))
 			}
 		}},
+		{name: "_work leads to the root", setpriv: "--no-new-privs", says: "no_new_privs", spoil: func(t *testing.T, s scratch) {
+			work := filepath.Dir(s.temp)
+			do(t, os.RemoveAll(work), os.Symlink(".", work), os.Mkdir(s.temp, 0o755), os.Chown(s.temp, user, user))
+		}},
 		{name: "the disk is full", denials: []string{denial("mkdirat", unix.ENOSPC)}, says: "no space left"},
 	}
 }
@@ -144,6 +148,24 @@ func TestAloneIsNeverRefused(t *testing.T) {
 				t.Errorf("after a crash: exit code %d, %q: %s", code, &next.out, &next.err)
 			}
 		})
+	}
+}
+
+// TestWorkFolderIsTheRoot: a Worker whose work folder is the runner's root is alone as in any other, and isolated beside
+// another.
+func TestWorkFolderIsTheRoot(t *testing.T) {
+	s := ordinary(t, capable(t))
+	s.temp = filepath.Join(s.root, "_temp")
+	do(t, os.WriteFile(filepath.Join(s.root, ".runner"), []byte(`{"workFolder": "."}`), 0o644), os.Mkdir(s.temp, 0o755), os.Chown(s.temp, user, user))
+	for _, want := range []string{"plain", "isolated"} {
+		c := command([]string{"ISOLATE=alone"}, s.worker, "-c", s.script())
+		code := c.end(t)
+		if got := s.started(c); code != 0 || got != want {
+			t.Errorf("it is %q, want %q: exit code %d: %s", got, want, code, &c.err)
+		}
+		if want == "plain" {
+			launch(t, command([]string{"ISOLATE=alone"}, s.worker), s.worker, "-c", "echo up; read end")
+		}
 	}
 }
 

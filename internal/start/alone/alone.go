@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +19,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/flock"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/start/place"
 )
 
 // Places are the folders to lock; an empty path is none. Root still holds if the work folder is removed and made anew
@@ -55,18 +57,31 @@ func take(p Places, how int, until time.Time, all bool) (*Locks, error) {
 		if err != nil {
 			continue
 		}
-		err = flock.Lock(f, how, time.Until(until))
-		if err == nil {
-			l.Files, l.Sure = append(l.Files, f), l.Sure || path != p.Root
-			continue
+		has := l.has(f)
+		if !has {
+			err = flock.Lock(f, how, time.Until(until))
 		}
-		f.Close()
+		if err == nil && !has {
+			l.Files = append(l.Files, f)
+		} else {
+			f.Close()
+		}
+		l.Sure = l.Sure || err == nil && path != p.Root
 		if all && errors.Is(err, flock.ErrTaken) {
 			l.Close()
 			return nil, fmt.Errorf("%w: %w", perpid.ErrClaimed, err)
 		}
 	}
 	return l, nil
+}
+
+// has reports whether a folder is locked already: a work folder may be the root, and _temp a link to either. By another
+// open file description this process would keep itself out.
+func (l *Locks) has(f *os.File) bool {
+	return slices.ContainsFunc(l.Files, func(locked *os.File) bool {
+		same, err := place.Same(locked, f)
+		return err == nil && same
+	})
 }
 
 // Share turns the locks into shared ones, one after the other: nobody else gets all of them meanwhile, whatever the file

@@ -115,7 +115,7 @@ func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 		return 0, false
 	}
 	// Root leaves what is another user's to the ordinary start, which gives away what it makes there.
-	if _, ok := raw.Look(root, raw.Empty(), unix.AT_EMPTY_PATH, &r.st); !ok || r.p.UID == 0 && r.st.Uid != 0 {
+	if _, ok := raw.Look(root, raw.Empty(), unix.AT_EMPTY_PATH, &r.above); !ok || r.p.UID == 0 && r.above.Uid != 0 {
 		return 0, false
 	}
 	n, _, ok := raw.Slurp(root, unsafe.StringData(".runner\x00"), r.text[:])
@@ -134,7 +134,8 @@ func (r *room) find(root uintptr, isAlone bool) (work uintptr, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	if !r.plainTemp(work) {
+	// A work folder that is the root is for the ordinary start: opened twice, one would keep the other from the lock.
+	if _, ok := raw.Look(work, raw.Empty(), unix.AT_EMPTY_PATH, &r.st); !ok || raw.SameFile(&r.st, &r.above) || !r.plainTemp(work) {
 		raw.CloseFD(work)
 		return 0, false
 	}

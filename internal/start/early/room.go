@@ -35,11 +35,12 @@ type room struct {
 	self    raw.Owner
 	noted   note // what this start records
 	st, exe unix.Statx_t
-	root    raw.Path // the runner's root, without a slash at its end
-	real    raw.Path // what stood in the Worker's place, and is started
-	bin     int      // where its last part begins
-	link    raw.Path // a link to it that has the name of the entry
-	work    raw.Path // workFolder, as .runner has it
+	above   unix.Statx_t // of the root
+	root    raw.Path     // the runner's root, without a slash at its end
+	real    raw.Path     // what stood in the Worker's place, and is started
+	bin     int          // where its last part begins
+	link    raw.Path     // a link to it that has the name of the entry
+	work    raw.Path     // workFolder, as .runner has it
 	text    [4096]byte
 
 	// Of one that looks for others, or of a keeper:

@@ -50,6 +50,9 @@ func TestUnusual(t *testing.T) {
 		{"a long .runner", false, []string{alone}, func(root string) error {
 			return os.WriteFile(root+"/.runner", []byte(`{"workFolder":"_work"}`+strings.Repeat(" ", 5000)), 0o644)
 		}},
+		{"the work folder is the root", false, []string{alone}, func(root string) error {
+			return firstOf(os.RemoveAll(root+"/_work"), os.Symlink(".", root+"/_work"), os.Mkdir(root+"/_temp", 0o755))
+		}},
 		{"no work folder", false, []string{alone}, func(root string) error { return os.RemoveAll(root + "/_work") }},
 		{"no _temp", true, []string{alone}, func(root string) error { return os.RemoveAll(root + "/_work/_temp") }},
 		{"_temp is a link", false, []string{alone}, func(root string) error {
