@@ -93,15 +93,16 @@ func strikeGuard(t *testing.T, strace, root, call, what string) bool {
 		t.Errorf("%s, %s: the host sees it", call, what)
 	}
 	private.end()
-	killed := !alive()
-	private.end()
-	if killed {
-		start(t, root, alone).end() // which sweeps
-	}
+	// It ends in any case. One that is struck after all was well dies when it gets to that.
+	testkit.Await(t, fmt.Sprintf("%s, %s: it has ended", call, what), func() bool { return !alive() })
 	testkit.Await(t, fmt.Sprintf("%s, %s: what it used is swept", call, what), func() bool {
-		return !slices.ContainsFunc(folders(t, root), func(name string) bool {
+		there := slices.ContainsFunc(folders(t, root), func(name string) bool {
 			return strings.Contains("."+name, fmt.Sprintf(".%d-", private.cmd.Process.Pid))
 		})
+		if there {
+			start(t, root, alone).end() // which sweeps, once what the keeper has started has ended too
+		}
+		return !there
 	})
 	return came
 }
