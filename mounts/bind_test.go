@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/worker-wrap/worker-wrap/internal/testkit"
 )
 
 // rejoins reports whether this kernel can put a mount back into its peer group, if avoid lets it.
@@ -185,6 +189,30 @@ func TestBindRefusals(t *testing.T) {
 	}
 	if s.host.mounted(s.temp()) != 0 {
 		t.Error("a refused bind is on the host")
+	}
+}
+
+// TestRootIsNoMount: after chroot(2) to a folder that is no mount nothing can be found out of the mount around that.
+func TestRootIsNoMount(t *testing.T) {
+	testkit.RequireRoot(t)
+	dir, th := testkit.Dir(t), newThread(t, nil)
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	th.must("chroot", func() error { return errors.Join(unix.Chroot(dir), unix.Chdir("/")) })
+	target := th.place("/folder", 0)
+	ended := make(chan error, 1)
+	go th.do(func() {
+		_, err := Bind(0, Mount{Source: target, Target: target})
+		ended <- err
+	})
+	select {
+	case err := <-ended:
+		if e := (*Error)(nil); !errors.As(err, &e) || !strings.Contains(e.Why, "chroot(2)") {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(testkit.Patience):
+		t.Error("it looks for a mount for ever")
 	}
 }
 

@@ -20,18 +20,22 @@ type mount struct {
 //
 // It climbs by openat(fd, "..") until statx(2) says STATX_ATTR_MOUNT_ROOT, so that no path is looked up
 // again. Requires Linux 5.8 (STATX_ATTR_MOUNT_ROOT, STATX_MNT_ID), and search permission on each
-// folder on the way.
+// folder on the way. After chroot(2) to a folder that is no mount that way ends at the folder, whose ".." is itself.
 func mountOf(target, parent *os.File) (mount, error) {
 	at, err := duplicate(target)
 	if err != nil {
 		return mount{}, err
 	}
-	for within := uint64(0); ; {
+	for below := (identity{}); ; {
 		is, isDir, err := identify(at)
-		if err == nil && within != 0 && is.mount != within {
+		switch {
+		case err != nil:
+		case below.mount != 0 && is.mount != below.mount:
 			err = &Error{Op: "statx", Target: target.Name(), Why: "its folder is on another mount", Err: unix.EXDEV}
+		case is == below && !is.isRoot:
+			err = &Error{Op: "openat", Target: target.Name(), Why: "the root of this process is no mount, as after chroot(2): bind-mount that folder over itself before", Err: unix.EINVAL}
 		}
-		within = is.mount
+		below = is
 		if err != nil || is.isRoot {
 			if err != nil {
 				at.Close()
