@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,6 +39,7 @@ type Judge struct {
 	// Booted is when the kernel started, by the present clock.
 	Booted time.Time
 	proc   string
+	seen   func() (map[uint64][]int, error) // processes, if it has looked through them already
 }
 
 // NewJudge returns a Judge for the process self.
@@ -47,7 +49,7 @@ func NewJudge(self Owner, remote bool) *Judge {
 	if unix.ClockGettime(unix.CLOCK_BOOTTIME, &up) == nil {
 		booted = time.Now().Add(-time.Duration(up.Nano()))
 	}
-	return &Judge{self, remote, booted, "/proc"}
+	return &Judge{self, remote, booted, "/proc", nil}
 }
 
 // Verdict judges o, whose folder last changed at the time given (its ctime).
@@ -104,14 +106,15 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 	if j.Self.PIDNS != initPIDNS {
 		return Unknown
 	}
-	if _, err := os.ReadFile(j.proc + "/1/stat"); err != nil {
-		return Unknown // hidepid: not all processes can be seen
+	all := j.processes
+	if j.seen != nil {
+		all = j.seen
 	}
-	pids, err := procfs.PIDs(j.proc)
+	started, err := all()
 	if err != nil {
 		return Unknown
 	}
-	for _, pid := range pids {
+	for _, pid := range started[o.Start] {
 		s, err := readStat(j.proc, pid)
 		if err != nil || s.start != o.Start {
 			continue // also a process that ended meanwhile
@@ -125,4 +128,30 @@ func (j *Judge) elsewhere(o Owner) Verdict {
 		}
 	}
 	return Dead
+}
+
+// once returns a Judge that looks through all processes once at most, from now on: for owners that are known by now. A
+// later one would be missed, and be taken for dead.
+func (j *Judge) once() *Judge {
+	c := *j
+	c.seen = sync.OnceValues(j.processes)
+	return &c
+}
+
+// processes returns the PIDs of all processes by when they started. It fails if not all can be seen, as with hidepid.
+func (j *Judge) processes() (map[uint64][]int, error) {
+	if _, err := os.ReadFile(j.proc + "/1/stat"); err != nil {
+		return nil, err
+	}
+	pids, err := procfs.PIDs(j.proc)
+	if err != nil {
+		return nil, err
+	}
+	started := map[uint64][]int{}
+	for _, pid := range pids {
+		if s, err := readStat(j.proc, pid); err == nil { // else it has ended meanwhile
+			started[s.start] = append(started[s.start], pid)
+		}
+	}
+	return started, nil
 }

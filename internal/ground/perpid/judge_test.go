@@ -301,3 +301,20 @@ func TestVerdictWithHidepid(t *testing.T) {
 		t.Errorf("%v, %q", err, out)
 	}
 }
+
+// TestOnce: of many owners in other PID namespaces the machine's processes are looked through once.
+func TestOnce(t *testing.T) {
+	proc := testkit.Files(t, map[string]string{"1/stat": "1 (init) S" + strings.Repeat(" 0", 16) + " 1 0 77\n"})
+	j := &Judge{Self: Owner{5, 6, initPIDNS, "aaaaaaaaaaaa"}, Booted: time.Now(), proc: proc}
+	one, other, before := Owner{9, 42, 7, "aaaaaaaaaaaa"}, Owner{9, 43, 7, "aaaaaaaaaaaa"}, time.Now().Add(-time.Hour)
+	once := j.once()
+	if got := once.Verdict(one, before); got != Dead {
+		t.Errorf("%v", got)
+	}
+	if err := os.RemoveAll(proc); err != nil {
+		t.Fatal(err)
+	}
+	if got, again := once.Verdict(other, before), j.Verdict(other, before); got != Dead || again != Unknown {
+		t.Errorf("without another look %v, with one %v", got, again)
+	}
+}

@@ -40,6 +40,7 @@ func (s *Store) List(j *Judge) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	j = j.once()
 	var out []Entry
 	for _, name := range names {
 		if e, ok := s.entry(name, j); ok {
