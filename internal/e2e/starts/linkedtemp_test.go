@@ -139,7 +139,7 @@ func TestLinkedTempElsewhere(t *testing.T) {
 		uid        int
 		lead       func(t *testing.T, s scratch, beside string)
 	}{
-		{"dangling", "file exists", user, func(t *testing.T, s scratch, beside string) { lead(t, s.temp, "none", user) }},
+		{"dangling", "is a link to none, which is not there", user, func(t *testing.T, s scratch, beside string) { lead(t, s.temp, "none", user) }},
 		{"in a circle", "too many levels", user, func(t *testing.T, s scratch, beside string) { lead(t, s.temp, "_temp", user) }},
 		{"to a file", "not a directory", user, func(t *testing.T, s scratch, beside string) { lead(t, s.temp, "/etc/passwd", user) }},
 		{"to another's", "belongs to uid 0", user, func(t *testing.T, s scratch, beside string) {

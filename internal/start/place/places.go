@@ -2,6 +2,7 @@ package place
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func (c Caller) Open(temp string) (Places, error) {
 	p, err := c.Find(temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := os.MkdirAll(temp, 0o755); err != nil {
-			return Places{}, err
+			return Places{}, dangling(err)
 		}
 		p, err = c.Find(temp)
 	}
@@ -92,6 +93,17 @@ func (c Caller) Open(temp string) (Places, error) {
 		return Places{}, err
 	}
 	return p, nil
+}
+
+// dangling says why a folder exists and cannot be found: it is a link to something that does not.
+func dangling(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) && errors.Is(err, fs.ErrExist) {
+		if to, lerr := os.Readlink(e.Path); lerr == nil {
+			return fmt.Errorf("%s is a link to %s, which is not there; make that, or mount what has it", e.Path, to)
+		}
+	}
+	return err
 }
 
 // Find opens the places but for home, if there is a _temp.
