@@ -157,7 +157,7 @@ func TestWorkersThatCannotRun(t *testing.T) {
 	real := filepath.Join(filepath.Dir(s.worker), "Runner.Worker.real")
 	do(t, os.WriteFile(real, []byte("\x7fELF, but damaged"), 0o755))
 	code, _, stderr := s.run(t, "")
-	oneLine(t, stderr, "exec format error", "built for another machine, or damaged")
+	oneLine(t, stderr, "cannot run "+real+": exec format error", "built for another machine, or damaged")
 	if code != 126 {
 		t.Errorf("exit code %d", code)
 	}
@@ -166,6 +166,21 @@ func TestWorkersThatCannotRun(t *testing.T) {
 	oneLine(t, stderr, "is not a file")
 	if code != 126 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestCopyAsTheWorker: a copy of worker-wrap in the real Worker's place says what it is. It does not wait for the locks of
+// the start that became it.
+func TestCopyAsTheWorker(t *testing.T) {
+	shim := capable(t)
+	s := ordinary(t, shim)
+	testkit.CopyProgram(t, shim, filepath.Join(filepath.Dir(s.worker), "Runner.Worker.real"))
+	for _, isolate := range []string{"alone", "overlap", "always"} {
+		code, _, stderr := s.run(t, "", "ISOLATE="+isolate)
+		oneLine(t, stderr, "this job was not started: ", "Runner.Worker.real is worker-wrap itself")
+		if code != 125 || strings.Contains(stderr, "setcap") {
+			t.Errorf("%s: exit code %d: %s", isolate, code, stderr)
+		}
 	}
 }
 

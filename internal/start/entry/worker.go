@@ -43,6 +43,14 @@ func (w Worker) Named() string {
 	return w.kept
 }
 
+// Kept returns the path of a real Worker that is laid over the entry, else "".
+func (w Worker) Kept() string {
+	if !w.covers {
+		return ""
+	}
+	return w.kept
+}
+
 // Bind lays the real Worker over the entry, so that /proc/PID/exe and the name of the process are what they are without
 // worker-wrap. A symbolic link to it is covered itself.
 func (w Worker) Bind() []mounts.Mount {
@@ -79,12 +87,12 @@ func (s Start) fill(w *Worker) (err error) {
 		}
 		return exits.NoRealWorker(w.kept, err)
 	}
-	var real, self unix.Stat_t
+	var real unix.Stat_t
 	if err := unix.Fstat(int(w.Real.Fd()), &real); err != nil {
 		return &fs.PathError{Op: "stat", Path: w.kept, Err: err}
 	}
 	entry, script := scripted(w.Real)
-	if unix.Stat("/proc/self/exe", &self) == nil && place.SameInode(self, real) || entry {
+	if entry || w.running(real) {
 		return exits.StartsItself(w.kept)
 	}
 	if real.Mode&unix.S_IFMT != unix.S_IFREG {
@@ -103,6 +111,31 @@ func (s Start) fill(w *Worker) (err error) {
 		s.Journal.Debugf("%s or what %s leads to is not yours, so the Worker keeps the name %s", w.bin.Name(), w.kept, filepath.Base(w.kept))
 	}
 	return nil
+}
+
+// Itself says so if the real Worker is the program that runs this start: a copy of worker-wrap too, once the first start
+// has become that.
+func (s Start) Itself() error {
+	var w Worker
+	var real unix.Stat_t
+	defer func() { w.Close() }()
+	var err error
+	if w.bin, err = place.Open(filepath.Dir(s.Worker.Entry)); err == nil {
+		err = w.openReal(s.Worker.Entry)
+	}
+	if err == nil {
+		err = unix.Fstat(int(w.Real.Fd()), &real)
+	}
+	if err == nil && w.running(real) {
+		return exits.StartsItself(w.kept)
+	}
+	return nil // whatever is wrong is found later
+}
+
+// running reports whether a file is what this process runs.
+func (Worker) running(real unix.Stat_t) bool {
+	var self unix.Stat_t
+	return unix.Stat("/proc/self/exe", &self) == nil && place.SameInode(self, real)
 }
 
 // openReal opens the real Worker where it is kept.

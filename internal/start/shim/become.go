@@ -17,6 +17,7 @@ import (
 // program is what a start is about to become.
 type program struct {
 	path    string // of a Worker; a command is looked up
+	kept    string // the real Worker's own, if it is laid over that; else ""
 	temp    string // its _temp as the host sees it
 	outcome string // for the event log
 }
@@ -63,6 +64,9 @@ func (s *start) exec(path string, p program) *exits.Failure {
 	code := exits.Cannot
 	if errors.Is(err, fs.ErrNotExist) {
 		code = exits.NotFound
+	}
+	if p.kept != "" { // in the host's view the other is worker-wrap
+		path = p.kept
 	}
 	return exits.Fail(code, "cannot run %s: %w%s", path, err, exits.Hint(path, err))
 }

@@ -62,7 +62,7 @@ func (s *start) cover(host place.Host, v view, covered own.All, beside proxy) (p
 	if host.Inside {
 		err = os.Chdir(s.Temp)
 	}
-	return program{path: v.worker.Path, temp: v.folder.path(), outcome: events.Private}, err
+	return program{path: v.worker.Path, kept: v.worker.Kept(), temp: v.folder.path(), outcome: events.Private}, err
 }
 
 // addOwn adds the binds over the places of WORKER_WRAP_PRIVATE, unless an earlier start of this process has laid them.

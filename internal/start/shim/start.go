@@ -10,6 +10,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/start/begun"
 	"github.com/worker-wrap/worker-wrap/internal/start/blame"
 	"github.com/worker-wrap/worker-wrap/internal/start/claim"
+	"github.com/worker-wrap/worker-wrap/internal/start/entry"
 	"github.com/worker-wrap/worker-wrap/internal/start/exits"
 	"github.com/worker-wrap/worker-wrap/internal/start/keep"
 	"github.com/worker-wrap/worker-wrap/internal/start/message"
@@ -59,6 +60,12 @@ func (s *start) own() own.Start { return own.Start{Start: s.Start} }
 func (s *start) follow() *exits.Failure {
 	if err := s.plainIDs(); err != nil {
 		return s.failure(err)
+	}
+	if s.Worker != nil {
+		// Before it finds taken what the start has locked that has become this one.
+		if err := (entry.Start{Start: s.Start}).Itself(); err != nil {
+			return exits.Fail(exits.Failed, "this job was not started: %w", err)
+		}
 	}
 	s.warnOfSettings()
 	var facts policy.Facts
