@@ -1,7 +1,9 @@
 package install
 
 import (
+	"cmp"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -69,5 +71,58 @@ func TestOlderCapabilityIsMended(t *testing.T) {
 	good(t, "again", Install(o))
 	if b := program.BinaryAt(place); !b.SysAdmin || b.AllOrNothing || len(*said) != 1 {
 		t.Errorf("%+v after %q", b, *said)
+	}
+}
+
+// TestPlaceBehindLinks: whichever folder on the way to it is a link, the binary is found again, whoever looks, and all of it
+// goes.
+func TestPlaceBehindLinks(t *testing.T) {
+	testkit.RequireRoot(t)
+	for _, test := range []struct{ link, to, prefix, place string }{
+		{"usr/local", "../var/usrlocal", "", "var/usrlocal/lib"}, // as Fedora CoreOS has it
+		{"usr/local/lib", "../../data/lib", "", "data/lib"},
+		{"usr/local/bin", "../../data/bin", "", "usr/local/lib"},
+		{"opt/tools", "../data/opt", "/opt/tools", "data/opt/lib"},
+	} {
+		t.Run(test.link, func(t *testing.T) {
+			m := aMachine(t)
+			l := scratch.Runner(t, m.Root, "runner", "", scratch.OwnWorker)
+			link, place := filepath.Join(m.Root, test.link), filepath.Join(m.Root, test.place, "worker-wrap/worker-wrap")
+			to := filepath.Join(filepath.Dir(link), test.to)
+			err := errors.Join(os.MkdirAll(filepath.Dir(link), 0o755), os.MkdirAll(filepath.Dir(to), 0o755))
+			if rerr := os.Rename(link, to); rerr != nil { // it was not there
+				err = errors.Join(err, os.MkdirAll(to, 0o755))
+			}
+			if err = errors.Join(err, os.Symlink(test.to, link)); err != nil {
+				t.Fatal(err)
+			}
+			o := Options{Machine: m, Layouts: []runner.Layout{l}}
+			o.Prefix = test.prefix
+			output(&o)
+			good(t, "install", Install(o))
+			if b, err := entry.InspectBin(l.Bin()); err != nil || b.Kind() != entry.Installed || b.Program() != place {
+				t.Errorf("the shim is not in place: %+v, %v", b, err)
+			}
+			installed, command := o, o
+			installed.Self, command.Self, command.Prefix = place, place, ""
+			for _, again := range []Options{o, installed, command} {
+				said := output(&again)
+				good(t, "again", Install(again))
+				found, err := again.Usable()
+				if outdated := again.OutdatedUnits(l); len(*said) > 0 || found != place || err != nil || len(outdated) > 0 {
+					t.Errorf("again, of %s with %q: %q; found %q, %v; outdated %q", again.Self, again.Prefix, *said, found, err, outdated)
+				}
+			}
+			started := filepath.Join(m.Root, cmp.Or(test.prefix, "usr/local"), "bin/worker-wrap")
+			if real, err := filepath.EvalSymlinks(started); err != nil || real != place {
+				t.Errorf("the command leads to %q, %v", real, err)
+			}
+			good(t, "uninstall", Uninstall(command))
+			for _, path := range []string{started, place} {
+				if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("%s is left: %v", path, err)
+				}
+			}
+		})
 	}
 }

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,13 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
-const (
-	// DefaultPrefix is where an install without a package puts the binary: lib/worker-wrap/worker-wrap
-	// below it, and a link in bin.
-	DefaultPrefix = "/usr/local"
-	// packaged is where packages put it.
-	packaged = "/usr/lib/worker-wrap/worker-wrap"
-)
+// DefaultPrefix is where an install without a package puts the binary: lib/worker-wrap/worker-wrap
+// below it, and a link in bin.
+const DefaultPrefix = "/usr/local"
 
 // Machine says where on which machine things are put. The zero value is this machine.
 type Machine struct {
@@ -30,13 +28,25 @@ type Machine struct {
 
 func (m Machine) Path(p string) string { return filepath.Join("/", m.Root, p) }
 
-// Place is where the binary is, or is to be put: without Prefix that is where Self is, if that is a place of
-// an install or a package, else below [DefaultPrefix].
-func (m Machine) Place() string {
-	if m.Prefix == "" && strings.HasSuffix(m.Self, inPrefix) && ownedByRoot(m.Self) {
-		return m.Self
+// Place is where the binary is, or is to be put, by a path whose folders are no links: as the kernel names it to who runs it.
+// Without Prefix that is where Self is, if that is a place of an install or a package, else below [DefaultPrefix].
+func (m Machine) Place() string { return placeIn(m.prefix()) }
+
+// placeIn is the binary's place below a prefix.
+func placeIn(prefix string) string { return resolved(filepath.Join(prefix, inPrefix)) }
+
+// resolved returns a path without the links among its folders. What is not there, or cannot be told, stays as it is, and so
+// does what the path itself is.
+func resolved(path string) string {
+	dir := filepath.Dir(path)
+	real, err := filepath.EvalSymlinks(dir)
+	if errors.Is(err, fs.ErrNotExist) && dir != path {
+		real, err = resolved(dir), nil
 	}
-	return filepath.Join(m.prefix(), inPrefix)
+	if err != nil {
+		return path
+	}
+	return filepath.Join(real, filepath.Base(path))
 }
 
 const inPrefix = "/lib/" + program.Name + "/" + program.Name
@@ -51,20 +61,36 @@ func ownedByRoot(path string) bool {
 }
 
 func (m Machine) prefix() string {
-	if m.Prefix != "" {
-		return m.Path(m.Prefix)
+	usual := m.Path(DefaultPrefix)
+	prefix := usual
+	switch own, placed := strings.CutSuffix(m.Self, inPrefix); {
+	case m.Prefix != "":
+		prefix = m.Path(m.Prefix)
+	case placed && ownedByRoot(m.Self):
+		prefix = own
 	}
-	if prefix, ok := strings.CutSuffix(m.Self, inPrefix); ok && ownedByRoot(m.Self) {
-		return prefix
+	if placeIn(prefix) == placeIn(usual) {
+		return usual // links lead there
 	}
-	return m.Path(DefaultPrefix)
+	return prefix
 }
 
+// packaged is where packages put the binary.
+func (m Machine) packaged() string { return placeIn(m.Path("/usr")) }
+
 // Packaged reports whether the binary's place is a package's, which then brings and removes it.
-func (m Machine) Packaged() bool { return m.Place() == m.Path(packaged) }
+func (m Machine) Packaged() bool { return m.Place() == m.packaged() }
 
 // command is the link by which people start what is in Place.
 func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", program.Name) }
+
+// leads reports whether a link in the command's place would lead to the binary's, whether or not that is there.
+func (m Machine) leads(target string) bool {
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(resolved(m.command())), target)
+	}
+	return resolved(target) == m.Place()
+}
 
 // Systemd reports whether systemd runs the machine, so that an install's path units look after updates.
 func (m Machine) Systemd() bool { return m.units().Runs() }

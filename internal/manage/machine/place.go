@@ -53,11 +53,14 @@ func (m Machine) PlaceTasks() ([]Task, error) {
 		return tasks, nil
 	}
 	link := m.command()
-	const target = "../lib/" + program.Name + "/" + program.Name
+	target := "../lib/" + program.Name + "/" + program.Name
+	if !m.leads(target) { // bin is a link to elsewhere
+		target = place
+	}
 	st, err = os.Lstat(link)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && st.Mode().Type() == fs.ModeSymlink:
-		if to, _ := os.Readlink(link); to != target {
+		if to, _ := os.Readlink(link); !m.leads(to) {
 			tasks = append(tasks, Task{"make the link " + link, func() error { return disk.ReplaceLink(target, link) }})
 		}
 	case err != nil:
@@ -70,7 +73,7 @@ func (m Machine) PlaceTasks() ([]Task, error) {
 func (m Machine) RemovalTasks() []Task {
 	var tasks []Task
 	place := m.Place()
-	if to, err := filepath.EvalSymlinks(m.command()); err == nil && to == place {
+	if to, err := os.Readlink(m.command()); err == nil && m.leads(to) {
 		tasks = removal(m.command(), false)
 	}
 	tasks = append(tasks, removal(place, true)...)

@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
@@ -11,7 +10,7 @@ import (
 // one in the usual prefix. The error says why there is none.
 func (m Machine) Usable() (string, error) {
 	var first error
-	for _, place := range []string{m.Place(), m.Path(packaged), filepath.Join(m.Path(DefaultPrefix), inPrefix)} {
+	for _, place := range []string{m.Place(), m.packaged(), placeIn(m.Path(DefaultPrefix))} {
 		b := program.BinaryAt(place)
 		var err error
 		switch {
