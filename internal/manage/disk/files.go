@@ -71,15 +71,27 @@ func Write(path, text string) error {
 	return Replace(path, text)
 }
 
-// Replace makes path hold text, whole at every moment.
+// Replace makes path hold text, whole at every moment. A file that is there keeps its mode, and of root's also its owner.
+// A link, or whatever else is no regular file, is somebody's, and an error.
 func Replace(path, text string) error {
+	mode, uid, gid := fs.FileMode(0o644), -1, -1
+	st, err := regular(path)
+	switch {
+	case err == nil:
+		mode = st.Mode().Perm()
+		if os.Geteuid() == 0 {
+			uid, gid = Owner(st)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
 	if err != nil { // it names the file that is made first
 		return fmt.Errorf("cannot write %s: %w", path, errors.Unwrap(err))
 	}
 	_, err = io.WriteString(f, text)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	err = errors.Join(err, f.Chown(uid, gid), f.Chmod(mode), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -88,6 +100,31 @@ func Replace(path, text string) error {
 		return err
 	}
 	return SyncPath(dir)
+}
+
+// Remove removes a file, if it is there, and then the folder that it was in, if nothing else is. To a link it says the same
+// as Replace.
+func Remove(path string) error {
+	_, err := regular(path)
+	if err == nil {
+		err = os.Remove(path)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	RemoveEmpty(filepath.Dir(path))
+	return nil
+}
+
+// RemoveEmpty removes a folder in which nothing is. A link to one is somebody's, and stays.
+func RemoveEmpty(dir string) { _ = unix.Rmdir(dir) }
+
+func regular(path string) (fs.FileInfo, error) {
+	st, err := os.Lstat(path)
+	if err == nil && !st.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file, and is left as it is: change by hand what it leads to, or put a file there", path)
+	}
+	return st, err
 }
 
 func SyncPath(dir string) error {

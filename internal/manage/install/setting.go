@@ -129,7 +129,8 @@ func (r *run) unchooseAll() {
 	r.tasks(unchoose(path, func(change func(string) string) error { return editFile(path, change) }))
 }
 
-// editFile changes a file of root's. One in which nothing is left goes, and its folder if that is empty then.
+// editFile changes a file of root's, which keeps its owner and mode. One in which nothing is left goes, and its folder if
+// that is empty then. A link is an error.
 func editFile(path string, change func(string) string) error {
 	data, err := untrusted.Head(path, settings.MaxSize+1)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -142,11 +143,7 @@ func editFile(path string, change func(string) string) error {
 	case text != "":
 		return disk.Write(path, text)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	_ = os.Remove(filepath.Dir(path))
-	return nil
+	return disk.Remove(path)
 }
 
 // editOwn changes the file in a runner's root.

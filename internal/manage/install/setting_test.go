@@ -142,3 +142,59 @@ func TestOwnSettingIsNoLink(t *testing.T) {
 		scratch.Same(t, name, scratch.Tree(t, filepath.Join(l.Root, settings.RunnerFile)), before)
 	}
 }
+
+// TestFileOfRootsStaysAsItWasMade: owner, mode and links are a person's, as the lines around an install's are.
+func TestFileOfRootsStaysAsItWasMade(t *testing.T) {
+	testkit.RequireRoot(t)
+	const person, group = "# mine\n", 7
+	with := func(text string) string { return withSetting(text, Alone) }
+	without := func(text string) string { rest, _ := withoutSetting(text); return rest }
+	for name, c := range map[string]struct {
+		link, to, text string
+		change         func(string) string
+		failed         bool
+	}{
+		"closed":                    {text: person, change: with},
+		"linked":                    {link: "etc/settings", to: "shared", text: person, change: with, failed: true},
+		"linked, nothing else":      {link: "etc/settings", to: "shared", text: with(""), change: without, failed: true},
+		"in a folder that is":       {link: "etc", to: "elsewhere", change: with},
+		"in that, a person's lines": {link: "etc", to: "elsewhere", text: person, change: with},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := testkit.Dir(t)
+			path := filepath.Join(dir, "etc/settings")
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if c.text != "" {
+				scratch.Text(t, path, c.text)
+				if err := errors.Join(os.Chown(path, 0, group), os.Chmod(path, 0o640)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.link != "" {
+				scratch.Move(t, filepath.Join(dir, c.link), filepath.Join(filepath.Dir(filepath.Join(dir, c.link)), c.to))
+				scratch.Link(t, c.to, filepath.Join(dir, c.link))
+			}
+			before := timeless(t, dir)
+			if err := editFile(path, c.change); (err != nil) != c.failed || c.failed && !strings.Contains(err.Error(), path+" is not a regular file") {
+				t.Errorf("%v", err)
+			}
+			if err := editFile(path, without); err != nil && !c.failed {
+				t.Error(err)
+			}
+			scratch.Same(t, "afterwards", timeless(t, dir), before)
+		})
+	}
+}
+
+// timeless is everything below root, with no times.
+func timeless(t *testing.T, root string) map[string]string {
+	tree := scratch.Tree(t, root)
+	for path, is := range tree {
+		if f := strings.Fields(is); f[0][0] == '-' {
+			tree[path] = f[0] + f[1] + f[len(f)-1]
+		}
+	}
+	return tree
+}

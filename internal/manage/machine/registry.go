@@ -68,11 +68,7 @@ func (m Machine) listChange(change func([]string) []string, what string) ([]Task
 		if len(now) > 0 {
 			return disk.Write(path, formatList(now))
 		}
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		_ = os.Remove(filepath.Dir(path))
-		return nil
+		return disk.Remove(path)
 	}}}, nil
 }
 

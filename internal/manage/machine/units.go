@@ -204,7 +204,7 @@ func (m Machine) UnitRemovals(root string) []Task {
 	if enabled {
 		tasks = append(tasks, Task{"disable " + name, func() error {
 			err := os.Remove(link)
-			_ = os.Remove(filepath.Dir(link)) // unless another unit is enabled there
+			disk.RemoveEmpty(filepath.Dir(link)) // unless another unit is enabled there
 			return err
 		}})
 	}
@@ -221,7 +221,7 @@ func removal(path string, folder bool) []Task {
 			return err
 		}
 		if folder {
-			_ = os.Remove(filepath.Dir(path))
+			disk.RemoveEmpty(filepath.Dir(path))
 		}
 		return nil
 	}}}
