@@ -39,3 +39,28 @@ a link to nothing for _temp: fails, the runner is not protected
 a closed work folder: runs, the runner is protected
 `)
 }
+
+// TestMendStartsAProgramThatIsThere: what doctor says to type is found, before an install and after its binary is gone.
+func TestMendStartsAProgramThatIsThere(t *testing.T) {
+	out := onMachine(t, `
+mend() {
+	"$@" doctor --runner-root r >out 2>&1 || true
+	sed -n 's/^ *→ sudo \(.* install .*\)/\1/p' out | tee mend
+	code sh -c '. ./mend >/dev/null 2>&1'
+}
+"$PWD/ww" status --runner-root r | sed -n 's/.*(see/see/p'
+mend ./ww
+rm r/bin/Runner.Worker
+mend worker-wrap
+rm /usr/local/lib/worker-wrap/worker-wrap
+mend ./ww
+`)
+	compareLines(t, out, `see $W/ww doctor)
+$W/ww install --runner-root $W/r
+exit 0
+worker-wrap install --runner-root $W/r
+exit 0
+$W/ww install --runner-root $W/r
+exit 0
+`)
+}

@@ -96,7 +96,7 @@ type asked struct {
 func (c containers) ask(t *testing.T, row containerRow, before string) (says asked) {
 	t.Helper()
 	c.fresh(t, row)
-	said := c.in(row, 0, "/bin/sh", "-c", `sudo() { if [ "$1" = worker-wrap ]; then shift; "$ww" "$@"; else /bin/busybox "$@"; fi; }
+	said := c.in(row, 0, "/bin/sh", "-c", `sudo() { if [ "${1##*/}" = worker-wrap ]; then shift; "$ww" "$@"; else /bin/busybox "$@"; fi; }
 ww=$0
 eval "$2"
 [ -e "$1/bin/Runner.Worker.real" ] || "$0" install --runner-root "$1" || "$0" install --force --runner-root "$1"
@@ -150,7 +150,7 @@ func (row containerRow) mended(report string) (out containerRow, before string, 
 		if _, command, is := strings.Cut(mend, "is there: sudo "); is {
 			before, done = before+"sudo "+command+"\n", true
 		}
-		if strings.HasPrefix(mend, "sudo worker-wrap install ") {
+		if strings.HasPrefix(mend, "sudo ") && strings.Contains(mend, "worker-wrap install --runner-root ") {
 			before, done = before+mend+"\n", true
 		}
 		if strings.HasPrefix(mend, "start the runner's container with its work folder at a path that is the host's too") {

@@ -75,7 +75,7 @@ RUN mkdir -p /usr/bin && /bin/busybox --install -s /bin && chown -R 1000:1000 /h
 	}
 	// The installed binary is not in this image; doctor is another.
 	lost := []string{"-v", testkit.Binary(t) + ":/doctor:ro", "--user", "0", "--entrypoint", "/bin/sh", "wrapped:test", "-c", "rm /usr/lib/worker-wrap/worker-wrap; exec /doctor doctor --runner-root /home/runner"}
-	if out := run(lost...); !strings.Contains(out, "✗ shim ") || !strings.Contains(out, "is not there") || !strings.Contains(out, "sudo worker-wrap install --runner-root /home/runner") {
+	if out := run(lost...); !strings.Contains(out, "✗ shim ") || !strings.Contains(out, "is not there") || !strings.Contains(out, "sudo /doctor install --runner-root /home/runner") {
 		t.Errorf("doctor, without the binary: %s", out)
 	}
 }

@@ -1,6 +1,8 @@
 package checks
 
 import (
+	"os"
+
 	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/left"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -15,12 +17,13 @@ import (
 type Runner struct {
 	survey.Runner
 	Install    entry.State
-	InstallErr error          // why Install could not be found out
-	Shim       program.Binary // what the shim in the current bin leads to
-	OldUnits   []string       // unit files of its path unit that are missing, or not those of this version
-	Left       left.Found     // processes of dead Workers' jobs
-	Strays     int            // see [survey.System.Strays]
-	Barred     string         // what keeps the runner's user from running that, see [users.BarredFrom]
+	InstallErr error           // why Install could not be found out
+	Shim       program.Binary  // what the shim in the current bin leads to
+	OldUnits   []string        // unit files of its path unit that are missing, or not those of this version
+	Left       left.Found      // processes of dead Workers' jobs
+	Strays     int             // see [survey.System.Strays]
+	Command    program.Command // by which a mend starts worker-wrap
+	Barred     string          // what keeps the runner's user from running that, see [users.BarredFrom]
 }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.
@@ -37,12 +40,14 @@ type Facts struct {
 	// Captured is true for a worker-wrap that notes what it inherited before the Go runtime starts.
 	Captured bool
 	Root     bool // the doctor runs as root
+	Command  program.Command
 }
 
 // Gather collects the facts about this machine, the runners with these layouts, and those that have none.
 func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool) Facts {
 	s := survey.System{}.Once(layouts)
-	f := Facts{Machine: s.Machine(), Captured: captured}
+	self, _ := os.Executable()
+	f := Facts{Machine: s.Machine(), Captured: captured, Command: program.CommandOf(self)}
 	for _, err := range broken {
 		b := Broken{err, "?"}
 		if root := survey.FolderAt(err.Root); root.Exists {
@@ -51,7 +56,10 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		f.Broken = append(f.Broken, b)
 	}
 	f.Runners = make([]Runner, len(layouts))
-	atonce.Each(len(layouts), func(i int) { f.Runners[i] = gather(s, layouts[i]) })
+	atonce.Each(len(layouts), func(i int) {
+		f.Runners[i] = gather(s, layouts[i])
+		f.Runners[i].Command = f.Command
+	})
 	return f
 }
 
@@ -68,6 +76,9 @@ func gather(s survey.System, layout runner.Layout) Runner {
 	r.Strays = s.Strays(&r.Runner)
 	return r
 }
+
+// do is a command line of a subcommand for the runner.
+func (r *Runner) do(sub string) string { return r.Command.On(sub, r.Layout.Root) }
 
 // current is the bin folder that the Listener runs from, the zero Bin if there is none.
 func (r *Runner) current() entry.Bin {

@@ -15,7 +15,7 @@ const oldest = "5.10"
 // OfMachine judges what all runners share.
 func OfMachine(f Facts) []Result {
 	var out []Result
-	out = append(out, kernel(f.Machine)...)
+	out = append(out, kernel(f.Machine, f.Command)...)
 	out = append(out, namespaces(f.Machine)...)
 	out = append(out, userNS(f.Machine)...)
 	out = append(out, container(f.Machine, f.needCapability())...)
@@ -25,18 +25,18 @@ func OfMachine(f Facts) []Result {
 		out = append(out, Result{
 			Check: "runners", Level: Warn, What: "no runner was found on this machine",
 			Why:  "there is nothing to protect, or the runner is not a service and does not run now",
-			Mend: "worker-wrap doctor --runner-root DIR",
+			Mend: f.Command.Do("doctor --runner-root DIR"),
 		})
 	}
 	return out
 }
 
-func kernel(m survey.Machine) []Result {
+func kernel(m survey.Machine, c program.Command) []Result {
 	if major, minor := release(m.Kernel); major < 5 || major == 5 && minor < 10 {
 		return []Result{{
 			Check: "kernel", Level: Fail, What: "Linux " + m.Kernel + " is too old",
 			Why:  "worker-wrap needs Linux " + oldest + " or newer, and no Worker starts without",
-			Mend: "update the kernel, or give the runners their own Worker back: sudo worker-wrap uninstall --all",
+			Mend: "update the kernel, or give the runners their own Worker back: sudo " + c.Do("uninstall --all"),
 		}}
 	}
 	var have, missing []string

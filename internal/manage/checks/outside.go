@@ -52,7 +52,7 @@ func daemon(r *judged) Result {
 	case d.Unknown != "":
 		res.What = "whether jobs reach a Docker daemon cannot be told: " + d.Unknown
 		res.Why = "container steps may see the host's _temp"
-		res.Mend = "sudo worker-wrap doctor --runner-root " + visible.Word(r.Layout.Root)
+		res.Mend = "sudo " + r.do("doctor")
 	case d.Socket == "" && d.Host != "":
 		res.What = d.Missing
 		res.Why = "jobs that use Docker fail"

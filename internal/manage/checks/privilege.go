@@ -35,7 +35,7 @@ func privilege(r *judged, m survey.Machine) []Result {
 			Why: "the file capability of worker-wrap counts for nothing", Mend: "run it " + blame.WithoutNoNewPrivs,
 		})
 	}
-	out = append(out, trusted(b)...)
+	out = append(out, trusted(b, r.Command)...)
 	if len(out) == 1 || Worst(out) == OK {
 		return out
 	}
@@ -51,7 +51,7 @@ func source(r *judged, b program.Binary, m survey.Machine) Result {
 		return Result{
 			Check: "privilege", Level: Warn, What: b.Path + " has the file capability cap_sys_admin+ep, which an older worker-wrap gave it",
 			Why:  "if CAP_SYS_ADMIN cannot be had, the kernel refuses to run it at all: jobs hang without a message, and WORKER_WRAP_FALLBACK does nothing",
-			Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+			Mend: "sudo " + r.do("install"),
 		}
 	case r.UID == 0:
 		return Result{Check: "privilege", Level: OK, What: "the runner runs as root"}
@@ -85,7 +85,7 @@ func userns(r *judged, m survey.Machine) []Result {
 		Check: "privilege", Level: Fail, Why: "WORKER_WRAP_USERNS asks for a user namespace for each Worker, and none can be made",
 	}
 	file := " && take WORKER_WRAP_USERNS out of " + visible.Word(r.Layout.Root+"/.env")
-	install := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root) + file
+	install := "sudo " + r.do("install") + file
 	switch {
 	case m.MaxUserNS == 0:
 		res.What, res.Mend = "this machine allows no user namespaces", "sudo sysctl -w user.max_user_namespaces=65536 # or use the file capability: "+install
@@ -107,7 +107,7 @@ func barred(r *judged) []Result {
 	}
 	return []Result{{
 		Check: "binary", Level: Fail, What: fmt.Sprintf("%s cannot run %s: the mode of %s does not let them", r.User, r.Shim.Path, r.Barred),
-		Why: "no job can start", Mend: "sudo chmod a+x " + visible.Word(r.Barred) + " # or install it elsewhere: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+		Why: "no job can start", Mend: "sudo chmod a+x " + visible.Word(r.Barred) + " # or install it elsewhere: sudo " + r.do("install"),
 	}}
 }
 
@@ -118,7 +118,7 @@ func takenByFile(r *judged) []Result {
 	if b.UID == 0 && b.Mode&0o001 == 0 {
 		out = append(out, Result{
 			Check: "binary", Level: Fail, What: fmt.Sprintf("%s has mode %04o, which lets only root run it", b.Path, b.Mode),
-			Why: "no Worker can be started through it", Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+			Why: "no Worker can be started through it", Mend: "sudo " + r.do("install"),
 		})
 	}
 	if b.Nosuid {
@@ -193,7 +193,7 @@ func takenByListener(r *judged, m survey.Machine, obstacles []confine.Obstacle) 
 }
 
 // trusted looks at who could change the binary that has the privilege.
-func trusted(b program.Binary) []Result {
+func trusted(b program.Binary, c program.Command) []Result {
 	var out []Result
 	if b.SetID {
 		out = append(out, Result{
@@ -205,7 +205,7 @@ func trusted(b program.Binary) []Result {
 		out = append(out, Result{
 			Check: "binary", Level: Warn, What: b.WritableBy + " can be changed by others than root",
 			Why:  "who can rename or replace the file that has the capability can take it away from every runner",
-			Mend: "install it in a place of root's: sudo worker-wrap install --all",
+			Mend: "install it in a place of root's: sudo " + c.Do("install --all"),
 		})
 	}
 	return out

@@ -31,7 +31,7 @@ func processes(r *judged) []Result {
 	case ends > 0:
 		res.Level, res.What = Warn, screen.Count(ends, "process")+" left of jobs whose Worker is dead"
 		res.Why = keeps
-		res.Mend = "look, worker-wrap ps --left, and end it: sudo worker-wrap gc --kill --runner-root " + root
+		res.Mend = "look, " + r.Command.Do("ps --left") + ", and end it: sudo " + r.do("gc --kill")
 	case others > 0:
 		res.What = screen.Count(others, "process") + " left, as it seems, of jobs whose Worker is dead; worker-wrap ps --left says why gc ends none of that"
 	case wanted != plan.LeftAlone:
@@ -39,7 +39,7 @@ func processes(r *judged) []Result {
 	case r.Strays > 0:
 		res.Level, res.What = Warn, screen.Count(r.Strays, "process")+" of "+r.User+" with a job's environment, and no Worker lives"
 		res.Why = keeps + ", and the runner ends nothing of that"
-		res.Mend = "have each start note what becomes of its job's processes: WORKER_WRAP_LEFTOVERS=list in " + root + "/.worker-wrap.env; then worker-wrap ps --left lists them"
+		res.Mend = "have each start note what becomes of its job's processes: WORKER_WRAP_LEFTOVERS=list in " + root + "/.worker-wrap.env; then " + r.Command.Do("ps --left") + " lists them"
 	default:
 		return nil
 	}

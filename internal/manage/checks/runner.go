@@ -145,7 +145,7 @@ func existing(f survey.Folder) string {
 
 func leftovers(r *judged) []Result {
 	l := r.Leftovers
-	gc := "worker-wrap gc --runner-root " + visible.Word(r.Layout.Root)
+	gc := r.do("gc")
 	size := screen.Size(l.Bytes)
 	if l.Partial {
 		size = "more than " + size

@@ -6,14 +6,15 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
 // installed looks at what stands in the Worker's place.
 func installed(r *judged) []Result {
-	put := "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root)
+	put := "sudo " + r.do("install")
 	unpack := "unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: " + put
 	if r.InstallErr != nil {
-		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo worker-wrap doctor"}}
+		return []Result{{Check: "shim", Level: Warn, What: r.InstallErr.Error(), Why: "whether the shim is in place cannot be told", Mend: "sudo " + r.Command.Do("doctor")}}
 	}
 	if r.current().Dir == "" {
 		return []Result{{
@@ -26,7 +27,7 @@ func installed(r *judged) []Result {
 		if !b.Current && !b.Waiting {
 			continue // an old version, which the runner will delete
 		}
-		res := standing(b, put)
+		res := standing(b, put, r.Command)
 		switch {
 		case res.Level != Fail:
 		case res.Mend == "":
@@ -50,15 +51,15 @@ func files(r *judged) []Result {
 	return []Result{{
 		Check: "files", Level: Fail, What: "0 bytes long: " + strings.Join(r.Empty, ", "),
 		Why:  "the runner, or a job, cannot start: an update was cut short, or the disk was full",
-		Mend: "see that the disk has room (df), unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+		Mend: "see that the disk has room (df), unpack the runner's release again over " + visible.Word(r.Layout.Root) + ", then: sudo " + r.do("install"),
 	}}
 }
 
 // lost is put in place of a command if an install alone does not help.
 const lost = "unpack"
 
-// standing judges one bin folder. put is the command that installs.
-func standing(b entry.Bin, put string) Result {
+// standing judges one bin folder. put is the command that installs there.
+func standing(b entry.Bin, put string, c program.Command) Result {
 	res := Result{Check: "shim", Level: Fail, Why: "no job can start"}
 	worker := b.Dir + "/" + runner.WorkerName
 	switch b.Kind() {
@@ -82,7 +83,7 @@ func standing(b entry.Bin, put string) Result {
 		return Result{
 			Check: "shim", Level: Warn, What: worker + " is another tool's, and worker-wrap is " + b.By.Name + " beside it",
 			Why:  "a job is protected if that tool starts it by this name, which cannot be told from here",
-			Mend: "see whether worker-wrap ps shows the Worker of a job; if not, take that tool out, and run worker-wrap install again",
+			Mend: "see whether " + c.Do("ps") + " shows the Worker of a job; if not, take that tool out, and then: " + put,
 		}
 	case entry.Covered:
 		res.What, res.Why = worker+" is neither worker-wrap nor for sure the runner's own: another tool has put it over the shim", "jobs share one _temp"

@@ -4,7 +4,6 @@ import (
 	"os"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
@@ -13,7 +12,7 @@ import (
 func updates(r *judged, m survey.Machine) []Result {
 	res := Result{
 		Check: "updates", Level: Warn, Why: "the new version's Workers run unprotected from then on",
-		Mend: "sudo worker-wrap install --runner-root " + visible.Word(r.Layout.Root),
+		Mend: "sudo " + r.do("install"),
 	}
 	unit := &r.PathUnit
 	byUnit := r.Keeper == "the path unit "+unit.Name
@@ -28,7 +27,7 @@ func updates(r *judged, m survey.Machine) []Result {
 	case byUnit && m.Systemd && !unit.Asked:
 		res.What = r.Keeper + " is to put the shim into each new version; whether it runs cannot be told, as systemd does not answer " + users.Name(os.Geteuid())
 		res.Why = "if it does not, " + res.Why
-		res.Mend = "sudo worker-wrap doctor --runner-root " + visible.Word(r.Layout.Root)
+		res.Mend = "sudo " + r.do("doctor")
 	case r.Keeper != "":
 		return []Result{{Check: "updates", Level: OK, What: r.Keeper + " puts the shim into each new version"}}
 	case m.Systemd && unit.Wanted():
@@ -37,7 +36,7 @@ func updates(r *judged, m survey.Machine) []Result {
 	default:
 		res.What = "nothing puts the shim back when the runner updates itself"
 		if !m.Systemd {
-			res.Mend = "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: worker-wrap watch --runner-root " + visible.Word(r.Layout.Root)
+			res.Mend = "start the runner by runsvc-worker-wrap.sh, or keep this running as its user: " + r.do("watch")
 		}
 	}
 	return []Result{res}

@@ -109,7 +109,7 @@ func TestCommand(t *testing.T) {
 	}
 	has(t, r, checks.Fail, "shim", "is the runner's own")
 	out, _, code := command(t, "--runner-root", root)
-	if code != 2 || !strings.Contains(out, "✗ shim") || !strings.Contains(out, "→ sudo worker-wrap install --runner-root "+root+"\n") || !strings.Contains(out, "the runner is not protected") {
+	if code != 2 || !strings.Contains(out, "✗ shim") || !strings.Contains(out, "→ sudo "+program.CommandOf(testkit.Binary(t)).On("install", root)+"\n") || !strings.Contains(out, "the runner is not protected") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 

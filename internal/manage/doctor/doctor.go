@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io/fs"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
 // Judge runs every check on the facts.
@@ -18,21 +18,21 @@ func Judge(f checks.Facts) Report {
 		})
 	}
 	for _, b := range f.Broken {
-		report.Runners = append(report.Runners, broken(b))
+		report.Runners = append(report.Runners, broken(b, f.Command))
 	}
 	report.conclude()
 	return report
 }
 
 // broken is the report on a runner whose .runner is no help.
-func broken(b checks.Broken) RunnerReport {
+func broken(b checks.Broken, c program.Command) RunnerReport {
 	res := checks.Result{
 		Check: "configuration", Level: checks.Fail, What: b.Error(),
 		Why: "neither the runner nor worker-wrap can start a job without it", Mend: "correct the file, or configure the runner again (config.sh)",
 	}
 	unknown := errors.Is(b.Err, fs.ErrPermission)
 	if unknown {
-		res.Level, res.Why, res.Mend = checks.Warn, "whether its jobs are protected cannot be told", "sudo worker-wrap doctor --runner-root "+visible.Word(b.Root)
+		res.Level, res.Why, res.Mend = checks.Warn, "whether its jobs are protected cannot be told", "sudo "+c.On("doctor", b.Root)
 	}
 	return RunnerReport{Root: b.Root, User: b.User, Unknown: unknown, Results: []checks.Result{res}}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 	"github.com/worker-wrap/worker-wrap/internal/manage/trial"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
@@ -24,7 +25,7 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 	try := func(p trial.Places, judge func(trial.Tried)) { places, then = append(places, p), append(then, judge) }
 	own := func(add func(checks.Result)) {
 		p := trial.Places{Layout: runner.Layout{Guessed: true}, Binary: fallback, UID: os.Getuid()}
-		try(p, func(t trial.Tried) { add(outcome(p, t, users.Name(p.UID), "no job would be protected")[0]) })
+		try(p, func(t trial.Tried) { add(outcome(p, t, users.Name(p.UID), "no job would be protected", f.Command)[0]) })
 	}
 	var bare []*RunnerReport
 	for i := range f.Runners {
@@ -37,7 +38,7 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 			to.Results = append(to.Results, *untried)
 		default:
 			p.In = trial.UnitOf(&of.Unit)
-			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of)), p.In.InPlace) })
+			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of), f.Command), p.In.InPlace) })
 		}
 	}
 	if len(bare) > 0 {
@@ -91,12 +92,12 @@ func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *c
 		res.Why, res.Mend = "the runner's unit names that user", "sudo systemctl cat "+visible.Word(of.Unit.Name)
 	case writable != "" && os.Geteuid() == 0:
 		res.What = "not tried: " + writable + " can be changed by others than root, and root is not to start a program of theirs"
-		res.Mend = "run worker-wrap doctor as " + of.User + ", or put the binary where only root can change it: sudo worker-wrap install --runner-root " + visible.Word(of.Layout.Root)
+		res.Mend = "run " + of.Command.Do("doctor") + " as " + of.User + ", or put the binary where only root can change it: sudo " + of.Command.On("install", of.Layout.Root)
 	case !trial.Possible(p.UID):
-		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo worker-wrap doctor"
+		res.What, res.Mend = "not tried: only root can start a process as "+of.User, "sudo "+of.Command.Do("doctor")
 	case of.Listener != nil && self.NoNewPrivs && !of.Listener.NoNewPrivs && p.UID != 0:
 		res.What = fmt.Sprintf("not tried: this doctor runs with no_new_privs, and the Listener (PID %d) does not", of.Listener.PID)
-		res.Mend = "run worker-wrap doctor as the Listener is run, as " + of.User
+		res.Mend = "run " + of.Command.Do("doctor") + " as the Listener is run, as " + of.User
 	default:
 		return p, nil
 	}
@@ -130,7 +131,7 @@ func (r *RunnerReport) judge(results []checks.Result, inPlace bool) {
 }
 
 // outcome says what came of a trial. The first result is on the trial itself.
-func outcome(p trial.Places, t trial.Tried, user, without string) []checks.Result {
+func outcome(p trial.Places, t trial.Tried, user, without string, c program.Command) []checks.Result {
 	res := checks.Result{Check: "trial", Level: checks.OK}
 	where := ""
 	if p.In.Name != "" {
@@ -152,11 +153,11 @@ func outcome(p trial.Places, t trial.Tried, user, without string) []checks.Resul
 	}
 	if p.In.Not != "" && res.Level == checks.OK {
 		res.Level, res.What = checks.Warn, res.What+"; not so as systemd starts the unit, which has "+p.In.Not
-		res.Why, res.Mend = "what its jobs find there was only read, and not tried", "see whether worker-wrap ps shows the Worker of a job"
+		res.Why, res.Mend = "what its jobs find there was only read, and not tried", "see whether "+c.Do("ps")+" shows the Worker of a job"
 	}
 	out := []checks.Result{res}
 	if t.Left != nil {
-		out = append(out, checks.Result{Check: "trial", Level: checks.Warn, What: "the trial has left something: " + t.Left.Error(), Why: "the next start sweeps what it can", Mend: "sudo worker-wrap gc --runner-root " + visible.Word(p.Layout.Root)})
+		out = append(out, checks.Result{Check: "trial", Level: checks.Warn, What: "the trial has left something: " + t.Left.Error(), Why: "the next start sweeps what it can", Mend: "sudo " + c.On("gc", p.Layout.Root)})
 	}
 	if line, said := strings.CutPrefix(t.Said, "containers will not see"); said {
 		out = append(out, checks.Result{Check: "docker", Level: checks.Fail, What: "in the trial, containers would not see" + line, Why: "outputs of container steps are lost, or come to another job", Mend: "do what the line says"})

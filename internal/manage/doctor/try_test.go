@@ -102,7 +102,7 @@ func TestTry(t *testing.T) {
 		{"a setting", trial.Places{Layout: layout, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_WAIT=x"}}, checks.Fail, "WORKER_WRAP_WAIT="},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got := outcome(test.p, test.p.Try(), "them", "jobs share one _temp")
+			got := outcome(test.p, test.p.Try(), "them", "jobs share one _temp", "")
 			if len(got) != 1 || got[0].Level != test.want || !strings.Contains(got[0].What, test.what) {
 				t.Errorf("%+v, want %s %q", got, test.want, test.what)
 			}

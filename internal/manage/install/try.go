@@ -112,7 +112,7 @@ func (r *run) refused(l runner.Layout, user string, why error) error {
 		r.warn("%s: no job of %s gets a _temp of its own as things are, and worker-wrap is put in place all the same (--force): %v", l.Root, visible.Word(user), why)
 		return nil
 	}
-	return &RefusedError{l.Root, user, why}
+	return &RefusedError{l.Root, user, why, program.CommandOf(r.Self)}
 }
 
 // staged is the name, beside the binary's place, of the copy that is tried before the binary is put there.
@@ -164,11 +164,12 @@ type RefusedError struct {
 	Root string
 	User string
 	Err  error // why, and what to do about it
+	Self program.Command
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("%s is left as it is, since worker-wrap could give no job of %s a _temp of its own: %v; mend that, or put it in place all the same, as in an image that is built for another machine: worker-wrap install --force%s",
-		e.Root, visible.Word(e.User), e.Err, roots([]runner.Layout{{Root: e.Root}}))
+	return fmt.Sprintf("%s is left as it is, since worker-wrap could give no job of %s a _temp of its own: %v; mend that, or put it in place all the same, as in an image that is built for another machine: %s",
+		e.Root, visible.Word(e.User), e.Err, e.Self.On("install --force", e.Root))
 }
 
 func (e *RefusedError) Unwrap() error { return e.Err }

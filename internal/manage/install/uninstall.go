@@ -16,6 +16,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private folders.
@@ -61,8 +62,8 @@ func (r *run) remove(l runner.Layout) bool {
 			r.fail(err)
 			return false
 		case len(living) > 0:
-			r.fail(fmt.Errorf("%s: left as it is, since wrapped Workers are alive (%s): wait for their end, or take it out under them: worker-wrap uninstall --force%s",
-				l.Root, strings.Join(living, ", "), roots([]runner.Layout{l})))
+			r.fail(fmt.Errorf("%s: left as it is, since wrapped Workers are alive (%s): wait for their end, or take it out under them: %s",
+				l.Root, strings.Join(living, ", "), program.CommandOf(r.Self).On("uninstall --force", l.Root)))
 			return false
 		}
 	}

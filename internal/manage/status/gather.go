@@ -8,6 +8,7 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/doctor"
+	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/record"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
@@ -32,6 +33,8 @@ type Runner struct {
 	// Harmless counts the starts since then that got a _temp of their own while another Worker lived.
 	Harmless int       `json:"harmlessOverlaps"`
 	Since    time.Time `json:"recordedSince,omitzero"`
+
+	command program.Command
 }
 
 // Start is how the last start on record went.
@@ -59,7 +62,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 		out = append(out, one(&facts.Runners[i], &report, i, alive))
 	}
 	for _, r := range report.Runners[len(out):] {
-		out = append(out, Runner{Root: r.Root, Unknown: r.Unknown, Why: r.Results[0].What, User: r.User, Workers: []workers.Worker{}})
+		out = append(out, Runner{Root: r.Root, Unknown: r.Unknown, Why: r.Results[0].What, User: r.User, Workers: []workers.Worker{}, command: facts.Command})
 	}
 	return out, hidden, nil
 }
@@ -67,7 +70,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 func one(r *checks.Runner, report *doctor.Report, i int, alive []workers.Worker) Runner {
 	s := Runner{
 		Root: r.Layout.Root, Version: r.Version, User: r.User,
-		Protected: report.Runners[i].Protected, Workers: []workers.Worker{}, Last: start(r.Last),
+		Protected: report.Runners[i].Protected, Workers: []workers.Worker{}, Last: start(r.Last), command: r.Command,
 	}
 	if !s.Protected {
 		s.Why = report.Why(i)

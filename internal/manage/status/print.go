@@ -60,9 +60,9 @@ func details(s screen.Screen, r Runner) error {
 	var all []string
 	switch {
 	case r.Unknown:
-		all = append(all, "cannot be told: "+r.Why+" (see worker-wrap doctor)")
+		all = append(all, "cannot be told: "+r.Why+" (see "+r.command.Do("doctor")+")")
 	case !r.Protected:
-		all = append(all, "not protected: "+r.Why+" (see worker-wrap doctor)")
+		all = append(all, "not protected: "+r.Why+" (see "+r.command.Do("doctor")+")")
 	}
 	if !s.Roomy() && r.Last != nil && r.Last.Error != "" {
 		all = append(all, "last start: "+last(s, r.Last))
