@@ -30,6 +30,9 @@ func statusCommand() *cli.Command {
 
 func statusAction(c *cli.Context) error {
 	origin.AllCPUs()
+	if c.Bool("json") && c.String("prometheus") != "" {
+		return cmdline.Refuse(c.Command, "--json and --prometheus exclude each other; give one")
+	}
 	chosen, err := choose.These(c.StringSlice("runner-root"))
 	if err != nil {
 		return cli.Exit(err.Error(), cmdline.ExitUsage)
