@@ -69,7 +69,8 @@ func (r *run) choose(layouts []runner.Layout) {
 			r.chooseFor(l, r.Isolate, now)
 		case r.root && !r.BinOnly:
 			path := r.Path(settings.MachineFile)
-			planned = r.tasks([]machine.Task{{What: set(Alone, path), Do: func() error { return editFile(path, func(text string) string { return withSetting(text, Alone) }) }}})
+			planned = true // or it is said once what keeps it from that
+			r.tasks([]machine.Task{{What: set(Alone, path), Do: func() error { return editFile(path, func(text string) string { return withSetting(text, Alone) }) }}})
 		default:
 			r.chooseFor(l, Alone, survey.Variable{From: own})
 		}

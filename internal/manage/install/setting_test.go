@@ -143,6 +143,26 @@ func TestOwnSettingIsNoLink(t *testing.T) {
 	}
 }
 
+// TestMachinesSettingIsSaidOnce: what keeps it from being written is said once, however many runners there are.
+func TestMachinesSettingIsSaidOnce(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	path := m.Path(settings.MachineFile)
+	scratch.Text(t, filepath.Join(m.Root, "shared"), "# mine\n")
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	scratch.Link(t, "../../shared", path)
+	o := Options{Machine: m}
+	for _, name := range []string{"r", "s"} {
+		o.Layouts = append(o.Layouts, scratch.Runner(t, m.Root, name, "", scratch.OwnWorker))
+	}
+	output(&o)
+	if r := Install(o); len(r.Failed) != 1 || !strings.Contains(r.Failed[0].Error(), path+" is not a regular file") {
+		t.Errorf("%v", r.Failed)
+	}
+}
+
 // TestFileOfRootsStaysAsItWasMade: owner, mode and links are a person's, as the lines around an install's are.
 func TestFileOfRootsStaysAsItWasMade(t *testing.T) {
 	testkit.RequireRoot(t)
