@@ -126,3 +126,34 @@ func TestPlaceBehindLinks(t *testing.T) {
 		})
 	}
 }
+
+// TestPlaceOfPackages: an install with --prefix /usr is no package, unless there is one.
+func TestPlaceOfPackages(t *testing.T) {
+	testkit.RequireRoot(t)
+	m := aMachine(t)
+	m.Prefix = "/usr"
+	l := scratch.Runner(t, m.Root, "runner", "", scratch.OwnWorker)
+	o := Options{Machine: m, Layouts: []runner.Layout{l}}
+	output(&o)
+	good(t, "install", Install(o))
+	place := o.Place()
+	if real, err := filepath.EvalSymlinks(m.Path("/usr/bin/worker-wrap")); err != nil || real != place {
+		t.Errorf("the command leads to %q, %v", real, err)
+	}
+	if again := Install(o); again.Steps != 0 {
+		t.Errorf("a second install: %+v", again)
+	}
+	scratch.Text(t, place+".packaged", "")
+	if !o.Packaged() {
+		t.Error("no package")
+	}
+	if err := os.Remove(place + ".packaged"); err != nil {
+		t.Fatal(err)
+	}
+	good(t, "uninstall", Uninstall(o))
+	for _, path := range []string{m.Path("/usr/bin/worker-wrap"), place} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is left: %v", path, err)
+		}
+	}
+}

@@ -78,8 +78,12 @@ func (m Machine) prefix() string {
 // packaged is where packages put the binary.
 func (m Machine) packaged() string { return placeIn(m.Path("/usr")) }
 
-// Packaged reports whether the binary's place is a package's, which then brings and removes it.
-func (m Machine) Packaged() bool { return m.Place() == m.packaged() }
+// Packaged reports whether the binary is a package's, which then brings and removes it. Below a Prefix that is so if beside
+// the place lies what the package's script makes it from.
+func (m Machine) Packaged() bool {
+	_, err := os.Lstat(m.packaged() + ".packaged")
+	return m.Place() == m.packaged() && (m.Prefix == "" || err == nil)
+}
 
 // command is the link by which people start what is in Place.
 func (m Machine) command() string { return filepath.Join(m.prefix(), "bin", program.Name) }

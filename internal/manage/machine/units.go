@@ -33,7 +33,7 @@ var unitNames = [...]string{"worker-wrap@.path", "worker-wrap@.service"}
 // fitted names the binary by its place in a unit's text if systemd would not find it in its PATH (systemd.exec(5),
 // ExecSearchPath=).
 func (m Machine) fitted(text []byte) []byte {
-	if m.Packaged() || m.prefix() == m.Path(DefaultPrefix) {
+	if m.Place() == m.packaged() || m.prefix() == m.Path(DefaultPrefix) {
 		return text
 	}
 	place := strings.ReplaceAll(m.Place(), "%", "%%") // systemd starts no program that has a quote in its path
