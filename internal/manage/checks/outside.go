@@ -53,6 +53,9 @@ func daemon(r *judged) Result {
 		res.What = "whether jobs reach a Docker daemon cannot be told: " + d.Unknown
 		res.Why = "container steps may see the host's _temp"
 		res.Mend = "sudo " + r.do("doctor")
+		if r.UID < 0 {
+			res.Mend = "correct User= in the unit: sudo systemctl cat " + visible.Word(r.Unit.Name)
+		}
 	case d.Socket == "" && d.Host != "":
 		res.What = d.Missing
 		res.Why = "jobs that use Docker fail"

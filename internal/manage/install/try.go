@@ -49,7 +49,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 		case !trial.Possible(p.UID):
 			r.tried[l.Root] = errNotAllowed
 		default:
-			p.In = trial.UnitOf(&who.Unit)
+			p.In = trial.UnitOf(&who.Unit, who.UID)
 			places, of = append(places, p), append(of, who)
 		}
 	}

@@ -52,7 +52,9 @@ func (s System) docker(r *Runner) Docker {
 	d := Docker{Host: environ.Get(env, "DOCKER_HOST")}
 	found, err := dockersocket.Look(env, as)
 	d.Socket, d.Missing, d.Refused = found.Path, found.Missing, found.Refused
-	if err != nil {
+	if r.UID < 0 {
+		d.Unknown = "this machine knows no user " + r.User
+	} else if err != nil {
 		d.Unknown = err.Error()
 	}
 	if _, err := dockersocket.List(); err != nil {

@@ -51,7 +51,7 @@ func TestDocker(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, d)
 		}
 	}
-	if d := (System{Root: dir}).docker(&Runner{UID: -1, Variables: Assigned("", host(own))}); d.Unknown == "" {
+	if d := (System{Root: dir}).docker(&Runner{User: "ci", UID: -1, Variables: Assigned("", host(own))}); d.Unknown != "this machine knows no user ci" {
 		t.Errorf("of an unknown user: %+v", d)
 	}
 }

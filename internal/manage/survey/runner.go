@@ -100,12 +100,17 @@ func owner(r *Runner) (name string, uid int) {
 		return users.Name(r.Listener.UID), r.Listener.UID
 	}
 	if r.Unit.User != "" {
-		uid, ok := users.ID(r.Unit.User)
-		if !ok {
-			return r.Unit.User, -1
-		}
-		return r.Unit.User, uid
+		return user(r.Unit.User)
 	}
 	uid = FolderAt(r.Layout.Root).UID
+	return users.Name(uid), uid
+}
+
+// user is who the User= of a unit names, by name or number; the uid is -1 if that is not known here.
+func user(said string) (name string, uid int) {
+	uid, ok := users.ID(said)
+	if !ok {
+		return said, -1
+	}
 	return users.Name(uid), uid
 }

@@ -30,7 +30,7 @@ func (s System) Inside(path string) string {
 	return strings.TrimPrefix(path, strings.TrimSuffix(s.path("/"), "/"))
 }
 
-// Starter gathers it of one runner: the user of the unit that starts it, else of its Listener, else the owner of its
+// Starter gathers it of one runner: the user of its Listener, else of the unit that starts it, else the owner of its
 // folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
 // user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
@@ -38,24 +38,26 @@ func (s System) Starter(l runner.Layout) Starter {
 	inside := s.Inside(l.Root)
 	var listener *Process
 	if p, ok := s.Listener(inside); ok {
-		w.UID, listener = p.UID, &p
-	} else {
-		w.UID, w.Led = ownerOfRoot(l)
+		listener = &p
 	}
 	variables, err := s.variables(l, listener)
 	w.Env, w.EnvErr = asEnv(variables), err
-	w.User = users.Name(w.UID)
 	name, unitUser := discover.Service(s.Root, l.Root)
 	u := s.systemd().Named(name)
 	if u.User != "" { // with its drop-ins
 		unitUser = u.User
 	}
-	if unitUser == "" {
-		return w
+	if unitUser != "" {
+		w.Unit = u
 	}
-	w.User, w.UID, w.Led, w.Unit = unitUser, -1, nil, u
-	if uid, ok := users.ID(unitUser); ok {
-		w.UID = uid
+	switch {
+	case listener != nil:
+		w.User, w.UID = users.Name(listener.UID), listener.UID
+	case unitUser != "":
+		w.User, w.UID = user(unitUser)
+	default:
+		w.UID, w.Led = ownerOfRoot(l)
+		w.User = users.Name(w.UID)
 	}
 	return w
 }

@@ -47,6 +47,11 @@ func TestStarter(t *testing.T) {
 	put("r/.service", "ci.service\n")
 	put("etc/systemd/system/ci.service.d/user.conf", "[Service]\nUser=daemon\n")
 	look("its drop-in", "daemon", 1)
+	put("etc/systemd/system/ci.service.d/user.conf", "[Service]\nUser=1\n")
+	look("its number", "daemon", 1)
 	put("etc/systemd/system/ci.service.d/user.conf", "[Service]\nUser=no-such-user\n")
 	look("an unknown user", "no-such-user", -1)
+	put("proc/7/cmdline", "/r/bin/Runner.Listener\x00run\x00")
+	put("proc/7/status", "Name:\tRunner.Listener\nUid:\t1\t1\t1\t1\n")
+	look("a Listener that runs", "daemon", 1)
 }

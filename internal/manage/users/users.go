@@ -59,9 +59,14 @@ func Name(uid int) string {
 	return strconv.Itoa(uid)
 }
 
-// ID returns the uid of a user.
-func ID(name string) (uid int, ok bool) {
-	a, ok := accountWith(name, func(a account) bool { return a.name == name })
+// ID returns the uid of a user as systemd takes User=: of a name, or of a number in decimal. A number, too, must be one
+// that the machine knows: systemd 252 starts nothing as another (systemd's src/basic/user-util.c, get_user_creds).
+func ID(user string) (uid int, ok bool) {
+	is := func(a account) bool { return a.name == user }
+	if n, err := strconv.ParseUint(user, 10, 32); err == nil && strconv.FormatUint(n, 10) == user {
+		is = func(a account) bool { return a.uid == int(n) }
+	}
+	a, ok := accountWith(user, is)
 	return a.uid, ok
 }
 

@@ -50,8 +50,15 @@ func TestUsersOfThisMachine(t *testing.T) {
 	if name := Name(0); name != "root" {
 		t.Errorf("uid 0 is %q", name)
 	}
-	if uid, ok := ID("root"); uid != 0 || !ok {
-		t.Errorf("root is %d, %v", uid, ok)
+	for _, user := range []string{"root", "0"} {
+		if uid, ok := ID(user); uid != 0 || !ok {
+			t.Errorf("%s is %d, %v", user, uid, ok)
+		}
+	}
+	for _, user := range []string{"00", "+0", "-0", " 0", "0x0", strconv.Itoa(1<<31 - 9), "4294967296"} { // as systemd has it
+		if uid, ok := ID(user); ok {
+			t.Errorf("%q is %d", user, uid)
+		}
 	}
 	if groups := Groups(0); len(groups) == 0 || groups[0] != 0 {
 		t.Errorf("root's groups are %v", groups)
