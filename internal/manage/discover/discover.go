@@ -44,9 +44,7 @@ var usual = [...]string{
 // guessed.
 func All(fsroot string) []Found {
 	s := search{fsroot: fsroot, seen: map[string]bool{}}
-	for _, dir := range unitFolders {
-		s.units(dir)
-	}
+	s.units()
 	s.list()
 	s.listeners()
 	for _, dir := range usual {
@@ -69,13 +67,8 @@ func (s *search) add(root string, f Found) {
 	if !filepath.IsAbs(root) {
 		return
 	}
-	real, err := filepath.EvalSymlinks(root)
-	if errors.Is(err, fs.ErrPermission) {
-		real = filepath.Clean(root) // there may be one, which is not to be seen
-	} else if err != nil {
-		return
-	}
-	if s.seen[real] {
+	real, err := resolved(root)
+	if err != nil || s.seen[real] {
 		return
 	}
 	if f.Layout, f.Err = runner.FromRelease(real); f.Err != nil {
@@ -89,6 +82,15 @@ func (s *search) add(root string, f Found) {
 		f.Unit = runner.UnitName(untrusted.Text(filepath.Join(real, runner.ServiceName)))
 	}
 	s.found = append(s.found, f)
+}
+
+// resolved is the path without links. If it may not be followed there may be a runner all the same.
+func resolved(root string) (string, error) {
+	real, err := filepath.EvalSymlinks(root)
+	if errors.Is(err, fs.ErrPermission) {
+		return filepath.Clean(root), nil
+	}
+	return real, err
 }
 
 // files looks for a runner in each folder that matches pattern.

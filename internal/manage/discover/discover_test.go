@@ -73,3 +73,35 @@ func TestAll(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }
+
+// TestStarting: a unit that starts a runner is found by whatever of its file says where that is, a template by its instance.
+func TestStarting(t *testing.T) {
+	m := testkit.Dir(t)
+	for _, root := range []string{"data/pool/a", "data/pool/b-c", "data/pool/b c"} {
+		write(t, m, root+"/.runner", config)
+	}
+	if err := os.Symlink("data", filepath.Join(m, "srv")); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"a-other.service":              "WorkingDirectory=/srv/pool\nExecStart=/srv/pool/x/run.sh\n",
+		"actions.runner.named.service": "WorkingDirectory=/data/pool/a\n",
+		"quoted.service":               "ExecStart=/bin/bash -c 'cd /srv/pool/a && exec ./run.sh'\n",
+		"above.service":                "WorkingDirectory=/srv\nExecStart=/srv/pool/a/run.sh\n",
+		"listener.service":             "ExecStart=-/srv/pool/a/bin/Runner.Listener run\n",
+		"gha@.service":                 "ExecStart=/srv/pool/%i/runsvc.sh\n",
+		"part@.service":                "ExecStart=/srv/pool/b-%i/runsvc.sh\n",
+		"bare@.service":                "ExecStart=/srv/pool/%I/runsvc.sh\n",
+	} {
+		write(t, m, "etc/systemd/system/"+name, "[Service]\n"+text)
+	}
+	for root, want := range map[string]string{
+		"data/pool/a":   "above.service actions.runner.named.service bare@a.service gha@a.service listener.service quoted.service",
+		"data/pool/b-c": "gha@b-c.service part@c.service",
+		"data/pool/b c": "", // such a name would have to be escaped
+	} {
+		if got := strings.Join(Starting(Services(m), m, filepath.Join(m, root)), " "); got != want {
+			t.Errorf("%s: %s, want %s", root, got, want)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package discover
 
 import (
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -17,16 +18,18 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		u := parse(text)
-		if u.root != filepath.Clean(u.root) || strings.ContainsAny(u.root+u.user, "\n") && !strings.ContainsAny(text, "\v\f\r") {
-			t.Fatalf("%q gives %q", text, u)
+		for _, root := range u.roots {
+			if root != filepath.Clean(root) || !filepath.IsAbs(root) || strings.ContainsAny(root+u.user, "\n") && !strings.ContainsAny(text, "\v\f\r") {
+				t.Fatalf("%q gives %q", text, u)
+			}
 		}
-		if with := parse("# x=y\n[Unit]\nDescription=z\n" + text); with != u {
+		if with := parse("# x=y\n[Unit]\nDescription=z\n" + text); !reflect.DeepEqual(with, u) {
 			t.Fatalf("%q gives %q, and behind a comment and a section %q", text, u, with)
 		}
 		if strings.HasSuffix(text, "\\") {
 			return
 		}
-		if later := parse(text + "\nWorkingDirectory=/later\nUser=last\n"); later != (unit{"/later", "last"}) {
+		if later := parse(text + "\nWorkingDirectory=/later\nUser=last\n"); later.roots[0] != "/later" || later.user != "last" {
 			t.Fatalf("%q and something later gives %q", text, later)
 		}
 	})

@@ -12,11 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
-	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/screen"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
-	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/workers"
 )
 
@@ -127,10 +125,7 @@ func abandoned(e perpid.Entry) bool {
 // if that is the one that this process sees.
 func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 	m := survey.System{Root: r.Root}
-	u := (systemd.Machine{Root: r.Root}).Unit(m.Inside(l.Root))
-	if name, _ := discover.Service(r.Root, l.Root); name != u.Name { // .service is the runner's user's
-		return l, false
-	}
+	u := m.Starter(l).Unit
 	source, ok := u.Source(m.Inside(l.Work))
 	source = r.Path(source)
 	l.Work, l.Temp = source, filepath.Join(source, filepath.Base(l.Temp))

@@ -8,12 +8,14 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 )
 
 // once is what looks at several runners share.
 type once struct {
 	processes func() []listed
+	services  func() []discover.Service
 	systemd   systemd.Machine
 
 	looking    sync.Mutex       // of whoever fills that:
@@ -31,11 +33,19 @@ type listed struct {
 // Once returns the machine with a list of its processes, made once, and systemd's answers about these runners' units,
 // asked for once.
 func (s System) Once(layouts []runner.Layout) System {
-	var roots []string
+	asked := s.systemd()
+	s.once = &once{
+		processes: sync.OnceValue(s.list), services: sync.OnceValue(func() []discover.Service { return discover.Services(s.Root) }),
+		systemd: asked, workspaces: map[int][]string{},
+	}
+	var roots, units []string
 	for _, l := range layouts {
 		roots = append(roots, l.Root)
+		if name := s.service(l, s.listener(s.Inside(l.Root)), false); name != "" {
+			units = append(units, name)
+		}
 	}
-	s.once = &once{processes: sync.OnceValue(s.list), systemd: s.systemd().Once(roots), workspaces: map[int][]string{}}
+	s.once.systemd = asked.Once(units, roots)
 	return s
 }
 

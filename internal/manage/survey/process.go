@@ -29,6 +29,7 @@ type Process struct {
 	CapPrm, CapEff, CapBnd, CapAmb uint64
 	AppArmor                       string   // profile and mode, "" if there is none
 	MountNS, UserNS                uint64   // inode numbers, 0 if they cannot be read
+	Service                        string   // the system's service that it is in, "" if it is in none
 	Env                            []string // what its environment says of Docker and to worker-wrap, nothing if that cannot be read
 }
 
@@ -48,6 +49,7 @@ func (s System) Process(pid int) (Process, error) {
 	}
 	p.MountNS, _ = nsenter.Inode(s.path(dir + "/ns/mnt"))
 	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
+	p.Service = serviceOf(s.read(dir+"/cgroup"), s.read("proc/1/cgroup"))
 	for _, entry := range environ.Parse([]byte(s.read(dir + "/environ"))) {
 		if name, _, ok := strings.Cut(entry, "="); ok && (slices.Contains(dockersocket.Variables[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)) {
 			p.Env = append(p.Env, entry)
@@ -93,6 +95,14 @@ func (s System) Listener(root string) (p Process, ok bool) {
 		}
 	}
 	return Process{}, false
+}
+
+// listener is the same, nil if none runs.
+func (s System) listener(root string) *Process {
+	if p, ok := s.Listener(root); ok {
+		return &p
+	}
+	return nil
 }
 
 // Workers lists the PIDs of the Workers of the runner in root, wrapped or not.

@@ -43,10 +43,8 @@ type PauseView struct {
 
 // Runner gathers the facts of one runner.
 func (s System) Runner(layout runner.Layout) Runner {
-	r := Runner{Layout: layout, Unit: s.systemd().Unit(layout.Root), PathUnit: s.systemd().PathUnit(layout.Root)}
-	if p, ok := s.Listener(layout.Root); ok {
-		r.Listener = &p
-	}
+	r := Runner{Layout: layout, Listener: s.listener(layout.Root), PathUnit: s.systemd().PathUnit(layout.Root)}
+	r.Unit = s.systemd().Named(s.service(layout, r.Listener, false))
 	r.Workers = s.Workers(layout.Root)
 	r.Version, r.VersionFrom = runner.VersionOf(layout.Root)
 	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), runner.NoUpdates(layout.Root)

@@ -89,11 +89,7 @@ func (r *Runner) Setting(name string) (Variable, bool) { return first(r.Variable
 // Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error names a
 // file that cannot be read.
 func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {
-	var listener *Process
-	if p, ok := s.Listener(s.Inside(l.Root)); ok {
-		listener = &p
-	}
-	all, err := s.variables(l, listener)
+	all, err := s.variables(l, s.listener(s.Inside(l.Root)))
 	v, ok := first(all, SettingsPrefix+name)
 	return v, ok, err
 }

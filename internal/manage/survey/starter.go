@@ -8,7 +8,6 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
-	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
@@ -22,7 +21,9 @@ type Starter struct {
 	Led    error
 	Env    []string     // see [Runner]
 	EnvErr error        // why a file of settings cannot be read, so that no Worker starts
-	Unit   systemd.Unit // the unit that starts it, "" for its name if none of a known user does
+	Unit   systemd.Unit // the unit that starts it, "" for its name if none does
+
+	Listener *Process // nil if none runs
 }
 
 // Inside returns a path by the looked-at machine's names.
@@ -34,27 +35,15 @@ func (s System) Inside(path string) string {
 // folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
 // user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
-	var w Starter
-	inside := s.Inside(l.Root)
-	var listener *Process
-	if p, ok := s.Listener(inside); ok {
-		listener = &p
-	}
-	variables, err := s.variables(l, listener)
+	w := Starter{Listener: s.listener(s.Inside(l.Root))}
+	variables, err := s.variables(l, w.Listener)
 	w.Env, w.EnvErr = asEnv(variables), err
-	name, unitUser := discover.Service(s.Root, l.Root)
-	u := s.systemd().Named(name)
-	if u.User != "" { // with its drop-ins
-		unitUser = u.User
-	}
-	if unitUser != "" {
-		w.Unit = u
-	}
+	w.Unit = s.systemd().Named(s.service(l, w.Listener, true))
 	switch {
-	case listener != nil:
-		w.User, w.UID = users.Name(listener.UID), listener.UID
-	case unitUser != "":
-		w.User, w.UID = user(unitUser)
+	case w.Listener != nil:
+		w.User, w.UID = users.Name(w.Listener.UID), w.Listener.UID
+	case w.Unit.User != "":
+		w.User, w.UID = user(w.Unit.User)
 	default:
 		w.UID, w.Led = ownerOfRoot(l)
 		w.User = users.Name(w.UID)

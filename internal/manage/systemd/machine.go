@@ -34,16 +34,12 @@ func (m Machine) Runs() bool {
 // answers reports whether there is a systemd to ask.
 func (m Machine) answers() bool { return m.Root == "" && m.Runs() }
 
-// Once returns the machine with what systemd says of the units of the runners in these folders, for which it is asked
-// once.
-func (m Machine) Once(roots []string) Machine {
-	var units []string
+// Once returns the machine with what systemd says of these units, and of the path units of runners in these roots. It is
+// asked once.
+func (m Machine) Once(units, roots []string) Machine {
 	for _, root := range roots {
 		path := PathUnit{Name: PathUnitName(root)}
 		units = append(units, path.Name, path.ServiceName())
-		if name := m.unitName(root); name != "" {
-			units = append(units, name)
-		}
 	}
 	slices.Sort(units)
 	units = slices.Compact(units)

@@ -6,13 +6,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 )
 
 // Unit is a runner's service.
 type Unit struct {
-	Name    string   // "" if the runner is no service (svc.sh install writes <root>/.service)
+	Name    string   // "" if the runner is no service
 	Path    string   // the unit file, "" if it is not found
 	DropIns []string // the drop-ins, in the order in which they count
 	User    string
@@ -55,11 +53,8 @@ func (u *Unit) Last(key string) string {
 // unitFolders are where systemd looks, the first found counts (systemd.unit(5)).
 var unitFolders = [...]string{"etc/systemd/system", "run/systemd/system", "usr/local/lib/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"}
 
-// Unit looks at the unit of the runner in root: systemd, if it runs and answers, tells its files and the settings in
+// Named looks at the unit of this name, "" for none: systemd, if it runs and answers, tells its files and the settings in
 // force.
-func (m Machine) Unit(root string) Unit { return m.Named(m.unitName(root)) }
-
-// Named looks at the unit of this name, "" for none.
 func (m Machine) Named(name string) Unit {
 	if name == "" {
 		return Unit{}
@@ -85,11 +80,6 @@ func (m Machine) Named(name string) Unit {
 
 // ofUnit are the properties that a [Unit] is made of.
 var ofUnit = append([]string{"LoadState", "FragmentPath", "DropInPaths", "NeedDaemonReload"}, Confining...)
-
-// unitName is the name of the service of the runner in root, "" if it has none.
-func (m Machine) unitName(root string) string {
-	return runner.UnitName(m.read(filepath.Join(root, runner.ServiceName)))
-}
 
 // unitFiles returns the files of a unit as systemd would find them.
 func (m Machine) unitFiles(name string) (path string, dropIns []string) {

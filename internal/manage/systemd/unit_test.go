@@ -36,11 +36,11 @@ func TestUnit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			files := map[string]string{"r/.service": name + "\n", "etc/systemd/system/" + name: test.unit}
+			files := map[string]string{"etc/systemd/system/" + name: test.unit}
 			for path, text := range test.dropIns {
 				files[path] = text
 			}
-			got := Machine{Root: testkit.Files(t, files)}.Unit("/r")
+			got := Machine{Root: testkit.Files(t, files)}.Named(name)
 			test.want.Name, test.want.Path = name, "/etc/systemd/system/"+name
 			got.Lines, got.DropIns = nil, nil
 			if !reflect.DeepEqual(got, test.want) {
@@ -48,23 +48,19 @@ func TestUnit(t *testing.T) {
 			}
 		})
 	}
-	if got := (Machine{Root: testkit.Files(t, nil)}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
-		t.Errorf("without .service: %+v", got)
-	}
-	if got := (Machine{Root: testkit.Files(t, map[string]string{"r/.service": "../x"})}).Unit("/r"); !reflect.DeepEqual(got, Unit{}) {
-		t.Errorf("a name with a path in it: %+v", got)
+	if got := (Machine{Root: testkit.Files(t, nil)}).Named(""); !reflect.DeepEqual(got, Unit{}) {
+		t.Errorf("without a name: %+v", got)
 	}
 }
 
 // TestUnitOfATemplate: an instance has the template's file, the drop-ins of both, and its own name in what they say.
 func TestUnitOfATemplate(t *testing.T) {
 	got := Machine{Root: testkit.Files(t, map[string]string{
-		"r/.service":                                     "runner@a.service",
 		"etc/systemd/system/runner@.service":             "[Service]\nReadWritePaths=/srv/%i/%%i\n",
 		"etc/systemd/system/runner@.service.d/b.conf":    "[Service]\nA=%p\n",
 		"run/systemd/system/runner@a.service.d/c.conf":   "[Service]\nA=%n\n",
 		"etc/systemd/system/runner@other.service/d.conf": "[Service]\nA=no\n",
-	})}.Unit("/r")
+	})}.Named("runner@a.service")
 	want := []Setting{{"ReadWritePaths", "/srv/a/%%i"}, {"A", "runner"}, {"A", "runner@a.service"}}
 	if !reflect.DeepEqual(got.Settings, want) || got.Path != "/etc/systemd/system/runner@.service" || got.Lines[2].From != "/run/systemd/system/runner@a.service.d/c.conf" {
 		t.Errorf("%+v", got)

@@ -1,0 +1,64 @@
+package survey
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+)
+
+// service names the unit that starts a runner, "" if none does: the one that its Listener is in; else of those whose files
+// lead to it the one that svc.sh has noted in .service, or the first. .service is the runner's user's, and could name the
+// service of another user: with proved it names none that no file of root's leads from to the runner.
+func (s System) service(l runner.Layout, listener *Process, proved bool) string {
+	if listener != nil && listener.Service != "" {
+		return listener.Service
+	}
+	services := discover.Services
+	if s.once != nil {
+		services = func(string) []discover.Service { return s.once.services() }
+	}
+	names := discover.Starting(services(s.Root), s.Root, l.Root)
+	noted := runner.UnitName(s.read(filepath.Join(s.Inside(l.Root), runner.ServiceName)))
+	switch {
+	case slices.Contains(names, noted), len(names) == 0 && !proved:
+		return noted
+	case len(names) > 0:
+		return names[0]
+	}
+	return ""
+}
+
+// serviceOf names the system's service that a process is in, "" if it is in none. It is given the file cgroup in /proc of
+// that process, and of process 1 (cgroups(7)). The name is the first part of the path that is no slice (systemd's src/basic/cgroup-util.c,
+// cg_path_get_unit). Only root can bring a process there: who has got the control groups below a unit may not write those
+// above (Documentation/admin-guide/cgroup-v2.rst, "Delegation Containment"). Below user@UID.service a user's own manager
+// names them, so that says nothing.
+func serviceOf(cgroup, first string) string {
+	for _, hierarchy := range [...]string{":name=systemd:", "0::"} { // the first is there unless all are unified
+		above := strings.TrimSuffix(pathIn(first, hierarchy), "/init.scope") // of a container
+		rest := strings.TrimPrefix(pathIn(cgroup, hierarchy), strings.TrimSuffix(above, "/"))
+		for part := range strings.SplitSeq(strings.TrimPrefix(rest, "/"), "/") {
+			if strings.HasSuffix(part, ".slice") {
+				continue
+			}
+			if strings.HasSuffix(part, ".service") && !strings.HasPrefix(part, "user@") {
+				return runner.UnitName(strings.TrimPrefix(part, "_")) // which systemd puts before names that the kernel could take for its own
+			}
+			break
+		}
+	}
+	return ""
+}
+
+// pathIn is that of a process in a hierarchy, "" if there is none.
+func pathIn(cgroup, hierarchy string) string {
+	for line := range strings.Lines(cgroup) {
+		if number, path, ok := strings.Cut(line, hierarchy); ok && !strings.Contains(number, ":") {
+			return strings.TrimSpace(path)
+		}
+	}
+	return ""
+}
