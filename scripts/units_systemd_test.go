@@ -115,6 +115,44 @@ listeners running
 . "$share/restarts" >/dev/null
 listeners restarted
 systemctl stop $units
+` + unwrapped
+
+// unwrapped makes runners without the shim, in whose services no Worker can be isolated. Of the first only a template leads
+// to the folder, by the instance's name, and of the second no file does. It asks an install of each.
+const unwrapped = `
+for name in instance led; do
+	root=/srv/pool/$name
+	mkdir -p "$root/bin" "$root/_work/_temp" "$root/_diag"
+	echo '{"workFolder": "_work"}' >"$root/.runner"
+	cp /bin/true "$root/bin/Runner.Worker"
+	cp /bin/sleep "$root/bin/Runner.Listener"
+	chown -R daemon: "$root"
+done
+cat >/etc/systemd/system/gha@.service <<-END
+	[Service]
+	Type=exec
+	User=$(id -u daemon)
+	NoNewPrivileges=yes
+	ExecStart=/srv/pool/%i/bin/Runner.Listener 3600
+END
+cat >/etc/systemd/system/led.service <<-END
+	[Service]
+	User=daemon
+	RestrictNamespaces=yes
+	Environment=ROOT=/srv/pool/led
+	ExecStart=/bin/sh -c 'exec \$ROOT/bin/Runner.Listener 3600'
+END
+systemctl daemon-reload
+refuses() { /usr/local/bin/worker-wrap install --bin-only --runner-root "$1" 2>&1 || :; }
+{
+	refuses /srv/pool/instance
+	systemctl start gha@instance led
+	pid=$(systemctl show --property=MainPID --value led)
+	until [ "$(cat "/proc/$pid/comm")" = Runner.Listener ]; do sleep 0.1; done
+	refuses /srv/pool/instance
+	refuses /srv/pool/led
+} >"$share/unwrapped"
+systemctl stop gha@instance led
 `
 
 // start stands in for a Listener: it starts two Workers, and writes how that went. Its first line says what it may.
@@ -241,6 +279,13 @@ func testUnits(t *testing.T, root string) (version int) {
 		}
 		if r := restarted["/srv/"+name]; !r.Protected || !r.status.Protected || r.blames(blamed) {
 			t.Errorf("%s, restarted: protected by doctor: %v, and by status: %v; it blames %q in %q", name, r.Protected, r.status.Protected, blamed, r.Checks)
+		}
+	}
+	refused, err := os.ReadFile(filepath.Join(dir, "unwrapped"))
+	lines := strings.Split(strings.TrimSpace(string(refused)), "\n")
+	for i, blamed := range []string{"gha@instance.service has NoNewPrivileges=yes", "gha@instance.service has NoNewPrivileges=yes", "led.service has RestrictNamespaces=yes"} {
+		if err != nil || len(lines) <= i || !strings.Contains(lines[i], "no job of daemon ") || !strings.Contains(lines[i], "; the unit "+blamed) {
+			t.Errorf("%v: not refused for %s: %q", err, blamed, lines)
 		}
 	}
 	return version

@@ -2,8 +2,10 @@ package checks
 
 import (
 	"fmt"
+	"os"
 	"slices"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
@@ -134,6 +136,16 @@ func takenByFile(r *judged) []Result {
 		})
 	}
 	return out
+}
+
+// OfListener judges what the Listener of a runner hands on to its Workers, if one runs. It is for an install: a start that
+// is tried beside the Listener inherits nothing of it.
+func OfListener(l runner.Layout, who *survey.Starter) []Result {
+	of := &Runner{Runner: survey.Runner{
+		Layout: l, User: who.User, UID: who.UID, Unit: who.Unit, Listener: who.Listener, Variables: survey.Assigned("", who.Env...),
+	}}
+	self, _ := survey.System{}.Process(os.Getpid())
+	return takenByListener(&judged{of, choices(of)}, survey.Machine{Self: self}, nil)
 }
 
 // takenByListener looks at the Listener that runs: its Workers inherit all of this.

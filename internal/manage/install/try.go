@@ -11,6 +11,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/checks"
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/entry"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
@@ -58,8 +59,27 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 		if t.Left != nil {
 			r.warn("a start that was tried in %s has left something there: %v", l.Root, t.Left)
 		}
-		r.tried[l.Root] = r.refused(l, of[i].User, r.byUnit(places[i], &of[i].Unit, t.Refused))
+		why := r.byUnit(places[i], &of[i].Unit, t.Refused)
+		if why == nil {
+			why = r.byListener(places[i], &of[i])
+		}
+		r.tried[l.Root] = r.refused(l, of[i].User, why)
 	}
+}
+
+// byListener is the error of what the Listener that runs takes from its Workers, though a start beside it went well. It
+// warns of what may keep them from a _temp of their own, unless that start was made as systemd starts the service.
+func (r *run) byListener(p trial.Places, who *survey.Starter) error {
+	for _, res := range checks.OfListener(p.Layout, who) {
+		says := fmt.Sprintf("%s: %s; %s", res.What, res.Why, res.Mend)
+		if res.Level == checks.Fail {
+			return errors.New(says)
+		}
+		if p.In.Name == "" {
+			r.warn("%s: %s", p.Layout.Root, says)
+		}
+	}
+	return nil
 }
 
 // byUnit has a refusal name the settings of the unit that explain it, and how to take those out, instead of a start's
