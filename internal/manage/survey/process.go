@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/environ"
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
@@ -51,7 +50,7 @@ func (s System) Process(pid int) (Process, error) {
 	p.UserNS, _ = nsenter.Inode(s.path(dir + "/ns/user"))
 	p.Service = serviceOf(s.read(dir+"/cgroup"), s.read("proc/1/cgroup"))
 	for _, entry := range environ.Parse([]byte(s.read(dir + "/environ"))) {
-		if name, _, ok := strings.Cut(entry, "="); ok && (slices.Contains(dockersocket.Variables[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)) {
+		if name, _, ok := strings.Cut(entry, "="); ok && decides(name) {
 			p.Env = append(p.Env, entry)
 		}
 	}

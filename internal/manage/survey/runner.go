@@ -50,7 +50,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Keeper, r.NoUpdates = s.keeper(layout, r.Unit, r.PathUnit, r.Listener != nil), runner.NoUpdates(layout.Root)
 	r.Work, r.Temp = FolderAt(layout.Work), FolderAt(layout.Temp)
 	r.Leftovers = LeftoversAt(layout)
-	r.Variables, r.SettingsErr = s.variables(layout, r.Listener)
+	r.Variables, r.SettingsErr = s.variables(layout, r.Listener, &r.Unit)
 	r.Hooks = hooks(r.Variables)
 	r.User, r.UID = owner(&r)
 	if r.SettingsErr == nil {

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/dockersocket"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/settings"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
@@ -21,21 +23,21 @@ type Variable struct {
 }
 
 // variables gathers those of one runner; of several for a name the first counts. The Listener lays .env over the
-// environment that it was given; whatever it hands on comes before the files that each start reads.
-func (s System) variables(l runner.Layout, listener *Process) (out []Variable, err error) {
+// environment that it was given, or if none runs that its unit will give it. Whatever it hands on comes before the files
+// that each start reads.
+func (s System) variables(l runner.Layout, listener *Process, u *systemd.Unit) (out []Variable, err error) {
 	add := func(from string, lines ...string) { out = append(out, Assigned(from, lines...)...) }
 	own := filepath.Join(l.Root, ".env")
 	add(own, assignments(System{}.read(own))...)
-	if listener != nil {
-		var names []string
-		for _, v := range out {
-			names = append(names, v.Name)
-		}
-		add(fmt.Sprintf("the environment of the Listener (PID %d)", listener.PID), slices.DeleteFunc(slices.Clone(listener.Env), func(e string) bool {
-			name, _, _ := strings.Cut(e, "=")
-			return slices.Contains(names, name)
-		})...)
+	var names []string
+	for _, v := range out {
+		names = append(names, v.Name)
 	}
+	given := s.givenBy(u)
+	if listener != nil {
+		given = Assigned(fmt.Sprintf("the environment of the Listener (PID %d)", listener.PID), listener.Env...)
+	}
+	out = append(out, slices.DeleteFunc(given, func(v Variable) bool { return slices.Contains(names, v.Name) })...)
 	out = slices.DeleteFunc(out, func(v Variable) bool { return v.From == own && v.Value == "" })
 	for _, path := range s.settingsFiles(l) {
 		lines, err := settings.Lines(path)
@@ -45,6 +47,36 @@ func (s System) variables(l runner.Layout, listener *Process) (out []Variable, e
 		add(path, lines...)
 	}
 	return out, nil
+}
+
+// givenBy returns what a unit's files say that decides on Workers, the last of a name first. What EnvironmentFile= leads
+// to comes after Environment= (systemd.exec(5)).
+func (s System) givenBy(u *systemd.Unit) []Variable {
+	var lines, files []Variable
+	for _, line := range u.Lines {
+		path := strings.TrimPrefix(line.Value, "-")
+		switch {
+		case line.Key == "Environment" && line.Value == "":
+			lines = nil
+		case line.Key == "Environment":
+			lines = append(lines, Assigned(line.From, systemd.SplitWords(strings.ReplaceAll(line.Value, "%%", "%"))...)...)
+		case line.Key == "EnvironmentFile" && path == "":
+			files = nil
+		case line.Key == "EnvironmentFile":
+			for text := range strings.Lines(s.read(path)) {
+				name, value, _ := strings.Cut(strings.TrimSpace(text), "=") // a comment has no name that decides
+				files = append(files, Variable{strings.TrimSpace(name), strings.Join(systemd.SplitWords(value), " "), path})
+			}
+		}
+	}
+	out := slices.DeleteFunc(append(lines, files...), func(v Variable) bool { return !decides(v.Name) })
+	slices.Reverse(out)
+	return out
+}
+
+// decides reports whether a variable of that name says something of Docker, or to worker-wrap.
+func decides(name string) bool {
+	return slices.Contains(dockersocket.Variables[:], name) || slices.Contains(ofHooks[:], name) || strings.HasPrefix(name, SettingsPrefix)
 }
 
 // settingsFiles are those that each start of a runner's reads.
@@ -89,7 +121,9 @@ func (r *Runner) Setting(name string) (Variable, bool) { return first(r.Variable
 // Chosen returns the one of a runner's settings that counts, by its name without [SettingsPrefix]. The error names a
 // file that cannot be read.
 func (s System) Chosen(l runner.Layout, name string) (Variable, bool, error) {
-	all, err := s.variables(l, s.listener(s.Inside(l.Root)))
+	listener := s.listener(s.Inside(l.Root))
+	u := s.systemd().Named(s.service(l, listener, false))
+	all, err := s.variables(l, listener, &u)
 	v, ok := first(all, SettingsPrefix+name)
 	return v, ok, err
 }

@@ -36,9 +36,9 @@ func (s System) Inside(path string) string {
 // user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
 	w := Starter{Listener: s.listener(s.Inside(l.Root))}
-	variables, err := s.variables(l, w.Listener)
-	w.Env, w.EnvErr = asEnv(variables), err
 	w.Unit = s.systemd().Named(s.service(l, w.Listener, true))
+	variables, err := s.variables(l, w.Listener, &w.Unit)
+	w.Env, w.EnvErr = asEnv(variables), err
 	switch {
 	case w.Listener != nil:
 		w.User, w.UID = users.Name(w.Listener.UID), w.Listener.UID

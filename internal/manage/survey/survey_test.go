@@ -176,7 +176,7 @@ func TestVariables(t *testing.T) {
 	if !ok {
 		t.Fatal("no Listener")
 	}
-	all, err := s.variables(l, &p)
+	all, err := s.variables(l, &p, &systemd.Unit{})
 	want := []string{"A=env", "WORKER_WRAP_USERNS=1", "DOCKER_HOST=x", "WORKER_WRAP_ISOLATE=alone", "WORKER_WRAP_ISOLATE=always", "WORKER_WRAP_WAIT=1s"}
 	if got := asEnv(all); err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
@@ -196,6 +196,33 @@ func TestVariables(t *testing.T) {
 	}
 	if _, _, err := s.Chosen(l, "ISOLATE"); err == nil {
 		t.Error("a file of settings that cannot be read is no error")
+	}
+}
+
+// TestVariablesOfAUnit: if no Listener runs, what the unit will give it counts in that place.
+func TestVariablesOfAUnit(t *testing.T) {
+	s := System{Root: testkit.Files(t, map[string]string{
+		"r/.runner":                     `{"workFolder": "_work"}`,
+		"r/.env":                        "WORKER_WRAP_LOG=\n",
+		"r/.worker-wrap.env":            "WORKER_WRAP_ISOLATE=alone\n",
+		"etc/systemd/system/ci.service": "[Service]\nExecStart=/r/run.sh\nEnvironment=WORKER_WRAP_USERNS=1\nEnvironmentFile=/a\n",
+		"etc/systemd/system/ci.service.d/x.conf": "[Service]\nEnvironment=\nEnvironment=WORKER_WRAP_ISOLATE=sometimes A=b \"WORKER_WRAP_PRIVATE=/x y\"\n" +
+			"Environment=WORKER_WRAP_WAIT=1s WORKER_WRAP_LOG=x\nEnvironmentFile=\nEnvironmentFile=-/none\nEnvironmentFile=/b\n",
+		"a": "WORKER_WRAP_TMPFS=1\n",
+		"b": "# WORKER_WRAP_USERNS=1\n\nWORKER_WRAP_WAIT=\"2s\"\nDOCKER_HOST=unix:///x\n",
+	})}
+	l := runner.Layout{Root: s.path("/r")}
+	want := []string{
+		"DOCKER_HOST=unix:///x", "WORKER_WRAP_WAIT=2s", "WORKER_WRAP_WAIT=1s", "WORKER_WRAP_PRIVATE=/x y", "WORKER_WRAP_ISOLATE=sometimes", "WORKER_WRAP_ISOLATE=alone",
+	}
+	if w := s.Starter(l); !slices.Equal(w.Env, want) {
+		t.Errorf("%q, want %q", w.Env, want)
+	}
+	if v, _, err := s.Chosen(l, "ISOLATE"); err != nil || v.From != "/etc/systemd/system/ci.service.d/x.conf" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if v, _, err := s.Chosen(l, "WAIT"); err != nil || v != (Variable{"WORKER_WRAP_WAIT", "2s", "/b"}) {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 
