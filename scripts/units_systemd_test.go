@@ -118,9 +118,10 @@ systemctl stop $units
 ` + unwrapped
 
 // unwrapped makes runners without the shim, in whose services no Worker can be isolated. Of the first only a template leads
-// to the folder, by the instance's name, and of the second no file does. It asks an install of each.
+// to the folder, by the instance's name, and of the second no file does. In the last they can, since a service of root's gets
+// no no_new_privs. It asks an install of each.
 const unwrapped = `
-for name in instance led; do
+for name in instance led other; do
 	root=/srv/pool/$name
 	mkdir -p "$root/bin" "$root/_work/_temp" "$root/_diag"
 	echo '{"workFolder": "_work"}' >"$root/.runner"
@@ -142,17 +143,29 @@ cat >/etc/systemd/system/led.service <<-END
 	Environment=ROOT=/srv/pool/led
 	ExecStart=/bin/sh -c 'exec \$ROOT/bin/Runner.Listener 3600'
 END
+cat >/etc/systemd/system/other.service <<-END
+	[Service]
+	ProtectHostname=yes
+	ExecStart=/bin/sh /etc/other
+END
+cat >/etc/other <<-'END'
+	exec setpriv --reuid=daemon --regid=daemon --clear-groups sh -c 'exec "$@"' sh /srv/pool/other/bin/Runner.Listener 3600
+END
 systemctl daemon-reload
 refuses() { /usr/local/bin/worker-wrap install --bin-only --runner-root "$1" 2>&1 || :; }
 {
 	refuses /srv/pool/instance
-	systemctl start gha@instance led
-	pid=$(systemctl show --property=MainPID --value led)
-	until [ "$(cat "/proc/$pid/comm")" = Runner.Listener ]; do sleep 0.1; done
+	systemctl start gha@instance led other
+	for name in led other; do
+		pid=$(systemctl show --property=MainPID --value "$name")
+		until [ "$(cat "/proc/$pid/comm")" = Runner.Listener ]; do sleep 0.1; done
+	done
 	refuses /srv/pool/instance
 	refuses /srv/pool/led
+	refuses /srv/pool/other
 } >"$share/unwrapped"
-systemctl stop gha@instance led
+/usr/local/bin/worker-wrap doctor --json --runner-root /srv/pool/other | grep -q '"protected": true'
+systemctl stop gha@instance led other
 `
 
 // start stands in for a Listener: it starts two Workers, and writes how that went. Its first line says what it may.
@@ -287,6 +300,9 @@ func testUnits(t *testing.T, root string) (version int) {
 		if err != nil || len(lines) <= i || !strings.Contains(lines[i], "no job of daemon ") || !strings.Contains(lines[i], "; the unit "+blamed) {
 			t.Errorf("%v: not refused for %s: %q", err, blamed, lines)
 		}
+	}
+	if strings.Contains(string(refused), "/srv/pool/other is left") {
+		t.Errorf("refused: %q", lines)
 	}
 	return version
 }

@@ -37,7 +37,7 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 		case untried != nil:
 			to.Results = append(to.Results, *untried)
 		default:
-			p.In = trial.UnitOf(&of.Unit, of.UID)
+			p.In = trial.UnitOf(&of.Unit)
 			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of), f.Command), p.In.InPlace) })
 		}
 	}

@@ -125,7 +125,7 @@ func abandoned(e perpid.Entry) bool {
 // if that is the one that this process sees.
 func (r *run) elsewhere(l runner.Layout) (_ runner.Layout, ok bool) {
 	m := survey.System{Root: r.Root}
-	u := m.Starter(l).Unit
+	u := m.Service(l)
 	source, ok := u.Source(m.Inside(l.Work))
 	source = r.Path(source)
 	l.Work, l.Temp = source, filepath.Join(source, filepath.Base(l.Temp))

@@ -50,7 +50,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 		case !trial.Possible(p.UID):
 			r.tried[l.Root] = errNotAllowed
 		default:
-			p.In = trial.UnitOf(&who.Unit, who.UID)
+			p.In = trial.UnitOf(&who.Unit)
 			places, of = append(places, p), append(of, who)
 		}
 	}

@@ -1,12 +1,15 @@
 package survey
 
 import (
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // service names the unit that starts a runner, "" if none does: the one that its Listener is in; else of those whose files
@@ -31,11 +34,26 @@ func (s System) service(l runner.Layout, listener *Process, proved bool) string 
 	return ""
 }
 
+// Service looks at the unit that starts a runner, as root's files or the Listener tell.
+func (s System) Service(l runner.Layout) systemd.Unit {
+	return s.systemd().Named(s.service(l, s.listener(s.Inside(l.Root)), true))
+}
+
+// of returns a unit without its settings if its processes are another user's than the runner's: a service of root's that
+// starts it as somebody (su, setpriv, cron). For that systemd does not set no_new_privs as it does for a service with
+// User= (systemd.exec(5), NoNewPrivileges=). What the service hands on is seen of the Listener.
+func of(uid int, u systemd.Unit) systemd.Unit {
+	if id, known := users.ID(cmp.Or(u.User, "root")); known && id != uid {
+		u.Settings, u.Lines = nil, nil
+	}
+	return u
+}
+
 // serviceOf names the system's service that a process is in, "" if it is in none. It is given the file cgroup in /proc of
-// that process, and of process 1 (cgroups(7)). The name is the first part of the path that is no slice (systemd's src/basic/cgroup-util.c,
-// cg_path_get_unit). Only root can bring a process there: who has got the control groups below a unit may not write those
-// above (Documentation/admin-guide/cgroup-v2.rst, "Delegation Containment"). Below user@UID.service a user's own manager
-// names them, so that says nothing.
+// that process, and of process 1 (cgroups(7)). The name is the first part of the path that is no slice (systemd's
+// src/basic/cgroup-util.c, cg_path_get_unit). Only root can bring a process there: who has got the control groups below a
+// unit may not write those above (Documentation/admin-guide/cgroup-v2.rst, "Delegation Containment"). Below
+// user@UID.service a user's own manager names them, so that says nothing.
 func serviceOf(cgroup, first string) string {
 	for _, hierarchy := range [...]string{":name=systemd:", "0::"} { // the first is there unless all are unified
 		above := strings.TrimSuffix(pathIn(first, hierarchy), "/init.scope") // of a container
@@ -45,7 +63,8 @@ func serviceOf(cgroup, first string) string {
 				continue
 			}
 			if strings.HasSuffix(part, ".service") && !strings.HasPrefix(part, "user@") {
-				return runner.UnitName(strings.TrimPrefix(part, "_")) // which systemd puts before names that the kernel could take for its own
+				// systemd puts _ before a name that the kernel could take for its own.
+				return runner.UnitName(strings.TrimPrefix(part, "_"))
 			}
 			break
 		}

@@ -58,6 +58,24 @@ func TestServiceOfARunner(t *testing.T) {
 	}
 }
 
+// TestUnitOfAnotherUser: what a service of root's that starts the runner as somebody else has is no setting of the Workers'.
+func TestUnitOfAnotherUser(t *testing.T) {
+	for user, mine := range map[string]bool{"": false, "root": false, "nobody": false, "daemon": true, "1": true, "not-in-passwd": true} {
+		s := System{Root: testkit.Files(t, map[string]string{
+			"r/.runner": `{"workFolder": "_work"}`, "r/.service": "host.service",
+			"etc/systemd/system/host.service": "[Service]\nProtectHostname=yes\nUser=" + user + "\n",
+			"proc/7/cmdline":                  "/r/bin/Runner.Listener\x00run\x00", "proc/7/status": "Uid:\t1\t1\t1\t1\n", "proc/7/cgroup": "0::/system.slice/host.service\n",
+		})}
+		l := runner.Layout{Root: s.path("/r")}
+		if w := s.Starter(l); w.User != "daemon" || w.Unit.Name != "host.service" || (w.Unit.Last("ProtectHostname") != "") != mine {
+			t.Errorf("User=%s: %+v", user, w)
+		}
+		if u := s.Service(l); u.Last("ProtectHostname") == "" {
+			t.Errorf("User=%s: %+v", user, u)
+		}
+	}
+}
+
 func TestServiceOf(t *testing.T) {
 	for _, test := range []struct{ cgroup, first, want string }{
 		{"0::/system.slice/ci.service\n", "0::/init.scope\n", "ci.service"},

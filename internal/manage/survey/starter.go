@@ -21,7 +21,7 @@ type Starter struct {
 	Led    error
 	Env    []string     // see [Runner]
 	EnvErr error        // why a file of settings cannot be read, so that no Worker starts
-	Unit   systemd.Unit // the unit that starts it, "" for its name if none does
+	Unit   systemd.Unit // the unit that starts it, "" for its name if none does; see [of]
 
 	Listener *Process // nil if none runs
 }
@@ -48,6 +48,7 @@ func (s System) Starter(l runner.Layout) Starter {
 		w.UID, w.Led = ownerOfRoot(l)
 		w.User = users.Name(w.UID)
 	}
+	w.Unit = of(w.UID, w.Unit)
 	return w
 }
 

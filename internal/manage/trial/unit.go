@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,13 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"github.com/worker-wrap/worker-wrap/internal/manage/confine"
 	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
-	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Unit is what systemd keeps the processes of a service from.
@@ -29,9 +26,8 @@ type Unit struct {
 var units atomic.Int32
 
 // UnitOf is what a unit keeps its processes from, its name "" if that is nothing. A trial under it is not made in place
-// if only the unit's files could be read, or a trial would change something. uid is the Workers' user, who need not be
-// whom the unit names: a service of root's can start the runner as somebody else.
-func UnitOf(u *systemd.Unit, uid int) (out Unit) {
+// if only the unit's files could be read, or a trial would change something.
+func UnitOf(u *systemd.Unit) (out Unit) {
 	if u.Name == "" {
 		return Unit{InPlace: true}
 	}
@@ -58,9 +54,6 @@ func UnitOf(u *systemd.Unit, uid int) (out Unit) {
 			}
 			out.Settings = append(out.Settings, s.Key+"="+s.Value)
 		}
-	}
-	if id, ok := users.ID(cmp.Or(u.User, "root")); !ok || id != uid {
-		out.Settings = append(out.Settings, "User="+strconv.Itoa(uid)) // the last one counts
 	}
 	return out
 }
