@@ -24,6 +24,8 @@ type Runner struct {
 	Strays     int             // see [survey.System.Strays]
 	Command    program.Command // by which a mend starts worker-wrap
 	Barred     string          // what keeps the runner's user from running that, see [users.BarredFrom]
+	// Unrunnable has the bin folders in which the runner's user can run no Worker, and why, see [entry.Bin.Runnable].
+	Unrunnable map[string]error
 }
 
 // Broken is a runner whose .runner cannot be read, or makes no sense.
@@ -67,6 +69,14 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 func gather(s survey.System, layout runner.Layout) Runner {
 	r := Runner{Runner: s.Runner(layout)}
 	r.Install, r.InstallErr = entry.Inspect(layout)
+	for _, b := range r.Install.Bins {
+		if err := b.Runnable(r.UID); err != nil {
+			if r.Unrunnable == nil {
+				r.Unrunnable = map[string]error{}
+			}
+			r.Unrunnable[b.Dir] = err
+		}
+	}
 	if b := r.current(); b.Wrapped() {
 		r.Shim = program.BinaryAt(b.Program())
 		r.OldUnits = machine.Machine{Self: r.Shim.Path}.OutdatedUnits(layout)

@@ -28,6 +28,10 @@ func installed(r *judged) []Result {
 			continue // an old version, which the runner will delete
 		}
 		res := standing(b, put, r.Command)
+		if err := r.Unrunnable[b.Dir]; err != nil && res.Level != Fail {
+			res = Result{Check: "shim", Level: Fail, Why: "no job can start"}
+			res.What, res.Mend, _ = strings.Cut(err.Error(), ": ")
+		}
 		switch {
 		case res.Level != Fail:
 		case res.Mend == "":

@@ -100,6 +100,14 @@ func TestCommand(t *testing.T) {
 	has(t, r, checks.OK, "trial", "its _temp was its own")
 
 	worker := filepath.Join(root, "bin", runner.WorkerName)
+	if err := os.Chmod(worker+".real", 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r = ask(t, root)
+	if r.Protected {
+		t.Errorf("protected with a Worker that cannot be run: %+v", r)
+	}
+	has(t, r, checks.Fail, "shim", users.Name(nobody)+" cannot run "+worker+".real because of the mode of "+worker+".real")
 	if err := os.Rename(worker+".real", worker); err != nil {
 		t.Fatal(err)
 	}

@@ -211,6 +211,9 @@ func TestEachFactIsJudged(t *testing.T) {
 			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.340.0", Waiting: true, Worker: entry.Own})
 			r.Install.Copying, r.Keeper = true, ""
 		}, "warning shim: from the update on", "install"},
+		{"Worker that ci cannot run", func(_ *checks.Facts, r *checks.Runner) {
+			r.Unrunnable = map[string]error{"/r/bin.2.336.0": &entry.BarredError{User: "ci", Path: "/r/bin.2.336.0/Runner.Worker.real", By: "/r/bin.2.336.0"}}
+		}, "problem shim: ci cannot run /r/bin.2.336.0/Runner.Worker.real because of the mode of /r/bin.2.336.0", "sudo chmod a+rx /r/bin.2.336.0"},
 		{"old bin", func(_ *checks.Facts, r *checks.Runner) {
 			r.Install.Bins = append(r.Install.Bins, entry.Bin{Dir: "/r/bin.2.330.0", Worker: entry.Own})
 		}, "ok shim: in place", ""},

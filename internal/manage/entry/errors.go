@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 )
 
 // LostError says that the shim is in place and the runner's own Worker is gone.
@@ -47,6 +48,17 @@ type LinkedError struct{ Dir, Name string }
 func (e *LinkedError) Error() string {
 	return fmt.Sprintf("%s is a link to worker-wrap that another tool has moved, by which no job can start: take that tool out until worker-wrap install is done, or choose a place without a blank and with a shorter path: worker-wrap install --prefix DIR",
 		filepath.Join(e.Dir, e.Name))
+}
+
+// BarredError says that a user may not execute what a job of theirs starts in a bin folder.
+type BarredError struct {
+	User string
+	Path string // the file
+	By   string // it, or a folder on the way to it
+}
+
+func (e *BarredError) Error() string {
+	return fmt.Sprintf("%s cannot run %s because of the mode of %s: sudo chmod a+rx %s", e.User, e.Path, e.By, visible.Word(e.By))
 }
 
 // EmptyError says that a folder has no Worker.

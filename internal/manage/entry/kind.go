@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Kind is the state of one bin folder.
@@ -107,6 +108,18 @@ func (b Bin) Program() string {
 		return filepath.Join(b.Dir, runner.WorkerName)
 	}
 	return b.Target
+}
+
+// Runnable returns a [BarredError] if a user may not execute Runner.Worker, or what is kept beside it. Owners and modes
+// tell.
+func (b Bin) Runnable(uid int) error {
+	for _, name := range []string{runner.WorkerName, b.keptName()} {
+		path := filepath.Join(b.Dir, name)
+		if by := users.BarredFrom(path, uid); by != "" {
+			return &BarredError{users.Name(uid), path, by}
+		}
+	}
+	return nil
 }
 
 // HasShim reports whether something in the folder starts worker-wrap.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -62,6 +63,7 @@ func Install(o Options) Result {
 			}
 		case good:
 			kept, whole = append(kept, l), append(whole, l)
+			r.warnOfWorker(l)
 			if err := r.hold(l); err != nil {
 				r.warn("%s: nothing keeps starts in other containers, or of other runners with its work folder, out of the _temp of a Worker that lives now: %v", l.Root, err)
 			}
@@ -106,6 +108,20 @@ func (r *run) keep(l runner.Layout, place string, good bool) error {
 		}
 	}
 	return nil
+}
+
+// warnOfWorker warns of a runner that starts no job, whether it has the shim or not.
+func (r *run) warnOfWorker(l runner.Layout) {
+	who := survey.System{Root: r.Root}.Starter(l)
+	s, _ := entry.Inspect(l)
+	for _, b := range s.Bins {
+		if err := b.Runnable(who.UID); err != nil && (b.Current || b.Waiting && !s.Copying) {
+			r.warn("%s: no job can start: %v", l.Root, err)
+		}
+	}
+	if empty := survey.Empty(l); len(empty) > 0 {
+		r.warn("%s: no job can start: 0 bytes long: %s: unpack the runner's release again over it, then: sudo %s install%s", l.Root, strings.Join(empty, ", "), r.Self, roots([]runner.Layout{l}))
+	}
 }
 
 // warnOfLinks warns of a place to which only links can lead: what root copies over one is written into the program.

@@ -53,6 +53,42 @@ func TestPlaceThatTheUserCannotReach(t *testing.T) {
 	}
 }
 
+// TestWorkerThatTheUserCannotRun: a runner that starts no job is told of, also if it has the shim, until that is mended.
+func TestWorkerThatTheUserCannotRun(t *testing.T) {
+	testkit.RequireRoot(t)
+	for name, test := range map[string]struct {
+		spoil func(worker string) error
+		want  string // what is said after that; %s is the Worker that is kept
+	}{
+		"mode":    {func(worker string) error { return os.Chmod(worker, 0o644) }, "no job can start: nobody cannot run %[1]s because of the mode of %[1]s: sudo chmod a+rx %[1]s"},
+		"root's":  {func(worker string) error { return errors.Join(os.Chown(worker, 0, 0), os.Chmod(worker, 0o700)) }, "because of the mode of %[1]s: sudo chmod a+rx %[1]s"},
+		"nothing": {func(worker string) error { return os.Truncate(worker, 0) }, "no job can start: 0 bytes long: %[1]s, "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := aMachine(t)
+			l := scratch.Runner(t, m.Root, "runner", "", scratch.OwnWorker)
+			o := Options{Machine: m, Layouts: []runner.Layout{l}}
+			output(&o)
+			if err := test.spoil(scratch.WorkerIn(l.Bin())); err != nil {
+				t.Fatal(err)
+			}
+			want := strings.ReplaceAll(test.want, "%[1]s", scratch.KeptIn(l.Bin()))
+			for _, when := range []string{"at first", "again"} {
+				r := Install(o)
+				good(t, when, r)
+				if len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], l.Root+": ") || !strings.Contains(r.Warnings[0], want) {
+					t.Errorf("%s: warned %q, want %q", when, r.Warnings, want)
+				}
+			}
+			scratch.File(t, scratch.KeptIn(l.Bin()), scratch.OwnWorker)
+			scratch.Own(t, l.Root)
+			if r := Install(o); len(r.Warnings) > 0 {
+				t.Errorf("mended: warned %q", r.Warnings)
+			}
+		})
+	}
+}
+
 // TestOlderCapabilityIsMended: an install makes what older releases gave the binary what it should be.
 func TestOlderCapabilityIsMended(t *testing.T) {
 	testkit.RequireRoot(t)

@@ -75,12 +75,13 @@ func (s System) Runner(layout runner.Layout) Runner {
 		}
 	}
 	r.Last = record.Last(layout.Diag())
-	r.Empty = empty(layout)
+	r.Empty = Empty(layout)
 	return r
 }
 
-// empty looks for what an update that was cut short, or a full disk, leaves of a runner's files.
-func empty(l runner.Layout) []string {
+// Empty looks for what an update that was cut short, or a full disk, leaves of a runner's files: those without which no
+// job starts, and which have 0 bytes.
+func Empty(l runner.Layout) []string {
 	var out []string
 	for _, name := range []string{
 		"run.sh", "run-helper.sh", "runsvc.sh", "bin/runsvc.sh", "bin/Runner.Listener", "bin/Runner.Listener.dll",

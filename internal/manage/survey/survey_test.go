@@ -412,7 +412,7 @@ func TestEmptyFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := empty(l), []string{l.Root + "/runsvc.sh", l.Root + "/bin/Runner.Worker.real"}; !slices.Equal(got, want) {
+	if got, want := Empty(l), []string{l.Root + "/runsvc.sh", l.Root + "/bin/Runner.Worker.real"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
