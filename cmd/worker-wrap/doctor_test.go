@@ -24,6 +24,14 @@ mkdir elsewhere; chown nobody elsewhere; ln -s ../../elsewhere $store; try "a li
 rmdir r/_work/_temp; touch r/_work/_temp; try "a file for _temp"
 rmdir r/_work/_temp; ln -s nowhere r/_work/_temp; try "a link to nothing for _temp"
 chown root r/_work; try "a closed work folder"
+configure() { echo '{"workFolder": "'$PWD/$1'"}' >r/.runner && chown nobody r/.runner; }
+configure disk/ci/work; try "a work folder whose disk is not mounted"
+said() { "$@" doctor --json --runner-root r | sed -n 's/.*"found": "\(.*\(does not exist\|scratch folder\).*\)",*$/\1/p'; }
+said worker-wrap
+worker-wrap install --runner-root r 2>&1 | grep 'no job' || true
+ln -s nowhere link; configure link; try "a work folder that is a link to nothing"
+configure link/work; try "a work folder below it"
+mkdir -m 777 open; configure open/ci/work; said worker-wrap; try "one that its user can make"
 `)
 	compareLines(t, out, `as it is: runs, the runner is protected
 root's store, for all: runs, the runner is protected
@@ -37,6 +45,18 @@ a file for _temp: fails, the runner is not protected
 a link to nothing for _temp: fails, the runner is not protected
 → make the folder it leads to, or remove the link: sudo rm $W/r/_work/_temp
 a closed work folder: runs, the runner is protected
+a work folder whose disk is not mounted: fails, the runner is not protected
+→ mount the file system that it is on; if there is none, sudo install -d -o nobody $W/disk/ci/work
+$W/disk/ci/work does not exist, and nobody cannot make it, as $W belongs to uid 0 and has mode 0755
+a process of nobody was started through /usr/local/lib/worker-wrap/worker-wrap in a scratch folder, as $W/disk/ci/work does not exist yet: its _temp was its own, and not to be seen from outside
+worker-wrap: warning: $W/r: no job can run: $W/disk/ci/work does not exist, and nobody cannot make it, as $W belongs to uid 0 and has mode 0755: mount the file system that it is on; if there is none, sudo install -d -o nobody $W/disk/ci/work
+a work folder that is a link to nothing: fails, the runner is not protected
+→ make the folder it leads to, or remove the link: sudo rm $W/link
+a work folder below it: fails, the runner is not protected
+→ mount the file system that it is on; if there is none, have $W/link be one
+$W/open/ci/work does not exist yet, and will be on overlay
+a process of nobody was started through /usr/local/lib/worker-wrap/worker-wrap in a scratch folder, as $W/open/ci/work does not exist yet: its _temp was its own, and not to be seen from outside
+one that its user can make: runs, the runner is protected
 `)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -74,8 +75,13 @@ func workFolder(r *judged) []Result {
 		out = append(out, Result{Check: "work folder", Level: Fail, What: what, Why: why, Mend: mend})
 	}
 	temp, store := r.Temp, r.Leftovers.Store
-	for _, f := range []survey.Folder{temp, store} {
-		if f.Other && f.Link && f.Path == temp.Path {
+	if r.Unmade != nil {
+		what, mend, _ := strings.Cut(r.Unmade.Error(), ": ")
+		fail(what, "no job can run there, with worker-wrap or without", mend)
+		return out
+	}
+	for _, f := range []survey.Folder{r.Work, temp, store} {
+		if f.Other && f.Link && f.Path != store.Path {
 			fail(f.Path+" is a link that leads to no folder", "no job can run there, with worker-wrap or without", "make the folder it leads to, or remove the link: sudo rm "+visible.Word(f.Path))
 		} else if f.Other || f.Link && f.Path == store.Path { // the store is never a link
 			fail(f.Path+" is not a folder", "private folders cannot be made or laid there, so "+r.set.shared(), "sudo mv "+visible.Word(f.Path)+" "+visible.Word(f.Path+".old"))
@@ -123,6 +129,9 @@ func workFolder(r *judged) []Result {
 		})
 	}
 	res := Result{Check: "work folder", Level: OK, What: w.Path + " is on " + w.FS}
+	if !w.Exists {
+		res.What = w.Path + " does not exist yet, and will be on " + w.FS
+	}
 	switch w.FS {
 	case "nfs", "cifs", "9p", "ceph", "fuse":
 		res.Level = Warn

@@ -38,7 +38,7 @@ func (r *Report) TryAll(f checks.Facts, fallback string) {
 			to.Results = append(to.Results, *untried)
 		default:
 			p.In = trial.UnitOf(&of.Unit)
-			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of), f.Command), p.In.InPlace) })
+			try(p, func(t trial.Tried) { to.judge(outcome(p, t, of.User, checks.Shared(of), f.Command), inPlace(p, t)) })
 		}
 	}
 	if len(bare) > 0 {
@@ -108,6 +108,11 @@ func trialOf(of *checks.Runner, self survey.Process) (p trial.Places, untried *c
 // what it holds open.
 var disproved = []string{"privilege", "nosuid", "noexec", "work folder", "last start"}
 
+// inPlace reports whether a trial was made as a job's start is: by the unit, and in the folder that jobs run in.
+func inPlace(p trial.Places, t trial.Tried) bool {
+	return p.In.InPlace && (!t.Scratch || p.Layout.Guessed && p.In.Name == "")
+}
+
 // judge adds the results of a trial. If it went well in the place where a job's start is made, nothing that it would have
 // met is a problem.
 func (r *RunnerReport) judge(results []checks.Result, inPlace bool) {
@@ -134,7 +139,7 @@ func (r *RunnerReport) judge(results []checks.Result, inPlace bool) {
 func outcome(p trial.Places, t trial.Tried, user, without string, c program.Command) []checks.Result {
 	res := checks.Result{Check: "trial", Level: checks.OK}
 	where := ""
-	if p.In.Name != "" {
+	if p.In.Name != "" && !t.Scratch {
 		where = " as systemd starts the unit " + p.In.Name
 	}
 	if t.Refused != nil {
@@ -142,12 +147,15 @@ func outcome(p trial.Places, t trial.Tried, user, without string, c program.Comm
 		res.What = fmt.Sprintf("a start for %s%s was tried, and refused: %v", user, where, t.Refused)
 		res.Mend = "mend the lines marked above; if there is none, do what this line says"
 	} else {
-		place := "a scratch folder"
-		if !p.Layout.Guessed {
-			place = p.Layout.Work
+		place := p.Layout.Work
+		switch {
+		case t.Scratch && p.Layout.Guessed:
+			place = "a scratch folder"
+		case t.Scratch:
+			place = "a scratch folder, as " + p.Layout.Work + " does not exist yet"
 		}
 		res.What = fmt.Sprintf("a process of %s was started through %s%s in %s: its _temp was its own", user, p.Binary, where, place)
-		if p.In.Name == "" {
+		if where == "" {
 			res.What += ", and not to be seen from outside"
 		}
 	}

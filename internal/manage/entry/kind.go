@@ -110,8 +110,8 @@ func (b Bin) Program() string {
 	return b.Target
 }
 
-// Runnable returns a [BarredError] if a user may not execute Runner.Worker, or what is kept beside it. Owners and modes
-// tell.
+// Runnable returns a [BarredError] if a user may not execute Runner.Worker, or the Worker kept beside it. Owners and
+// modes tell.
 func (b Bin) Runnable(uid int) error {
 	for _, name := range []string{runner.WorkerName, b.keptName()} {
 		path := filepath.Join(b.Dir, name)

@@ -119,6 +119,9 @@ func (r *run) warnOfWorker(l runner.Layout) {
 			r.warn("%s: no job can start: %v", l.Root, err)
 		}
 	}
+	if err := survey.Unmade(l, who.UID, &who.Unit); err != nil {
+		r.warn("%s: no job can run: %v", l.Root, err)
+	}
 	if empty := survey.Empty(l); len(empty) > 0 {
 		r.warn("%s: no job can start: 0 bytes long: %s: unpack the runner's release again over it, then: sudo %s install%s", l.Root, strings.Join(empty, ", "), r.Self, roots([]runner.Layout{l}))
 	}

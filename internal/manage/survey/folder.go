@@ -12,6 +12,9 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/ground/perpid"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/tree"
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
+	"github.com/worker-wrap/worker-wrap/internal/manage/systemd"
+	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
 // Folder is a folder and the file system it is on.
@@ -49,6 +52,41 @@ func FolderAt(path string) Folder {
 			return f
 		}
 	}
+}
+
+// UnmadeError says that a runner's work folder is missing, and that its user cannot make it.
+type UnmadeError struct {
+	Path, User string
+	Above      Folder // what is there on the way to it
+}
+
+func (e *UnmadeError) Error() string {
+	why, make := "is no folder", "have "+visible.Word(e.Above.Path)+" be one"
+	if e.Above.Exists {
+		why = fmt.Sprintf("belongs to uid %d and has mode %04o", e.Above.UID, uint32(e.Above.Mode))
+		make = "sudo install -d -o " + visible.Word(e.User) + " " + visible.Word(e.Path)
+	}
+	return fmt.Sprintf("%s does not exist, and %s cannot make it, as %s %s: mount the file system that it is on; if there is none, %s", e.Path, e.User, e.Above.Path, why, make)
+}
+
+// Unmade returns an [UnmadeError] if a runner's work folder is missing, and the user who is to make it cannot, as far as
+// modes tell. unit is what starts the runner: it may have another view, or systemd make the folder.
+func Unmade(l runner.Layout, uid int, unit *systemd.Unit) error {
+	_, bound := unit.Source(l.Work)
+	if _, err := os.Lstat(l.Work); l.Guessed || bound || unit.Makes(l.Work) || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	at := l.Work
+	for missing := true; missing; {
+		at = filepath.Dir(at)
+		_, err := os.Lstat(at)
+		missing = err != nil && at != "/"
+	}
+	above := FolderAt(at)
+	if above.Exists && !users.ClosedTo(at, uid) {
+		return nil
+	}
+	return &UnmadeError{l.Work, users.Name(uid), above}
 }
 
 func dangling(path string) bool {

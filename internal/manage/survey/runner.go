@@ -26,6 +26,7 @@ type Runner struct {
 	Work, Temp           Folder
 	Leftovers            Leftovers
 	Closed               string // where the runner's user is to make private folders, or their store, and may not
+	Unmade               error  // why that user cannot make the work folder, which is missing; see [Unmade]
 	Variables            []Variable
 	Hooks                []string // scripts of the runner's user that seem to remove _temp itself
 	SettingsErr          error    // why a file of settings cannot be read, so that no Worker starts
@@ -68,6 +69,7 @@ func (s System) Runner(layout runner.Layout) Runner {
 	if users.ClosedTo(store.Path, r.UID) {
 		r.Closed = store.Path
 	}
+	r.Unmade = Unmade(layout, r.UID, &r.Unit)
 	r.Docker = s.docker(&r)
 	for _, p := range s.pauses() {
 		if p.UID == r.UID {

@@ -92,6 +92,15 @@ func TestSource(t *testing.T) {
 	}
 }
 
+func TestMakes(t *testing.T) {
+	u := Unit{Settings: []Setting{{"StateDirectory", "ci/work other"}, {"RuntimeDirectory", "r:alias"}}}
+	for path, want := range map[string]bool{"/var/lib/ci/work": true, "/var/lib/ci/work/x": true, "/run/r": true, "/var/lib/ci": false, "/run/alias": false, "/var/lib/work": false} {
+		if u.Makes(path) != want {
+			t.Errorf("%s: %v", path, !want)
+		}
+	}
+}
+
 // TestPathUnitTrouble: what systemd says of the path unit and of the watch that it starts.
 func TestPathUnitTrouble(t *testing.T) {
 	const show = "Id=a.path\nLoadState=loaded\nActiveState=active\nResult=success\nNeedDaemonReload=no\n\n" +

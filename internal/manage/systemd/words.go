@@ -48,6 +48,22 @@ func SplitWords(line string) (out []string) {
 	return out
 }
 
+// Made are the settings that have systemd make folders for a service's user, and in which folder (systemd.exec(5)).
+var Made = map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
+
+// Makes reports whether systemd makes a folder for the service's user that has this path, or is above it.
+func (u *Unit) Makes(path string) bool {
+	for key, dir := range Made {
+		for _, word := range u.Words(key) {
+			name, _, _ := strings.Cut(word, ":")
+			if paths.In(path, filepath.Join(dir, name)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Source returns what the unit has its service see at a path, by BindPaths=, ok is false if this process sees the same.
 func (u *Unit) Source(path string) (source string, ok bool) {
 	at := ""

@@ -29,6 +29,7 @@ type Tried struct {
 	Refused error  // why it would be refused, in one line that also says what to do; nil if it would not
 	Left    error  // why something that it made is still there
 	Said    string // what it has warned of, though it went well; one line or more
+	Scratch bool   // it was tried over a scratch folder, and not as systemd starts the unit
 	pids    []int  // its own, and that of the program
 }
 
@@ -66,7 +67,7 @@ func (p Places) nowhere() bool {
 func (p Places) elsewhere(chosen policy.Settings) (t Tried) {
 	work, err := os.MkdirTemp("", "worker-wrap-trial-")
 	if err != nil {
-		return Tried{Refused: err}
+		return Tried{Refused: err, Scratch: true}
 	}
 	if os.Getuid() != p.UID {
 		err = os.Lchown(work, p.UID, int(credential(p.UID).Gid))
@@ -74,6 +75,7 @@ func (p Places) elsewhere(chosen policy.Settings) (t Tried) {
 	if err == nil {
 		t = p.start(filepath.Join(work, "_temp"), chosen)
 	}
+	t.Scratch = true
 	t.Refused = errors.Join(t.Refused, err)
 	for deadline := time.Now().Add(proxysEnd); ; time.Sleep(proxysStep) {
 		if t.Left = os.RemoveAll(work); t.Left == nil || time.Now().After(deadline) {

@@ -39,9 +39,8 @@ func UnitOf(u *systemd.Unit) (out Unit) {
 	if out.InPlace = u.Asked && os.Geteuid() == 0 && out.Not == ""; !out.InPlace {
 		return out
 	}
-	dirs := map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
 	for _, s := range u.Settings {
-		switch dir, makes := dirs[s.Key]; {
+		switch dir, makes := systemd.Made[s.Key]; {
 		case !slices.Contains(systemd.Confining, s.Key), s.Value == "" && s.Key != "CapabilityBoundingSet": // only that can be made empty
 		case makes: // a trial makes no such folder, and removes none
 			for _, word := range systemd.SplitWords(s.Value) {
