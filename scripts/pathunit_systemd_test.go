@@ -86,6 +86,26 @@ if entry >/dev/null; then echo "the new version has the shim already"; fi
 systemctl start $unit.path
 eventually entry
 echo "after its start: $(entry)"
+
+# A runner that is gone: a watch of it is no failure, and of a unit that has failed an uninstall leaves nothing.
+systemctl stop $unit.path $unit.service
+cd /
+rm -rf /srv/runner
+systemctl start $unit.service
+ended() { case $(systemctl show -P ActiveState $unit.service) in inactive | failed) ;; *) false ;; esac; }
+eventually ended
+echo "gone: $(systemctl show -P Result $unit.service), $($ww doctor --json | sed -n 's/.*"mend": "\(.* uninstall .*\)",*/\1/p')"
+mkdir /run/systemd/system/$unit.service.d
+printf '[Service]\nExecStart=\nExecStart=false\n' >/run/systemd/system/$unit.service.d/fail.conf
+systemctl daemon-reload
+systemctl start $unit.service
+eventually ended
+systemctl --failed --plain --no-legend | cut -d' ' -f1
+ln -s srv /link
+setpriv --reuid=daemon --regid=daemon --clear-groups sh -c 'exec "$@"' sh $ww uninstall --runner-root /link/runner 2>&1 | cut -d: -f1,2
+$ww uninstall --runner-root /link/runner >/dev/null || echo "  uninstall fails"
+systemctl --failed --plain --no-legend
+ls /var/lib/worker-wrap $ww 2>/dev/null || :
 `
 
 // TestPathUnitUnderSystemd: whatever keeps a path unit from its work is found by doctor and mended by install.
@@ -120,6 +140,9 @@ func TestPathUnitUnderSystemd(t *testing.T) {
 		"start_limit: warning " + unit + "has failed (start-limit-hit) ",
 		"killed: warning " + unit + "starts a watch that has failed (signal) ",
 		"after its start: #!/usr/local/lib/worker-wrap/worker-wrap __worker",
+		"gone: success, mount it, if it is on a file system that is not mounted; else: sudo worker-wrap uninstall --runner-root /srv/runner",
+		"worker-wrap@srv-runner.service",
+		"needs root: systemd would put the shim back into /srv/runner",
 		"",
 	}, "\n")
 	if err != nil || out != want {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/journald"
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/cmdline"
 	"github.com/worker-wrap/worker-wrap/internal/manage/watch"
 	"github.com/worker-wrap/worker-wrap/nsenter/origin"
@@ -41,6 +42,11 @@ func watchAction(c *cli.Context) error {
 	}
 	o := watch.Options{UntilQuiet: c.Duration("until-quiet").Round(time.Millisecond)}
 	chosen, err := chosenRunners(c, false)
+	gone := (*runner.ConfigError)(nil)
+	if o.UntilQuiet > 0 && len(c.StringSlice("runner-root")) == 1 && errors.As(err, &gone) && runner.Missing(err) {
+		cmdline.SayStderr(c.App.ErrWriter, journald.Info, "no runner is in "+gone.Root+": watched no longer") // a unit's is no failure
+		return nil
+	}
 	if err != nil {
 		return cmdline.Undone(err)
 	}

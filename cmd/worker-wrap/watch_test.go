@@ -45,13 +45,17 @@ watch sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap "$@"' sh
 watch env SYSTEMD_EXEC_PID=1 worker-wrap
 mv r/bin/Runner.Worker.real r/bin/Runner.Worker
 watch sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap "$@"' sh
-code sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap watch --runner-root none' 2>said
-cat said
+for quiet in "" "--until-quiet 50ms"; do
+	code sh -c 'SYSTEMD_EXEC_PID=$$ exec worker-wrap watch '"$quiet"' --runner-root none' 2>said
+	cat said
+done
 `)
 	compareLines(t, out, `<6>watched $W/r for N s: nothing had to be done
 <6>worker-wrap: watched $W/r for N s: nothing had to be done
 <6>watched $W/r for N s: $W/r/bin: keep the runner's own Worker as Runner.Worker.real; $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap; $W/r/bin: put it in place of Runner.Worker
 exit 1
 <3>open $W/none/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
+exit 0
+<6>no runner is in $W/none: watched no longer
 `)
 }

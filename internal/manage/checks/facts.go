@@ -39,6 +39,7 @@ type Facts struct {
 	Machine survey.Machine
 	Runners []Runner
 	Broken  []Broken
+	Gone    []string // see [machine.Machine.Gone]
 	// Captured is true for a worker-wrap that notes what it inherited before the Go runtime starts.
 	Captured bool
 	Root     bool // the doctor runs as root
@@ -50,6 +51,7 @@ func Gather(layouts []runner.Layout, broken []*runner.ConfigError, captured bool
 	s := survey.System{}.Once(layouts)
 	self, _ := os.Executable()
 	f := Facts{Machine: s.Machine(), Captured: captured, Command: program.CommandOf(self)}
+	f.Gone, _ = machine.Machine{}.Gone()
 	for _, err := range broken {
 		b := Broken{err, "?"}
 		if root := survey.FolderAt(err.Root); root.Exists {

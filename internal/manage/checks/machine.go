@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
@@ -26,6 +27,13 @@ func OfMachine(f Facts) []Result {
 			Check: "runners", Level: Warn, What: "no runner was found on this machine",
 			Why:  "there is nothing to protect, or the runner is not a service and does not run now",
 			Mend: f.Command.Do("doctor --runner-root DIR"),
+		})
+	}
+	for _, root := range f.Gone {
+		out = append(out, Result{
+			Check: "runners", Level: Warn, What: "no runner is in " + root + " any more, which is in the list of runners that have worker-wrap",
+			Why:  "systemd looks after it still",
+			Mend: "mount it, if it is on a file system that is not mounted; else: sudo worker-wrap uninstall --runner-root " + visible.Word(root),
 		})
 	}
 	return out

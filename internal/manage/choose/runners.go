@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/atonce"
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
+	"github.com/worker-wrap/worker-wrap/internal/manage/machine"
 )
 
 // Runners are those that a command line chooses.
@@ -86,7 +88,8 @@ func Here(bare bool) (Runners, error) {
 	return Of([]string{here.Root}, bare)
 }
 
-// Of returns the runners in the given roots, by paths without links, each once.
+// Of returns the runners in the given roots, by paths without links, each once. With bare also those that are listed and
+// gone.
 func Of(given []string, bare bool) (Runners, error) { return of(given, bare, false) }
 
 // of is Of, or with broken These.
@@ -100,6 +103,8 @@ func of(given []string, bare, broken bool) (Runners, error) {
 		switch config := (*runner.ConfigError)(nil); {
 		case bare && errors.As(err, &config) && runner.HasWorker(config.Root):
 			l, err = runner.Unconfigured(config.Root), nil
+		case bare && errors.As(err, &config) && runner.Missing(err) && gone(config.Root) != "":
+			l, err = runner.Unconfigured(gone(config.Root)), nil
 		case broken && errors.As(err, &config) && !runner.Missing(err):
 			out.Broken = append(out.Broken, config)
 			continue
@@ -120,6 +125,17 @@ func of(given []string, bare, broken bool) (Runners, error) {
 		}
 	}
 	return out, nil
+}
+
+// gone returns the name by which a root is listed in which there is no runner any more, "" if it is not.
+func gone(root string) string {
+	all, _ := machine.Machine{}.Gone()
+	for _, name := range []string{root, filepath.Join(resolved(filepath.Dir(root)), filepath.Base(root))} {
+		if slices.Contains(all, name) {
+			return name
+		}
+	}
+	return ""
 }
 
 // resolved returns a path without links, or the path itself if that cannot be told.

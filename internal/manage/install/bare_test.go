@@ -3,6 +3,7 @@ package install
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,7 +122,15 @@ func TestForgetsWhatIsGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	o.Layouts = []runner.Layout{last}
+	if gone, err := m.Gone(); err != nil || !slices.Equal(gone, []string{moved.Root, emptied.Root}) {
+		t.Errorf("gone: %q, %v", gone, err)
+	}
+	o.Layouts, o.DryRun = []runner.Layout{runner.Unconfigured(moved.Root)}, true
+	said := output(&o)
+	if r := Uninstall(o); len(r.Failed)+len(r.NeedsRoot)+len(r.Left) > 0 || r.Steps != 6 { // stop, disable and list, of both that are gone
+		t.Errorf("an uninstall of one that is gone: %+v after %q", r, *said)
+	}
+	o.Layouts, o.DryRun = []runner.Layout{last}, false
 	good(t, "uninstall of one", Uninstall(o))
 	if listed, err := m.Listed(); err != nil || len(listed) != 1 || listed[0] != stays.Root {
 		t.Errorf("listed: %q, %v", listed, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/inplain"
@@ -22,7 +23,8 @@ import (
 // Uninstall gives the runners o.Layouts their own Workers back, as they were, and removes units and private folders.
 // When no runner of the machine has the shim any more the binary goes too, unless it is a package's. A runner with a
 // living wrapped Worker is left alone without o.Force, and so are all others that are given with it: see [run.look]. Of
-// a runner only bin is needed; if .runner does not tell the work folder, config.sh's is looked at.
+// a runner only bin is needed; if .runner does not tell the work folder, config.sh's is looked at. One that is gone is
+// taken off the list and out of systemd's care.
 func Uninstall(o Options) Result {
 	r := newRun(o)
 	together := len(o.Layouts) > 1 && !o.Force
@@ -100,7 +102,7 @@ func (r *run) remove(l runner.Layout) bool {
 	}
 	r.removeRecord(l)
 	r.tasks(unchoose(filepath.Join(l.Root, settings.RunnerFile), func(change func(string) string) error { return r.editOwn(l, change) }))
-	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps {
+	if _, err := os.Lstat(l.Work); l.Guessed && err != nil && r.Steps > steps && len(s.Bins) > 0 {
 		r.left("what Workers left in the work folder of %s (%s, beside _temp): .runner does not tell where that is, and it is not %s", l.Root, perpid.StoreName, l.Work)
 	}
 	if len(r.Failed)+len(r.NeedsRoot) > before {
@@ -156,17 +158,16 @@ func (r *run) removeBinary() {
 	r.tasks(r.RemovalTasks())
 }
 
-// forgetGone takes off the list, and out of systemd's care, what is no runner any more: its folder was moved away or
-// emptied.
+// forgetGone takes off the list, and out of systemd's care, what is no runner any more.
 func (r *run) forgetGone() {
-	listed, err := r.Listed()
+	gone, err := r.Gone()
 	if err != nil {
 		r.fail(err)
 		return
 	}
-	for _, root := range listed {
-		if _, err := runner.FromRoot(root); !runner.Missing(err) || runner.HasWorker(root) {
-			continue
+	for _, root := range gone {
+		if slices.ContainsFunc(r.Layouts, func(l runner.Layout) bool { return l.Root == root }) {
+			continue // see remove
 		}
 		r.tasks(r.UnitRemovals(root))
 		r.plan(r.UnlistTasks(root, "take "+root+", which has no runner any more, off the list of runners that have worker-wrap"))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/manage/discover"
 	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 )
@@ -23,6 +24,16 @@ func (m Machine) Listed() ([]string, error) {
 		return nil, err
 	}
 	return parseList(string(data)), nil
+}
+
+// Gone returns the listed roots in which there is no runner any more: the folder was removed, moved away or emptied, or is
+// on a file system that is not mounted.
+func (m Machine) Gone() ([]string, error) {
+	listed, err := m.Listed()
+	return slices.DeleteFunc(listed, func(root string) bool {
+		_, err := runner.FromRoot(root)
+		return !runner.Missing(err) || runner.HasWorker(root)
+	}), err
 }
 
 func parseList(text string) []string {

@@ -198,8 +198,12 @@ func (m Machine) UnitRemovals(root string) []Task {
 	var tasks []Task
 	name := systemd.PathUnitName(root)
 	link, drop, enabled := m.Link(root), m.dropIn(name), m.Enabled(root)
-	if now := m.units().PathUnit(root); m.Systemd() && (enabled || now.Active()) {
-		tasks = append(tasks, Task{"stop " + name, func() error { return m.systemctl("stop", name, now.ServiceName()) }})
+	if now := m.units().PathUnit(root); m.Systemd() && (enabled || now.Active() || now.Failed()) {
+		tasks = append(tasks, Task{"stop " + name, func() error {
+			err := m.systemctl("stop", name, now.ServiceName())
+			_ = m.systemctl("reset-failed", name, now.ServiceName()) // else systemd keeps what has failed, and is degraded
+			return err
+		}})
 	}
 	if enabled {
 		tasks = append(tasks, Task{"disable " + name, func() error {

@@ -87,6 +87,9 @@ func (p *PathUnit) Wanted() bool {
 // Active reports whether systemd watches the runner by it now.
 func (p *PathUnit) Active() bool { return p.Path.Active == "active" }
 
+// Failed reports whether the unit has failed, or the watch that it started.
+func (p *PathUnit) Failed() bool { return p.Path.failed() || p.Service.failed() }
+
 // Trouble says what keeps the unit from its work, "" if nothing does.
 func (p *PathUnit) Trouble() string {
 	switch {
