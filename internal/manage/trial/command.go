@@ -63,7 +63,11 @@ func (p Places) environment() []string {
 // probe is the program that a trial becomes. It leaves a file in what it sees as _temp, and says its PID, its parent's
 // and where the host sees that _temp. It stays until its standard input ends. Then it ends like a cancelled job. The
 // file is removed by who looks at it, if that can: one process less.
-const probe = `printf inside >"$1/$2" || exit 1
+const probe = `printf inside >"$1/$2" || {
+	at=${WORKER_WRAP_HOST_TEMP%/*}
+	echo "a start can write no file in $at: no space is left there, or a quota is used up: df -h ${at%/*}; df -i ${at%/*}" >&2
+	exit 1
+}
 printf '%s %s %s\0' "$$" "$PPID" "$WORKER_WRAP_HOST_TEMP"
 read -r _
 [ ! -e "$1/$2" ] || rm -f "$1/$2"

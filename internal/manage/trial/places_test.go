@@ -128,11 +128,21 @@ func TestPlacesRefuses(t *testing.T) {
 	if err := os.Chown(others.Temp, 61234, 61234); err != nil {
 		t.Fatal(err)
 	}
+	full := aRunner(t, `{"workFolder": "_work"}`, "_work/_temp")
+	if err := unix.Mount("full", full.Work, "tmpfs", 0, "size=4k,mode=777"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(full.Work, unix.MNT_DETACH) })
+	err := errors.Join(os.Mkdir(full.Temp, 0o755), os.Chown(full.Temp, nobody, nobody), os.WriteFile(filepath.Join(full.Work, "x"), make([]byte, 4096), 0o600))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for want, p := range map[string]Places{
-		"the runner's settings: WORKER_WRAP_LOG=\"1\": ": {Layout: l, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_LOG=1"}},
-		"belongs to uid 61234 and you are uid 65534":     {Layout: others, Binary: capable, UID: nobody},
-		"belongs to uid 65534 and you are uid 61234":     {Layout: l, Binary: capable, UID: 61234},
-		"/nonexistent: no such file":                     {Layout: l, Binary: "/nonexistent", UID: nobody},
+		"can write no file in " + full.Work + "/.worker-wrap: no space": {Layout: full, Binary: capable, UID: nobody},
+		"the runner's settings: WORKER_WRAP_LOG=\"1\": ":                {Layout: l, Binary: capable, UID: nobody, Env: []string{"WORKER_WRAP_LOG=1"}},
+		"belongs to uid 61234 and you are uid 65534":                    {Layout: others, Binary: capable, UID: nobody},
+		"belongs to uid 65534 and you are uid 61234":                    {Layout: l, Binary: capable, UID: 61234},
+		"/nonexistent: no such file":                                    {Layout: l, Binary: "/nonexistent", UID: nobody},
 	} {
 		got := p.Try()
 		if got.Refused == nil || !strings.Contains(got.Refused.Error(), want) || strings.Contains(got.Refused.Error(), "\n") || got.Left != nil {

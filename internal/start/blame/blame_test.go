@@ -104,11 +104,19 @@ func TestUserns(t *testing.T) {
 		"RestrictNamespaces=": {privilege{seccomp: true, unit: unit}, unix.EPERM, "RestrictNamespaces= of the unit " + unit, "container"},
 		"Docker's filter":     {privilege{seccomp: true, manager: docker}, unix.EPERM, "seccomp", "unit"},
 		"a chroot":            {privilege{}, unix.EPERM, "chroot", ""},
+		"one in a container":  {privilege{manager: docker}, unix.EPERM, "chroot", "seccomp"},
 	} {
 		got := refused(c.errno, c.privilege, "clone").hintUserns()
 		if !strings.Contains(got, c.want) || c.not != "" && strings.Contains(got, c.not) || strings.Contains(got, "\n") {
 			t.Errorf("%s: %q, want %q and not %q", name, got, c.want, c.not)
 		}
+	}
+}
+
+func TestChrooted(t *testing.T) {
+	const proc = "22 27 0:21 / /proc rw - proc proc rw\n"
+	if chrooted(proc+"27 2 8:1 / / rw - ext4 / rw\n") || !chrooted(proc) {
+		t.Error("a root that is a mount, or none, tells the other way")
 	}
 }
 

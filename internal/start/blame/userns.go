@@ -27,7 +27,21 @@ func Userns(err error) error {
 			return fmt.Errorf("%w: this machine forbids them to ordinary users; %s", err, s.mend)
 		}
 	}
+	if data, rerr := os.ReadFile("/proc/self/mountinfo"); rerr == nil && chrooted(string(data)) && errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w: the kernel makes none in a chroot, as this is (unshare(2)): use pivot_root in its place, or do without WORKER_WRAP_USERNS", err)
+	}
 	return fmt.Errorf("%w: %s", err, refused(err, currentPrivilege(), "clone").hintUserns())
+}
+
+// chrooted reports whether a process with this /proc/self/mountinfo has a root folder that is no mount, and so for sure
+// not the one of its mount namespace. What chroot(8) was given may be a mount, which cannot be told from that.
+func chrooted(mountinfo string) bool {
+	for line := range strings.Lines(mountinfo) {
+		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
+			return false
+		}
+	}
+	return true
 }
 
 // hintUserns says in one clause why a user namespace was refused and what to do.
@@ -42,7 +56,7 @@ func (r refusal) hintUserns() string {
 		return "a security module forbids it: see the kernel's log (dmesg, ausearch -m avc)"
 	case r.seccomp && r.unit != "" && r.manager.whole():
 		return fmt.Sprintf("RestrictNamespaces= of the unit %[1]s forbids it, or a SystemCallFilter= does: let it allow user and mnt (systemctl edit %[1]s), and restart the unit", r.unit)
-	case r.seccomp || r.manager != "":
+	case r.seccomp:
 		return "a seccomp filter, perhaps the container's, forbids it: run the container with --security-opt seccomp=… that allows them, or with --cap-add SYS_ADMIN and without WORKER_WRAP_USERNS"
 	}
 	return "a security module, or a chroot, forbids it"
