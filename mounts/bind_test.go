@@ -208,7 +208,7 @@ func TestRootIsNoMount(t *testing.T) {
 	})
 	select {
 	case err := <-ended:
-		if e := (*Error)(nil); !errors.As(err, &e) || !strings.Contains(e.Why, "chroot(2)") {
+		if e := (*Error)(nil); !errors.As(err, &e) || !strings.Contains(e.Why, "chroot") {
 			t.Errorf("%v", err)
 		}
 	case <-time.After(testkit.Patience):

@@ -33,7 +33,7 @@ func mountOf(target, parent *os.File) (mount, error) {
 		case below.mount != 0 && is.mount != below.mount:
 			err = &Error{Op: "statx", Target: target.Name(), Why: "its folder is on another mount", Err: unix.EXDEV}
 		case is == below && !is.isRoot:
-			err = &Error{Op: "openat", Target: target.Name(), Why: "the root of this process is no mount, as after chroot(2): bind-mount that folder over itself before", Err: unix.EINVAL}
+			err = &Error{Op: "statx", Target: target.Name(), Why: "this is a chroot into a folder that is no mount: bind-mount that folder over itself before chroot", Err: unix.EINVAL}
 		}
 		below = is
 		if err != nil || is.isRoot {

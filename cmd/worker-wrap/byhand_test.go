@@ -42,3 +42,18 @@ place61235/.worker-wrap: removed 1 folder (0 files, 0 B)
 1
 `)
 }
+
+// TestChrootIntoAFolder: in a chroot whose root is no mount a start is refused. It does not look for that mount for ever.
+func TestChrootIntoAFolder(t *testing.T) {
+	out := onMachine(t, `
+mkdir -p c/w c/proc c/dev c/usr/bin && cp ww c/ww && mount -t proc proc c/proc && mount --rbind /dev c/dev
+code timeout 60 chroot c /ww --mkdir --temp /w/_temp -- /ww --version 2>&1 | sed 's/lay [^ ]*/lay it/'
+umount -l c/proc c/dev
+mount --bind c c && mount -t proc proc c/proc
+code timeout 60 chroot c /ww --mkdir --temp /w/_temp -- /ww --version 2>&1 | tail -n 1
+`)
+	compareLines(t, out, `worker-wrap: this command was not started: cannot lay it over /w/_temp: statx /w/_temp: this is a chroot into a folder that is no mount: bind-mount that folder over itself before chroot: invalid argument
+exit 125
+exit 0
+`)
+}
