@@ -47,6 +47,15 @@ func JoinMounts(ns *os.File) error {
 	return os.NewSyscallError("setns(CLONE_NEWNS)", unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS))
 }
 
+// JoinRoot makes a folder the calling thread's root and working directory (chroot(2)). It may be an open
+// /proc/PID/root of a process in the namespace that [JoinMounts] has joined, which may be in a chroot.
+func JoinRoot(root *os.File) error {
+	if err := unix.Fchdir(int(root.Fd())); err != nil {
+		return os.NewSyscallError("fchdir", err)
+	}
+	return os.NewSyscallError("chroot", unix.Chroot("."))
+}
+
 // MountNamespace returns the inode number that names the calling thread's mount namespace, as in
 // mnt:[4026531841] (namespaces(7)).
 func MountNamespace() (uint64, error) { return Inode("/proc/thread-self/ns/mnt") }

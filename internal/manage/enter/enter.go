@@ -67,6 +67,9 @@ func Become(pid int, job Job, argv []string) error {
 	if err := nsenter.JoinMounts(t.mounts); err != nil {
 		return err
 	}
+	if err := nsenter.JoinRoot(t.root); err != nil {
+		return err
+	}
 	// From here on every path means what it means to the Worker.
 	if err := unix.Fchdir(int(t.cwd.Fd())); err != nil {
 		return fmt.Errorf("cannot enter the Worker's working directory: %w", err)
@@ -89,6 +92,7 @@ func Become(pid int, job Job, argv []string) error {
 // target is the process to be like.
 type target struct {
 	mounts *os.File
+	root   *os.File
 	cwd    *os.File
 	env    []string
 	uid    int
@@ -117,7 +121,10 @@ func (t *target) fill(dir string) error {
 	if t.mounts, err = os.Open(dir + "/ns/mnt"); err != nil {
 		return err
 	}
-	// The process's own folder, whatever the path to it leads to here.
+	// The process's own folders, whatever the paths to them lead to here.
+	if t.root, err = os.OpenFile(dir+"/root", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return err
+	}
 	if t.cwd, err = os.OpenFile(dir+"/cwd", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
 		return err
 	}
@@ -189,7 +196,7 @@ func (t *target) drop() error {
 }
 
 func (t *target) close() {
-	for _, f := range []*os.File{t.mounts, t.cwd} {
+	for _, f := range []*os.File{t.mounts, t.root, t.cwd} {
 		if f != nil {
 			f.Close()
 		}

@@ -114,6 +114,36 @@ func TestEnterTakesTheWorkersUser(t *testing.T) {
 	}
 }
 
+// TestEnterChroot: the root folder is the Worker's too, with its users' names.
+func TestEnterChroot(t *testing.T) {
+	testkit.RequireRoot(t)
+	binary, dir := testkit.Binary(t), testkit.Dir(t)
+	testkit.CopyProgram(t, binary, filepath.Join(dir, "ww"))
+	if err := os.MkdirAll(filepath.Join(dir, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "etc/passwd"), []byte("inside:x:0:0::/:/bin/sh\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const script = `mount --bind "$1" "$1"
+cd "$1"
+for top in usr bin lib lib64; do [ ! -d /$top ] || { mkdir $top; mount --bind /$top $top; }; done
+mkdir proc w
+mount -t proc proc proc
+exec chroot . /ww --mkdir --temp /w/_temp -- sh -c 'cd w; echo ready; read line'`
+	cmd := exec.Command("unshare", "--mount", "sh", "-euc", script, "sh", dir)
+	in, out := testkit.Talk(t, cmd)
+	defer cmd.Wait()
+	defer in.Close()
+	if _, err := out.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	got, err := exec.Command(binary, "enter", strconv.Itoa(cmd.Process.Pid), "--", "sh", "-c", "/bin/pwd; id -un; ls -A /etc").CombinedOutput()
+	if want := "/w\ninside\npasswd\n"; err != nil || string(got) != want {
+		t.Errorf("%v: %s, want %s", err, got, want)
+	}
+}
+
 func TestEnterRefusals(t *testing.T) {
 	testkit.RequireRoot(t)
 	binary := testkit.Binary(t)

@@ -33,8 +33,8 @@ func Userns(err error) error {
 	return fmt.Errorf("%w: %s", err, refused(err, currentPrivilege(), "clone").hintUserns())
 }
 
-// chrooted reports whether a process with this /proc/self/mountinfo has a root folder that is no mount, and so for sure
-// not the one of its mount namespace. What chroot(8) was given may be a mount, which cannot be told from that.
+// chrooted reports whether a process with this /proc/self/mountinfo has a root folder that is no mount. Then it is not
+// that of its mount namespace. A chroot into a mount is not told from none.
 func chrooted(mountinfo string) bool {
 	for line := range strings.Lines(mountinfo) {
 		if f := strings.Fields(line); len(f) > 4 && f[4] == "/" {
