@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/worker-wrap/worker-wrap/internal/ground/visible"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 	"github.com/worker-wrap/worker-wrap/internal/manage/survey"
 )
@@ -33,7 +32,7 @@ func OfMachine(f Facts) []Result {
 		out = append(out, Result{
 			Check: "runners", Level: Warn, What: "no runner is in " + root + " any more, which is in the list of runners that have worker-wrap",
 			Why:  "systemd looks after it still",
-			Mend: "mount it, if it is on a file system that is not mounted; else: sudo worker-wrap uninstall --runner-root " + visible.Word(root),
+			Mend: "mount it, if it is on a file system that is not mounted; else: sudo " + f.Command.On("uninstall", root),
 		})
 	}
 	return out
