@@ -27,8 +27,7 @@ ls /usr/local/lib/worker-wrap /var/lib/worker-wrap 2>&1 || true
 code ./ww uninstall --runner-root r/data
 `)
 	const would = `would do: $W/r/bin: remove .worker-wrap/Runner.Worker
-would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would do: $W/r/bin: put it back in its place
+would do: $W/r/bin: put the runner's own Worker back in its place
 would do: $W/r/bin: remove Runner.Worker.real
 would do: take $W/r off the list of runners that have worker-wrap
 would do: remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
@@ -40,16 +39,14 @@ exit 0
 worker-wrap: open $W/r/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh
 exit 1
 $W/s/bin: remove .worker-wrap/Runner.Worker
-$W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-$W/s/bin: put it back in its place
+$W/s/bin: put the runner's own Worker back in its place
 $W/s/bin: remove Runner.Worker.real
 take $W/s off the list of runners that have worker-wrap
 exit 0
 the binary is there
 `+would+would+`-- for real
 $W/r/bin: remove .worker-wrap/Runner.Worker
-$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-$W/r/bin: put it back in its place
+$W/r/bin: put the runner's own Worker back in its place
 $W/r/bin: remove Runner.Worker.real
 take $W/r off the list of runners that have worker-wrap
 remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone

@@ -24,7 +24,7 @@ code ../../ww uninstall
 `)
 	compareLines(t, out, `would do: put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 would do: make the link /usr/local/bin/worker-wrap
-would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.real
+would do: $W/r/bin: keep the runner's own Worker as Runner.Worker.worker-wrap
 would do: $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 would do: $W/r/bin: put it in place of Runner.Worker
 would do: $W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
@@ -34,11 +34,11 @@ exit 0
 -- for real
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
-$W/r/bin: keep the runner's own Worker as Runner.Worker.real
+$W/r/bin: keep the runner's own Worker as Runner.Worker.worker-wrap
 $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
 $W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
-$W/s/bin: keep the runner's own Worker as Runner.Worker.real
+$W/s/bin: keep the runner's own Worker as Runner.Worker.worker-wrap
 $W/s/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/s/bin: put it in place of Runner.Worker
 $W/s/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
@@ -56,14 +56,12 @@ alone
 CapEff:	0000000000000000
 -- found by the list
 would do: $W/r/bin: remove .worker-wrap/Runner.Worker
-would do: $W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would do: $W/r/bin: put it back in its place
+would do: $W/r/bin: put the runner's own Worker back in its place
 would do: $W/r/bin: remove Runner.Worker.real
 would do: remove the record of who was alone in $W/r/_work
 would do: take $W/r off the list of runners that have worker-wrap
 would do: $W/s/bin: remove .worker-wrap/Runner.Worker
-would do: $W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-would do: $W/s/bin: put it back in its place
+would do: $W/s/bin: put the runner's own Worker back in its place
 would do: $W/s/bin: remove Runner.Worker.real
 would do: take $W/s off the list of runners that have worker-wrap
 would do: remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
@@ -71,14 +69,12 @@ would do: remove /usr/local/bin/worker-wrap
 would do: remove /usr/local/lib/worker-wrap/worker-wrap
 exit 0
 $W/r/bin: remove .worker-wrap/Runner.Worker
-$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-$W/r/bin: put it back in its place
+$W/r/bin: put the runner's own Worker back in its place
 $W/r/bin: remove Runner.Worker.real
 remove the record of who was alone in $W/r/_work
 take $W/r off the list of runners that have worker-wrap
 $W/s/bin: remove .worker-wrap/Runner.Worker
-$W/s/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-$W/s/bin: put it back in its place
+$W/s/bin: put the runner's own Worker back in its place
 $W/s/bin: remove Runner.Worker.real
 take $W/s off the list of runners that have worker-wrap
 remove /etc/worker-wrap/settings, which says WORKER_WRAP_ISOLATE=alone
@@ -136,7 +132,7 @@ exit 1
 Runner.Worker
 -- the binary is there
 no systemd here: a runner's self-update takes the shim away, unless `+"`worker-wrap watch`"+` keeps running as the runner's user, or runsvc-worker-wrap.sh starts the runner
-$W/r/bin: keep the runner's own Worker as Runner.Worker.real
+$W/r/bin: keep the runner's own Worker as Runner.Worker.worker-wrap
 $W/r/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/r/bin: put it in place of Runner.Worker
 $W/r/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
@@ -155,8 +151,7 @@ exit 1
 own _temp
 -- out again
 $W/r/bin: remove .worker-wrap/Runner.Worker
-$W/r/bin: take the runner's own Worker for .Runner.Worker.real.worker-wrap
-$W/r/bin: put it back in its place
+$W/r/bin: put the runner's own Worker back in its place
 $W/r/bin: remove Runner.Worker.real
 remove $W/r/.worker-wrap
 remove $W/r/.worker-wrap.env, which says WORKER_WRAP_ISOLATE=always

@@ -50,7 +50,7 @@ exit 1
 unchanged
 put worker-wrap in place as /usr/local/lib/worker-wrap/worker-wrap, owned by root, with the file capability cap_sys_admin=p
 make the link /usr/local/bin/worker-wrap
-$W/j/bin: keep the runner's own Worker as Runner.Worker.real
+$W/j/bin: keep the runner's own Worker as Runner.Worker.worker-wrap
 $W/j/bin: make .Runner.Worker.worker-wrap, which starts /usr/local/lib/worker-wrap/worker-wrap
 $W/j/bin: put it in place of Runner.Worker
 $W/j/bin: make .worker-wrap/Runner.Worker, by which a Worker that is alone keeps its name
@@ -78,7 +78,7 @@ exit 125
 own _temp
 exit 0
 -- out again
-4
+3
 unchanged
 ls: cannot access '/usr/local/lib/worker-wrap': No such file or directory
 `)
@@ -100,13 +100,13 @@ cp -a j /opt/j
 code ./ww install --all 2>/dev/null | grep -o '/opt/j/bin: put it in place.*'
 cd /opt/j/bin
 code worker-wrap install
-code worker-wrap uninstall | grep -o 'put it back.*'
+code worker-wrap uninstall | grep -o 'put the.*back.*'
 `)
 	const none = "worker-wrap: open $W/k/.runner: no such file or directory: that is not a configured runner, nor an unpacked release of one (run.sh, bin/Runner.Listener and bin/Runner.Worker); give the folder that has config.sh\nexit 1\n"
 	compareLines(t, out, none+"0\n"+none+"1\n"+none+"1\n"+strings.TrimPrefix(`
 /opt/j/bin: put it in place of Runner.Worker
 nothing to do
 exit 0
-put it back in its place
+put the runner's own Worker back in its place
 `, "\n"))
 }

@@ -151,7 +151,8 @@ func inspectBin(folder *os.File) (Bin, error) {
 	behind.Thing, behind.Target, behind.Linked = thing(at(real))
 	b.Real = behind.Thing
 	b.Kept, _, _ = thing(at(kept))
-	b.WorkerIsReal, b.WorkerIsKept, b.RealIsKept = one(worker, real), one(worker, kept), one(real, kept)
+	to, _ := os.Readlink(at(real)) // to Runner.Worker: see [planner.restore]
+	b.WorkerIsReal, b.WorkerIsKept, b.RealIsKept = one(worker, real) || to == worker, one(worker, kept), one(real, kept)
 	b.WorkerScript, b.RealScript, b.KeptScript = isScript(at(worker)), isScript(at(real)), isScript(at(kept))
 	b.Named = namedAt(dir)
 	if st, err := os.Lstat(at(worker)); err == nil {

@@ -58,7 +58,7 @@ func (b Bin) Kind() Kind {
 		return Lost
 	case b.Kept == Own:
 		return b.overKept()
-	case b.WorkerIsReal:
+	case b.WorkerIsReal, ours(b.Kept): // see [planner.swap]
 		return Half
 	case ours(b.Real) && b.WorkerIsHost:
 		return Half

@@ -11,7 +11,7 @@ import (
 
 // Step is one thing to do. After each, whatever happens next, the runner can start a job.
 type Step struct {
-	What string // for people: "/r/bin.2.336.0: keep the runner's own Worker as Runner.Worker.real"
+	What string // for people: "/r/bin.2.336.0: keep the runner's own Worker as Runner.Worker.worker-wrap"
 	do   func(*os.Root) error
 }
 
@@ -62,7 +62,7 @@ func wrap(b Bin, place string) ([]Step, error) {
 		}
 		p.alias()
 		if kind != Installed && kind != Circle || !inPlace {
-			p.keep(kind)
+			p.keep(kind, place)
 			p.place(place, runner.WorkerName)
 		}
 		p.name()
@@ -90,8 +90,9 @@ func (p *planner) place(place, name string) {
 	p.add("put it in place of "+name, func(r *os.Root) error { return r.Rename(newEntry, name) })
 }
 
-// keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing.
-func (p *planner) keep(kind Kind) {
+// keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing. If it may
+// have no other name beside its own, the entry of the worker-wrap at place is exchanged for it.
+func (p *planner) keep(kind Kind, place string) {
 	from, what := runner.WorkerName, "keep the runner's own Worker as "
 	var names []string
 	switch kind {
@@ -115,9 +116,14 @@ func (p *planner) keep(kind Kind) {
 	if len(names) == 0 {
 		return
 	}
-	p.add(what+names[0], func(r *os.Root) error {
+	p.add(what+names[len(names)-1], func(r *os.Root) error {
 		for _, name := range names {
-			if err := link(r, from, name); err != nil {
+			if err := link(r, from, name); oneName(err) {
+				if from != runner.WorkerName || name == runner.RealWorkerName && p.WorkerIsKept {
+					return nil // it has a name that is enough
+				}
+				return p.swap(r, place, err)
+			} else if err != nil {
 				return err
 			}
 		}
@@ -151,7 +157,7 @@ func (p Plan) Do(folder *os.File, done func(Step)) error {
 	}
 	for _, s := range steps {
 		if err := s.do(root); err != nil {
-			return fmt.Errorf("%s: %w", s.What, err)
+			return fmt.Errorf("%s: %w", s.What, because(folder, err))
 		}
 		if err := disk.Sync(folder); err != nil {
 			return err

@@ -6,8 +6,11 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/testkit"
@@ -19,6 +22,7 @@ type shape struct {
 	name      string
 	kind      Kind
 	dead      bool // no job can start there before it is mended
+	two       bool // a file is to have two names in the end, so root does it if that is another user's
 	installed Kind // what an install makes of it, [Installed] where empty
 	out       Kind // and then an uninstall, [NotInstalled] where empty
 	// left says which names are there when all is taken out, and what each is then by a name of now; if it is nil that
@@ -109,6 +113,18 @@ func shapes() []shape {
 			scratch.Hard(t, scratch.WorkerIn(bin), scratch.RealIn(bin))
 			scratch.Hard(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
 		}},
+		{name: "the entry by the other name, not yet switched", kind: Half, left: self, make: func(t *testing.T, bin, place string) { entry(t, place, scratch.KeptIn(bin)) }},
+		{name: "a link by one name to the other, not yet switched", kind: Installed, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			must(t, os.Remove(scratch.RealIn(bin)))
+			scratch.Link(t, w, scratch.RealIn(bin))
+		}},
+		{name: "a link by one more name", kind: Half, left: self, make: func(t *testing.T, bin, _ string) { scratch.Link(t, w, scratch.RealIn(bin)) }},
+		{name: "a link by the other name", kind: Replaced, left: self, make: func(t *testing.T, bin, _ string) { scratch.Link(t, w, scratch.KeptIn(bin)) }},
+		{name: "a name for a moment, not yet switched", kind: Installed, left: map[string]string{w: k}, make: func(t *testing.T, bin, place string) {
+			wrapped(t, bin, place)
+			scratch.Hard(t, scratch.KeptIn(bin), filepath.Join(bin, newReal))
+		}},
 		{name: "the kept Worker is the shim", kind: Half, left: self, make: func(t *testing.T, bin, place string) { scratch.Link(t, place, scratch.RealIn(bin)) }},
 		{name: "the kept Worker leads to a binary that is gone", kind: Half, left: self, make: func(t *testing.T, bin, _ string) {
 			scratch.Link(t, "/nonexistent/worker-wrap", scratch.RealIn(bin))
@@ -185,7 +201,7 @@ func shapes() []shape {
 			wrapped(t, bin, place)
 			asides(t, bin)
 		}},
-		{name: "another tool with a name of its own, before a link", kind: Behind, installed: Behind, dead: true, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+		{name: "another tool with a name of its own, before a link", two: true, kind: Behind, installed: Behind, dead: true, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
 			linked(t, bin, place)
 			asides(t, bin)
 		}},
@@ -193,23 +209,23 @@ func shapes() []shape {
 			wrapped(t, bin, "/nonexistent/worker-wrap")
 			asides(t, bin)
 		}},
-		{name: "another tool with a name of its own, before and behind the shim", kind: Circle, left: map[string]string{w: k, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+		{name: "another tool with a name of its own, before and behind the shim", two: true, kind: Circle, left: map[string]string{w: k, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place) // as versions did it that knew no other names
 			asides(t, bin)
 			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
 			entry(t, place, scratch.WorkerIn(bin))
 		}},
-		{name: "the same, and worker-wrap taken out", kind: Behind, installed: Behind, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
+		{name: "the same, and worker-wrap taken out", two: true, kind: Behind, installed: Behind, left: map[string]string{w: w, r: r, aside: r}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			asides(t, bin)
 			must(t, os.Remove(scratch.KeptIn(bin)))
 		}},
-		{name: "another tool, over the shim, and a copy of the entry", kind: Covered, left: map[string]string{w: w, r: r, aside: k}, make: func(t *testing.T, bin, place string) {
+		{name: "another tool, over the shim, and a copy of the entry", two: true, kind: Covered, left: map[string]string{w: w, r: r, aside: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			scratch.Hard(t, scratch.WorkerIn(bin), scratch.WorkerIn(bin)+".orig")
 			over(t, scratch.WorkerIn(bin), scratch.Wrapper)
 		}},
-		{name: "a copy of the entry", kind: Installed, left: map[string]string{w: k, aside: k}, make: func(t *testing.T, bin, place string) {
+		{name: "a copy of the entry", two: true, kind: Installed, left: map[string]string{w: k, aside: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			entry(t, place, scratch.WorkerIn(bin)+".orig")
 		}},
@@ -231,6 +247,29 @@ func starts(b Bin) bool {
 	return b.Worker == Own || b.Worker == Shim && (b.Real == Own || b.Kept == Own)
 }
 
+// strange is a user whose files a runner's user can give no second name.
+const strange = 61234
+
+// estrange gives the programs in a bin folder that are not worker-wrap's to another user than whose the folder is.
+func estrange(t *testing.T, bin string) {
+	t.Helper()
+	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, aside} {
+		path := filepath.Join(bin, name)
+		if what, _, linked := thing(path); what == Own && !linked {
+			must(t, os.Chown(path, strange, strange))
+		}
+	}
+}
+
+// asNobody does something with the rights of the user whose the runner is.
+func asNobody[T any](t *testing.T, do func() T) T {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	must(t, errors.Join(unix.Setfsgid(scratch.Nobody), unix.Setfsuid(scratch.Nobody)))
+	defer func() { must(t, errors.Join(unix.Setfsuid(0), unix.Setfsgid(0))) }()
+	return do()
+}
+
 // TestEveryStepLeavesARunner stops after each step of each plan, as if the power had gone, from every state;
 // then has the next run finish, and takes all out again.
 func TestEveryStepLeavesARunner(t *testing.T) {
@@ -247,21 +286,28 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 			{"uninstall", Unwrap},
 			{"uninstall in use", UnwrapInUse},
 		} {
-			t.Run(s.name+"/"+plan.name, func(t *testing.T) {
+			each(t, s.name+"/"+plan.name, !s.two, func(t *testing.T, foreign bool) {
+				as := func(do func() error) error { return do() }
+				if foreign {
+					as = func(do func() error) error { return asNobody(t, do) }
+				}
 				for stop, more := 0, true; more && (stop == 0 || s.out == ""); stop++ {
 					bin := scratch.Runner(t, testkit.Dir(t), "r", "", scratch.Proved+scratch.OwnWorker).Bin()
 					s.make(t, bin, place)
+					if foreign {
+						estrange(t, bin)
+					}
 					want := bare(t, bin, s)
 					b, err := InspectBin(bin)
 					if err != nil || b.Kind() != s.kind {
 						t.Fatalf("is %q, should be %q (%+v, %v)", b.Kind(), s.kind, b, err)
 					}
-					more = perform(t, bin, plan.steps, stop)
+					_ = as(func() error { more = perform(t, bin, plan.steps, stop); return nil })
 					if b, _ = InspectBin(bin); !starts(b) && (!s.dead || !more) {
 						t.Fatalf("after step %d no job can start: %+v", stop, b)
 					}
 					again := func(what string, plan Plan, kind Kind) {
-						if err := changeIn(bin, plan, func(Step) {}); err != nil {
+						if err := as(func() error { return changeIn(bin, plan, func(Step) {}) }); err != nil {
 							t.Fatalf("%s after step %d: %v", what, stop, err)
 						}
 						if b, _ = InspectBin(bin); b.Kind() != kind || len(b.Left) > 0 {
@@ -283,7 +329,7 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 						t.Errorf("leads to %s", b.Target)
 					}
 					if s.out != "" { // an older version can have left what is there then, and more is to be taken out of that
-						if err := changeIn(bin, Unwrap, func(Step) {}); err != nil {
+						if err := as(func() error { return changeIn(bin, Unwrap, func(Step) {}) }); err != nil {
 							t.Fatal(err)
 						}
 						if b, _ = InspectBin(bin); b.Kind() != s.out {
@@ -299,12 +345,20 @@ func TestEveryStepLeavesARunner(t *testing.T) {
 	}
 }
 
+// each runs a test with the runner's files as they are, and as root with those that are not worker-wrap's another user's.
+func each(t *testing.T, name string, both bool, test func(t *testing.T, foreign bool)) {
+	t.Run(name, func(t *testing.T) { test(t, false) })
+	if both && os.Getuid() == 0 {
+		t.Run(name+"/another user's", func(t *testing.T) { test(t, true) })
+	}
+}
+
 // bare is the folder as it is to be when all is taken out.
 func bare(t *testing.T, bin string, s shape) map[string]string {
 	t.Helper()
 	now := scratch.Tree(t, bin)
 	all := maps.Clone(now)
-	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, aside} {
+	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, newReal, aside} {
 		delete(all, "/"+name)
 		if from, ok := s.left[name]; ok {
 			all["/"+name] = now["/"+from]
@@ -358,7 +412,7 @@ func TestFailureSaysWhere(t *testing.T) {
 	bin := t.TempDir()
 	plan := func(b Bin) ([]Step, error) { return wrap(Bin{Dir: b.Dir, Worker: Own}, "/place") } // which is not so
 	err := changeIn(bin, plan, func(s Step) { t.Errorf("done: %s", s.What) })
-	if want := bin + ": keep the runner's own Worker as Runner.Worker.real: linkat Runner.Worker "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
+	if want := bin + ": keep the runner's own Worker as Runner.Worker.worker-wrap: linkat Runner.Worker "; !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,6 +1,8 @@
 package entry
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"time"
 
@@ -101,12 +103,23 @@ func (p *planner) restore(name string, inUse bool) {
 		p.add(what, func(r *os.Root) error { return r.Rename(from, name) })
 		return
 	}
-	p.add("take the runner's own Worker for "+newReal, func(r *os.Root) error { return r.Link(from, newReal) })
-	p.add("put it "+where, func(r *os.Root) error { return r.Rename(newReal, name) })
 	names := []string{from}
 	if more {
 		names = []string{runner.RealWorkerName, from}
 	}
+	p.add(what, func(r *os.Root) error {
+		err := link(r, from, name)
+		if !oneName(err) {
+			return err
+		}
+		if !behind && from == runner.KeptWorkerName && p.Real == Missing { // by which a start looks for it next
+			if err := r.Symlink(name, runner.RealWorkerName); err != nil {
+				return err
+			}
+			names = append(names, runner.RealWorkerName)
+		}
+		return r.Rename(from, name)
+	})
 	p.add("remove "+names[0], func(r *os.Root) error {
 		time.Sleep(moment)
 		return remove(r, names)
@@ -119,7 +132,7 @@ func (p *planner) unkeep(kind Kind) {
 	if p.Real != Missing && kind != Covered && p.realIsOurs() {
 		names = append(names, runner.RealWorkerName)
 	}
-	if p.Kept == Own {
+	if p.Kept == Own || ours(p.Kept) {
 		names = append(names, runner.KeptWorkerName)
 	}
 	p.add("remove "+names[0]+": the runner's own Worker is in its place", func(r *os.Root) error { return remove(r, names) })
@@ -127,7 +140,7 @@ func (p *planner) unkeep(kind Kind) {
 
 func remove(r *os.Root, names []string) error {
 	for _, name := range names {
-		if err := r.Remove(name); err != nil {
+		if err := r.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func Install(o Options) Result {
 	for _, l := range layouts {
 		switch err := r.keep(l, place, good); {
 		case errors.Is(err, errNotAllowed):
-			r.needsRoot("%s is not yours to change: sudo %s install%s", l.Root, o.Self, roots([]runner.Layout{l}))
+			r.needsRoot("%v: sudo %s install%s", err, o.Self, roots([]runner.Layout{l}))
 		case err != nil:
 			r.fail(err)
 			if has, _ := hasShim(l); has {

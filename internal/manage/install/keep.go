@@ -2,6 +2,7 @@ package install
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
@@ -78,8 +79,11 @@ func (k *Keeper) Keep() error {
 		}
 		k.seen, k.between = seen, still
 	}
-	if err == nil && len(k.between) > 0 {
+	switch {
+	case err == nil && len(k.between) > 0:
 		return ErrReplacing
+	case errors.Is(err, errNotAllowed):
+		return fmt.Errorf("%w: sudo worker-wrap install%s", err, roots([]runner.Layout{k.Layout}))
 	}
 	return err
 }

@@ -112,7 +112,7 @@ func (r *run) change(l runner.Layout, b entry.Bin, plan entry.Plan) error {
 		return err
 	}
 	if !r.root && unix.Access(untrusted.Through(folder), unix.W_OK) != nil {
-		return errNotAllowed
+		return fmt.Errorf("%s is %w", l.Root, errNotAllowed)
 	}
 	if r.DryRun {
 		for _, s := range steps {
@@ -120,7 +120,11 @@ func (r *run) change(l runner.Layout, b entry.Bin, plan entry.Plan) error {
 		}
 		return nil
 	}
-	return plan.Do(folder, func(s entry.Step) { r.done(s.What) })
+	err = plan.Do(folder, func(s entry.Step) { r.done(s.What) })
+	if errors.As(err, new(*entry.OwnerError)) {
+		return fmt.Errorf("%w, and %w", err, errNotAllowed)
+	}
+	return err
 }
 
 var errNotAllowed = errors.New("not yours to change")

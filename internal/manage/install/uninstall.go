@@ -91,7 +91,7 @@ func (r *run) remove(l runner.Layout) bool {
 		}
 		switch err := r.change(l, b, plan); {
 		case errors.Is(err, errNotAllowed):
-			r.needsRoot("%s is not yours to change: sudo %s uninstall%s", b.Dir, r.Self, roots([]runner.Layout{l}))
+			r.needsRoot("%v: sudo %s uninstall%s", err, r.Self, roots([]runner.Layout{l}))
 		case err != nil:
 			r.fail(err)
 		}

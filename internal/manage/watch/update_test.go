@@ -3,6 +3,7 @@ package watch_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -302,4 +303,40 @@ func TestPersonRemovesWorker(t *testing.T) {
 	k.do(t, k.version, "rm bin/Runner.Worker; :")
 	testkit.Await(t, "the shim is in place", func() bool { return k.wrapped("bin") })
 	k.job(t, k.version)
+}
+
+// TestWorkerOfAnotherUser: the runner's user can give no second name to what root unpacks, if the archive's owner is
+// another. The watch takes it up all the same, and uninstall gives it back. If that is impossible, it is said why.
+func TestWorkerOfAnotherUser(t *testing.T) {
+	const strange = 61234
+	k := keep(t, false)
+	worker := filepath.Join(k.root.Bin, standin.WorkerName)
+	unpack := func() {
+		k.do(t, "2.334.0", "download")
+		fresh := filepath.Join(k.root.Dir, "_work/_update/bin/Runner.Worker")
+		if err := os.Chown(fresh, strange, strange); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(fresh, worker); err != nil {
+			t.Fatal(err)
+		}
+		k.do(t, k.version, ": ; rm -r _work/_update; :")
+	}
+	unpack()
+	testkit.Await(t, "the shim is in place", func() bool { return k.wrapped("bin") })
+	k.job(t, "2.334.0")
+	if out, err := asUser(exec.Command(k.binary, "uninstall", "--runner-root", k.root.Dir)).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	st, err := os.Lstat(worker)
+	if err != nil || st.Sys().(*syscall.Stat_t).Uid != strange {
+		t.Errorf("uninstall has put another file in its place: %v, %v", st, err)
+	}
+	if err := errors.Join(os.Chown(k.root.Bin, 0, 0), os.Chmod(k.root.Bin, os.ModeSticky|0o777)); err != nil {
+		t.Fatal(err)
+	}
+	out, err := asUser(exec.Command(k.binary, "install", "--bin-only", "--force", "--runner-root", k.root.Dir)).CombinedOutput()
+	if want := "/bin." + standin.Version + "' is of UID 0, and not yours to change: sudo " + k.binary + " install --runner-root"; err == nil || !strings.Contains(string(out), want) {
+		t.Errorf("in a folder of root's, sticky: %v: %s", err, out)
+	}
 }
