@@ -28,9 +28,9 @@ type Keeper struct {
 	Place  string // the installed binary, see [machine.Machine.Usable]
 	Say    func(line string)
 
-	seen    map[string]bool    // bin folders in which the shim was
-	between map[string]between // bin folders in use whose Runner.Worker may be about to be replaced
-	now     func() time.Time   // of tests; nil is the clock
+	kept    map[string]entry.File // what the shim started, in the bin folder in use
+	between map[string]between    // bin folders in use whose Runner.Worker may be about to be replaced
+	now     func() time.Time      // of tests; nil is the clock
 }
 
 // between is what is known of a Runner.Worker that is missing, or perhaps not whole.
@@ -50,9 +50,9 @@ func (k *Keeper) Configure() {
 	}
 }
 
-// Keep does the steps that are due now. It returns [ErrTakenOut], and does nothing, if the bin in use had the shim at
-// an earlier call and every trace is gone: no update does that, an uninstall does. If it returns [ErrReplacing], all
-// else is done.
+// Keep does the steps that are due now. It returns [ErrTakenOut], and does nothing, if an uninstall was at work: the bin
+// in use had the shim at an earlier call, and of that only the file is there that was kept. A copy of a release that
+// deletes all else (rsync --delete) brings another file. If it returns [ErrReplacing], all else is done.
 func (k *Keeper) Keep() error {
 	k.Configure()
 	s, err := entry.Inspect(k.Layout)
@@ -68,16 +68,23 @@ func (k *Keeper) Keep() error {
 	r.keeper = k
 	err = r.keep(k.Layout, k.Place, true)
 	if s, ierr := entry.Inspect(k.Layout); ierr == nil {
-		seen := map[string]bool{}
+		kept := map[string]entry.File{}
 		still := map[string]between{}
 		for _, b := range s.Bins {
 			is, ok := k.between[b.Dir]
-			if ok = ok && mayChange(b); ok {
+			if ok && k.mayChange(b) {
 				still[b.Dir] = is
 			}
-			seen[b.Dir] = b.Kind() == entry.Installed || ok && k.seen[b.Dir]
+			was, had := k.kept[b.Dir]
+			switch kind := b.Kind(); {
+			case !b.Current: // an update that is tried again has had it taken out, see [entry.State.Wrap]
+			case kind == entry.Installed, kind == entry.Behind:
+				kept[b.Dir] = b.KeptFile()
+			case had:
+				kept[b.Dir] = was
+			}
 		}
-		k.seen, k.between = seen, still
+		k.kept, k.between = kept, still
 	}
 	switch {
 	case err == nil && len(k.between) > 0:
@@ -88,13 +95,15 @@ func (k *Keeper) Keep() error {
 	return err
 }
 
-// takenOut reports whether a bin folder had the shim and has no part of it any more.
-func (k *Keeper) takenOut(b entry.Bin) bool { return b.Kind() == entry.NotInstalled && k.seen[b.Dir] }
+// takenOut reports whether a bin folder had the shim, and has no part of it any more, but the file that was kept.
+func (k *Keeper) takenOut(b entry.Bin) bool {
+	return b.Kind() == entry.NotInstalled && b.Has(k.kept[b.Dir])
+}
 
 // replacing reports whether the Runner.Worker of a bin folder in use is missing or may be half written, and that not
 // for long.
 func (k *Keeper) replacing(b entry.Bin) bool {
-	if !mayChange(b) {
+	if !k.mayChange(b) {
 		return false
 	}
 	is, ok := k.between[b.Dir]
@@ -117,12 +126,13 @@ func (k *Keeper) time() time.Time {
 
 // mayChange reports whether somebody may just be replacing the Runner.Worker of a bin folder in use: it is missing, or
 // it has replaced the shim and is not, or not yet, the runner's own for sure, or no program yet.
-func mayChange(b entry.Bin) bool {
+func (k *Keeper) mayChange(b entry.Bin) bool {
+	_, had := k.kept[b.Dir]
 	switch b.Kind() {
 	case entry.Unlinked:
 		return b.Current
 	case entry.Covered, entry.Unclear, entry.NotInstalled:
-		return b.Current && (b.Kept == entry.Own || b.Real == entry.Own)
+		return b.Current && (b.Kept == entry.Own || b.Real == entry.Own || had && !k.takenOut(b))
 	case entry.Replaced:
 		return b.Current && b.Lifeless
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -62,6 +63,8 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 		`python3 -c 'import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2], dirs_exist_ok=True)' "$0" "$1"`,
 		`cat "$0/Runner.Worker" >"$1/Runner.Worker"`,
 		`dd if="$0/Runner.Worker" of="$1/Runner.Worker" status=none`,
+		`rsync -r --delete "$0/" "$1/"`,
+		`rsync -a --delete --inplace "$0/" "$1/"`,
 	} {
 		for _, user := range []uint32{0, scratch.Nobody} {
 			l := scratch.Runner(t, m.Root, "r", "", saying("old"))
@@ -71,6 +74,12 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 			release := filepath.Join(m.Root, "release")
 			scratch.Text(t, filepath.Join(release, "Runner.Worker.dll"), "code of the new version")
 			scratch.Worker(t, release, saying("new"))
+
+			clock := time.Now()
+			k := Keeper{Layout: l, Place: m.Place(), Say: o.Say, now: func() time.Time { return clock }}
+			if err := k.Keep(); err != nil {
+				t.Fatal(err)
+			}
 
 			cmd := exec.Command("sh", "-c", way, release, l.Bin())
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
@@ -89,16 +98,31 @@ func TestReleaseCopiedOverTheRunner(t *testing.T) {
 			if what, isolated := ran(t, l); what != "new" || isolated {
 				t.Errorf("%s, by %d: this runner's next job: %s, isolated %v", way, user, what, isolated)
 			}
-			if b, err := entry.InspectBin(l.Bin()); b.Kind() != entry.Replaced {
+			kind := entry.Replaced
+			if strings.Contains(way, "--delete") { // of which only a watch knows that there was the shim
+				kind = entry.NotInstalled
+			}
+			if b, err := entry.InspectBin(l.Bin()); b.Kind() != kind {
 				t.Errorf("%s, by %d: found %q, %v", way, user, b.Kind(), err)
 			}
 			*said = nil
-			good(t, way, Install(o))
+			if kind == entry.Replaced {
+				good(t, way, Install(o))
+			} else if err := k.Keep(); err != ErrReplacing || len(*said) > 0 {
+				t.Errorf("%s, by %d: the watch does %q at once: %v", way, user, *said, err)
+			}
+			clock = clock.Add(Replacing)
+			if err := k.Keep(); err != nil {
+				t.Errorf("%s, by %d: the watch: %v", way, user, err)
+			}
 			if what, isolated := ran(t, l); what != "new" || !isolated {
 				t.Errorf("%s, by %d: when mended by %q: %s, isolated %v", way, user, *said, what, isolated)
 			}
 			o.Layouts = o.Layouts[:1]
 			good(t, "uninstall", Uninstall(o))
+			if err := k.Keep(); err != ErrTakenOut {
+				t.Errorf("%s, by %d: the watch after an uninstall: %v", way, user, err)
+			}
 			for _, name := range []string{scratch.RealIn(l.Bin()), scratch.KeptIn(l.Bin())} {
 				if _, err := os.Lstat(name); err == nil {
 					t.Errorf("%s, by %d: %s is left", way, user, name)

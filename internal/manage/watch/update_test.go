@@ -277,6 +277,7 @@ func TestUpdatesThatFail(t *testing.T) {
 // TestPersonReplacesWorker: somebody unpacks a release over the runner, in one of the ways in which programs
 // replace a file. What is removed first is missing for a while, and is not to be put back meanwhile.
 func TestPersonReplacesWorker(t *testing.T) {
+	testkit.RequireTool(t, "rsync", "rsync")
 	// If to remove and to make takes half a second (install.Replacing), by a busy machine, it may have been put back.
 	const again = `
 		do [ $(($(now) - begun)) -ge 50 ] || exit 1; done`
@@ -286,6 +287,8 @@ func TestPersonReplacesWorker(t *testing.T) {
 		"removes, and makes later": `cp -p _work/_update/bin/Runner.Worker bin/new
 			until begun=$(now) && rm bin/Runner.Worker && sleep 0.2 && ln bin/new bin/Runner.Worker` + again + `
 			rm bin/new`,
+		// Nothing of worker-wrap's stays. New files may be given the numbers of those that are deleted.
+		"deletes what it does not have": "mkdir new; cp -p _work/_update/bin/Runner.Worker new/; rsync -a --delete new/ bin/; rm -r new",
 	} {
 		t.Run(name, func(t *testing.T) {
 			k := keep(t, false)
