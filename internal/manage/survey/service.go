@@ -14,16 +14,17 @@ import (
 
 // service names the unit that starts a runner, "" if none does: the one that its Listener is in; else of those whose files
 // lead to it the one that svc.sh has noted in .service, or the first. .service is the runner's user's, and could name the
-// service of another user: with proved it names none that no file of root's leads from to the runner.
+// service of another user; and a job of any runner's can call a process a Listener of this one. With proved a file
+// of root's must lead from the unit to the runner, or its Listener be of the folder's owner.
 func (s System) service(l runner.Layout, listener *Process, proved bool) string {
-	if listener != nil && listener.Service != "" {
-		return listener.Service
-	}
 	services := discover.Services
 	if s.once != nil {
 		services = func(string) []discover.Service { return s.once.services() }
 	}
 	names := discover.Starting(services(s.Root), s.Root, l.Root)
+	if listener != nil && listener.Service != "" && (!proved || slices.Contains(names, listener.Service) || owns(l, listener)) {
+		return listener.Service
+	}
 	noted := runner.UnitName(s.read(filepath.Join(s.Inside(l.Root), runner.ServiceName)))
 	switch {
 	case slices.Contains(names, noted), len(names) == 0 && !proved:
@@ -32,6 +33,12 @@ func (s System) service(l runner.Layout, listener *Process, proved bool) string 
 		return names[0]
 	}
 	return ""
+}
+
+// owns reports whether a process is of the user who has a runner's folder.
+func owns(l runner.Layout, p *Process) bool {
+	uid, err := ownerOfRoot(l)
+	return err == nil && uid == p.UID
 }
 
 // Service looks at the unit that starts a runner, as root's files or the Listener tell.

@@ -37,7 +37,8 @@ func TestServiceOfARunner(t *testing.T) {
 		{"another's is noted", []map[string]string{two, noted("other.service")}, old, old},
 		{"only noted", []map[string]string{noted("other.service")}, "other.service", ""},
 		{"a template, stopped", []map[string]string{template}, "gha@a.service", "gha@a.service"},
-		{"a template", []map[string]string{template, listener("1:name=systemd:/system.slice/system-gha.slice/gha@b.service\n")}, "gha@b.service", "gha@b.service"},
+		{"a template", []map[string]string{template, listener("1:name=systemd:/system.slice/system-gha.slice/gha@a.service\n")}, "gha@a.service", "gha@a.service"},
+		{"another's job calls itself a Listener", []map[string]string{two, listener("0::/system.slice/other.service\n")}, "other.service", old},
 	} {
 		files := map[string]string{"srv/pool/a/.runner": `{"workFolder": "_work"}`}
 		for _, more := range test.files {
@@ -63,7 +64,7 @@ func TestUnitOfAnotherUser(t *testing.T) {
 	for user, mine := range map[string]bool{"": false, "root": false, "nobody": false, "daemon": true, "1": true, "not-in-passwd": true} {
 		s := System{Root: testkit.Files(t, map[string]string{
 			"r/.runner": `{"workFolder": "_work"}`, "r/.service": "host.service",
-			"etc/systemd/system/host.service": "[Service]\nProtectHostname=yes\nUser=" + user + "\n",
+			"etc/systemd/system/host.service": "[Service]\nExecStart=/r/run.sh\nProtectHostname=yes\nUser=" + user + "\n",
 			"proc/7/cmdline":                  "/r/bin/Runner.Listener\x00run\x00", "proc/7/status": "Uid:\t1\t1\t1\t1\n", "proc/7/cgroup": "0::/system.slice/host.service\n",
 		})}
 		l := runner.Layout{Root: s.path("/r")}

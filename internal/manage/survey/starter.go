@@ -31,8 +31,8 @@ func (s System) Inside(path string) string {
 	return strings.TrimPrefix(path, strings.TrimSuffix(s.path("/"), "/"))
 }
 
-// Starter gathers it of one runner: the user of its Listener, else of the unit that starts it, else the owner of its
-// folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
+// Starter gathers it of one runner: the user of its Listener, if that is in the unit or the unit names none; else the
+// unit's; else the owner of its folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
 // user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
 	w := Starter{Listener: s.listener(s.Inside(l.Root))}
@@ -40,7 +40,7 @@ func (s System) Starter(l runner.Layout) Starter {
 	variables, err := s.variables(l, w.Listener, &w.Unit)
 	w.Env, w.EnvErr = asEnv(variables), err
 	switch {
-	case w.Listener != nil:
+	case w.Listener != nil && (w.Unit.User == "" || w.Listener.Service == w.Unit.Name):
 		w.User, w.UID = users.Name(w.Listener.UID), w.Listener.UID
 	case w.Unit.User != "":
 		w.User, w.UID = user(w.Unit.User)

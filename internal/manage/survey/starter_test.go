@@ -53,5 +53,7 @@ func TestStarter(t *testing.T) {
 	look("an unknown user", "no-such-user", -1)
 	put("proc/7/cmdline", "/r/bin/Runner.Listener\x00run\x00")
 	put("proc/7/status", "Name:\tRunner.Listener\nUid:\t1\t1\t1\t1\n")
-	look("a Listener that runs", "daemon", 1)
+	look("a Listener elsewhere", "no-such-user", -1)
+	put("proc/7/cgroup", "0::/system.slice/ci.service\n")
+	look("a Listener in the unit", "daemon", 1)
 }
