@@ -10,6 +10,7 @@ import (
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/runner"
 	"github.com/worker-wrap/worker-wrap/internal/ground/untrusted"
+	"github.com/worker-wrap/worker-wrap/internal/manage/disk"
 	"github.com/worker-wrap/worker-wrap/internal/manage/program"
 )
 
@@ -103,6 +104,9 @@ func (b *Bin) judge(dir string) {
 		b.WorkerIsHost = b.Worker == Own && program.IsHost(at(runner.WorkerName))
 		b.RealIsHost = b.Real == Own && program.IsHost(at(runner.RealWorkerName))
 		b.KeptIsHost = b.Kept == Own && program.IsHost(at(runner.KeptWorkerName))
+	}
+	if b.Worker == Own && b.Kept == Own && !b.WorkerIsKept && !b.WorkerIsHost {
+		b.KeptAgain, _ = disk.Same(at(runner.WorkerName), at(runner.KeptWorkerName))
 	}
 	if b.Worker == Own && !b.WorkerIsHost {
 		for _, m := range b.Moved {

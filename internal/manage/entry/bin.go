@@ -59,6 +59,7 @@ type Bin struct {
 	// links to them that an install has made, see [planner.alias].
 	Beside, Aliases []string
 	KeptElsewhere   bool // one of Beside is the file that Runner.Worker.worker-wrap is
+	KeptAgain       bool // Runner.Worker is another file with the content of that, which is not the runner's own for sure
 
 	// WorkerScript, RealScript and KeptScript are true for what begins with #!: it is told the path by which it is started.
 	WorkerScript, RealScript, KeptScript bool

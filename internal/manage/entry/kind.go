@@ -79,7 +79,7 @@ func (b Bin) overKept() Kind {
 		return Replaced
 	case ours(b.Real):
 		return Behind
-	case b.RealIsKept, b.KeptElsewhere:
+	case b.RealIsKept, b.KeptElsewhere, b.KeptAgain:
 		return Covered
 	}
 	return Unclear

@@ -188,6 +188,13 @@ func shapes() []shape {
 			wrapped(t, bin, place)
 			over(t, scratch.WorkerIn(bin), scratch.Wrapper)
 		}},
+		{name: "another tool, wrapped, and once more over the shim", kind: Covered, left: map[string]string{w: w, r: r}, make: func(t *testing.T, bin, place string) {
+			other(t, bin)
+			scratch.Move(t, scratch.WorkerIn(bin), scratch.KeptIn(bin))
+			entry(t, place, scratch.WorkerIn(bin))
+			scratch.Link(t, r, scratch.KeptIn(bin)+".real")
+			over(t, scratch.WorkerIn(bin), scratch.Wrapper)
+		}},
 		{name: "another tool, before the shim", kind: Behind, installed: Behind, left: map[string]string{w: w, r: k}, make: func(t *testing.T, bin, place string) {
 			wrapped(t, bin, place)
 			other(t, bin)
@@ -358,7 +365,7 @@ func bare(t *testing.T, bin string, s shape) map[string]string {
 	t.Helper()
 	now := scratch.Tree(t, bin)
 	all := maps.Clone(now)
-	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, newReal, aside} {
+	for _, name := range []string{runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName, runner.KeptWorkerName + ".real", newReal, aside} {
 		delete(all, "/"+name)
 		if from, ok := s.left[name]; ok {
 			all["/"+name] = now["/"+from]

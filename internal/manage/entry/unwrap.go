@@ -41,9 +41,7 @@ func unwrap(b Bin, inUse bool) ([]Step, error) {
 	case Half, Replaced, Covered:
 		p.unkeep(kind)
 	}
-	if kind != Unclear { // which keeps what they are for
-		p.unalias(b.Aliases)
-	}
+	p.unalias(b.Aliases)
 	return p.steps, nil
 }
 
