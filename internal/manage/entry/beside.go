@@ -131,6 +131,16 @@ func (b *Bin) judge(dir string) {
 	}
 }
 
+// whose says to people what a file is that is, or was, in the Worker's place; host is true for the runner's own for sure.
+func (b Bin) whose(host bool) string {
+	if !host && slices.ContainsFunc(b.Beside, func(suffix string) bool {
+		return runner.WorkerName+"."+suffix != runner.RealWorkerName || !b.realIsOurs()
+	}) {
+		return "another tool's wrapper"
+	}
+	return "the runner's own Worker"
+}
+
 // keptIsHost reports whether what jobs start in the end, when worker-wrap is in place, is the runner's own Worker for sure.
 func (b Bin) keptIsHost() bool {
 	switch {

@@ -93,7 +93,7 @@ func (p *planner) place(place, name string) {
 // keep plans what gives the file in the Worker's place, or what is kept already, the names that are missing. If it may
 // have no other name beside its own, the entry of the worker-wrap at place is exchanged for it.
 func (p *planner) keep(kind Kind, place string) {
-	from, what := runner.WorkerName, "keep the runner's own Worker as "
+	from, what := runner.WorkerName, "keep "+p.whose(p.WorkerIsHost)+" as "
 	var names []string
 	switch kind {
 	case Covered, Replaced:
@@ -101,7 +101,7 @@ func (p *planner) keep(kind Kind, place string) {
 	case NotInstalled, Half:
 	default: // a version that knew no other name has put it there
 		if p.Kept != Own {
-			from, names = runner.RealWorkerName, []string{runner.KeptWorkerName}
+			from, names, what = runner.RealWorkerName, []string{runner.KeptWorkerName}, "keep the runner's own Worker as "
 		}
 	}
 	if from == runner.WorkerName && names == nil && p.Worker == Own {

@@ -93,6 +93,9 @@ func (p *planner) restore(name string, inUse bool) {
 		where = "in place of " + name + ", which another tool starts"
 	}
 	what := "put the runner's own Worker " + where
+	if from == runner.KeptWorkerName {
+		what = "put " + p.whose(p.KeptIsHost) + " " + where
+	}
 	switch {
 	case behind && from == runner.RealWorkerName: // which may be another tool's
 		p.add(what, func(r *os.Root) error { return link(r, from, name) })
@@ -133,7 +136,7 @@ func (p *planner) unkeep(kind Kind) {
 	if p.Kept == Own || ours(p.Kept) {
 		names = append(names, runner.KeptWorkerName)
 	}
-	p.add("remove "+names[0]+": the runner's own Worker is in its place", func(r *os.Root) error { return remove(r, names) })
+	p.add("remove "+names[0]+": "+p.whose(p.WorkerIsHost)+" is in its place", func(r *os.Root) error { return remove(r, names) })
 }
 
 func remove(r *os.Root, names []string) error {

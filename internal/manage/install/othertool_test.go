@@ -65,7 +65,7 @@ func TestAnotherTool(t *testing.T) {
 					l := scratch.Runner(t, m.Root, "r", "", saying("old"))
 					bare := scratch.Tree(t, l.Bin())
 					o := Options{Machine: m, Layouts: []runner.Layout{l}}
-					output(&o)
+					said := output(&o)
 					install := func() { good(t, "install", Install(o)) }
 					if first == "the tool" {
 						otherTool(t, l, tool)
@@ -92,6 +92,10 @@ func TestAnotherTool(t *testing.T) {
 						good(t, "uninstall", Uninstall(o))
 					} else {
 						good(t, "uninstall", Uninstall(o))
+						all := strings.Join(*said, "\n")
+						if first == "the tool" && (!strings.Contains(all, "keep another tool's wrapper as ") || !strings.Contains(all, "put another tool's wrapper back")) || first != "the tool" && !strings.Contains(all, "keep the runner's own Worker as ") {
+							t.Errorf("it has said\n%s", all)
+						}
 						if out, err := bounded(scratch.WorkerIn(l.Bin())).CombinedOutput(); err != nil || string(out) != "wrapped old \n" {
 							t.Errorf("without worker-wrap: %v: %s", err, out)
 						}
