@@ -98,7 +98,7 @@ echo "gone: $(systemctl show -P Result $unit.service), $($ww doctor --json | sed
 mkdir /run/systemd/system/$unit.service.d
 printf '[Service]\nExecStart=\nExecStart=false\n' >/run/systemd/system/$unit.service.d/fail.conf
 systemctl daemon-reload
-systemctl start $unit.service
+systemctl start $unit.service 2>/dev/null || : # it may have ended already
 eventually ended
 systemctl --failed --plain --no-legend | cut -d' ' -f1
 ln -s srv /link
