@@ -117,6 +117,8 @@ code as nobody ./ww install --bin-only --runner-root r
 code as nobody ./ww install --runner-root s --bin-only
 mv s/bin/Runner.Worker.real s/bin/Runner.Worker
 code as nobody ./ww install --runner-root s --bin-only
+cp -a s u && rm u/bin/Runner.Worker.worker-wrap
+code as nobody ./ww install --runner-root u --bin-only
 as nobody r/bin/Runner.Worker -c 'test -d "$WORKER_WRAP_HOST_TEMP" && echo own _temp'
 echo "-- out again"
 code as nobody ./ww uninstall --runner-root r
@@ -147,6 +149,8 @@ exit 0
 nothing to do
 exit 0
 needs root: $W/s is not yours to change: sudo $W/ww install --runner-root $W/s
+exit 1
+needs root: $W/u is not yours to change: sudo $W/ww install --runner-root $W/u
 exit 1
 own _temp
 -- out again

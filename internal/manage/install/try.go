@@ -48,7 +48,7 @@ func (r *run) try(layouts []runner.Layout, binary string) {
 		case p.UID < 0:
 			r.tried[l.Root] = r.refused(l, who.User, fmt.Errorf("this machine knows no user %s, who is to run it: correct User= in the unit", visible.Word(who.User)))
 		case !trial.Possible(p.UID):
-			r.tried[l.Root] = errNotAllowed
+			r.tried[l.Root] = fmt.Errorf("%s is %w", l.Root, errNotAllowed)
 		default:
 			p.In = trial.UnitOf(&who.Unit)
 			places, of = append(places, p), append(of, who)
