@@ -181,7 +181,7 @@ func TestUsernsInAChroot(t *testing.T) {
 	s := ordinary(t, testkit.Binary(t))
 	c := command([]string{"USERNS=1"}, s.worker, "-c", "echo started").chrooted(t)
 	code := c.end(t)
-	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "a chroot, forbids it")
+	oneLine(t, c.err.String(), "cannot make a user namespace: operation not permitted", "makes none in a chroot")
 	if code != 125 || c.out.String() != "" {
 		t.Errorf("exit code %d, %q", code, &c.out)
 	}
