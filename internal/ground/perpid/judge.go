@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/procfs"
+	"github.com/worker-wrap/worker-wrap/nsenter"
 )
 
 // Verdict is what can be said of an owner.
@@ -54,12 +55,12 @@ func NewJudge(self Owner, remote bool) *Judge {
 
 // Verdict judges o, whose folder last changed at the time given (its ctime).
 //
-// In the judge's own PID namespace the kernel is asked for the PID, and a process that started at another time is
-// another process. A zombie is dead: its namespaces are gone. An owner in another PID namespace can be judged only from
-// the machine's first one, by a look through all processes. That needs a /proc that shows them all (no hidepid). LXC
-// gives containers boot ids of their own. So another boot id proves a reboot only if neither side is in a container, or
-// if the folder is unchanged since this kernel started. If the clock was set forward meanwhile that looks so too; the
-// machine's first PID namespace can tell by the processes.
+// In the judge's own PID namespace the kernel is asked for the PID. A process that started at another time, by the same
+// clock, is another process. A zombie is dead: its namespaces are gone. An owner in another PID namespace can be judged
+// only from the machine's first one, by a look through all processes. That needs a /proc that shows them all (no
+// hidepid). LXC gives containers boot ids of their own. So another boot id proves a reboot only if neither side is in a
+// container, or if the folder is unchanged since this kernel started. If the clock was set forward meanwhile that looks
+// so too; the machine's first PID namespace can tell by the processes.
 //
 // If either boot is unknown, the owner may be of this boot or of an earlier one. The processes tell in both cases: no
 // process has the PID and start time of an owner that has ended, but by a chance that only delays the sweep. On a
@@ -95,10 +96,20 @@ func (j *Judge) Verdict(o Owner, changed time.Time) Verdict {
 		return Dead
 	case err != nil:
 		return Unknown
-	case s.start != o.Start, s.ended():
-		return Dead
+	case s.start == o.Start && !s.ended():
+		return Living
+	case !s.ended() && j.otherClock(o.PID):
+		return Unknown
 	}
-	return Living
+	return Dead
+}
+
+// otherClock reports whether a process is in another time namespace: there its own start may be another time than here
+// (time_namespaces(7)). Who may not see the namespace (ptrace(2)) cannot tell. Such namespaces are there since Linux 5.6.
+func (j *Judge) otherClock(pid int) bool {
+	own, err := nsenter.Inode(j.proc + "/self/ns/time")
+	other, oerr := nsenter.Inode(j.proc + "/" + strconv.Itoa(pid) + "/ns/time")
+	return err == nil && oerr == nil && own != other
 }
 
 // elsewhere looks for an owner of another PID namespace among all processes.

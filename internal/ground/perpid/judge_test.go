@@ -117,14 +117,15 @@ func TestVerdictWithoutABootID(t *testing.T) {
 	}
 }
 
-// TestVerdictAfterTheClockWasSet: a container's living process is not taken for one from before the boot. Yet the
-// container has a boot id of its own, and the clock was set forward since its folder changed.
-func TestVerdictAfterTheClockWasSet(t *testing.T) {
-	testkit.RequireRoot(t)
-	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "cat")
+// forked runs a program in a new namespace until the test ends, and returns its PID.
+func forked(t *testing.T, namespace string) (child int) {
+	t.Helper()
+	cmd := exec.Command("unshare", namespace, "--fork", "--kill-child", "cat")
 	in, out := testkit.Talk(t, cmd)
-	defer func() { _ = cmd.Wait() }()
-	defer in.Close()
+	t.Cleanup(func() {
+		in.Close()
+		_ = cmd.Wait()
+	})
 	if _, err := in.Write([]byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +136,38 @@ func TestVerdictAfterTheClockWasSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var child int
 	if _, err := fmt.Sscan(string(children), &child); err != nil {
 		t.Fatal(err)
 	}
+	return child
+}
+
+// TestOtherClock: the start of a process in another time namespace tells nothing.
+func TestOtherClock(t *testing.T) {
+	testkit.RequireRoot(t)
+	self, err := Self()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for namespace, want := range map[string]Verdict{"--time": Unknown, "--mount": Dead} {
+		o := self
+		o.PID = forked(t, namespace)
+		s, err := readStat("/proc", o.PID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Start = s.start + 500000
+		if got := NewJudge(self, false).Verdict(o, time.Now()); got != want {
+			t.Errorf("%s: %v, want %v", namespace, got, want)
+		}
+	}
+}
+
+// TestVerdictAfterTheClockWasSet: a container's living process is not taken for one from before the boot. Yet the
+// container has a boot id of its own, and the clock was set forward since its folder changed.
+func TestVerdictAfterTheClockWasSet(t *testing.T) {
+	testkit.RequireRoot(t)
+	child := forked(t, "--pid")
 	s, err := readStat("/proc", child)
 	if err != nil {
 		t.Fatal(err)
