@@ -115,7 +115,7 @@ func (b Bin) Program() string {
 func (b Bin) Runnable(uid int) error {
 	for _, name := range []string{runner.WorkerName, b.keptName()} {
 		path := filepath.Join(b.Dir, name)
-		if by := users.BarredFrom(path, uid); by != "" {
+		if by := users.SurelyBarredFrom(path, uid); by != "" {
 			return &BarredError{users.Name(uid), path, by}
 		}
 	}

@@ -83,7 +83,7 @@ func Unmade(l runner.Layout, uid int, unit *systemd.Unit) error {
 		missing = err != nil && at != "/"
 	}
 	above := FolderAt(at)
-	if above.Exists && !users.ClosedTo(at, uid) {
+	if above.Exists && !users.SurelyClosedTo(at, uid) {
 		return nil
 	}
 	return &UnmadeError{l.Work, users.Name(uid), above}

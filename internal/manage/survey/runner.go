@@ -53,9 +53,8 @@ func (s System) Runner(layout runner.Layout) Runner {
 	r.Leftovers = LeftoversAt(layout)
 	r.Variables, r.SettingsErr = s.variables(layout, r.Listener, &r.Unit)
 	r.Hooks = hooks(r.Variables)
-	if r.User, r.UID = owner(&r); r.Listener != nil {
-		r.Unit = of(r.UID, r.Unit)
-	}
+	r.User, r.UID = owner(&r)
+	r.Unit = of(r.UID, r.Unit)
 	if r.SettingsErr == nil {
 		r.SettingsErr = s.hidden(layout, r.UID)
 	}

@@ -12,21 +12,24 @@ import (
 	"github.com/worker-wrap/worker-wrap/internal/manage/users"
 )
 
-// service names the unit that starts a runner, "" if none does: the one that its Listener is in; else of those whose files
-// lead to it the one that svc.sh has noted in .service, or the first. .service is the runner's user's, and could name the
-// service of another user; and a job of any runner's can call a process a Listener of this one. With proved a file
-// of root's must lead from the unit to the runner, or its Listener be of the folder's owner.
+// service names the unit that starts a runner, "" if none does, of those whose files lead to it. That is the one which its
+// Listener is in, else the one that svc.sh has noted in .service, or the first. A Listener in the noted one proves that too,
+// and so does one in a service with User= of the folder's owner. In another it proves nothing: cron or sshd may have started
+// it, and any runner's job can call a process its Listener.
+// .service is the runner's user's, and could name the service of another user: with proved it is not believed alone.
 func (s System) service(l runner.Layout, listener *Process, proved bool) string {
 	services := discover.Services
 	if s.once != nil {
 		services = func(string) []discover.Service { return s.once.services() }
 	}
 	names := discover.Starting(services(s.Root), s.Root, l.Root)
-	if listener != nil && listener.Service != "" && (!proved || slices.Contains(names, listener.Service) || owns(l, listener)) {
-		return listener.Service
+	if listener != nil { // so a template's instance that it is not in is only one that could be
+		names = slices.DeleteFunc(names, func(name string) bool { return strings.Contains(name, "@") && name != listener.Service })
 	}
 	noted := runner.UnitName(s.read(filepath.Join(s.Inside(l.Root), runner.ServiceName)))
 	switch {
+	case listener != nil && listener.Service != "" && (slices.Contains(names, listener.Service) || listener.Service == noted || s.runs(l, listener)):
+		return listener.Service
 	case slices.Contains(names, noted), len(names) == 0 && !proved:
 		return noted
 	case len(names) > 0:
@@ -35,10 +38,11 @@ func (s System) service(l runner.Layout, listener *Process, proved bool) string 
 	return ""
 }
 
-// owns reports whether a process is of the user who has a runner's folder.
-func owns(l runner.Layout, p *Process) bool {
+// runs reports whether the service that a Listener is in runs as its user, who has the runner's folder.
+func (s System) runs(l runner.Layout, listener *Process) bool {
 	uid, err := ownerOfRoot(l)
-	return err == nil && uid == p.UID
+	id, known := users.ID(s.systemd().Named(listener.Service).User)
+	return known && id == listener.UID && err == nil && uid == id
 }
 
 // Service looks at the unit that starts a runner, as root's files or the Listener tell.

@@ -1,7 +1,9 @@
 package survey
 
 import (
+	"errors"
 	"maps"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -38,7 +40,10 @@ func TestServiceOfARunner(t *testing.T) {
 		{"only noted", []map[string]string{noted("other.service")}, "other.service", ""},
 		{"a template, stopped", []map[string]string{template}, "gha@a.service", "gha@a.service"},
 		{"a template", []map[string]string{template, listener("1:name=systemd:/system.slice/system-gha.slice/gha@a.service\n")}, "gha@a.service", "gha@a.service"},
-		{"another's job calls itself a Listener", []map[string]string{two, listener("0::/system.slice/other.service\n")}, "other.service", old},
+		{"in another than the template's", []map[string]string{template, listener("0::/system.slice/other.service\n")}, "", ""},
+		{"another's job calls itself a Listener", []map[string]string{two, listener("0::/system.slice/other.service\n")}, old, old},
+		{"one that cron has started", []map[string]string{noted("/"), listener("0::/system.slice/cron.service\n")}, "", ""},
+		{"only noted, and the Listener's", []map[string]string{noted("other.service"), listener("0::/system.slice/other.service\n")}, "other.service", "other.service"},
 	} {
 		files := map[string]string{"srv/pool/a/.runner": `{"workFolder": "_work"}`}
 		for _, more := range test.files {
@@ -61,6 +66,7 @@ func TestServiceOfARunner(t *testing.T) {
 
 // TestUnitOfAnotherUser: what a service of root's that starts the runner as somebody else has is no setting of the Workers'.
 func TestUnitOfAnotherUser(t *testing.T) {
+	testkit.RequireRoot(t)
 	for user, mine := range map[string]bool{"": false, "root": false, "nobody": false, "daemon": true, "1": true, "not-in-passwd": true} {
 		s := System{Root: testkit.Files(t, map[string]string{
 			"r/.runner": `{"workFolder": "_work"}`, "r/.service": "host.service",
@@ -73,6 +79,12 @@ func TestUnitOfAnotherUser(t *testing.T) {
 		}
 		if u := s.Service(l); u.Last("ProtectHostname") == "" {
 			t.Errorf("User=%s: %+v", user, u)
+		}
+		if err := errors.Join(os.RemoveAll(s.path("/proc")), os.Chown(l.Root, 1, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.Runner(l); user != "not-in-passwd" && (r.Unit.Last("ProtectHostname") != "") != (user != "") {
+			t.Errorf("User=%s, stopped: %+v", user, r.Unit)
 		}
 	}
 }

@@ -32,8 +32,8 @@ func (s System) Inside(path string) string {
 }
 
 // Starter gathers it of one runner: the user of its Listener, if that is in the unit or the unit names none; else the
-// unit's; else the owner of its folder. Unlike [System.Runner] it takes no unit for the runner's because .service names it: that file is the runner's
-// user's, and could name the service of another user.
+// unit's; else the owner of its folder. Unlike [System.Runner] it takes no unit for the runner's because .service names
+// it: that file is the runner's user's, and could name the service of another user.
 func (s System) Starter(l runner.Layout) Starter {
 	w := Starter{Listener: s.listener(s.Inside(l.Root))}
 	w.Unit = s.systemd().Named(s.service(l, w.Listener, true))
@@ -47,6 +47,9 @@ func (s System) Starter(l runner.Layout) Starter {
 	default:
 		w.UID, w.Led = ownerOfRoot(l)
 		w.User = users.Name(w.UID)
+	}
+	if w.Listener != nil && w.Listener.UID != w.UID { // anybody can call a process so
+		w.Listener = nil
 	}
 	w.Unit = of(w.UID, w.Unit)
 	return w

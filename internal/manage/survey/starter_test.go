@@ -54,6 +54,9 @@ func TestStarter(t *testing.T) {
 	put("proc/7/cmdline", "/r/bin/Runner.Listener\x00run\x00")
 	put("proc/7/status", "Name:\tRunner.Listener\nUid:\t1\t1\t1\t1\n")
 	look("a Listener elsewhere", "no-such-user", -1)
+	if w := (System{Root: m}).Starter(l); w.Listener != nil {
+		t.Errorf("somebody else's process is its Listener: %+v", w.Listener)
+	}
 	put("proc/7/cgroup", "0::/system.slice/ci.service\n")
 	look("a Listener in the unit", "daemon", 1)
 }

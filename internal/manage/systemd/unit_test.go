@@ -99,6 +99,11 @@ func TestMakes(t *testing.T) {
 			t.Errorf("%s: %v", path, !want)
 		}
 	}
+	for _, u := range []Unit{{Name: "a.service"}, {Name: "a.service", Lines: []Line{{Setting: Setting{"ExecStartPre", "+install -d /w"}}}}} {
+		if !u.Makes("/w") {
+			t.Errorf("%+v may make no folder", u)
+		}
+	}
 }
 
 // TestPathUnitTrouble: what systemd says of the path unit and of the watch that it starts.

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/worker-wrap/worker-wrap/internal/ground/paths"
@@ -51,8 +52,12 @@ func SplitWords(line string) (out []string) {
 // Made are the settings that have systemd make folders for a service's user, and in which folder (systemd.exec(5)).
 var Made = map[string]string{"StateDirectory": "/var/lib", "CacheDirectory": "/var/cache", "LogsDirectory": "/var/log", "RuntimeDirectory": "/run"}
 
-// Makes reports whether systemd makes a folder for the service's user that has this path, or is above it.
+// Makes reports whether systemd makes a folder for the service's user that has this path, or is above it. It may if what it
+// starts before the service does so (ExecStartPre=), or if the unit's files were not found.
 func (u *Unit) Makes(path string) bool {
+	if u.Name != "" && len(u.Lines) == 0 || slices.ContainsFunc(u.Lines, func(l Line) bool { return l.Key == "ExecStartPre" }) {
+		return true
+	}
 	for key, dir := range Made {
 		for _, word := range u.Words(key) {
 			name, _, _ := strings.Cut(word, ":")

@@ -1,8 +1,12 @@
 package users
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +46,27 @@ func TestAccounts(t *testing.T) {
 	}
 	if got := groupsOf(account{name: "ci", uid: 1000, gid: 1001}, groupFile); !slices.Equal(got, []int{1001, 998, 106}) {
 		t.Errorf("groups %v", got)
+	}
+}
+
+// TestSurely: a group that may run a file has perhaps more members than this machine's files know.
+func TestSurely(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Chmod(dir, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	const other = 1<<31 - 9
+	for mode, sure := range map[os.FileMode]string{0o750: "", 0o740: file, 0o700: file, 0o755: "", 0o705: ""} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		if by := SurelyBarredFrom(file, other); by != sure && !strings.HasPrefix(dir, by) {
+			t.Errorf("%o: barred by %q", mode, by)
+		}
+		if by := BarredFrom(file, other); mode == 0o750 && by == "" {
+			t.Error("a group has a member that nobody knows")
+		}
 	}
 }
 
