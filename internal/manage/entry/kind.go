@@ -87,6 +87,10 @@ func (b Bin) overKept() Kind {
 
 func ours(t Thing) bool { return t == Shim || t == Dangling }
 
+// realGoes reports whether there is a Runner.Worker.real of an install's that a change of a bin folder of that kind takes
+// away. If something lies over the shim it is what jobs start.
+func (b Bin) realGoes(kind Kind) bool { return b.Real != Missing && kind != Covered && b.realIsOurs() }
+
 // realIsOurs reports whether Runner.Worker.real was put there by an install: by another tool it was not.
 func (b Bin) realIsOurs() bool {
 	return ours(b.Real) || b.RealIsKept || b.WorkerIsReal || b.Kept != Own && b.Kind() == Replaced

@@ -24,7 +24,7 @@ func oneName(err error) bool { return errors.Is(err, unix.EPERM) || errors.Is(er
 // Requires a file system with RENAME_EXCHANGE (renameat2(2), Linux 3.15; not NFS, for one).
 func (p *planner) swap(r *os.Root, place string, refused error) error {
 	const worker, real, kept = runner.WorkerName, runner.RealWorkerName, runner.KeptWorkerName
-	if p.Real != Missing && p.Kind() != Covered && p.realIsOurs() { // of an older Worker; first, see [planner.keep]
+	if p.realGoes(p.Kind()) { // of an older Worker; first, see [planner.keep]
 		if err := r.Remove(real); err != nil {
 			return err
 		}

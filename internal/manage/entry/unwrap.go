@@ -130,7 +130,7 @@ func (p *planner) restore(name string, inUse bool) {
 // unkeep plans what removes the names that an install has given to the file in the Worker's place, or to one before.
 func (p *planner) unkeep(kind Kind) {
 	var names []string
-	if p.Real != Missing && kind != Covered && p.realIsOurs() {
+	if p.realGoes(kind) {
 		names = append(names, runner.RealWorkerName)
 	}
 	if p.Kept == Own || ours(p.Kept) {

@@ -15,8 +15,8 @@ import (
 // service names the unit that starts a runner, "" if none does, of those whose files lead to it. That is the one which its
 // Listener is in, else the one that svc.sh has noted in .service, or the first. A Listener in the noted one proves that too,
 // and so does one in a service with User= of the folder's owner. In another it proves nothing: cron or sshd may have started
-// it, and any runner's job can call a process its Listener.
-// .service is the runner's user's, and could name the service of another user: with proved it is not believed alone.
+// it, and any runner's job can call a process its Listener. .service is the runner's user's, and could name the service of
+// another user: with proved it is not believed alone.
 func (s System) service(l runner.Layout, listener *Process, proved bool) string {
 	services := discover.Services
 	if s.once != nil {
